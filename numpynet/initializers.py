@@ -1,0 +1,57 @@
+"""Starting values for weights: functions of (shape, rng, dtype).
+
+A weight of shape (out, in, ...) has fan_in = in * (the rest) and fan_out = out * (the rest), as in PyTorch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from numpynet.module import Array
+
+Initializer = Callable[[tuple[int, ...], np.random.Generator, DTypeLike], Array]
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight of this shape."""
+    if len(shape) < 2:
+        raise ValueError(f"fan-in and fan-out need a weight of at least two dimensions, got shape {shape}")
+    rest = math.prod(shape[2:])
+    return shape[1] * rest, shape[0] * rest
+
+
+def zeros(shape: tuple[int, ...], rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
+    """All zeros."""
+    return np.zeros(shape, dtype)
+
+
+def standard_normal(shape: tuple[int, ...], rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
+    """N(0, 1)."""
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def he_normal(shape: tuple[int, ...], rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
+    """N(0, 2 / fan_in), not truncated, as in PyTorch (Keras truncates at two deviations). He et al. 2015."""
+    fan_in, _ = fans(shape)
+    return (math.sqrt(2 / fan_in) * rng.standard_normal(shape)).astype(dtype)
+
+
+def glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
+    """U(-b, b) with b = sqrt(6 / (fan_in + fan_out)). Glorot & Bengio 2010."""
+    bound = math.sqrt(6 / sum(fans(shape)))
+    return rng.uniform(-bound, bound, shape).astype(dtype)
+
+
+def uniform_fan_in(shape: tuple[int, ...], rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
+    """U(-b, b) with b = 1 / sqrt(fan_in): what torch.nn.Linear draws for its weight."""
+    bound = 1 / math.sqrt(fans(shape)[0])
+    return rng.uniform(-bound, bound, shape).astype(dtype)
+
+
+def smart(activation: str) -> Initializer:
+    """The source notebooks' choice by the activation that follows: Glorot for sigmoid, He for relu, else N(0, 1)."""
+    return {"sigmoid": glorot_uniform, "relu": he_normal}.get(activation.lower(), standard_normal)

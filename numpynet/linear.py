@@ -1,0 +1,74 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from numpynet.initializers import Initializer, uniform_fan_in
+from numpynet.module import Array, Module, Parameter
+
+
+class Linear(Module):
+    """x W^T + b for x of shape (N, in_features), W of shape (out_features, in_features), b of shape (out_features,).
+
+    `init` draws the weight; the bias starts at U(+-1/sqrt(in_features)) beside the default `uniform_fan_in`, as in
+    torch.nn.Linear, and at zero beside any other, as in Keras.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        init: Initializer = uniform_fan_in,
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        rng = rng or np.random.default_rng()
+        self.weight = Parameter(init((out_features, in_features), rng, dtype))
+        self.bias: Parameter | None = None
+        if bias:
+            bound = 1 / math.sqrt(in_features) if init is uniform_fan_in else 0
+            self.bias = Parameter(rng.uniform(-bound, bound, out_features).astype(dtype))
+
+    @property
+    def in_features(self) -> int:
+        return self.weight.value.shape[1]
+
+    @property
+    def out_features(self) -> int:
+        return self.weight.value.shape[0]
+
+    @property
+    def dtype(self) -> str:
+        return self.weight.value.dtype.name
+
+    def arguments(self) -> dict[str, Any]:
+        return super().arguments() | {"bias": self.bias is not None}
+
+    def forward(self, input: Array) -> Array:
+        input, weight = np.asanyarray(input), self.weight.value
+        if input.ndim != 2 or input.shape[1] != weight.shape[1] or input.dtype != weight.dtype:
+            raise ValueError(
+                f"{self!r} takes {weight.dtype} of shape (N, {weight.shape[1]}), "
+                f"got {input.dtype} of shape {input.shape}"
+            )
+        output = np.matmul(input, weight.T)
+        if self.bias is not None:
+            output += self.bias.value
+        return self.remember(output, input)
+
+    def accumulate(self, grad_output: Array) -> None:
+        (input,) = self.recall(grad_output)
+        self.weight.accumulate(lambda out: np.matmul(grad_output.T, input, out=out))
+        if self.bias is not None:
+            self.bias.accumulate(lambda out: np.sum(grad_output, axis=0, out=out))
+
+    def backward(self, grad_output: Array) -> Array:
+        self.accumulate(grad_output)
+        return np.matmul(grad_output, self.weight.value)

@@ -1,0 +1,267 @@
+"""The building block: a function with parameters that knows its own derivative."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+Self = TypeVar("Self", bound="Module")
+
+
+class Parameter:
+    """A trainable array and the gradient accumulated for it.
+
+    `trainable=False` freezes it: gradients are still accumulated, optimizers leave the value alone.
+    """
+
+    def __init__(self, value: Array, trainable: bool = True) -> None:
+        self.value = value
+        self.trainable = trainable
+        self._grad: Array | None = None
+        self._scratch: Array | None = None
+        self._is_zero = True
+
+    @property
+    def grad(self) -> Array:
+        """The gradient accumulated since `zero_grad`, of the value's shape and dtype."""
+        if self._grad is None:
+            self._grad = np.zeros_like(self.value)
+        elif self._is_zero:
+            self._grad.fill(0)
+        self._is_zero = False
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Array) -> None:
+        self._grad = grad
+        self._is_zero = False
+
+    def zero_grad(self) -> None:
+        self._is_zero = True
+
+    def accumulate(self, write: Callable[[Array], object]) -> None:
+        """Add a gradient that `write(out)` stores in `out`.
+
+        The first one after `zero_grad` is written straight into `grad`: no zeros, no addition, no new array.
+        """
+        if self._is_zero:
+            if self._grad is None:
+                self._grad = np.empty_like(self.value)
+            write(self._grad)
+            self._is_zero = False
+        else:
+            if self._scratch is None:
+                self._scratch = np.empty_like(self.value)
+            write(self._scratch)
+            self.grad += self._scratch
+
+    def map(self, convert: Callable[[Array], Array]) -> None:
+        """Replace the value by `convert(value)`; the gradient starts anew."""
+        self.value = convert(self.value)
+        self._grad = self._scratch = None
+        self._is_zero = True
+
+    def __repr__(self) -> str:
+        return f"Parameter(shape={self.value.shape}, dtype={self.value.dtype})"
+
+
+class Module:
+    """Base of every layer.
+
+    A subclass keeps its configuration in attributes named like its constructor's arguments, its parameters in
+    `Parameter` attributes, its children in `Module` attributes, and names any further state (running statistics)
+    in `buffers`. It defines `forward`, which ends in `remember`, and `backward`, which begins with `recall`.
+    Nothing else is needed: parameters, `state_dict`, `astype` and `repr` follow from the attributes.
+    """
+
+    buffers: ClassVar[tuple[str, ...]] = ()
+    training: bool = True
+    _memory: tuple[tuple[int, ...], tuple[Any, ...]] | None = None
+
+    def forward(self, input: Array) -> Array:
+        """The output for `input`. Never modifies it."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward")
+
+    def backward(self, grad_output: Array) -> Array:
+        """The gradient for the last input, given the output's; parameter gradients accumulate."""
+        raise NotImplementedError(f"{type(self).__name__} defines no backward")
+
+    def accumulate(self, grad_output: Array) -> None:
+        """Accumulate the parameter gradients alone: `backward` where nobody needs the input's gradient."""
+        self.backward(grad_output)
+
+    def __call__(self, input: Array) -> Array:
+        return self.forward(input)
+
+    # What forward leaves for backward
+
+    def remember(self, output: Array, *values: Any) -> Array:
+        """Keep `values` for `backward`, and the output's shape to check the gradient against; returns `output`."""
+        self._memory = (output.shape, values)
+        return output
+
+    def recall(self, grad_output: Array) -> tuple[Any, ...]:
+        """What `forward` remembered.
+
+        Raises RuntimeError before the first forward, ValueError where `grad_output` has not the output's shape.
+        """
+        if self._memory is None:
+            raise RuntimeError(f"{self!r}: backward before forward")
+        shape, values = self._memory
+        if np.shape(grad_output) != shape:
+            raise ValueError(f"{self!r}: the gradient has shape {np.shape(grad_output)}, the output had shape {shape}")
+        return values
+
+    def floating(self, input: Array) -> Array:
+        """`input` as an array; raises ValueError where it is not of a floating dtype."""
+        array = np.asanyarray(input)
+        if array.dtype.kind != "f":
+            raise ValueError(f"{self!r} takes a floating array, got {array.dtype} of shape {array.shape}")
+        return array
+
+    # Structure
+
+    def children(self) -> dict[str, Module]:
+        """Direct submodules by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Every module below, parents before children, each with its dotted name; this one is `prefix`."""
+        yield prefix, self
+        for name, child in self.children().items():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """Every parameter by dotted name; one that is shared appears once."""
+        named = {
+            join(prefix, name): value
+            for prefix, module in self.named_modules()
+            for name, value in vars(module).items()
+            if isinstance(value, Parameter)
+        }
+        first = {id(parameter): name for name, parameter in reversed(named.items())}
+        return {name: parameter for name, parameter in named.items() if first[id(parameter)] == name}
+
+    def parameters(self) -> list[Parameter]:
+        return list(self.named_parameters().values())
+
+    def named_buffers(self) -> dict[str, Array]:
+        """Every array of state that is not trained (running statistics), by dotted name."""
+        return {
+            join(prefix, name): getattr(module, name)
+            for prefix, module in self.named_modules()
+            for name in module.buffers
+        }
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Training mode, for this module and all below; returns the module."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def evaluate(self: Self) -> Self:
+        """Evaluation mode, for this module and all below; returns the module."""
+        return self.train(False)
+
+    # State
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all parameters and running statistics, by dotted name."""
+        values = {name: parameter.value for name, parameter in self.named_parameters().items()}
+        return {name: value.copy() for name, value in (values | self.named_buffers()).items()}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Copy `state` in, cast to the module's dtype; raises ValueError on a missing, unknown or misshapen array."""
+        current = self.state_dict()
+        if problems := sorted(current.keys() ^ state.keys()):
+            raise ValueError(f"{type(self).__name__}: missing or unknown in the state: {', '.join(problems)}")
+        for name, old in current.items():
+            if np.shape(state[name]) != old.shape:
+                raise ValueError(f"{name} has shape {old.shape}, the state brings {np.shape(state[name])}")
+        self.map_state(lambda name, old: np.array(state[name], dtype=old.dtype))
+
+    def map_state(self, convert: Callable[[str, Array], Array]) -> None:
+        """Replace every parameter and running statistic by `convert(name, array)`."""
+        for name, parameter in self.named_parameters().items():
+            parameter.map(lambda value, name=name: convert(name, value))  # type: ignore[misc]
+        for prefix, module in self.named_modules():
+            for name in module.buffers:
+                setattr(module, name, convert(join(prefix, name), getattr(module, name)))
+
+    def astype(self: Self, dtype: DTypeLike) -> Self:
+        """A copy whose parameters and running statistics have `dtype`."""
+        twin = copy.deepcopy(self)
+        twin.map_state(lambda _, value: value.astype(dtype))
+        return twin
+
+    # Configuration
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments that describe this module; random state is none of them."""
+        names = [name for name in inspect.signature(type(self)).parameters if hasattr(self, name)]
+        return {name: getattr(self, name) for name in names if name != "rng"}
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        shown = [
+            repr(value) if defaults[name].default is inspect.Parameter.empty else f"{name}={value!r}"
+            for name, value in self.arguments().items()
+            if not _same(value, defaults[name].default)
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Sequential(Module):
+    """Modules applied one after another; `net[i]` is the i-th."""
+
+    def __init__(self, *modules: Module) -> None:
+        self.modules = list(modules)
+
+    def forward(self, input: Array) -> Array:
+        for module in self.modules:
+            input = module(input)
+        return input
+
+    def backward(self, grad_output: Array) -> Array:
+        for module in reversed(self.modules):
+            grad_output = module.backward(grad_output)
+        return grad_output
+
+    def accumulate(self, grad_output: Array) -> None:
+        for module in reversed(self.modules[1:]):
+            grad_output = module.backward(grad_output)
+        for module in self.modules[:1]:
+            module.accumulate(grad_output)
+
+    def children(self) -> dict[str, Module]:
+        return {str(index): module for index, module in enumerate(self.modules)}
+
+    def __getitem__(self, index: int) -> Module:
+        return self.modules[index]
+
+    def __len__(self) -> int:
+        return len(self.modules)
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.modules))})"
+
+
+def join(prefix: str, name: str) -> str:
+    """The dotted name of `name` below `prefix`."""
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _same(value: Any, default: Any) -> bool:
+    if isinstance(default, type) and issubclass(default, np.generic):
+        return np.dtype(value) == np.dtype(default)
+    return type(value) is type(default) and bool(value == default)

@@ -1,0 +1,44 @@
+"""Proof that numpynet, PyTorch and TensorFlow compute the same thing."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parity.check import check, explain, load, prove
+    from parity.convert import to_tensorflow, to_torch
+    from parity.failure import ParityError
+    from parity.pair import Case, Counterpart, Pair, Step, Tensor, pair, transposed
+
+_HOMES = {
+    "check": ("check", "explain", "load", "prove"),
+    "convert": ("to_tensorflow", "to_torch"),
+    "failure": ("ParityError",),
+    "pair": ("Case", "Counterpart", "Pair", "Step", "Tensor", "pair", "transposed"),
+}
+
+__all__ = [
+    "Case",
+    "Counterpart",
+    "Pair",
+    "ParityError",
+    "Step",
+    "Tensor",
+    "check",
+    "explain",
+    "load",
+    "pair",
+    "prove",
+    "to_tensorflow",
+    "to_torch",
+    "transposed",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when first asked for: `parity --help` must not wait for Hypothesis."""
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"parity.{home}"), name)
+    raise AttributeError(f"module 'parity' has no attribute {name!r}")

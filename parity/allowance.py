@@ -1,0 +1,245 @@
+"""What rounding makes unavoidable: Monte Carlo arithmetic on the computation itself.
+
+The reference is the numpynet module evaluated in the next wider format. It is run `RUNS` times more with a fresh random
+relative error after every elementary operation, and the largest deviation seen, element by element, is what an
+implementation in the narrow format may be off. Where no error can reach an element (a ReLU), nothing is allowed.
+
+    Parker, Monte Carlo Arithmetic, UCLA CSD-970002 (1997); Vignes, Math. Comput. Simul. 35 (1993), CESTAC;
+    Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 2.2 (the model with underflow), 3.1 (sums).
+
+Elementary operations carry one unit roundoff; exp, log, tanh and kin four; a sum `u * sum|x|`; a product of matrices
+`u * |A||B|`; negation, comparison, selection and reshaping none. The errors are uniform: with +-u alone, two can
+cancel exactly and hide an allowance. They are injected `SLACK` times as large as one rounding, so that a value close
+to a kink (a ReLU's input within rounding of 0) falls on either side in some run, and the allowance contains the jump.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from numpynet import Array, Module
+
+RUNS = 12
+SLACK = 8.0  # the suite's only constant, measured: see "Choosing SLACK" in CONTRIBUTING.md
+
+EXACT = frozenset(
+    [
+        "negative",
+        "positive",
+        "absolute",
+        "fabs",
+        "sign",
+        "maximum",
+        "minimum",
+        "fmax",
+        "fmin",
+        "clip",
+        "copysign",
+        "floor",
+        "ceil",
+        "trunc",
+        "rint",
+        "signbit",
+        "greater",
+        "greater_equal",
+        "less",
+        "less_equal",
+        "equal",
+        "not_equal",
+        "isfinite",
+        "isinf",
+        "isnan",
+        "logical_and",
+        "logical_or",
+        "logical_not",
+        "logical_xor",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "invert",
+        "ldexp",
+        "nextafter",
+        "spacing",
+    ]
+)
+ROUNDED_ONCE = frozenset(
+    ["add", "subtract", "multiply", "divide", "true_divide", "sqrt", "square", "reciprocal", "remainder", "fmod"]
+)
+# Functions that are no ufuncs: linear in each argument, so their error is bounded by themselves on absolute values.
+LINEAR = {np.dot, np.inner, np.vdot, np.einsum, np.cumsum, np.trace, np.convolve, np.correlate}
+# Functions computed outside the ufunc machinery, for which there is no rounding model here.
+UNMODELLED = {np.interp, np.cumprod, np.prod, np.cross, np.gradient, np.polyval}
+
+
+def wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The format of the reference: float64 for float32 (it has BLAS), longdouble for float64.
+
+    Raises ValueError where longdouble is no wider than double: there only float32 can be judged.
+    """
+    if dtype == np.float32:
+        return np.dtype(np.float64)
+    if dtype == np.float64 and np.finfo(np.longdouble).eps < np.finfo(np.float64).eps:
+        return np.dtype(np.longdouble)
+    raise ValueError(f"no wider format to judge {dtype} by on this platform; float32 can be judged everywhere")
+
+
+class Rounding:
+    """The error model of one format: unit roundoff, underflow threshold, and the random numbers."""
+
+    def __init__(self, dtype: np.dtype[Any], rng: np.random.Generator) -> None:
+        info = np.finfo(dtype)
+        self.unit = SLACK * float(info.eps) / 2
+        self.tiny = float(info.tiny)
+        self.rng = rng
+
+    def uniform(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Fresh numbers in [-1, 1): a window of the pool at a random place, far cheaper than drawing them."""
+        size = math.prod(shape)
+        pool = _pool(dtype, 1 << max(16, (2 * size).bit_length()))
+        start = int(self.rng.integers(len(pool) - size))
+        return pool[start : start + size].reshape(shape)
+
+    def perturb(self, result: Array, magnitude: Array, weight: int, where: Any) -> None:
+        """Add to `result` an error of `weight` roundings of `magnitude`.
+
+        Near the smallest normal number the error is absolute: what underflows there may be flushed to zero, as
+        TensorFlow does, or rounded to a subnormal, as the others do.
+        """
+        size = np.asarray(magnitude * (self.unit * weight))
+        if np.min(magnitude, initial=np.inf) * self.unit < self.tiny:
+            np.maximum(size, np.minimum(magnitude, self.tiny) * SLACK, out=size)
+        size *= self.uniform(result.shape, result.dtype)
+        np.add(result, size, out=result, where=where)
+
+
+@functools.cache
+def _pool(dtype: np.dtype[Any], size: int) -> Array:
+    return np.random.default_rng(0).uniform(-1, 1, size).astype(dtype)
+
+
+_active: Rounding | None = None
+
+
+@contextlib.contextmanager
+def rounding(dtype: np.dtype[Any], rng: np.random.Generator) -> Iterator[None]:
+    """Within it, every operation on a `Noisy` array errs like arithmetic in `dtype`."""
+    global _active
+    previous, _active = _active, Rounding(dtype, rng)
+    try:
+        yield
+    finally:
+        _active = previous
+
+
+class Noisy(np.ndarray[Any, np.dtype[Any]]):
+    """An array on which every elementary operation makes a fresh rounding error; exact outside `rounding`.
+
+    Works under any layer that keeps array subclasses, a stranger's too: whatever NumPy function it calls ends here.
+    """
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        plain = [_plain(value) for value in inputs]
+        targets = kwargs.pop("out", ())
+        if targets:
+            kwargs["out"] = tuple(_plain(value) for value in targets)
+        # Before the call: `out` may be one of the inputs.
+        magnitude = _magnitude(ufunc, method, plain, kwargs)
+        result = getattr(ufunc, method)(*plain, **kwargs)
+        if method == "at":
+            return None
+        if isinstance(result, tuple):
+            return tuple(np.asarray(part).view(Noisy) for part in result)
+        values = np.asarray(result)
+        if _active is not None and magnitude is not None and values.dtype.kind == "f":
+            size = np.abs(values) if magnitude is values_themselves else magnitude
+            weight = 1 if ufunc.__name__ in ROUNDED_ONCE or ufunc is np.matmul else 4
+            _active.perturb(values, size, weight, kwargs.get("where", True))
+        return targets[0] if targets else values.view(Noisy)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func in UNMODELLED or getattr(func, "__module__", "").startswith(("numpy.linalg", "numpy.fft")):
+            raise TypeError(
+                f"parity has no rounding model for numpy.{func.__name__}: write it with ufuncs, sums or matmul"
+            )
+        if func not in LINEAR:
+            # Selecting and reshaping are exact; some of these functions (where, concatenate) drop the subclass.
+            return _map_arrays(_noisy, super().__array_function__(func, types, args, kwargs))
+        args, kwargs = _map_arrays(_plain, args), _map_arrays(_plain, kwargs)
+        values = np.asarray(func(*args, **kwargs))
+        if _active is not None:
+            magnitude = func(*_map_arrays(np.abs, args), **_map_arrays(np.abs, kwargs))
+            _active.perturb(values, np.asarray(magnitude), 1, True)
+        return values.view(Noisy)
+
+    def dot(self, other: Any, out: Any = None) -> Any:
+        return np.dot(self, other, out) if out is not None else np.dot(self, other)
+
+    def cumsum(self, *args: Any, **kwargs: Any) -> Any:
+        return np.cumsum(self, *args, **kwargs)
+
+
+values_themselves = np.empty(0)  # stands for "the magnitude is the result's own"
+
+
+def _magnitude(ufunc: np.ufunc, method: str, inputs: list[Any], kwargs: dict[str, Any]) -> Array | None:
+    """What one rounding error is relative to; None where the operation is exact."""
+    if _active is None or ufunc.__name__ in EXACT:
+        return None
+    if method in ("reduce", "accumulate", "reduceat") and ufunc is np.add:
+        absolute = {name: value for name, value in kwargs.items() if name != "out"}
+        return np.asarray(getattr(ufunc, method)(np.abs(inputs[0]), *inputs[1:], **absolute))
+    if ufunc.signature is not None:  # matmul and its kin contract products
+        absolute = {name: value for name, value in kwargs.items() if name != "out"}
+        return np.asarray(ufunc(*map(np.abs, inputs), **absolute))
+    if ufunc is np.multiply and any(getattr(value, "dtype", None) == np.bool_ for value in inputs):
+        return None  # a product with a mask is a selection
+    return values_themselves
+
+
+def _plain(value: Any) -> Any:
+    return value.view(np.ndarray) if isinstance(value, Noisy) else value
+
+
+def _noisy(value: Array) -> Array:
+    return value.view(Noisy) if value.dtype.kind == "f" else value
+
+
+def _map_arrays(function: Callable[[Any], Any], values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _map_arrays(function, value) for key, value in values.items()}
+    if isinstance(values, tuple | list):
+        return type(values)(_map_arrays(function, value) for value in values)
+    return function(values) if isinstance(values, np.ndarray) else values
+
+
+def noisy(module: Module) -> None:
+    """Make the parameters and running statistics of `module` `Noisy`."""
+    module.map_state(lambda _, value: value.view(Noisy))
+
+
+Key = TypeVar("Key")
+
+
+def deviations(
+    reference: Mapping[Key, Array], run: Callable[[], Mapping[Key, Array]], dtype: np.dtype[Any]
+) -> dict[Key, Array]:
+    """The allowance of every tensor in `reference`: its largest deviation in `RUNS` calls of `run` under rounding.
+
+    The generator is seeded: the same computation is always allowed the same.
+    """
+    rng = np.random.default_rng(0)
+    allowed = {key: np.zeros(value.shape, value.dtype) for key, value in reference.items()}
+    for _ in range(RUNS):
+        with rounding(dtype, rng), np.errstate(all="ignore"):
+            perturbed = run()
+        for key, bound in allowed.items():
+            with np.errstate(invalid="ignore"):
+                deviation = np.abs(np.asarray(perturbed[key]) - reference[key])
+            np.fmax(bound, deviation, out=bound)  # inf - inf is no deviation
+    return allowed

@@ -1,0 +1,167 @@
+"""The property behind every test: random cases of a pair, judged, shrunk when they fail, and counted."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from numpynet import Module
+from parity.failure import ParityError, describe
+from parity.frameworks import available
+from parity.pair import Case, registry
+from parity.rungs.judge import Judgement, judge
+from parity.strategies import cases
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass
+class Use:
+    """The largest share of the allowance that one quantity of one implementation used, and where."""
+
+    implementation: str
+    quantity: str
+    used: float = 0.0
+    module: str = ""
+
+
+@dataclass
+class Report:
+    """What checking one pair in one dtype found: examples, time, and the largest share of allowance used."""
+
+    pair: str
+    dtype: str
+    frameworks: list[str]
+    examples: int = 0
+    seconds: float = 0.0
+    seconds_inside: float = 0.0
+    uses: dict[str, Use] = field(default_factory=dict)
+    failure: str | None = None
+    failed_rung: int | None = None
+    failed_after: int | None = None
+    shrunk: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.pair}/{self.dtype}"
+
+    def as_record(self) -> dict[str, Any]:
+        """For the results store."""
+        return {**asdict(self), "key": self.key, "uses": [asdict(use) for use in self.uses.values()]}
+
+    def count(self, judgement: Judgement) -> None:
+        self.examples += 1
+        self.seconds_inside += judgement.seconds_inside
+        for name, shares in judgement.used.items():
+            for tensor, share in shares.items():
+                use = self.uses.setdefault(f"{name}/{tensor.quantity}", Use(name, tensor.quantity))
+                if share > use.used:
+                    use.used, use.module = share, repr(judgement.case.module)
+
+
+def prove(
+    target: type,
+    dtype: str = "float32",
+    *,
+    examples: int = 100,
+    frameworks: list[str] | None = None,
+    random_seed: int | None = None,
+    alter: Callable[[Module], Module] | None = None,
+    shrink: bool = True,
+    progress: Callable[[Report], None] | None = None,
+) -> Report:
+    """Judge `examples` random cases of the pair of `target`; a failure is shrunk and kept in the report.
+
+    `alter` replaces numpynet's module in every case (a planted defect); the counterparts stay those of the original.
+    """
+    report = Report(target.__name__, dtype, available() if frameworks is None else frameworks)
+    failures: list[ParityError] = []
+
+    def property_(case: Case) -> None:
+        judgement = judge(case, report.frameworks, alter=alter)
+        if not failures:
+            report.count(judgement)
+            if progress is not None:
+                progress(report)
+        if not judgement.passed:
+            failures.append(ParityError(judgement))
+            if report.failed_after is None:
+                report.failed_after = report.examples
+            raise failures[-1]
+
+    test = given(case=cases(target, np.dtype(dtype)))(property_)
+    test = settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        print_blob=False,
+        report_multiple_bugs=False,
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+        # Building a Keras model takes longer than Hypothesis expects of drawing an example.
+        suppress_health_check=[HealthCheck.too_slow],
+    )(test)
+    test = seed(_stable_seed(report.key) if random_seed is None else random_seed)(test)
+    start = time.perf_counter()
+    try:
+        test()
+    except ParityError as error:
+        report.failure = str(error)
+        report.failed_rung = error.key.rung if error.key else 1
+        report.shrunk = repr(error.judgement.case.module)
+    report.seconds = time.perf_counter() - start
+    return report
+
+
+def _stable_seed(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+
+def check(
+    target: type, *, examples: int = 100, dtypes: Iterable[str] = DTYPES, frameworks: list[str] | None = None
+) -> None:
+    """Prove `target`, a class that has a pair: one line in a test of your own.
+
+    Raises ParityError (an AssertionError) on the shrunk example where an implementation leaves its allowance.
+    """
+    for dtype in dtypes:
+        report = prove(target, dtype, examples=examples, frameworks=frameworks)
+        if report.failure is not None:
+            raise AssertionError(report.failure)
+
+
+def explain(case: Case) -> str:
+    """What the implementations make of one case: the failure message, or that all agree."""
+    judgement = judge(case)
+    if not judgement.passed:
+        return describe(judgement)
+    shares = {name: max(used.values(), default=0.0) for name, used in judgement.used.items()}
+    return "all agree; largest share of the allowance used: " + ", ".join(f"{n} {s:.3g}" for n, s in shares.items())
+
+
+def load(path: str | Path) -> ModuleType:
+    """Import a Python file, whose pairs are thereby registered; returns the module."""
+    path = Path(path).resolve()
+    name = f"parity_file_{path.stem}_{_stable_seed(str(path))}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise FileNotFoundError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def targets(modules: Iterable[ModuleType] | None = None) -> list[type]:
+    """Every class with a pair, or those whose pairs the given modules define."""
+    names = None if modules is None else {module.__name__ for module in modules}
+    return [c for c, p in registry().items() if (names is None or type(p).__module__ in names) and c.__name__ != "Loss"]

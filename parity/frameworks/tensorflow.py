@@ -1,0 +1,182 @@
+"""TensorFlow and Keras: conversion of numpynet modules, and the converted model as an implementation under test."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from numpynet import SGD, Array, Criterion, Module
+from parity.frameworks import keras, tf
+from parity.pair import Case, Counterpart, counterpart, dtype_of, pair_of
+
+
+@contextlib.contextmanager
+def precision(dtype: np.dtype[Any]) -> Iterator[None]:
+    """Layers built and losses computed within use this dtype.
+
+    Keras computes losses and casts inputs in `floatx`, whatever the layers' own dtype (keras losses/loss.py).
+    """
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(dtype.name)
+    keras.config.set_dtype_policy(dtype.name)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+
+
+def convert(module: Module, dtype: np.dtype[Any]) -> Counterpart:
+    """The counterpart of `module`, with its weights, running statistics and a copy of its random state."""
+    module = copy.deepcopy(module)
+    with precision(dtype):
+        built = counterpart(module, "tensorflow")
+    tensors = built.tensors()
+    for name, values in module.state_dict().items():
+        tensors[name].tensor.assign(tensors[name].to_framework(values))
+    for name, parameter in module.named_parameters().items():
+        tensors[name].tensor.trainable = parameter.trainable
+    return built
+
+
+class Subject:
+    """The counterpart of a case's module, observed while it runs eagerly."""
+
+    name = "tensorflow"
+
+    def __init__(self, case: Case) -> None:
+        module = case.fresh()
+        self.dtype, self.training = case.dtype, case.training
+        self.counterpart = convert(module, case.dtype)
+        self.layer = self.counterpart.layer
+        tensors = self.counterpart.tensors()
+        self.tensors = {name: tensors[name] for name in module.state_dict()}
+        self.trained = {name: tensors[name] for name in module.named_parameters()}
+        self.moved = {name: place.tensor for name, place in self.trained.items() if name not in case.frozen}
+        self.optimizer = None
+        if case.sgd is not None and self.moved:
+            with precision(case.dtype):
+                self.optimizer = pair_of(SGD).tensorflow_optimizer(  # type: ignore[attr-defined]
+                    SGD([], 1.0, **case.sgd), list(self.moved.values())
+                )
+        self.outputs: dict[str, Any] = {}
+        for name, leaf in self.counterpart.leaves().items():
+            if name:
+                leaf.call = self._observer(name, leaf.call)
+
+    def _observer(self, name: str, call: Any) -> Any:
+        def observe(*args: Any, **kwargs: Any) -> Any:
+            self.outputs[name] = call(*args, **kwargs)
+            return self.outputs[name]
+
+        return observe
+
+    @property
+    def observed(self) -> dict[str, list[Array]]:
+        gradients = getattr(self, "output_gradients", {})
+        return {
+            name: [output.numpy()] + ([gradients[name].numpy()] if name in gradients else [])
+            for name, output in self.outputs.items()
+        }
+
+    def forward(self, input: Array) -> Array:
+        self.input = tf.constant(input)
+        self.output_gradients: dict[str, Any] = {}
+        with precision(self.dtype), tf.GradientTape() as self.tape:
+            self.tape.watch(self.input)
+            for place in self.trained.values():
+                self.tape.watch(_variable(place.tensor))
+            self.output = self.layer(self.input, training=self.training)
+        return np.asarray(self.output.numpy())
+
+    def backward(self, cotangent: Array) -> Array:
+        sources = [
+            self.input,
+            *(_variable(place.tensor) for place in self.trained.values()),
+            *self.outputs.values(),
+        ]
+        found = self.tape.gradient(
+            self.output, sources, tf.constant(cotangent), unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        of_parameters = found[1 : 1 + len(self.trained)]
+        self.found = dict(zip(self.trained, of_parameters, strict=True))
+        self.output_gradients = dict(zip(self.outputs, found[1 + len(self.trained) :], strict=True))
+        return np.asarray(found[0].numpy())
+
+    def gradients(self) -> dict[str, Array]:
+        return {name: self.trained[name].to_numpynet(grad.numpy()) for name, grad in self.found.items()}
+
+    def state(self) -> dict[str, Array]:
+        return {name: place.to_numpynet(_numpy(place.tensor)) for name, place in self.tensors.items()}
+
+    def step(self, lr: float) -> None:
+        if self.optimizer is not None:
+            with precision(self.dtype):
+                self.optimizer.step([self.found[name] for name in self.moved], lr)
+
+    def velocities(self) -> dict[str, Array]:
+        if self.optimizer is None:
+            return {}
+        return {
+            name: self.trained[name].to_numpynet(values)
+            for name, values in zip(self.moved, self.optimizer.velocities(), strict=False)
+        }
+
+
+class Trainer:
+    """The same model, criterion and optimizer as a numpynet `Trainer`, in Keras, each step compiled by tf.function;
+    drives `numpynet.training.fit`."""
+
+    name = "tensorflow"
+
+    def __init__(self, model: Module, criterion: Criterion, optimizer: SGD) -> None:
+        self.dtype = dtype_of(model)
+        self.criterion, self.source = criterion, optimizer
+        self.counterpart = convert(model, self.dtype)
+        self.layer = self.counterpart.layer
+        self.loss_function = pair_of(criterion).tensorflow_loss(criterion)  # type: ignore[attr-defined]
+        tensors = self.counterpart.tensors()
+        self.variables = [tensors[name].tensor for name, p in model.named_parameters().items() if p.trainable]
+        with precision(self.dtype):
+            self.optimizer = pair_of(optimizer).tensorflow_optimizer(  # type: ignore[attr-defined]
+                optimizer, self.variables
+            )
+        self.compiled_step = tf.function(self._step)
+        self.compiled_prediction = tf.function(lambda inputs: self.layer(inputs, training=False))
+
+    def _step(self, inputs: Any, targets: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = self.loss_function(self.layer(inputs, training=True), targets)
+        self.optimizer.apply(tape.gradient(loss, [_variable(v) for v in self.variables]))
+        return loss
+
+    def step(self, inputs: Array, targets: Array) -> float:
+        self.optimizer.set_lr(self.source.lr)
+        with precision(self.dtype):
+            inputs = tf.constant(inputs.astype(self.dtype, copy=False))
+            return float(self.compiled_step(inputs, tf.constant(targets)))
+
+    def predict(self, inputs: Array, batch_size: int = 1024) -> Array:
+        inputs = inputs.astype(self.dtype, copy=False)
+        with precision(self.dtype):
+            batches = [inputs[i : i + batch_size] for i in range(0, len(inputs), batch_size)]
+            return np.concatenate([self.compiled_prediction(tf.constant(batch)).numpy() for batch in batches])
+
+    def loss(self, outputs: Array, targets: Array) -> float:
+        return float(self.criterion(outputs, targets))
+
+    def state(self) -> dict[str, Array]:
+        return {name: p.to_numpynet(_numpy(p.tensor)) for name, p in self.counterpart.tensors().items()}
+
+
+def _variable(variable: Any) -> Any:
+    """The tf.Variable inside a Keras variable."""
+    return variable if callable(variable.value) else variable.value
+
+
+def _numpy(variable: Any) -> Array:
+    return np.asarray(variable.numpy()).copy()

@@ -1,0 +1,199 @@
+"""Pairs: what a numpynet class is called in each framework, and how instances of it are drawn."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+
+from numpynet import Array, Module
+from numpynet.module import join
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+Layout = Callable[[Array], Array]
+
+
+def _same_layout(values: Array) -> Array:
+    return values
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A framework's tensor that holds a numpynet array, in a layout of its own."""
+
+    tensor: Any
+    to_framework: Layout = _same_layout
+    to_numpynet: Layout = _same_layout
+
+
+def transposed(tensor: Any) -> Tensor:
+    """A tensor that holds the numpynet matrix transposed."""
+    return Tensor(tensor, np.transpose, np.transpose)
+
+
+class Counterpart:
+    """A framework's layer, where each array of the numpynet module lives in it, and its parts if it has any.
+
+    `Counterpart(layer, weight=layer.weight)`: an array in a layout of its own is given as a `Tensor`; None is left out.
+    """
+
+    def __init__(self, layer: Any, *, parts: dict[str, Counterpart] | None = None, **tensors: Any) -> None:
+        self.layer = layer
+        self.parts = parts or {}
+        self.own = {
+            name: tensor if isinstance(tensor, Tensor) else Tensor(tensor)
+            for name, tensor in tensors.items()
+            if tensor is not None
+        }
+
+    def tensors(self, prefix: str = "") -> dict[str, Tensor]:
+        """Every tensor by the numpynet name of its array."""
+        found = {join(prefix, name): tensor for name, tensor in self.own.items()}
+        for name, part in self.parts.items():
+            found |= part.tensors(join(prefix, name))
+        return found
+
+    def leaves(self, prefix: str = "") -> dict[str, Any]:
+        """Every layer without parts, by the numpynet name of its module."""
+        if not self.parts:
+            return {prefix: self.layer}
+        found: dict[str, Any] = {}
+        for name, part in self.parts.items():
+            found |= part.leaves(join(prefix, name))
+        return found
+
+
+class Pair:
+    """How one numpynet class maps on each framework; subclasses state a mapping and nothing else.
+
+    `modules` draws instances; `shapes` draws an input shape for one; `values` draws the input. `torch` and
+    `tensorflow` return the framework's layer, or a `Counterpart` where it holds arrays. Where a framework computes the
+    same function by a formula that rounds worse, `formulas` names a subclass of the module class that computes so.
+    """
+
+    formulas: ClassVar[dict[str, type[Module]]] = {}
+
+    modules: SearchStrategy[Any]
+    module_class: type
+
+    def shapes(self, module: Any) -> SearchStrategy[tuple[int, ...]]:
+        """Input shapes that `module` takes."""
+        from parity.strategies import shapes
+
+        return shapes()
+
+    def values(self, module: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Array]:
+        """Inputs of this shape."""
+        from parity.strategies import arrays
+
+        return arrays(shape, dtype)
+
+    def torch(self, module: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no PyTorch counterpart")
+
+    def tensorflow(self, module: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no TensorFlow counterpart")
+
+
+_registry: dict[type, Pair] = {}
+P = TypeVar("P", bound=type[Pair])
+
+
+def pair(module_class: type) -> Callable[[P], P]:
+    """Register the decorated `Pair` as the one of `module_class` and, unless they have their own, of its subclasses."""
+
+    def register(pair_class: P) -> P:
+        instance = pair_class()
+        instance.module_class = module_class
+        _registry[module_class] = instance
+        return pair_class
+
+    return register
+
+
+def registry() -> dict[type, Pair]:
+    """Every pair, by numpynet class."""
+    importlib.import_module("parity.pairs")
+    return _registry
+
+
+def pair_of(module: Any) -> Pair:
+    """The pair of a module or class; raises LookupError, naming the remedy, where there is none."""
+    module_class = module if isinstance(module, type) else type(module)
+    pairs = registry()
+    for base in module_class.__mro__:
+        if base in pairs:
+            return pairs[base]
+    raise LookupError(f"{module_class.__name__} has no pair: register one with @parity.pair({module_class.__name__})")
+
+
+def counterpart(module: Any, framework: str) -> Counterpart:
+    """The framework's layer for `module`, without its weights; call it through `parity.frameworks`."""
+    built = getattr(pair_of(module), framework)(module)
+    return built if isinstance(built, Counterpart) else Counterpart(built)
+
+
+def dtype_of(module: Module) -> np.dtype[Any]:
+    """The dtype of the module's arrays; float32 where it has none."""
+    return next(iter(module.state_dict().values()), np.empty(0, np.float32)).dtype
+
+
+def as_computed_by(module: Module, framework: str) -> Module | None:
+    """A copy of `module` that uses the framework's own formulas; None where they are numpynet's."""
+    twin = copy.deepcopy(module)
+    changed = False
+    for _, part in twin.named_modules():
+        formula = None if part.children() else pair_of(part).formulas.get(framework)
+        if formula is not None:
+            part.__class__ = formula
+            changed = True
+    return twin if changed else None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a case: the input, the gradient sent back, and the learning rate."""
+
+    input: Array
+    cotangent: Array
+    lr: float = 0.125
+
+
+@dataclass(frozen=True)
+class Case:
+    """One example of the ladder: a module with its weights, what is fed to it, and how it is trained.
+
+    `sgd` holds the arguments of `numpynet.SGD` but the learning rate; None leaves the parameters alone. Parameters
+    named in `frozen` are not trained.
+    """
+
+    module: Module
+    steps: list[Step]
+    training: bool = True
+    sgd: dict[str, Any] | None = None
+    frozen: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.steps[0].input.dtype
+
+    def astype(self, dtype: np.dtype[Any]) -> Case:
+        """The same case, its numbers carried in another format."""
+        steps = [Step(s.input.astype(dtype), s.cotangent.astype(dtype), s.lr) for s in self.steps]
+        return Case(self.module.astype(dtype), steps, self.training, self.sgd, self.frozen)
+
+    def with_module(self, module: Module) -> Case:
+        return Case(module, self.steps, self.training, self.sgd, self.frozen)
+
+    def fresh(self) -> Module:
+        """A copy of the module in the case's mode, its frozen parameters marked."""
+        module = copy.deepcopy(self.module).train(self.training)
+        for name, parameter in module.named_parameters().items():
+            parameter.trainable = name not in self.frozen
+        return module

@@ -1,0 +1,104 @@
+"""One case in every implementation, each judged against the reference by the derived allowance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array, Module
+from parity.allowance import deviations, wider
+from parity.frameworks import available, framework
+from parity.frameworks.numpynet import Subject as NumpySubject
+from parity.pair import Case, as_computed_by
+from parity.rungs.record import Key, Record, Stopwatch, run
+
+
+@dataclass
+class Judgement:
+    """What every implementation computed, what was allowed, and how much of it was used."""
+
+    case: Case
+    reference: Record
+    records: dict[str, Record] = field(default_factory=dict)
+    allowed: dict[str, Record] = field(default_factory=dict)
+    used: dict[str, dict[Key, float]] = field(default_factory=dict)
+    crashes: dict[str, BaseException] = field(default_factory=dict)
+    seconds_inside: float = 0.0
+
+    def off(self) -> list[tuple[Key, str]]:
+        """Every (tensor, implementation) outside its allowance, in the order of computation."""
+        return [
+            (key, name) for key in self.reference for name, used in self.used.items() if not used.get(key, 0.0) <= 1
+        ]
+
+    @property
+    def passed(self) -> bool:
+        return not self.crashes and not self.off()
+
+
+def judge(
+    case: Case, frameworks: list[str] | None = None, alter: Callable[[Module], Module] | None = None
+) -> Judgement:
+    """Run `case` in numpynet and in `frameworks` (all that are installed), and compare each with the reference.
+
+    `alter` replaces numpynet's module, reference included; the frameworks get the counterpart of the original.
+    """
+    original = case
+    if alter is not None:
+        case = case.with_module(alter(case.module))
+    wide = case.astype(wider(case.dtype))
+    with np.errstate(all="ignore"):
+        reference = run(wide, NumpySubject(wide))
+    judgement = Judgement(case, reference)
+    allowed = _allowed(wide, reference, case.dtype)
+    watch = Stopwatch()
+    for name in ["numpynet", *(available() if frameworks is None else frameworks)]:
+        judgement.allowed[name] = allowed
+        formula = as_computed_by(wide.module, name)
+        if formula is not None:
+            own = _allowed(wide.with_module(formula), reference, case.dtype)
+            judgement.allowed[name] = {key: np.maximum(own[key], bound) for key, bound in allowed.items()}
+        try:
+            with np.errstate(all="ignore"):
+                with watch:
+                    subject = framework(name).Subject(case if name == "numpynet" else original)
+                judgement.records[name] = run(case, subject, watch)
+        except Exception as crash:  # whatever a framework raises is its verdict on the case: reported, never dropped
+            judgement.crashes[name] = crash
+            continue
+        judgement.used[name] = {
+            key: share_used(judgement.records[name].get(key), value, judgement.allowed[name][key], case.dtype)
+            for key, value in reference.items()
+        }
+    judgement.seconds_inside = watch.seconds
+    return judgement
+
+
+def _allowed(wide: Case, reference: Record, dtype: np.dtype[Any]) -> Record:
+    return deviations(reference, lambda: run(wide, NumpySubject(wide, perturbed=True)), dtype)
+
+
+def errors(actual: Array, expected: Array) -> Array:
+    """|actual - expected| in the reference's format; 0 where both are the same infinity or NaN, inf where one is."""
+    actual = actual.astype(expected.dtype)
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(actual - expected)
+    same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+    return np.where(same, 0, np.where(np.isnan(difference), np.inf, difference))
+
+
+def shares(actual: Array, expected: Array, allowed: Array) -> Array:
+    """Error over allowance, element by element: 0 where there is no error, inf where none was allowed."""
+    difference = errors(actual, expected)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(difference == 0, 0, difference / allowed)
+
+
+def share_used(actual: Array | None, expected: Array, allowed: Array, dtype: np.dtype[Any]) -> float:
+    """The largest share of its allowance that any element uses; inf on a missing tensor, wrong shape or dtype."""
+    if actual is None or actual.shape != expected.shape or actual.dtype != dtype:
+        return float("inf")
+    return float(np.max(shares(actual, expected, allowed), initial=0.0))

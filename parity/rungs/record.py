@@ -1,0 +1,107 @@
+"""Everything that one run of a case computes, in the order in which it is computed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple, Protocol
+
+from numpynet import Array, Module
+from parity.pair import Case
+
+OUTPUT, GRADIENT, STEP = 1, 2, 3
+RUNGS = {OUTPUT: "output", GRADIENT: "gradient", STEP: "step"}
+
+
+class Key(NamedTuple):
+    """Names one computed tensor: at which step, on which rung, in which layer ("" is the whole), and what it is."""
+
+    step: int
+    rung: int
+    layer: str
+    quantity: str
+    tensor: str = ""
+
+    def __str__(self) -> str:
+        of = f" of {'.'.join(filter(None, (self.layer, self.tensor)))}" if self.layer or self.tensor else ""
+        return f"{self.quantity}{of}, step {self.step + 1}"
+
+
+Record = dict[Key, Array]
+
+
+class Subject(Protocol):
+    """One implementation of a case's module, ready to run; see `parity.frameworks`."""
+
+    name: str
+    observed: Any
+
+    def forward(self, input: Array) -> Array: ...
+    def backward(self, cotangent: Array) -> Array: ...
+    def gradients(self) -> dict[str, Array]: ...
+    def state(self) -> dict[str, Array]: ...
+    def step(self, lr: float) -> None: ...
+    def velocities(self) -> dict[str, Array]: ...
+
+
+class Stopwatch:
+    """Seconds spent inside an implementation's own calls."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._start
+
+
+def layer_of(name: str) -> tuple[str, str]:
+    """("1.0", "weight") of "1.0.weight"."""
+    layer, _, tensor = name.rpartition(".")
+    return layer, tensor
+
+
+def run(case: Case, subject: Subject, watch: Stopwatch | None = None) -> Record:
+    """Run every step of `case` and record each tensor as it comes into being."""
+    watch = watch or Stopwatch()
+    buffers = case.module.named_buffers()
+    parameters = case.module.named_parameters()
+    record: Record = {}
+    for index, step in enumerate(case.steps):
+        with watch:
+            output = subject.forward(step.input)
+        record |= {Key(index, OUTPUT, layer, "output"): seen[0] for layer, seen in subject.observed.items()}
+        record[Key(index, OUTPUT, "", "output")] = output
+        if buffers:
+            state = subject.state()
+            for name in buffers:
+                layer, tensor = layer_of(name)
+                record[Key(index, OUTPUT, layer, "state", tensor)] = state[name]
+        with watch:
+            grad_input = subject.backward(step.cotangent)
+        _record_gradients(record, index, subject, case.module)
+        record[Key(index, GRADIENT, "", "input gradient")] = grad_input
+        if case.sgd is None or not parameters:
+            continue
+        with watch:
+            subject.step(step.lr)
+        state, velocities = subject.state(), subject.velocities()
+        for name in parameters:
+            layer, tensor = layer_of(name)
+            if name in velocities:
+                record[Key(index, STEP, layer, "velocity", tensor)] = velocities[name]
+            record[Key(index, STEP, layer, "parameter", tensor)] = state[name]
+    return record
+
+
+def _record_gradients(record: Record, index: int, subject: Subject, module: Module) -> None:
+    """The gradients in the order in which backward meets them: from the last layer to the first."""
+    of_parameters = subject.gradients()
+    of_outputs = {layer: seen[1] for layer, seen in subject.observed.items() if len(seen) > 1}
+    for layer in reversed(list(dict(module.named_modules()))):
+        if layer in of_outputs:
+            record[Key(index, GRADIENT, layer, "output gradient")] = of_outputs[layer]
+        for name, gradient in of_parameters.items():
+            if layer_of(name)[0] == layer:
+                record[Key(index, GRADIENT, layer, "parameter gradient", layer_of(name)[1])] = gradient

@@ -1,0 +1,93 @@
+"""Hypothesis strategies: numbers that every framework represents alike, arrays, shapes, and whole cases.
+
+Arrays come from a seed and a scale, not element by element: drawing stays cheap, and shrinks to small shapes and seed 0.
+Scales stay within 2^-10 .. 2^10, so that no product leaves the normal range of float32 (TensorFlow flushes subnormals;
+see `parity.differences`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from numpynet import Array, Module
+from parity.pair import Case, Step, pair_of
+
+seeds = st.integers(0, 2**32 - 1)
+sizes = st.integers(1, 8)
+scales = st.sampled_from([2.0**exponent for exponent in sorted(range(-10, 11), key=abs)])
+
+
+def dyadic(low: float, high: float, denominator: int = 16) -> SearchStrategy[float]:
+    """Multiples of 1/denominator in [low, high]: exact in float32, so that no framework rounds a hyper-parameter."""
+    first, last = math.ceil(low * denominator), math.floor(high * denominator)
+    return st.integers(first, last).map(lambda numerator: numerator / denominator)
+
+
+def shapes(min_dims: int = 2, max_dims: int = 4) -> SearchStrategy[tuple[int, ...]]:
+    """Shapes (N, features, ...) with sides 1 to 8."""
+    return st.lists(sizes, min_size=min_dims, max_size=max_dims).map(tuple)
+
+
+@st.composite
+def arrays(
+    draw: st.DrawFn,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    largest: float = 2.0**10,
+    offset: bool = True,
+) -> Array:
+    """Normal numbers of one drawn scale up to `largest`, moved by up to ten times the scale, or rounded to multiples
+    of a quarter of it, which brings exact zeros and ties."""
+    values = np.asarray(np.random.default_rng(draw(seeds)).standard_normal(shape))
+    kind = draw(st.sampled_from(["plain", "offset", "grid"] if offset else ["plain", "grid"]))
+    if kind == "offset":
+        values += draw(st.integers(-10, 10))
+    elif kind == "grid":
+        values = np.round(values * 4) / 4
+    scale = min(draw(scales), largest)
+    return np.asarray(values * scale, dtype)
+
+
+@st.composite
+def sgd_arguments(draw: st.DrawFn) -> dict[str, Any]:
+    """Arguments of SGD but the learning rate."""
+    momentum = draw(dyadic(0, 15 / 16))
+    nesterov = momentum > 0 and draw(st.booleans())
+    dampening = 0.0 if nesterov or momentum == 0 else draw(dyadic(0, 0.5))
+    return {
+        "momentum": momentum,
+        "dampening": dampening,
+        "weight_decay": draw(dyadic(0, 0.25)),
+        "nesterov": nesterov,
+    }
+
+
+@st.composite
+def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
+    """Whole examples for the pair of `target`: weights, inputs, cotangents, mode, optimizer."""
+    pair = pair_of(target)
+    module: Module = draw(pair.modules).astype(dtype)
+    for parameter in module.parameters():
+        values = draw(arrays(parameter.value.shape, dtype, largest=2.0**3))
+        parameter.map(lambda _, values=values: values)  # type: ignore[misc]
+    parameters = module.named_parameters()
+    trained = bool(parameters)
+    shape = draw(pair.shapes(module))
+    probe = Case(module, [], training=draw(st.booleans()))
+    steps = []
+    for _ in range(draw(st.integers(1, 4)) if trained or module.named_buffers() else 1):
+        input = draw(pair.values(module, shape, dtype))
+        with np.errstate(all="ignore"):
+            output = probe.fresh()(input)
+        # Powers of two: Keras keeps -lr * velocity, and changing lr rescales it exactly.
+        lr = 2.0 ** -draw(st.integers(3, 10)) if trained else 0.125
+        steps.append(Step(input, draw(arrays(output.shape, dtype, offset=False)), lr))
+    sgd = draw(sgd_arguments()) if trained else None
+    names = sorted(parameters)
+    frozen = frozenset(draw(st.lists(st.sampled_from(names), unique=True, max_size=1))) if trained else frozenset()
+    return Case(module, steps, probe.training, sgd, frozen)

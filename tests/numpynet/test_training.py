@@ -1,0 +1,351 @@
+"""Training: the loop repeats and records what it should, and a divergence is traced to where it began."""
+
+import io
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+from numpynet import (
+    SGD,
+    BatchNormalization,
+    CrossEntropyCriterion,
+    Dropout,
+    Linear,
+    Module,
+    MSECriterion,
+    ReLU,
+    Scaling,
+    Sequential,
+)
+from numpynet.datasets import Dataset, Split, batch_order, digits, order_hash
+from numpynet.training import Callback, Divergence, Trainer, accuracy, correct, evaluate, fit
+
+
+def network(rng, *extra):
+    return Sequential(Linear(64, 32, rng=rng), ReLU(), *extra, Linear(32, 32, rng=rng), ReLU(), Linear(32, 10, rng=rng))
+
+
+def trainer(*extra, seed=0, dtype=np.float32):
+    model = network(np.random.default_rng(seed), *extra).astype(dtype)
+    return Trainer(model, CrossEntropyCriterion(), SGD(model.parameters(), lr=0.1, momentum=0.9))
+
+
+def short(callbacks=(), epochs=2, **options):
+    return {"epochs": epochs, "batch_size": 128, "seed": 0, "callbacks": callbacks, **options}
+
+
+class TestLoop:
+    def test_digits_are_learnt(self):
+        learner, data = trainer(), digits()
+        history = fit(learner, data, **short(epochs=30))
+        assert history.losses[-1] < 0.1 < history.losses[0]
+        assert evaluate(learner, data.test).accuracy > 0.9
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+    def test_a_training_repeats_to_the_bit_in_any_dtype(self, dtype):
+        learners = [trainer(dtype=dtype), trainer(dtype=dtype)]
+        first, again = (fit(learner, digits(), **short()) for learner in learners)
+        assert (first.step_losses, first.order_hashes) == (again.step_losses, again.order_hashes)
+        for a, b in zip(*(learner.model.parameters() for learner in learners), strict=True):
+            assert a.value.dtype == dtype
+            np.testing.assert_array_equal(a.value, b.value)
+
+    def test_fit_is_the_loop_one_would_write(self):
+        data, learner = digits(), trainer()
+        train = data.train
+        orders = [batch_order(len(train), 128, 0, epoch) for epoch in range(2)]
+        losses = [[learner.step(train.inputs[rows], train.targets[rows]) for rows in batches] for batches in orders]
+        history = fit(trainer(), data, **short())
+        assert history.step_losses == [loss for values in losses for loss in values]
+        assert history.order_hashes == [order_hash(batches) for batches in orders]
+        weights = [len(rows) for rows in orders[0]]
+        assert weights[-1] < weights[0]
+        assert history.losses == [np.average(values, weights=weights) for values in losses]
+
+    def test_validation_scores_are_those_of_the_evaluation_mode(self):
+        learner, data = trainer(Dropout(0.5, rng=np.random.default_rng(0))), digits()
+        history = fit(learner, data, **short())
+        outputs = learner.model.evaluate()(data.validation.inputs)
+        assert history.validation_accuracies[-1] == accuracy(outputs, data.validation.targets)
+        np.testing.assert_allclose(
+            history.validation_losses[-1],
+            CrossEntropyCriterion()(outputs, data.validation.targets),
+            rtol=1e-5,
+        )
+
+    def test_a_step_trains_also_after_a_prediction(self):
+        learner = trainer(BatchNormalization(32))
+        inputs, targets = digits().train.inputs[:8], digits().train.targets[:8]
+        learner.predict(inputs)
+        learner.step(inputs, targets)
+        assert learner.model[2].training
+        assert learner.model[2].running_mean.any()
+
+    def test_every_list_has_one_entry_an_epoch_or_one_a_step(self):
+        history = fit(trainer(), digits(), **short())
+        assert {name: len(values) for name, values in vars(history).items()} == {
+            **dict.fromkeys(vars(history), 2),
+            "step_losses": 20,
+        }
+
+    def test_a_dataset_without_validation_rows_has_no_validation_scores(self):
+        train, nothing = digits().train, Split(np.zeros((0, 64), np.float32), np.zeros(0, np.int64))
+        history = fit(trainer(), Dataset("digits", train, nothing, nothing, digits().classes), **short())
+        assert history.validation_losses == history.validation_accuracies == []
+        with pytest.raises(ValueError, match="digits has no training rows"):
+            fit(trainer(), Dataset("digits", nothing, train, nothing, digits().classes), **short())
+
+    def test_step_and_predict_are_enough(self):
+        class Constant:
+            def step(self, inputs, targets):
+                return float(len(inputs))
+
+            def predict(self, inputs, batch_size):
+                return np.tile(np.eye(10)[3], (len(inputs), 1))
+
+        history, data = fit(Constant(), digits(), **short()), digits()
+        assert history.step_losses[:10] == [*[128] * 9, 45]
+        assert history.validation_losses == []
+        assert history.validation_accuracies == [np.mean(data.validation.targets == 3)] * 2
+
+    @pytest.mark.parametrize("rows", [0, 1, 7, 8])
+    def test_predictions_do_not_depend_on_the_batch_size(self, rows):
+        class Reusing(Module):
+            buffer = np.empty((8, 3), np.float32)
+
+            def forward(self, input):
+                return np.multiply(input, 2, out=self.buffer[: len(input)])
+
+        inputs = np.arange(24, dtype=np.float32).reshape(8, 3)[:rows]
+        model = Reusing()
+        outputs = Trainer(model, MSECriterion(), SGD([], lr=1)).predict(inputs, batch_size=2)
+        np.testing.assert_array_equal(outputs, 2 * inputs)
+
+
+class TestCallbacks:
+    def test_hooks_are_called_in_order_with_what_has_ended(self):
+        calls = []
+
+        class Recorder(Callback):
+            def __getattribute__(self, hook):
+                return lambda *position: calls.append((hook, *position[:-1], len(position[-1].step_losses)))
+
+        fit(trainer(), digits(), **short([Recorder()], batch_size=600))
+        assert calls == [
+            ("on_train_begin", 0),
+            ("on_epoch_begin", 0, 0),
+            ("on_batch_begin", 0, 0),
+            ("on_batch_end", 0, 1),
+            ("on_batch_begin", 1, 1),
+            ("on_batch_end", 1, 2),
+            ("on_epoch_end", 0, 2),
+            ("on_epoch_begin", 1, 2),
+            ("on_batch_begin", 2, 2),
+            ("on_batch_end", 2, 3),
+            ("on_batch_begin", 3, 3),
+            ("on_batch_end", 3, 4),
+            ("on_epoch_end", 1, 4),
+            ("on_train_end", 4),
+        ]
+
+    def test_a_callback_may_change_the_learning_rate(self):
+        learner = trainer()
+
+        class Freeze(Callback):
+            def on_epoch_begin(self, epoch, history):
+                learner.optimizer.lr = 0.1 if epoch == 0 else 0
+
+        history = fit(learner, digits(), **short([Freeze()], epochs=3))
+        assert history.validation_losses[0] == history.validation_losses[1] == history.validation_losses[2]
+
+    @pytest.mark.parametrize(
+        ("terminal", "progress", "shown"), [(True, True, True), (True, False, False), (False, True, False)]
+    )
+    def test_progress_is_shown_on_terminals(self, monkeypatch, terminal, progress, shown):
+        screen = io.StringIO()
+        screen.isatty = lambda: terminal
+        monkeypatch.setattr("sys.stderr", screen)
+        history = fit(trainer(), digits(), **short(progress=progress))
+        lines = screen.getvalue().splitlines()
+        assert bool(lines) == shown
+        if shown:
+            assert lines[0].startswith("epoch 1/2: [==..................] 1/10, loss")
+            assert f"validation loss {history.validation_losses[-1]:.4g}, accuracy 0." in lines[-1]
+
+
+class Overflowing(Module):
+    """The identity, but infinite in `direction` from the `start`-th call on."""
+
+    def __init__(self, direction, start=0):
+        self.direction = direction
+        self.start = start
+
+    def pass_on(self, array, direction):
+        self.start -= direction == self.direction
+        return array * np.float32(np.inf) if direction == self.direction and self.start < 0 else array
+
+    def forward(self, input):
+        return self.pass_on(input, "forward")
+
+    def backward(self, grad_output):
+        return self.pass_on(grad_output, "backward")
+
+
+def diverge(learner, data=None, **options):
+    with pytest.raises(Divergence) as raised:
+        fit(learner, data or digits(), **short(**options))
+    return raised.value
+
+
+class TestDivergence:
+    """2 epochs of 10 steps each."""
+
+    def test_a_learning_rate_too_high_is_reported(self):
+        learner = trainer()
+        learner.optimizer.lr = 1e12
+        divergence = diverge(learner)
+        assert divergence.epoch == 0
+        assert re.fullmatch(
+            r"training diverged in epoch 0, step \d \(counted from 0\) at loss \S+; "
+            r"NaN or inf first appeared in the \w+( \w+)* of layer \d \(\w+\)",
+            str(divergence),
+        )
+
+    def test_an_output_is_traced_to_its_layer(self):
+        class Grow(Callback):
+            def on_batch_begin(self, step, history):
+                if step == 13:
+                    learner.model[2].weight.value[:] = 3e38
+
+        learner = trainer()
+        divergence = diverge(learner, callbacks=[Grow()])
+        assert (divergence.tensor, divergence.layer) == ("output", "layer 2 (Linear)")
+        assert (divergence.epoch, divergence.step) == (1, 13)
+        assert not np.isfinite(divergence.loss)
+
+    def test_a_gradient_is_traced_to_the_layer_whose_backward_made_it(self):
+        divergence = diverge(trainer(Overflowing("backward", start=3)))
+        assert (divergence.tensor, divergence.layer) == ("gradient of the input", "layer 2 (Overflowing)")
+        assert (divergence.epoch, divergence.step) == (0, 3)
+        assert np.isfinite(divergence.loss)
+
+    def test_a_parameter_gradient_is_traced_to_its_parameter(self):
+        model = Sequential(Scaling(1), Linear(1, 1))
+        model[1].weight.value[:] = 1e-30
+        learner = Trainer(model, MSECriterion(), SGD(model.parameters(), lr=0))
+        with pytest.raises(Divergence, match=r"in the gradient of weight of layer 1 \(Linear\)$"):
+            learner.step(np.full((1, 1), 1e30, np.float32), np.full((1, 1), -1e9, np.float32))
+
+    @pytest.mark.parametrize("step", [0, 9, 10])
+    def test_an_update_is_reported_at_its_own_step_though_a_relu_hides_it(self, step):
+        class Spoil(SGD):
+            steps = 0
+
+            def step(self):
+                super().step()
+                if self.steps == step:
+                    self.parameters[1].value[:] = -np.inf
+                self.steps += 1
+
+        learner = trainer()
+        learner.optimizer = Spoil(learner.model.parameters(), lr=0.1)
+        history = fit(trainer(), digits(), **short(epochs=1))
+        divergence = diverge(learner)
+        assert (divergence.tensor, divergence.layer) == ("parameter bias", "layer 0 (Linear)")
+        assert (divergence.epoch, divergence.step) == (step // 10, step)
+        assert np.isfinite(divergence.loss)
+        if step == 0:
+            assert divergence.loss == history.step_losses[0]
+
+    def test_a_criterion_is_named(self):
+        model = Sequential(Linear(2, 2))
+        learner = Trainer(model, MSECriterion(), SGD(model.parameters(), lr=0.1))
+        with pytest.raises(Divergence, match=r"diverged at loss inf; .* the loss of the criterion \(MSECriterion"):
+            learner.step(np.zeros((1, 2), np.float32), np.full((1, 2), 1e30, np.float32))
+
+    def test_a_batch_with_a_nan_is_named(self):
+        data = digits()
+        data.train.inputs[batch_order(1197, 128, 0, 0)[4][7], 3] = np.nan
+        divergence = diverge(trainer(), data)
+        assert (divergence.tensor, divergence.layer) == ("inputs", "the batch")
+        assert (divergence.epoch, divergence.step) == (0, 4)
+
+    def test_a_model_of_one_layer_is_named(self):
+        model = Linear(2, 2)
+        model.weight.value[:] = 3e38
+        learner = Trainer(model, CrossEntropyCriterion(), SGD(model.parameters(), lr=0.1))
+        with pytest.raises(Divergence, match=r"in the output of the Linear$"):
+            learner.step(np.full((1, 2), 2, np.float32), np.array([0]))
+
+    def test_the_search_draws_the_masks_of_the_step_and_takes_the_draw_back(self):
+        class InfiniteForFullRows(Module):
+            def forward(self, input):
+                return self.remember(input * np.where(input.all(), np.inf, 1).astype(input.dtype))
+
+            def backward(self, grad_output):
+                return grad_output
+
+        rng = np.random.default_rng(0)
+        model = Sequential(Dropout(rng=rng), InfiniteForFullRows(), Linear(4, 2))
+        learner = Trainer(model, CrossEntropyCriterion(), SGD(model.parameters(), lr=0.1))
+        states = []
+
+        def train():
+            while True:
+                states.append(rng.bit_generator.state)
+                learner.step(np.ones((1, 4), np.float32), np.array([0]))
+
+        with pytest.raises(Divergence, match=r"output of layer 1 \(InfiniteForFullRows\)"):
+            train()
+        assert len(states) > 1
+        assert rng.bit_generator.state == states[-1]
+
+    def test_the_optimizer_does_not_move_a_diverged_model(self):
+        learner, data = trainer(Overflowing("backward")), digits()
+        before = learner.model.state_dict()
+        diverge(learner, data)
+        for name, value in learner.model.state_dict().items():
+            np.testing.assert_array_equal(value, before[name])
+
+    def test_large_finite_values_are_no_divergence(self):
+        # Value and gradient are finite, their product is not.
+        model = Linear(1, 1)
+        model.weight.value[:] = 1e20
+        learner = Trainer(model, MSECriterion("sum"), SGD(model.parameters(), lr=0))
+        learner.step(np.full((1, 1), 0.175, np.float32), np.full((1, 1), -5e17, np.float32))
+        assert model.weight.grad.item() * 1e20 > float(np.finfo(np.float32).max)
+
+    @pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
+    def test_a_trainer_that_returns_a_loss_alone_is_stopped_too(self, loss):
+        class Lossy:
+            def step(self, inputs, targets):
+                return loss
+
+            def predict(self, inputs, batch_size):
+                raise NotImplementedError
+
+        divergence = diverge(Lossy())
+        assert str(divergence) == f"training diverged in epoch 0, step 0 (counted from 0) at loss {loss:.6g}"
+
+    def test_a_divergence_crosses_processes(self):
+        divergence = diverge(trainer(Overflowing("forward", start=3)))
+        copied = pickle.loads(pickle.dumps(divergence))
+        assert (str(copied), repr(copied)) == (str(divergence), repr(divergence))
+        assert copied.step == 3
+
+
+class TestScores:
+    def test_the_largest_output_decides_for_classes_and_one_hot_rows(self):
+        outputs = np.array([[1, 2], [2, 1], [1, 1], [np.nan, 1]])
+        classes = np.array([1, 1, 0, 0])
+        for targets in (classes, np.eye(2)[classes]):
+            assert correct(outputs, targets).tolist() == [True, False, True, False]
+            assert accuracy(outputs, targets) == 0.5
+
+    def test_other_shapes_and_no_rows_are_refused(self):
+        with pytest.raises(ValueError, match=r"got \(2, 3\) and \(3,\)"):
+            correct(np.zeros((2, 3)), np.zeros(3))
+        with pytest.raises(ValueError, match="no rows"):
+            accuracy(np.zeros((0, 2)), np.zeros(0))
