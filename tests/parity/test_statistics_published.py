@@ -1,0 +1,106 @@
+"""Published values, to the digits that were published."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+from statsmodels.stats.weightstats import ttost_ind, ttost_paired
+
+from parity.statistics import (
+    PairedTable,
+    mcnemar,
+    newcombe_interval,
+    paired_tost,
+    tango_interval,
+    tango_z,
+    tost_power,
+    welch_tost,
+)
+
+# R's data set `sleep`: extra hours of sleep of ten patients with each of two drugs (Cushny & Peebles 1905)
+SLEEP = (
+    np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]),
+    np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]),
+)
+
+
+def significant(value: float, digits: int) -> float:
+    return float(f"{value:.{digits - 1}e}")
+
+
+@pytest.mark.parametrize(
+    ("cells", "tango", "newcombe"),
+    [
+        pytest.param((4, 9, 3, 16), (-0.027090, 0.389697), (-0.027348, 0.380672), id="Tango 1998, table VII"),
+        pytest.param((53, 16, 8, 9), (-0.019659, 0.206911), (-0.020104, 0.203916), id="Agresti & Min 2005"),
+        pytest.param((20, 12, 2, 16), (0.061112, 0.344709), (0.056156, 0.329207), id="Newcombe 1998"),
+    ],
+)
+def test_intervals_of_paired_proportions(cells, tango, newcombe):
+    table = PairedTable(*cells)
+    assert tuple(round(limit, 6) for limit in tango_interval(table)) == tango
+    assert tuple(round(limit, 6) for limit in newcombe_interval(table)) == newcombe
+
+
+def test_paired_tost_of_sleep_is_that_of_toster():
+    result = paired_tost(SLEEP[0] - SLEEP[1], margin=0.5)
+    assert round(result.difference / result.standard_error, 5) == -4.06213
+    assert result.degrees_of_freedom == 9
+    assert round(result.p_different, 8) == 0.00283289
+    assert round(result.p_equivalent, 6) == 0.989241
+    assert tuple(round(limit, 6) for limit in result.interval_90) == (-2.293005, -0.866995)
+
+
+@pytest.mark.parametrize(("n", "power"), [(15, 0.66629), (30, 0.93855)])
+def test_power_of_the_paired_tost(n, power):
+    assert round(tost_power(n, 25.4558, 19.2, difference=-4, alpha=0.05), 5) == power
+
+
+@pytest.mark.parametrize("margin", [0.1, 0.5, 3.0])
+def test_tost_agrees_with_statsmodels_and_the_t_test_with_scipy(margin):
+    x, y = SLEEP
+    paired, welch = paired_tost(x - y, margin), welch_tost(x, y[:8], margin)
+    for ours, tost, t_test in (
+        (paired, ttost_paired(x, y, -margin, margin), stats.ttest_rel(x, y)),
+        (
+            welch,
+            ttost_ind(x, y[:8], -margin, margin, usevar="unequal"),
+            stats.ttest_ind(x, y[:8], equal_var=False),
+        ),
+    ):
+        assert significant(ours.p_equivalent, 9) == significant(tost[0], 9)
+        assert significant(ours.p_different, 9) == significant(t_test.pvalue, 9)
+        interval = t_test.confidence_interval(0.95)
+        assert tuple(significant(limit, 9) for limit in ours.interval_95) == tuple(
+            significant(limit, 9) for limit in (interval.low, interval.high)
+        )
+
+
+def discordant_tables():
+    rng = np.random.default_rng(0)
+    return [PairedTable(*cells) for cells in rng.integers(0, 30, (200, 4)).tolist() if cells[1] + cells[2]]
+
+
+def test_square_of_tangos_z_at_zero_is_mcnemars_uncorrected_chi_square():
+    for table in discordant_tables():
+        chi_square = statsmodels_mcnemar([[0, table.only_first], [table.only_second, 0]], False, False).statistic
+        assert significant(tango_z(table) ** 2, 10) == significant(float(chi_square), 10)
+
+
+@pytest.mark.parametrize(
+    ("method", "exact", "correction"), [("asymptotic", 0, 0), ("corrected", 0, 1), ("exact", 1, 0)]
+)
+def test_mcnemar_agrees_with_statsmodels_where_that_is_right(method, exact, correction):
+    for table in discordant_tables():
+        if table.only_first != table.only_second:
+            cells = [[table.both, table.only_first], [table.only_second, table.neither]]
+            expected = float(statsmodels_mcnemar(cells, exact=bool(exact), correction=bool(correction)).pvalue)
+            assert significant(mcnemar(table, method).p, 9) == significant(expected, 9)
+
+
+def test_mid_p_of_mcnemar_is_the_exact_p_less_the_probability_of_what_was_observed():
+    """Fagerland, Lydersen & Laake (2013), equation 6."""
+    for table in discordant_tables():
+        b, c = table.only_first, table.only_second
+        expected = mcnemar(table, "exact").p - stats.binom.pmf(b, b + c, 0.5) if b != c else 1.0
+        assert significant(mcnemar(table, "mid-p").p, 9) == significant(expected, 9)
