@@ -6,16 +6,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from parity.check import check, explain, load, prove
     from parity.convert import to_tensorflow, to_torch
     from parity.failure import ParityError
-    from parity.pair import Case, Counterpart, Pair, Step, Tensor, pair, transposed
+    from parity.pairing import Case, Counterpart, Pair, Step, Tensor, pair, transposed
+    from parity.proving import check, explain, load, prove
 
 _HOMES = {
-    "check": ("check", "explain", "load", "prove"),
+    "proving": ("check", "explain", "load", "prove"),
     "convert": ("to_tensorflow", "to_torch"),
     "failure": ("ParityError",),
-    "pair": ("Case", "Counterpart", "Pair", "Step", "Tensor", "pair", "transposed"),
+    "pairing": ("Case", "Counterpart", "Pair", "Step", "Tensor", "pair", "transposed"),
 }
 
 __all__ = [

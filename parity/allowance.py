@@ -112,7 +112,7 @@ class Rounding:
         TensorFlow does, or rounded to a subnormal, as the others do.
         """
         size = np.asarray(magnitude * (self.unit * weight))
-        if np.min(magnitude, initial=np.inf) * self.unit < self.tiny:
+        if not np.min(magnitude, initial=np.inf) * self.unit >= self.tiny:  # NaN counts as small
             np.maximum(size, np.minimum(magnitude, self.tiny) * SLACK, out=size)
         size *= self.uniform(result.shape, result.dtype)
         np.add(result, size, out=result, where=where)

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpynet import Module
 from parity.frameworks import framework
-from parity.pair import dtype_of
+from parity.pairing import dtype_of
 
 
 def to_torch(model: Module) -> Any:

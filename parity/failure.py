@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.pair import Case
+from parity.pairing import Case
 from parity.rungs.judge import Judgement, errors, share_used, shares
 from parity.rungs.record import RUNGS, Key
 

@@ -107,13 +107,14 @@ class Results:
 
     def append(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
         """Adds a record; when it returns, the record is on disk. A later record of the same key replaces it.
+        The record may carry its key itself, but no other.
 
         Arrays become lists, dataclasses objects; NaN and infinity become null. Raises ResultsError when it
         cannot be written (full disk): earlier records are intact then, and nothing of this one is left.
         """
-        if taken := {"schema", "key"} & record.keys():
-            raise ValueError(f"the record's fields {sorted(taken)} are set by append itself")
-        line = json.dumps({"schema": SCHEMA, "key": key, **plain(record)}, allow_nan=False).encode() + b"\n"
+        if "schema" in record or record.get("key", key) != key:
+            raise ValueError(f"a record brings no schema of its own and no key but {key!r}")
+        line = json.dumps({"schema": SCHEMA, **plain(record), "key": key}, allow_nan=False).encode() + b"\n"
         path = self._path(kind)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

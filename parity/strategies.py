@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from numpynet import Array, Module
-from parity.pair import Case, Step, pair_of
+from parity.pairing import Case, Step, pair_of
 
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 8)
@@ -79,14 +79,15 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
     trained = bool(parameters)
     shape = draw(pair.shapes(module))
     probe = Case(module, [], training=draw(st.booleans()))
-    steps = []
+    steps: list[Step] = []
     for _ in range(draw(st.integers(1, 4)) if trained or module.named_buffers() else 1):
         input = draw(pair.values(module, shape, dtype))
         with np.errstate(all="ignore"):
             output = probe.fresh()(input)
         # Powers of two: Keras keeps -lr * velocity, and changing lr rescales it exactly.
         lr = 2.0 ** -draw(st.integers(3, 10)) if trained else 0.125
-        steps.append(Step(input, draw(arrays(output.shape, dtype, offset=False)), lr))
+        zero_grad = not (trained and steps) or draw(st.sampled_from([True, False]))
+        steps.append(Step(input, draw(arrays(output.shape, dtype, offset=False)), lr, zero_grad))
     sgd = draw(sgd_arguments()) if trained else None
     names = sorted(parameters)
     frozen = frozenset(draw(st.lists(st.sampled_from(names), unique=True, max_size=1))) if trained else frozenset()

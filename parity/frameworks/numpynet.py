@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import SGD, Array, Module
+from numpynet import Array, Module
 from parity.allowance import Noisy, noisy
-from parity.pair import Case
+from parity.pairing import Case
 
 
 class Subject:
@@ -26,7 +26,7 @@ class Subject:
             if name and not leaf.children():
                 self._observe(name, leaf)
         self.parameters = self.module.named_parameters()
-        self.optimizer = SGD(self.parameters.values(), 0, **case.sgd) if case.sgd is not None else None
+        self.optimizer = case.optimizer(self.parameters.values(), 0, **case.sgd) if case.sgd is not None else None
 
     def _observe(self, name: str, leaf: Module) -> None:
         """Record each output of the leaf, and the gradient that comes back to it."""
@@ -44,8 +44,10 @@ class Subject:
         leaf.forward = observed_forward  # type: ignore[method-assign]
         leaf.backward = observed_backward  # type: ignore[method-assign]
 
-    def forward(self, input: Array) -> Array:
+    def zero_grad(self) -> None:
         self.module.zero_grad()
+
+    def forward(self, input: Array) -> Array:
         return self.module(input.view(self.array_class))
 
     def backward(self, cotangent: Array) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,10 @@ import numpy as np
 
 from numpynet import SGD, Array, Criterion, Module
 from parity.frameworks import keras, tf
-from parity.pair import Case, Counterpart, counterpart, dtype_of, pair_of
+from parity.pairing import Case, Counterpart, counterpart, dtype_of, pair_of
+
+# Networks of width 1 are drawn on purpose.
+warnings.filterwarnings("ignore", message="You are using a softmax over axis")
 
 
 @contextlib.contextmanager
@@ -60,8 +64,9 @@ class Subject:
         self.optimizer = None
         if case.sgd is not None and self.moved:
             with precision(case.dtype):
-                self.optimizer = pair_of(SGD).tensorflow_optimizer(  # type: ignore[attr-defined]
-                    SGD([], 1.0, **case.sgd), list(self.moved.values())
+                rule = case.optimizer([], 1.0, **case.sgd)
+                self.optimizer = pair_of(rule).tensorflow_optimizer(  # type: ignore[attr-defined]
+                    rule, list(self.moved.values())
                 )
         self.outputs: dict[str, Any] = {}
         for name, leaf in self.counterpart.leaves().items():
@@ -83,6 +88,9 @@ class Subject:
             for name, output in self.outputs.items()
         }
 
+    def zero_grad(self) -> None:
+        self.found: dict[str, Any] = {}
+
     def forward(self, input: Array) -> Array:
         self.input = tf.constant(input)
         self.output_gradients: dict[str, Any] = {}
@@ -103,7 +111,10 @@ class Subject:
             self.output, sources, tf.constant(cotangent), unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         of_parameters = found[1 : 1 + len(self.trained)]
-        self.found = dict(zip(self.trained, of_parameters, strict=True))
+        self.found = {
+            name: self.found[name] + grad if name in self.found else grad
+            for name, grad in zip(self.trained, of_parameters, strict=True)
+        }
         self.output_gradients = dict(zip(self.outputs, found[1 + len(self.trained) :], strict=True))
         return np.asarray(found[0].numpy())
 

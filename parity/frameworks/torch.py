@@ -11,7 +11,7 @@ import numpy as np
 
 from numpynet import SGD, Array, Criterion, Module
 from parity.frameworks import torch
-from parity.pair import Case, Counterpart, counterpart, dtype_of, pair_of
+from parity.pairing import Case, Counterpart, counterpart, dtype_of, pair_of
 
 
 @contextlib.contextmanager
@@ -58,7 +58,8 @@ class Subject:
             place.tensor.requires_grad_(True)  # a frozen one has a gradient too; the optimizer is not given it
         self.optimizer = None
         if case.sgd is not None and self.moved:
-            self.optimizer = pair_of(SGD).torch_optimizer(SGD([], 0, **case.sgd), self.moved.values())  # type: ignore[attr-defined]
+            rule = case.optimizer([], 0, **case.sgd)
+            self.optimizer = pair_of(rule).torch_optimizer(rule, self.moved.values())  # type: ignore[attr-defined]
         self.outputs: dict[str, Any] = {}
         for name, leaf in self.counterpart.leaves().items():
             if name:
@@ -78,8 +79,10 @@ class Subject:
             for name, output in self.outputs.items()
         }
 
-    def forward(self, input: Array) -> Array:
+    def zero_grad(self) -> None:
         self.layer.zero_grad()
+
+    def forward(self, input: Array) -> Array:
         self.input = torch.from_numpy(np.array(input)).requires_grad_(True)
         self.output = self.layer(self.input)
         return _numpy(self.output)

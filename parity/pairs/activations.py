@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from numpynet import ELU, Array, LeakyReLU, LogSoftMax, ReLU, Sigmoid, SoftMax, Softplus, Tanh
 from parity.frameworks import keras, torch
-from parity.pair import Pair, pair
+from parity.pairing import Pair, pair
 from parity.strategies import dyadic
 
 

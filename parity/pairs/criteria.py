@@ -21,7 +21,7 @@ from numpynet.activations import log_softmax
 from numpynet.criteria import Reduction
 from parity.frameworks import keras_layers, tf, torch, torch_layers
 from parity.loss import Loss
-from parity.pair import Pair, pair, pair_of
+from parity.pairing import Pair, pair, pair_of
 from parity.strategies import arrays, seeds, sizes
 
 LossFunction = Callable[[Any, Any], Any]

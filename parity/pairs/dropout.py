@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from numpynet import Dropout
 from parity.frameworks import keras_layers, torch_layers
-from parity.pair import Pair, pair
+from parity.pairing import Pair, pair
 from parity.strategies import dyadic, seeds
 
 

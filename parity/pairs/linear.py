@@ -9,7 +9,7 @@ from hypothesis.strategies import SearchStrategy
 
 from numpynet import Linear
 from parity.frameworks import keras, torch
-from parity.pair import Counterpart, Pair, pair, transposed
+from parity.pairing import Counterpart, Pair, pair, transposed
 from parity.strategies import sizes
 
 

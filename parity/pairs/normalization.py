@@ -10,7 +10,7 @@ from hypothesis.strategies import SearchStrategy
 
 from numpynet import BatchNormalization, Scaling
 from parity.frameworks import keras_layers, torch_layers
-from parity.pair import Counterpart, Pair, pair
+from parity.pairing import Counterpart, Pair, pair
 from parity.strategies import arrays, dyadic, scales, seeds, sizes
 
 

@@ -10,7 +10,7 @@ from hypothesis.strategies import SearchStrategy
 
 from numpynet import SGD, Array, Scaling
 from parity.frameworks import keras, tf, torch
-from parity.pair import Pair, pair, pair_of
+from parity.pairing import Pair, pair, pair_of
 from parity.strategies import sizes
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from numpynet import Flatten
 from parity.frameworks import keras, torch
-from parity.pair import Pair, pair
+from parity.pairing import Pair, pair
 
 
 @pair(Flatten)

@@ -6,7 +6,7 @@ import time
 from typing import Any, NamedTuple, Protocol
 
 from numpynet import Array, Module
-from parity.pair import Case
+from parity.pairing import Case
 
 OUTPUT, GRADIENT, STEP = 1, 2, 3
 RUNGS = {OUTPUT: "output", GRADIENT: "gradient", STEP: "step"}
@@ -35,6 +35,7 @@ class Subject(Protocol):
     name: str
     observed: Any
 
+    def zero_grad(self) -> None: ...
     def forward(self, input: Array) -> Array: ...
     def backward(self, cotangent: Array) -> Array: ...
     def gradients(self) -> dict[str, Array]: ...
@@ -62,14 +63,16 @@ def layer_of(name: str) -> tuple[str, str]:
     return layer, tensor
 
 
-def run(case: Case, subject: Subject, watch: Stopwatch | None = None) -> Record:
-    """Run every step of `case` and record each tensor as it comes into being."""
+def run(case: Case, subject: Subject, watch: Stopwatch | None = None, record: Record | None = None) -> Record:
+    """Run every step of `case` and record each tensor as it comes into being, in `record` if one is given."""
     watch = watch or Stopwatch()
+    record = {} if record is None else record
     buffers = case.module.named_buffers()
     parameters = case.module.named_parameters()
-    record: Record = {}
     for index, step in enumerate(case.steps):
         with watch:
+            if step.zero_grad:
+                subject.zero_grad()
             output = subject.forward(step.input)
         record |= {Key(index, OUTPUT, layer, "output"): seen[0] for layer, seen in subject.observed.items()}
         record[Key(index, OUTPUT, "", "output")] = output

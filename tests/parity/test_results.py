@@ -49,7 +49,7 @@ def test_what_is_appended_is_read_and_the_last_record_of_a_key_counts(tmp_path):
 
 
 def test_append_keeps_its_own_fields_to_itself(tmp_path):
-    with pytest.raises(ValueError, match="'key'"):
+    with pytest.raises(ValueError, match="no key but 'a'"):
         Results(tmp_path).append("runs", "a", {"key": "b"})
 
 

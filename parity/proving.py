@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from numpynet import Module
 from parity.failure import ParityError, describe
 from parity.frameworks import available
-from parity.pair import Case, registry
+from parity.pairing import Case, registry
 from parity.rungs.judge import Judgement, judge
 from parity.strategies import cases
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from numpynet import Array, Module
+from numpynet import SGD, Array, Module
 from numpynet.module import join
 
 if TYPE_CHECKING:
@@ -158,18 +158,28 @@ def as_computed_by(module: Module, framework: str) -> Module | None:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a case: the input, the gradient sent back, and the learning rate."""
+    """One step of a case: the input, the gradient sent back, the learning rate, and whether gradients start anew.
+
+    Both arrays are held read-only: a layer that writes into them is found out.
+    """
 
     input: Array
     cotangent: Array
     lr: float = 0.125
+    zero_grad: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("input", "cotangent"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
 
 
 @dataclass(frozen=True)
 class Case:
     """One example of the ladder: a module with its weights, what is fed to it, and how it is trained.
 
-    `sgd` holds the arguments of `numpynet.SGD` but the learning rate; None leaves the parameters alone. Parameters
+    `sgd` holds the arguments of `optimizer` but the learning rate; None leaves the parameters alone. Parameters
     named in `frozen` are not trained.
     """
 
@@ -178,6 +188,7 @@ class Case:
     training: bool = True
     sgd: dict[str, Any] | None = None
     frozen: frozenset[str] = field(default_factory=frozenset)
+    optimizer: type[SGD] = SGD
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -185,11 +196,11 @@ class Case:
 
     def astype(self, dtype: np.dtype[Any]) -> Case:
         """The same case, its numbers carried in another format."""
-        steps = [Step(s.input.astype(dtype), s.cotangent.astype(dtype), s.lr) for s in self.steps]
-        return Case(self.module.astype(dtype), steps, self.training, self.sgd, self.frozen)
+        steps = [replace(s, input=s.input.astype(dtype), cotangent=s.cotangent.astype(dtype)) for s in self.steps]
+        return replace(self, module=self.module.astype(dtype), steps=steps)
 
     def with_module(self, module: Module) -> Case:
-        return Case(module, self.steps, self.training, self.sgd, self.frozen)
+        return replace(self, module=module)
 
     def fresh(self) -> Module:
         """A copy of the module in the case's mode, its frozen parameters marked."""

@@ -1,0 +1,32 @@
+"""Rungs 1 to 3: every pair, both dtypes, against every framework that is installed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import numpynet
+from parity.pairing import registry
+from parity.proving import DTYPES, prove, targets
+
+EXAMPLES = int(os.environ.get("PARITY_EXAMPLES", "25"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("target", targets(), ids=lambda target: target.__name__)
+def test_every_implementation_stays_within_its_allowance(target: type, dtype: str) -> None:
+    report = prove(target, dtype, examples=EXAMPLES)
+    assert report.failure is None, report.failure
+    assert report.examples >= EXAMPLES // 2
+
+
+def test_every_public_class_that_computes_has_a_pair() -> None:
+    abstract = {numpynet.Module, numpynet.Criterion}
+    computing = [
+        value
+        for value in vars(numpynet).values()
+        if isinstance(value, type) and hasattr(value, "forward" if hasattr(value, "forward") else "step")
+    ]
+    missing = [c.__name__ for c in computing if c not in abstract and c not in registry()]
+    assert not missing, f"no pair for {', '.join(missing)}"
