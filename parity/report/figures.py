@@ -1,0 +1,264 @@
+"""The charts, drawn from the report's document alone.
+
+Colours are names of CSS variables, which the page resolves, so that a chart follows the reader's light or dark theme
+and prints on white. Implementations also differ by dash and symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from parity.report.records import Json
+
+COLOURS = {"numpynet": "var(--numpynet)", "torch": "var(--torch)", "tensorflow": "var(--tensorflow)"}
+DASHES = {"numpynet": "solid", "torch": "dash", "tensorflow": "dot"}
+SYMBOLS = {"numpynet": "circle", "torch": "diamond", "tensorflow": "square"}
+# Curves that agree lie on each other: the ones drawn first are wider, so that all are seen.
+WIDTHS = {"numpynet": 5.0, "torch": 3.0, "tensorflow": 1.8}
+INK, MUTED, LINE, BAND = "var(--ink)", "var(--muted)", "var(--line)", "var(--band)"
+ROW = 62  # pixels for a row of a forest plot and its label
+
+
+class Chart(NamedTuple):
+    """A figure, what it shows in one sentence (read out by screen readers), and its height in pixels."""
+
+    id: str
+    label: str
+    height: int
+    json: str
+
+
+def chart(id: str, label: str, figure: go.Figure, height: int, **layout: Any) -> Chart:
+    figure.update_layout(
+        template={"layout": {"xaxis": _AXIS, "yaxis": _AXIS}},
+        height=height,
+        margin={"l": 8, "r": 12, "t": 34, "b": 44},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
+        dragmode=False,
+        hoverlabel={"bgcolor": "var(--paper)", "bordercolor": LINE, "font": {"color": INK}},
+        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"}
+        | {"itemclick": False, "itemdoubleclick": False},
+    )
+    figure.update_layout(**layout)
+    return Chart(id, label, height, figure.to_json())
+
+
+_AXIS = {
+    "gridcolor": LINE,
+    "showline": True,
+    "ticks": "outside",
+    "zeroline": False,
+    "zerolinecolor": MUTED,
+    "title": {"font": {"size": 13}, "standoff": 8},
+    "linecolor": LINE,
+    "tickcolor": LINE,
+    "automargin": True,
+    "fixedrange": True,
+}
+
+
+def pair_name(pair: Json) -> str:
+    """Which minus which; the sign stays with the second name where a line is broken."""
+    return f"{pair['first']} −\N{NO-BREAK SPACE}{pair['second']}"
+
+
+def forest(id: str, studies: Sequence[Json]) -> Chart | None:
+    """Intervals of all pairs of a study, in points: 90% thick (the one TOST is about), 95% thin, in the margin band."""
+    rows = [(study, pair) for study in studies for pair in study["pairs"] if pair["test"]]
+    if not rows:
+        return None
+    figure = go.Figure()
+    limits = [limit for _, pair in rows for limit in (pair["test"]["margin"], *pair["test"]["interval_95"])]
+    reach = 115 * max(map(abs, limits))  # in points, with some air
+    for y, (study, pair) in enumerate(reversed(rows)):
+        test, where = pair["test"], f"{study['stack']}<br>{pair_name(pair)}"
+        margin, difference = 100 * test["margin"], 100 * test["difference"]
+        low, high = y - 0.34, y + 0.14  # the label is above
+        figure.add_shape(type="rect", x0=-margin, x1=margin, y0=low, y1=high, fillcolor=BAND, line_width=0)
+        for bound in (-margin, margin):
+            line = {"color": MUTED, "width": 1.5}
+            figure.add_shape(type="line", x0=bound, x1=bound, y0=low, y1=high, line=line)
+        for level, width in ((95, 2), (90, 8)):
+            low, high = (100 * limit for limit in test[f"interval_{level}"])
+            figure.add_scatter(
+                x=[low, high], y=[y - 0.1] * 2, mode="lines", line={"color": INK, "width": width}, hoverinfo="skip"
+            )
+        low90, high90, low95, high95 = (100 * limit for limit in (*test["interval_90"], *test["interval_95"]))
+        figure.add_scatter(
+            x=[difference],
+            y=[y - 0.1],
+            mode="markers",
+            marker={"color": "var(--paper)", "size": 11, "symbol": "circle", "line": {"color": INK, "width": 2}},
+            hovertemplate=f"{where}<br>difference {difference:+.4f} points<br>90% {low90:+.4f} to {high90:+.4f}"
+            f"<br>95% {low95:+.4f} to {high95:+.4f}<br>margin ±{margin:.4f}<extra></extra>",
+        )
+        text = f"<b>{pair_name(pair)}</b>: {pair['outcome']}" + (f" · {study['stack']}" if len(studies) > 1 else "")
+        figure.add_annotation(xref="paper", x=0, y=y + 0.31, text=text, showarrow=False, xanchor="left")
+    return chart(
+        id,
+        f"Forest plot of the study {studies[0]['name']}: difference in accuracy of each pair, with 90% and 95% "
+        "intervals against the equivalence margin",
+        figure,
+        ROW * len(rows) + 60,
+        showlegend=False,
+        margin={"l": 8, "r": 12, "t": 8, "b": 44},
+        xaxis={"title": "difference in accuracy, points", "zeroline": True, "range": [-reach, reach]},
+        yaxis={"range": [-0.5, len(rows) - 0.5], "showticklabels": False, "showgrid": False, "ticks": ""},
+    )
+
+
+def seeds(id: str, study: Json) -> Chart | None:
+    """The difference of each seed, in points, with Tango's 95% interval over its test examples where there is one."""
+    pairs = [pair for pair in study["pairs"] if pair["per_seed"]]
+    if not pairs:
+        return None
+    figure = make_subplots(
+        len(pairs),
+        1,
+        shared_xaxes=True,
+        shared_yaxes="all",
+        vertical_spacing=0.24 / len(pairs),
+        subplot_titles=list(map(pair_name, pairs)),
+    )
+    for row, pair in enumerate(pairs, start=1):
+        values = [100 * seed["difference"] for seed in pair["per_seed"]]
+        tables = [seed["agreement"] for seed in pair["per_seed"]]
+        error: Json | None = None
+        if all(tables):
+            limits = [[100 * limit for limit in table["tango_95"]] for table in tables]
+            error = {
+                "symmetric": False,
+                "array": [high - value for value, (_, high) in zip(values, limits, strict=True)],
+                "arrayminus": [value - low for value, (low, _) in zip(values, limits, strict=True)],
+                "color": MUTED,
+                "thickness": 1,
+                "width": 0,
+            }
+        figure.add_scatter(
+            x=[str(seed["seed"]) for seed in pair["per_seed"]],
+            y=values,
+            error_y=error,
+            mode="markers",
+            marker={"color": INK, "size": 7},
+            customdata=[[100 * seed["first"], 100 * seed["second"]] for seed in pair["per_seed"]],
+            hovertemplate=f"seed %{{x}}<br>%{{y:+.4f}} points<br>{pair['first']} %{{customdata[0]:.3f}}%<br>"
+            f"{pair['second']} %{{customdata[1]:.3f}}%<extra></extra>",
+            row=row,
+            col=1,
+        )
+        margin = 100 * study["margin"]
+        figure.add_hrect(-margin, margin, fillcolor=BAND, line_width=0, layer="below", row=row, col=1)
+        if pair["test"]:
+            line = {"color": INK, "width": 1.5, "dash": "dash"}
+            figure.add_hline(100 * pair["test"]["difference"], line=line, row=row, col=1)
+    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK})
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_xaxes(title="seed", row=len(pairs), col=1)
+    figure.update_yaxes(title="points")
+    label = f"Paired differences of the study {study['name']}, seed by seed, in the margin band; dashed: their mean"
+    return chart(id, label, figure, 165 * len(pairs) + 50, showlegend=False, margin={"l": 8, "r": 12, "t": 26, "b": 44})
+
+
+def power(id: str, study: Json) -> Chart | None:
+    """Power against the number of seeds, for each pair; the study's own size is marked."""
+    pairs = [pair for pair in study["pairs"] if pair["power_curve"]]
+    if not pairs:
+        return None
+    figure = go.Figure()
+    for dash, pair in zip(("solid", "dash", "dot", "dashdot", "longdash", "longdashdot"), pairs, strict=False):
+        figure.add_scatter(
+            x=pair["power_curve"]["seeds"],
+            y=pair["power_curve"]["power"],
+            name=pair_name(pair),
+            mode="lines",
+            line={"color": INK, "width": 2, "dash": dash},
+            hovertemplate=f"{pair_name(pair)}<br>%{{x}} seeds: power %{{y:.4f}}<extra></extra>",
+        )
+    line = {"color": MUTED, "width": 1, "dash": "dot"}
+    figure.add_vline(study["seeds"], line=line, annotation_text=f"{study['seeds']} seeds", annotation_position="right")
+    target = study["detectable_power"]
+    figure.add_hline(target, line=line, annotation_text=f"{target:g}", annotation_position="bottom right")
+    return chart(
+        id,
+        f"Power of the study {study['name']} to show equivalence, against the number of seeds, at the observed SDs",
+        figure,
+        320,
+        showlegend=True,
+        xaxis={"title": "seeds", "rangemode": "tozero"},
+        yaxis={"title": "power", "range": [0, 1.05]},
+    )
+
+
+def curve(id: str, record: Json) -> Chart | None:
+    """Losses of the implementations above, their gap from numpynet's against the one-ulp envelope below."""
+    steps, losses = record["steps"], record["losses"]
+    if not losses:
+        return None
+    titles = ("training loss", "gap from numpynet, one-ulp envelope")
+    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.1, subplot_titles=titles)
+    for name, values in losses.items():
+        line = {"color": colour(name), "dash": DASHES.get(name, "dashdot"), "width": WIDTHS.get(name, 1.2)}
+        hover = f"{name}, step %{{x}}: %{{y:.9g}}<extra></extra>"
+        figure.add_scatter(
+            x=steps, y=values, name=name, mode="lines", line=line, hovertemplate=hover, legendgroup=name, row=1, col=1
+        )
+        if name != "numpynet" and "numpynet" in losses:
+            gaps = _positive(_gap(a, b) for a, b in zip(values, losses["numpynet"], strict=False))
+            figure.add_scatter(
+                x=steps,
+                y=gaps,
+                mode="lines+markers",
+                line=line | {"width": 1.5, "dash": "solid"},
+                marker={"size": 4, "symbol": SYMBOLS.get(name, "x")},
+                hovertemplate=hover,
+                legendgroup=name,
+                showlegend=False,
+                row=2,
+                col=1,
+            )
+    for field, text, dash in (("envelope", "one-ulp envelope", "solid"), ("allowed", "allowed", "dash")):
+        for name, values in _by_name(record[field]).items():
+            figure.add_scatter(
+                x=steps,
+                y=_positive(values),
+                name=f"{text} {name}".strip(),
+                mode="lines",
+                line={"color": MUTED, "width": 1.5, "dash": dash},
+                hovertemplate=f"{text}, step %{{x}}: %{{y:.4g}}<extra></extra>",
+                row=2,
+                col=1,
+            )
+    if record["compared"] is not None and record["compared"] < len(steps):
+        line = {"color": MUTED, "width": 1.5, "dash": "dot"}
+        figure.add_vline(steps[record["compared"]], line=line, row="all", col=1)
+    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK})
+    figure.update_yaxes(type="log", exponentformat="power", dtick=1, nticks=6, row=2, col=1)
+    figure.update_yaxes(rangemode="tozero", row=1, col=1)
+    figure.update_xaxes(title="step", row=2, col=1)
+    label = f"{record['title'] or record['key']}: training losses, and the gaps between them against the envelope"
+    return chart(id, label, figure, 480, showlegend=True, margin={"l": 8, "r": 12, "t": 72, "b": 44})
+
+
+def colour(implementation: str) -> str:
+    return COLOURS.get(implementation, "var(--other)")
+
+
+def _by_name(values: Any) -> dict[str, list[float | None]]:
+    """One series for all implementations, or one for each."""
+    named = values if isinstance(values, dict) else {"": values}
+    return {name: series for name, series in named.items() if series}
+
+
+def _gap(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else abs(first - second)
+
+
+def _positive(values: Iterable[float | None]) -> list[float | None]:
+    """Zeros as gaps in the line: a logarithmic axis has no place for them."""
+    return [value or None for value in values]
