@@ -18,10 +18,8 @@ STACKS = {
     "oldest": ["numpy==1.26.4", "torch==2.2.2", "tensorflow-cpu==2.16.2", "keras==3.3.3"],
 }
 # One process must not take the cores that another one counts on.
-SINGLE_THREADED = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-} | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+SINGLE_THREADED = dict.fromkeys(THREADS, "1") | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def install(session: nox.Session, stack: str, extra: str) -> None:
@@ -66,7 +64,7 @@ def _options(session: nox.Session, default: str = "current") -> argparse.Namespa
 
 
 def _climb(session: nox.Session, options: argparse.Namespace) -> None:
-    """Every step runs, whatever the ones before it said; then the report; then the session fails if one did."""
+    """Every step runs, whatever the ones before it said, the report last; then the session fails if one did."""
     install(session, options.stack, "test")
     studies = ["digits-quick"] if options.quick else ["digits", "fashion-mnist"]
     steps = [
@@ -74,9 +72,9 @@ def _climb(session: nox.Session, options: argparse.Namespace) -> None:
         ["curves"],
         ["defects", "--workers", "2"],
         *(["study", study] for study in studies),
+        ["report"],
     ]
     failed = [" ".join(step[:2]) for step in steps if not _succeeds(session, step)]
-    session.run("parity", "report", env=SINGLE_THREADED)
     if failed:
         session.error(f"not shown: {', '.join(failed)}; see results/report/report.html")
 

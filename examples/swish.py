@@ -1,4 +1,4 @@
-"""A layer of one's own, proven against both frameworks: `pytest examples/swish.py` or `parity check examples/swish.py`."""
+"""A layer of one's own, proven by `pytest examples/swish.py` or `parity check examples/swish.py`."""
 
 import keras
 import numpy as np

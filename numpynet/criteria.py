@@ -24,7 +24,7 @@ class Criterion:
 
     def __init__(self, reduction: Reduction = "mean") -> None:
         if reduction not in ("mean", "sum"):
-            raise ValueError(f"reduction is 'mean' or 'sum', got {reduction!r}")
+            raise ValueError(f"{type(self).__name__}: reduction is 'mean' or 'sum', got {reduction!r}")
         self.reduction = reduction
 
     def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
@@ -126,24 +126,25 @@ class CrossEntropyCriterion(Criterion):
 
 def check_target(criterion: Criterion, input: Array, target: Array) -> Array:
     """Class indices (N,), or rows of class weights (N, C) in the input's dtype; ValueError on anything else."""
-    takes = f"{criterion!r} takes input (N, C) and integer classes (N,) or one-hot rows (N, C)"
-    if input.ndim != 2:
-        raise ValueError(f"{takes}, got an input of shape {input.shape}")
-    if target.shape == input.shape:
+    if input.ndim == 2 and target.shape == input.shape and target.dtype.kind in "fiub":
         return target.astype(input.dtype, copy=False)
+    takes = "takes input (N, C) and integer classes (N,) or one-hot rows (N, C)"
+    if input.ndim != 2:
+        raise ValueError(f"{criterion!r} {takes}, got an input of shape {input.shape}")
     if target.shape != input.shape[:1] or target.dtype.kind not in "iu":
-        raise ValueError(f"{takes}, got {target.dtype} of shape {target.shape} for input {input.shape}")
+        raise ValueError(f"{criterion!r} {takes}, got {target.dtype} of shape {target.shape} for input {input.shape}")
     if target.min() < 0 or target.max() >= input.shape[1]:
         bad = int(np.flatnonzero((target < 0) | (target >= input.shape[1]))[0])
-        raise ValueError(f"{takes} in 0..{input.shape[1] - 1}, got class {target[bad]} at index {bad}")
+        classes = f"0..{input.shape[1] - 1}"
+        raise ValueError(f"{criterion!r} {takes} in {classes}, got class {target[bad]} at index {bad}")
     return target
 
 
 def total(values: Array, weights: Array) -> Any:
     """The sum of `values` (N, C) at the class indices (N,), or weighted by the rows (N, C)."""
     if weights.ndim == 1:
-        return np.sum(values[np.arange(len(values)), weights])
-    return np.sum(values * weights)
+        return values[np.arange(len(values)), weights].sum()
+    return (values * weights).sum()
 
 
 def as_rows(weights: Array, like: Array) -> Array:

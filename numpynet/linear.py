@@ -29,6 +29,8 @@ class Linear(Module):
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
+        if in_features < 1 or out_features < 0:
+            raise ValueError(f"Linear takes at least one input feature, got Linear({in_features}, {out_features})")
         rng = rng or np.random.default_rng()
         self.weight = Parameter(init((out_features, in_features), rng, dtype))
         self.bias: Parameter | None = None
@@ -67,7 +69,7 @@ class Linear(Module):
         (input,) = self.recall(grad_output)
         self.weight.accumulate(lambda out: np.matmul(grad_output.T, input, out=out))
         if self.bias is not None:
-            self.bias.accumulate(lambda out: np.sum(grad_output, axis=0, out=out))
+            self.bias.accumulate(lambda out: grad_output.sum(axis=0, out=out))
 
     def backward(self, grad_output: Array) -> Array:
         self.accumulate(grad_output)

@@ -109,13 +109,14 @@ class Module:
     def recall(self, grad_output: Array) -> tuple[Any, ...]:
         """What `forward` remembered.
 
-        Raises RuntimeError before the first forward, ValueError where `grad_output` has not the output's shape.
+        Raises RuntimeError before the first forward, ValueError where `grad_output` is no array of the output's shape.
         """
         if self._memory is None:
             raise RuntimeError(f"{self!r}: backward before forward")
         shape, values = self._memory
-        if np.shape(grad_output) != shape:
-            raise ValueError(f"{self!r}: the gradient has shape {np.shape(grad_output)}, the output had shape {shape}")
+        if getattr(grad_output, "shape", None) != shape:
+            got = f"{type(grad_output).__name__} of shape {np.shape(grad_output)}"
+            raise ValueError(f"{self!r}: the gradient is an array of the output's shape {shape}, got {got}")
         return values
 
     def floating(self, input: Array) -> Array:
@@ -135,18 +136,16 @@ class Module:
         """Every module below, parents before children, each with its dotted name; this one is `prefix`."""
         yield prefix, self
         for name, child in self.children().items():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+            yield from child.named_modules(join(prefix, name))
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Every parameter by dotted name; one that is shared appears once."""
-        named = {
-            join(prefix, name): value
-            for prefix, module in self.named_modules()
-            for name, value in vars(module).items()
-            if isinstance(value, Parameter)
-        }
-        first = {id(parameter): name for name, parameter in reversed(named.items())}
-        return {name: parameter for name, parameter in named.items() if first[id(parameter)] == name}
+        named: dict[str, Parameter] = {}
+        for prefix, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter) and value not in named.values():
+                    named[join(prefix, name)] = value
+        return named
 
     def parameters(self) -> list[Parameter]:
         return list(self.named_parameters().values())

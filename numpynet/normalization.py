@@ -45,9 +45,9 @@ class BatchNormalization(Module):
             return self.remember(output, scale, None)
         if input.size <= self.num_features:
             raise ValueError(f"{self!r} needs more than one value per feature to train, got shape {input.shape}")
-        mean = np.mean(input, axis=axes)
+        mean = input.mean(axis=axes)
         centred = input - along(mean, input)
-        variance = np.mean(centred * centred, axis=axes)
+        variance = (centred * centred).mean(axis=axes)
         self.running_mean = self.alpha * self.running_mean + (1 - self.alpha) * mean
         self.running_var = self.alpha * self.running_var + (1 - self.alpha) * variance
         scale = 1 / np.sqrt(variance + self.eps)
@@ -59,8 +59,8 @@ class BatchNormalization(Module):
         if normalized is None:
             return grad_output * along(scale, grad_output)
         axes = feature_axes(grad_output)
-        mean_grad = np.mean(grad_output, axis=axes)
-        projection = np.mean(grad_output * normalized, axis=axes)
+        mean_grad = grad_output.mean(axis=axes)
+        projection = (grad_output * normalized).mean(axis=axes)
         centred = grad_output - along(mean_grad, grad_output) - normalized * along(projection, grad_output)
         return centred * along(scale, grad_output)
 
@@ -85,8 +85,8 @@ class Scaling(Module):
     def backward(self, grad_output: Array) -> Array:
         (input,) = self.recall(grad_output)
         axes = feature_axes(input)
-        self.gamma.accumulate(lambda out: np.sum(grad_output * input, axis=axes, out=out))
-        self.beta.accumulate(lambda out: np.sum(grad_output, axis=axes, out=out))
+        self.gamma.accumulate(lambda out: (grad_output * input).sum(axis=axes, out=out))
+        self.beta.accumulate(lambda out: grad_output.sum(axis=axes, out=out))
         return grad_output * along(self.gamma.value, input)
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpynet import Array, Module
 
 RUNS = 12
-SLACK = 8.0  # the suite's only constant, measured: see "Choosing SLACK" in CONTRIBUTING.md
+SLACK = 16.0  # the suite's only constant, measured: see "Choosing SLACK" in CONTRIBUTING.md
 
 EXACT = frozenset(
     [
@@ -98,11 +98,11 @@ class Rounding:
         self.tiny = float(info.tiny)
         self.rng = rng
 
-    def uniform(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """Fresh numbers in [-1, 1): a window of the pool at a random place, far cheaper than drawing them."""
+    def uniform(self, bound: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Fresh numbers in [-bound, bound): a window of the pool at a random place, far cheaper than drawing them."""
         size = math.prod(shape)
-        pool = _pool(dtype, 1 << max(16, (2 * size).bit_length()))
-        start = int(self.rng.integers(len(pool) - size))
+        pool = _pool(bound, dtype, 1 << max(16, (2 * size).bit_length()))
+        start = int(self.rng.random() * (len(pool) - size))
         return pool[start : start + size].reshape(shape)
 
     def perturb(self, result: Array, magnitude: Array, weight: int, where: Any) -> None:
@@ -111,16 +111,18 @@ class Rounding:
         Near the smallest normal number the error is absolute: what underflows there may be flushed to zero, as
         TensorFlow does, or rounded to a subnormal, as the others do.
         """
-        size = np.asarray(magnitude * (self.unit * weight))
-        if not np.min(magnitude, initial=np.inf) * self.unit >= self.tiny:  # NaN counts as small
-            np.maximum(size, np.minimum(magnitude, self.tiny) * SLACK, out=size)
-        size *= self.uniform(result.shape, result.dtype)
-        np.add(result, size, out=result, where=where)
+        if not result.size:
+            return
+        bound = self.unit * weight
+        smallest = magnitude.item(magnitude.argmin())  # a quarter of the time of min()
+        if not smallest * self.unit >= self.tiny:  # NaN counts as small
+            magnitude = np.maximum(magnitude, np.minimum(magnitude, self.tiny) * (SLACK / bound))
+        np.add(result, magnitude * self.uniform(bound, result.shape, result.dtype), out=result, where=where)
 
 
 @functools.cache
-def _pool(dtype: np.dtype[Any], size: int) -> Array:
-    return np.random.default_rng(0).uniform(-1, 1, size).astype(dtype)
+def _pool(bound: float, dtype: np.dtype[Any], size: int) -> Array:
+    return np.random.default_rng(0).uniform(-bound, bound, size).astype(dtype)
 
 
 _active: Rounding | None = None
@@ -158,8 +160,7 @@ class Noisy(np.ndarray[Any, np.dtype[Any]]):
         values = np.asarray(result)
         if _active is not None and magnitude is not None and values.dtype.kind == "f":
             size = np.abs(values) if magnitude is values_themselves else magnitude
-            weight = 1 if ufunc.__name__ in ROUNDED_ONCE or ufunc is np.matmul else 4
-            _active.perturb(values, size, weight, kwargs.get("where", True))
+            _active.perturb(values, size, _roundings(ufunc), kwargs.get("where", True))
         return targets[0] if targets else values.view(Noisy)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -187,9 +188,17 @@ class Noisy(np.ndarray[Any, np.dtype[Any]]):
 values_themselves = np.empty(0)  # stands for "the magnitude is the result's own"
 
 
+@functools.cache
+def _roundings(ufunc: np.ufunc) -> int:
+    """How many unit roundoffs one result may be off."""
+    if ufunc.__name__ in EXACT:
+        return 0
+    return 1 if ufunc.__name__ in ROUNDED_ONCE or ufunc is np.matmul else 4
+
+
 def _magnitude(ufunc: np.ufunc, method: str, inputs: list[Any], kwargs: dict[str, Any]) -> Array | None:
     """What one rounding error is relative to; None where the operation is exact."""
-    if _active is None or ufunc.__name__ in EXACT:
+    if _active is None or not _roundings(ufunc):
         return None
     if method in ("reduce", "accumulate", "reduceat") and ufunc is np.add:
         absolute = {name: value for name, value in kwargs.items() if name != "out"}
@@ -236,10 +245,10 @@ def deviations(
     rng = np.random.default_rng(0)
     allowed = {key: np.zeros(value.shape, value.dtype) for key, value in reference.items()}
     for _ in range(RUNS):
-        with rounding(dtype, rng), np.errstate(all="ignore"):
-            perturbed = run()
-        for key, bound in allowed.items():
-            with np.errstate(invalid="ignore"):
-                deviation = np.abs(np.asarray(perturbed[key]) - reference[key])
-            np.fmax(bound, deviation, out=bound)  # inf - inf is no deviation
+        with np.errstate(all="ignore"):
+            with rounding(dtype, rng):
+                perturbed = run()
+            for key, bound in allowed.items():
+                deviation = np.abs(_plain(perturbed[key]) - reference[key])
+                np.fmax(bound, deviation, out=bound)  # inf - inf is no deviation
     return allowed

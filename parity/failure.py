@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import Array
+from numpynet import SGD, Array, Criterion
+from parity.allowance import SLACK
 from parity.pairing import Case
-from parity.rungs.judge import Judgement, errors, share_used, shares
-from parity.rungs.record import RUNGS, Key
+from parity.rungs.judge import Judgement, errors, shares
+from parity.rungs.record import RUNGS, Key, rung_after
 
 
 class ParityError(AssertionError):
@@ -25,24 +26,30 @@ class ParityError(AssertionError):
 
 def describe(judgement: Judgement) -> str:
     """The whole message, ending in a script that shows the difference on its own."""
-    if judgement.crashes:
-        parts = [_crashes(judgement)]
-    else:
-        key = judgement.off()[0][0]
-        parts = [
-            _headline(judgement, key),
-            _vote(judgement, key),
-            _worst(judgement, key),
-            _last_agreed(judgement, key),
-        ]
+    with np.errstate(all="ignore"):
+        parts = _parts(judgement)
     script = "\n".join(f"    {line}" for line in reproduction(judgement.case).splitlines())
     return "\n".join(filter(None, parts)) + f"\nReproduce:\n\n{script}\n"
 
 
+def _parts(judgement: Judgement) -> list[str]:
+    if judgement.crashes:
+        return [_crashes(judgement)]
+    key = judgement.off()[0][0]
+    return [_headline(judgement, key), _vote(judgement, key), _worst(judgement, key), _last_agreed(judgement, key)]
+
+
 def _crashes(judgement: Judgement) -> str:
-    lines = [f"{name} refused it: {type(error).__name__}: {error}" for name, error in judgement.crashes.items()]
+    rung = {name: rung_after(judgement.case, judgement.records[name]) for name in judgement.crashes}
+    lowest = min(rung.values())
+    lines = [
+        f"{name} refused it on rung {rung[name]} ({RUNGS[rung[name]]}): {type(error).__name__}: {error}"
+        for name, error in judgement.crashes.items()
+    ]
     accepted = ", ".join(judgement.used) or "none"
-    return "\n".join([f"rung 1 (output): {judgement.case.module!r}", *lines, f"accepted by: {accepted}"])
+    return "\n".join(
+        [f"rung {lowest} ({RUNGS[lowest]}): {judgement.case.module!r}", *lines, f"accepted by: {accepted}"]
+    )
 
 
 def _headline(judgement: Judgement, key: Key) -> str:
@@ -69,13 +76,27 @@ def odd_ones(judgement: Judgement, key: Key) -> list[str]:
 
 
 def _agree(judgement: Judgement, key: Key, names: list[str]) -> bool:
-    """Whether the named implementations are within the sum of their allowances of each other."""
-    first = judgement.records[names[0]][key]
-    allowed = np.sum([judgement.allowed[name][key] for name in names], axis=0)
-    return all(
-        share_used(judgement.records[name][key], first.astype(allowed.dtype), allowed, first.dtype) <= 1
-        for name in names[1:]
-    )
+    """Whether the named implementations are far closer to each other than to the reference, at the worst element.
+
+    How far rounding may part them is unknown here: the allowance is that of the reference's formula, not of theirs.
+    """
+    expected = judgement.reference[key]
+    found = [judgement.records[name].get(key) for name in names]
+    if any(values is None or values.shape != expected.shape for values in found):
+        return len({None if values is None else values.shape for values in found}) == 1
+    index = _worst_index(judgement, key, names)
+    first, *rest = (values[index].astype(expected.dtype) for values in found if values is not None)
+    return all(errors(other, first) * SLACK <= errors(other, expected[index]) for other in rest)
+
+
+def _worst_index(judgement: Judgement, key: Key, names: list[str]) -> tuple[int, ...]:
+    """The element where one of the named implementations uses most of its allowance; of several, the largest error."""
+    expected = judgement.reference[key]
+    values = {name: judgement.records[name][key] for name in names}
+    used = np.max([shares(found, expected, judgement.allowed[name][key]) for name, found in values.items()], axis=0)
+    error = np.max([errors(found, expected) for found in values.values()], axis=0)
+    worst = np.argmax(np.where(used == np.max(used), error, -1))
+    return tuple(map(int, np.unravel_index(int(worst), expected.shape)))
 
 
 def _vote(judgement: Judgement, key: Key) -> str:
@@ -84,6 +105,8 @@ def _vote(judgement: Judgement, key: Key) -> str:
         return (
             "odd one out: numpynet. The others agree with each other and not with numpynet's formula, in any precision"
         )
+    if len(judgement.records) == 2 and "numpynet" not in odd:
+        return f"numpynet and {odd[0]} part by more than rounding; of two alone, neither is the odd one"
     return f"odd one out: {', '.join(odd)}, against the reference in {judgement.reference[key].dtype}"
 
 
@@ -96,21 +119,17 @@ def _worst(judgement: Judgement, key: Key) -> str:
         if actual is None:
             lines.append(f"  {name}: nothing of the kind")
         elif actual.shape != expected.shape or actual.dtype != judgement.case.dtype:
-            lines.append(f"  {name}: {actual.dtype} of shape {actual.shape}, not {expected.shape}")
+            wanted = f"{judgement.case.dtype} of shape {expected.shape}"
+            lines.append(f"  {name}: {actual.dtype} of shape {actual.shape}, not {wanted}")
     if lines:
         return "\n".join(lines)
     off = [name for name, used in judgement.used.items() if not used[key] <= 1]
-    by_element = {
-        name: shares(record[key], expected, judgement.allowed[name][key]) for name, record in judgement.records.items()
-    }
-    worst_of = max(off, key=lambda name: float(np.max(by_element[name])))
-    index = np.unravel_index(int(np.argmax(by_element[worst_of])), expected.shape)
-    shown = list(map(int, index))
-    lines.append(f"worst element {shown}: reference {_number(expected[index])}")
+    index = _worst_index(judgement, key, off)
+    lines.append(f"worst element {list(index)}: reference {_number(expected[index])}")
     for name, record in judgement.records.items():
         value, allowed = record[key][index], judgement.allowed[name][key][index]
         error = errors(record[key], expected)[index]
-        count = int(np.sum(~(by_element[name] <= 1)))
+        count = int(np.sum(~(shares(record[key], expected, judgement.allowed[name][key]) <= 1)))
         lines.append(
             f"  {name:<10} {_number(value)}  error {_number(error)} = {error / _ulp(expected[index], value):.3g} ulp, "
             f"{_fraction(error, allowed)}; {count} of {expected.size} elements off"
@@ -129,9 +148,9 @@ def _number(value: Any) -> str:
 
 
 def _ulp(expected: Any, value: Any) -> Any:
-    """The distance of two neighbouring numbers of the value's format, near the expected one."""
-    near = np.asarray(abs(expected)).astype(value.dtype)
-    return np.spacing(near if np.isfinite(near) else np.finfo(value.dtype).max)
+    """The distance of two neighbouring numbers of the value's format, near the larger one that is finite."""
+    sizes = np.abs(np.array([expected, value], value.dtype))
+    return np.spacing(np.max(sizes, where=np.isfinite(sizes), initial=0))
 
 
 def _last_agreed(judgement: Judgement, key: Key) -> str:
@@ -142,40 +161,42 @@ def _last_agreed(judgement: Judgement, key: Key) -> str:
 
 def reproduction(case: Case) -> str:
     """A script without Hypothesis that runs `case` in every implementation and prints what parts."""
-    classes = {type(module) for _, module in case.module.named_modules()} | {
-        type(value)
-        for _, module in case.module.named_modules()
-        for value in vars(module).values()
-        if type(value).__module__.startswith("numpynet.criteria")
-    }
-    own = sorted(c.__name__ for c in classes if c.__module__.split(".")[0] == "numpynet")
-    lines = ["import numpy as np", "import parity"]
-    if own:
-        lines.append(f"from numpynet import {', '.join(own)}")
-    for stranger in sorted(classes, key=lambda c: c.__name__):
-        package = stranger.__module__.split(".")[0]
-        if package != "numpynet":
-            lines.append(_import_of(stranger))
-    lines += ["", f"module = {case.module!r}"]
+    lines = ["import numpy as np", "import parity", *_imports(case), "", f"module = {case.module!r}"]
+    generators = {name: vars(module).get("rng") for name, module in case.module.named_modules()}
+    if states := {name: rng.bit_generator.state for name, rng in generators.items() if rng is not None}:
+        lines.append(f"for name, state in {states!r}.items():")
+        lines.append("    dict(module.named_modules())[name].rng.bit_generator.state = state")
     if state := case.module.state_dict():
         lines.append("module.load_state_dict({")
         lines += [f"    {name!r}: {_literal(values)}," for name, values in state.items()]
         lines.append("})")
     lines.append("steps = [")
     for step in case.steps:
-        lines.append(f"    parity.Step({_literal(step.input)}, {_literal(step.cotangent)}, lr={step.lr!r}),")
+        again = "" if step.zero_grad else ", zero_grad=False"
+        lines.append(f"    parity.Step({_literal(step.input)}, {_literal(step.cotangent)}, lr={step.lr!r}{again}),")
     lines.append("]")
     extra = "".join(
-        f", {name}={value!r}"
-        for name, value in (
-            ("training", case.training),
-            ("sgd", case.sgd),
-            ("frozen", set(case.frozen) or None),
+        f", {name}={value}"
+        for name, value, default in (
+            ("training", case.training, True),
+            ("sgd", case.sgd, None),
+            ("frozen", set(case.frozen), set()),
+            ("optimizer", case.optimizer.__name__, SGD.__name__),
         )
-        if value is not None and value is not True
+        if value != default
     )
     lines.append(f"print(parity.explain(parity.Case(module, steps{extra})))")
     return "\n".join(lines)
+
+
+def _imports(case: Case) -> list[str]:
+    """The lines that import the classes of the case's modules, criteria and optimizer."""
+    modules = [module for _, module in case.module.named_modules()]
+    criteria = [value for module in modules for value in vars(module).values() if isinstance(value, Criterion)]
+    classes = {type(value) for value in [*modules, *criteria]} | ({case.optimizer} - {SGD})
+    own = sorted(c.__name__ for c in classes if c.__module__.split(".")[0] == "numpynet")
+    strangers = sorted((c for c in classes if c.__name__ not in own), key=lambda c: c.__name__)
+    return [f"from numpynet import {', '.join(own)}"] * bool(own) + [_import_of(stranger) for stranger in strangers]
 
 
 def _import_of(stranger: type) -> str:

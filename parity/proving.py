@@ -7,7 +7,7 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,7 +32,10 @@ class Use:
     implementation: str
     quantity: str
     used: float = 0.0
-    module: str = ""
+    module: Module | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        return {**vars(self), "module": "" if self.module is None else repr(self.module)}
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Report:
     uses: dict[str, Use] = field(default_factory=dict)
     failure: str | None = None
     failed_rung: int | None = None
+    failed_quantity: str | None = None
     failed_after: int | None = None
     shrunk: str | None = None
 
@@ -57,7 +61,7 @@ class Report:
 
     def as_record(self) -> dict[str, Any]:
         """For the results store."""
-        return {**asdict(self), "key": self.key, "uses": [asdict(use) for use in self.uses.values()]}
+        return {**vars(self), "key": self.key, "uses": [use.as_record() for use in self.uses.values()]}
 
     def count(self, judgement: Judgement) -> None:
         self.examples += 1
@@ -66,7 +70,7 @@ class Report:
             for tensor, share in shares.items():
                 use = self.uses.setdefault(f"{name}/{tensor.quantity}", Use(name, tensor.quantity))
                 if share > use.used:
-                    use.used, use.module = share, repr(judgement.case.module)
+                    use.used, use.module = share, judgement.case.module
 
 
 def prove(
@@ -76,13 +80,13 @@ def prove(
     examples: int = 100,
     frameworks: list[str] | None = None,
     random_seed: int | None = None,
-    alter: Callable[[Module], Module] | None = None,
+    alter: Callable[[Case], Case] | None = None,
     shrink: bool = True,
     progress: Callable[[Report], None] | None = None,
 ) -> Report:
     """Judge `examples` random cases of the pair of `target`; a failure is shrunk and kept in the report.
 
-    `alter` replaces numpynet's module in every case (a planted defect); the counterparts stay those of the original.
+    `alter` gives numpynet another case each time (a planted defect); the counterparts stay those of the original.
     """
     report = Report(target.__name__, dtype, available() if frameworks is None else frameworks)
     failures: list[ParityError] = []
@@ -116,7 +120,8 @@ def prove(
         test()
     except ParityError as error:
         report.failure = str(error)
-        report.failed_rung = error.key.rung if error.key else 1
+        report.failed_rung = error.judgement.rung
+        report.failed_quantity = error.key.quantity if error.key else "refusal"
         report.shrunk = repr(error.judgement.case.module)
     report.seconds = time.perf_counter() - start
     return report

@@ -134,8 +134,8 @@ class Results:
         """
         path = self._path(kind)
         try:
-            with _locked(path, os.O_RDONLY, exclusive=False) as descriptor:
-                text = os.fdopen(os.dup(descriptor), "rb").read()
+            with _locked(path, os.O_RDONLY, exclusive=False) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+                text = file.read()
         except FileNotFoundError:
             return []
         records: dict[str, Record] = {}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import SGD, Array, Criterion, Module
-from parity.frameworks import keras, tf
+from parity.lazy import keras, tf
 from parity.pairing import Case, Counterpart, counterpart, dtype_of, pair_of
 
 # Networks of width 1 are drawn on purpose.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import SGD, Array, Criterion, Module
-from parity.frameworks import torch
+from parity.lazy import torch
 from parity.pairing import Case, Counterpart, counterpart, dtype_of, pair_of
 
 

@@ -60,7 +60,7 @@ class SharedDropout(torch.nn.Dropout):
         if not self.training or self.p == 0:
             return input
         kept = self.rng.random(tuple(input.shape), np.float32) >= self.p
-        return input * (torch.from_numpy(kept).to(input.dtype) * (1 / (1 - self.p)))
+        return input * (torch.from_numpy(np.asarray(kept)).to(input.dtype) * (1 / (1 - self.p)))
 
 
 class Loss(torch.nn.Module):

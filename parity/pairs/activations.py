@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from hypothesis import strategies as st
 
 from numpynet import ELU, Array, LeakyReLU, LogSoftMax, ReLU, Sigmoid, SoftMax, Softplus, Tanh
-from parity.frameworks import keras, torch
+from parity.installed import holds_here
+from parity.lazy import keras, torch
 from parity.pairing import Pair, pair
 from parity.strategies import dyadic
 
@@ -53,7 +54,10 @@ class ELUByDifference(ELU):
 @pair(ELU)
 class ELUPair(Pair):
     modules = st.builds(ELU, dyadic(0, 2))
-    formulas = {"tensorflow": ELUByDifference}
+    formulas: ClassVar = {
+        "tensorflow": ELUByDifference,
+        **({"torch": ELUByDifference} if holds_here("torch<2.11") else {}),  # differences, elu-cancellation-torch
+    }
 
     def torch(self, module: ELU) -> Any:
         return torch.nn.ELU(module.alpha)

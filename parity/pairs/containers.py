@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from numpynet import BatchNormalization, Flatten, Linear, LogSoftMax, Module, Scaling, Sequential, SoftMax
-from parity.frameworks import keras, torch
+from parity.lazy import keras, torch
 from parity.pairing import Counterpart, Pair, counterpart, pair, pair_of, registry
 from parity.strategies import arrays, sizes
 

@@ -19,7 +19,7 @@ from numpynet import (
 )
 from numpynet.activations import log_softmax
 from numpynet.criteria import Reduction
-from parity.frameworks import keras_layers, tf, torch, torch_layers
+from parity.lazy import keras_layers, tf, torch, torch_layers
 from parity.loss import Loss
 from parity.pairing import Pair, pair, pair_of
 from parity.strategies import arrays, seeds, sizes
@@ -130,7 +130,7 @@ class NLLCriterionPair(CriterionPair):
 
 @pair(NLLCriterionUnstable)
 class NLLCriterionUnstablePair(CriterionPair):
-    """On probabilities, raised to eps: Keras' own clips at 1e-7 and renormalises (differences, probabilities-clipped)."""
+    """On probabilities: Keras' own clips at 1e-7 and renormalises (differences, probabilities-clipped)."""
 
     modules = classified(NLLCriterionUnstable)
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from numpynet import Dropout
-from parity.frameworks import keras_layers, torch_layers
+from parity.lazy import keras_layers, torch_layers
 from parity.pairing import Pair, pair
 from parity.strategies import dyadic, seeds
 

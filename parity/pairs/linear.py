@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from numpynet import Linear
-from parity.frameworks import keras, torch
+from parity.lazy import keras, torch
 from parity.pairing import Counterpart, Pair, pair, transposed
 from parity.strategies import sizes
 

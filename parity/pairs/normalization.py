@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from numpynet import BatchNormalization, Scaling
-from parity.frameworks import keras_layers, torch_layers
+from numpynet import Array, BatchNormalization, Scaling
+from numpynet.normalization import along, feature_axes
+from parity.lazy import keras_layers, torch_layers
 from parity.pairing import Counterpart, Pair, pair
-from parity.strategies import arrays, dyadic, scales, seeds, sizes
+from parity.strategies import arrays, dyadic, scales, seeds, short_sides, sizes
 
 
 class FeaturePair(Pair):
     """Of a layer that works along the second axis: (N, features) up to (N, features, height, width)."""
 
     def shapes(self, module: Any) -> SearchStrategy[tuple[int, ...]]:
-        rest = st.lists(sizes, max_size=2)
+        rest = st.lists(short_sides, max_size=2)
         return st.builds(lambda n, more: (n, module.num_features, *more), st.integers(2, 8), rest)
+
+
+class BatchNormalizationFolded(BatchNormalization):
+    """Keras': x * scale - mean * scale in training too, and the gradient that follows from it, whose sums over
+    `grad * x` cancel where the mean is large (see differences, batchnorm-folded)."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if not self.training:
+            return output
+        mean = np.mean(input, axis=feature_axes(input))
+        (scale, _) = self.recall(output)
+        return self.remember(input * along(scale, input) - along(mean * scale, input), scale, (input, mean))
+
+    def backward(self, grad_output: Array) -> Array:
+        scale, batch = self.recall(grad_output)
+        if batch is None:
+            return grad_output * along(scale, grad_output)
+        input, mean = batch
+        axes = feature_axes(input)
+        count = input.size // self.num_features
+        total = np.sum(grad_output, axis=axes)
+        grad_scale = np.sum(grad_output * input, axis=axes) - mean * total
+        grad_variance = -grad_scale * scale * scale * scale / 2
+        from_variance = along(2 * grad_variance / count, input) * (input - along(mean, input))
+        return grad_output * along(scale, input) + from_variance - along(scale * total / count, input)
 
 
 @st.composite
@@ -37,6 +64,7 @@ class BatchNormalizationPair(FeaturePair):
     """torch's momentum is 1 - alpha; its running variance is the unbiased one (differences, batchnorm-...)."""
 
     modules = batch_normalizations()
+    formulas: ClassVar = {"tensorflow": BatchNormalizationFolded}
 
     def torch(self, module: BatchNormalization) -> Any:
         layer = torch_layers.BatchNormBiased(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from numpynet import SGD, Array, Scaling
-from parity.frameworks import keras, tf, torch
+from parity.lazy import keras, tf, torch
 from parity.pairing import Pair, pair, pair_of
 from parity.strategies import sizes
 

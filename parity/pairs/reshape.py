@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from numpynet import Flatten
-from parity.frameworks import keras, torch
+from parity.lazy import keras, torch
 from parity.pairing import Pair, pair
 
 

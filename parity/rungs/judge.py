@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from numpynet import Array, Module
+from numpynet import Array
 from parity.allowance import deviations, wider
 from parity.frameworks import available, framework
 from parity.frameworks.numpynet import Subject as NumpySubject
 from parity.pairing import Case, as_computed_by
-from parity.rungs.record import Key, Record, Stopwatch, run
+from parity.rungs.record import Key, Record, Stopwatch, Subject, run, rung_after
 
 
 @dataclass
@@ -35,43 +36,61 @@ class Judgement:
         ]
 
     @property
+    def rung(self) -> int | None:
+        """The lowest rung on which implementations part; None where they agree."""
+        if self.crashes:
+            return min(rung_after(self.case, self.records[name]) for name in self.crashes)
+        return next((key.rung for key, _ in self.off()), None)
+
+    @property
     def passed(self) -> bool:
-        return not self.crashes and not self.off()
+        return self.rung is None
+
+    def attempt(self, name: str, case: Case, make: Callable[[], Subject], watch: Stopwatch) -> Subject | None:
+        """Run `case` and keep the record. What is raised is the implementation's verdict: kept too, never dropped."""
+        record: Record = {}
+        self.records[name] = record
+        try:
+            with np.errstate(all="ignore"):
+                with watch:
+                    subject = make()
+                run(case, subject, watch, record)
+        except Exception as crash:
+            self.crashes[name] = crash
+            return None
+        return subject
 
 
-def judge(
-    case: Case, frameworks: list[str] | None = None, alter: Callable[[Module], Module] | None = None
-) -> Judgement:
+def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case], Case] | None = None) -> Judgement:
     """Run `case` in numpynet and in `frameworks` (all that are installed), and compare each with the reference.
 
-    `alter` replaces numpynet's module, reference included; the frameworks get the counterpart of the original.
+    `alter` gives numpynet another case, reference included; the frameworks get the counterpart of the original.
     """
     original = case
     if alter is not None:
-        case = case.with_module(alter(case.module))
+        case = alter(case)
     wide = case.astype(wider(case.dtype))
-    with np.errstate(all="ignore"):
-        reference = run(wide, NumpySubject(wide))
-    judgement = Judgement(case, reference)
-    allowed = _allowed(wide, reference, case.dtype)
+    judgement = Judgement(case, {})
+    name = f"numpynet in {wide.dtype}"
+    if judgement.attempt(name, wide, lambda: NumpySubject(wide), Stopwatch()):
+        judgement.reference = judgement.records.pop(name)
+    allowed = _allowed(wide, judgement.reference, case.dtype)
     watch = Stopwatch()
     for name in ["numpynet", *(available() if frameworks is None else frameworks)]:
         judgement.allowed[name] = allowed
         formula = as_computed_by(wide.module, name)
-        if formula is not None:
-            own = _allowed(wide.with_module(formula), reference, case.dtype)
-            judgement.allowed[name] = {key: np.maximum(own[key], bound) for key, bound in allowed.items()}
-        try:
+        if formula is not None and allowed:
+            other = wide.with_module(formula)
             with np.errstate(all="ignore"):
-                with watch:
-                    subject = framework(name).Subject(case if name == "numpynet" else original)
-                judgement.records[name] = run(case, subject, watch)
-        except Exception as crash:  # whatever a framework raises is its verdict on the case: reported, never dropped
-            judgement.crashes[name] = crash
+                own = _allowed(other, run(other, NumpySubject(other)), case.dtype)
+            judgement.allowed[name] = {key: np.maximum(own[key], bound) for key, bound in allowed.items()}
+        given = case if name == "numpynet" else original
+        subject = judgement.attempt(name, case, functools.partial(framework(name).Subject, given), watch)
+        if subject is None:
             continue
         judgement.used[name] = {
             key: share_used(judgement.records[name].get(key), value, judgement.allowed[name][key], case.dtype)
-            for key, value in reference.items()
+            for key, value in judgement.reference.items()
             if not _inside_one_layer(key, subject)
         }
     judgement.seconds_inside = watch.seconds
@@ -84,14 +103,17 @@ def _inside_one_layer(key: Key, subject: Any) -> bool:
 
 
 def _allowed(wide: Case, reference: Record, dtype: np.dtype[Any]) -> Record:
+    if not reference:
+        return {}
     return deviations(reference, lambda: run(wide, NumpySubject(wide, perturbed=True)), dtype)
 
 
 def errors(actual: Array, expected: Array) -> Array:
     """|actual - expected| in the reference's format; 0 where both are the same infinity or NaN, inf where one is."""
-    actual = actual.astype(expected.dtype)
     with np.errstate(invalid="ignore"):
-        difference = np.abs(actual - expected)
+        difference = np.abs(actual.astype(expected.dtype) - expected)
+    if np.isfinite(difference).all():
+        return difference
     same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
     return np.where(same, 0, np.where(np.isnan(difference), np.inf, difference))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple, Protocol
 
-from numpynet import Array, Module
+from numpynet import Array
 from parity.pairing import Case
 
-OUTPUT, GRADIENT, STEP = 1, 2, 3
-RUNGS = {OUTPUT: "output", GRADIENT: "gradient", STEP: "step"}
+OUTPUT, GRADIENT, STEP, CURVE = 1, 2, 3, 4
+RUNGS = {OUTPUT: "output", GRADIENT: "gradient", STEP: "step", CURVE: "curve"}
 
 
 class Key(NamedTuple):
@@ -69,6 +69,7 @@ def run(case: Case, subject: Subject, watch: Stopwatch | None = None, record: Re
     record = {} if record is None else record
     buffers = case.module.named_buffers()
     parameters = case.module.named_parameters()
+    layers = [name for name, _ in case.module.named_modules()]
     for index, step in enumerate(case.steps):
         with watch:
             if step.zero_grad:
@@ -83,7 +84,7 @@ def run(case: Case, subject: Subject, watch: Stopwatch | None = None, record: Re
                 record[Key(index, OUTPUT, layer, "state", tensor)] = state[name]
         with watch:
             grad_input = subject.backward(step.cotangent)
-        _record_gradients(record, index, subject, case.module)
+        _record_gradients(record, index, subject, layers)
         record[Key(index, GRADIENT, "", "input gradient")] = grad_input
         if case.sgd is None or not parameters:
             continue
@@ -98,13 +99,20 @@ def run(case: Case, subject: Subject, watch: Stopwatch | None = None, record: Re
     return record
 
 
-def _record_gradients(record: Record, index: int, subject: Subject, module: Module) -> None:
+def rung_after(case: Case, record: Record) -> int:
+    """The rung that a run of `case` was on when it ended after what `record` holds."""
+    last = next(reversed(record)).rung if record else STEP
+    return {OUTPUT: GRADIENT, GRADIENT: OUTPUT if case.sgd is None else STEP, STEP: OUTPUT}[last]
+
+
+def _record_gradients(record: Record, index: int, subject: Subject, layers: list[str]) -> None:
     """The gradients in the order in which backward meets them: from the last layer to the first."""
-    of_parameters = subject.gradients()
     of_outputs = {layer: seen[1] for layer, seen in subject.observed.items() if len(seen) > 1}
-    for layer in reversed(list(dict(module.named_modules()))):
+    of_parameters: dict[str, Record] = {layer: {} for layer in layers}
+    for name, gradient in subject.gradients().items():
+        layer, tensor = layer_of(name)
+        of_parameters[layer][Key(index, GRADIENT, layer, "parameter gradient", tensor)] = gradient
+    for layer in reversed(layers):
         if layer in of_outputs:
             record[Key(index, GRADIENT, layer, "output gradient")] = of_outputs[layer]
-        for name, gradient in of_parameters.items():
-            if layer_of(name)[0] == layer:
-                record[Key(index, GRADIENT, layer, "parameter gradient", layer_of(name)[1])] = gradient
+        record.update(of_parameters[layer])

@@ -125,6 +125,6 @@ def test_wrong_shape_dtype_nan_or_missing_tensor_is_never_within() -> None:
 
 def test_wider_format_is_wider() -> None:
     assert np.finfo(wider(F32)).eps < np.finfo(F32).eps
-    with pytest.raises(ValueError, match="no wider format to judge float128|no wider format to judge longdouble"):
+    with pytest.raises(ValueError, match="no wider format to judge"):
         wider(np.dtype(np.longdouble))
     assert RUNS > 1

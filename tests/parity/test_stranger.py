@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import parity
 from numpynet import Array, BatchNormalization, Dropout, Module, Scaling, Sequential
-from parity.frameworks import available, keras, torch, torch_layers
+from parity.frameworks import available
+from parity.lazy import keras, torch, torch_layers
 from parity.pairing import Counterpart, Pair
 from parity.pairs.normalization import FeaturePair
 

@@ -1,0 +1,123 @@
+"""`python -m benchmarks [step] [memory] [ladder]`: measure, print tables, write JSON.
+
+This process imports neither NumPy nor a framework: a child's peak memory starts at its parent's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.timing import Spread, in_own_process
+
+Found = dict[str, Any]
+
+
+def step(quick: bool) -> Found:
+    rounds = 10 if quick else 60
+    return {
+        f"{dtype}, threads {threads}": in_own_process("benchmarks.step", threads, dtype, rounds, threads=threads)
+        for dtype in ("float32", "float64")
+        for threads in (1, 2)
+    }
+
+
+def memory(quick: bool) -> Found:
+    """Megabytes; each twice or more, the least counts: a peak is only ever raised by chance."""
+    names = ["numpynet", *(name for name in ("torch", "tensorflow") if importlib.util.find_spec(name))]
+    return {
+        name: min(in_own_process("benchmarks.memory", name, threads=2) for _ in range(1 if quick else 2))
+        for name in names
+    }
+
+
+def ladder(quick: bool) -> Found:
+    found: Found = in_own_process("benchmarks.ladder", 20 if quick else 100)
+    return found
+
+
+BENCHMARKS = {"step": step, "memory": memory, "ladder": ladder}
+
+
+def requirements(found: Found) -> list[tuple[str, float, float]]:
+    """(what, measured, at most)."""
+    rows: list[tuple[str, float, float]] = []
+    for setting, figures in found.get("step", {}).items():
+        for pair, ratio in figures["ratios"].items():
+            limit = 0.6 if figures["dtype"] == "float32" else 1.0
+            rows.append((f"step, {setting}: {pair}", ratio["median"], limit))
+    megabytes = found.get("memory", {})
+    rows += [
+        (f"peak memory: numpynet / {peer}", megabytes["numpynet"] / value, 1.0)
+        for peer, value in megabytes.items()
+        if peer != "numpynet"
+    ]
+    if "ladder" in found:
+        rows.append(("ladder: wall time / time inside implementations", found["ladder"]["total"]["ratio"], 2.0))
+    return rows
+
+
+def table(title: str, *columns: str) -> Table:
+    made = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        made.add_column(column, justify="right" if index else "left", no_wrap=True)
+    return made
+
+
+def _spread(values: Spread, form: str) -> str:
+    return f"{values['median']:{form}} ({values['min']:{form}} to {values['max']:{form}})"
+
+
+def show(found: Found, console: Console) -> None:
+    if "step" in found:
+        times = table("One training step, microseconds: median (min to max)", "", *found["step"])
+        for name in next(iter(found["step"].values()))["microseconds"]:
+            times.add_row(name, *(_spread(figures["microseconds"][name], ".0f") for figures in found["step"].values()))
+        rates = table("Ratios within a round: median (min to max)", "", *found["step"])
+        for pair in next(iter(found["step"].values()))["ratios"]:
+            rates.add_row(pair, *(_spread(figures["ratios"][pair], ".2f") for figures in found["step"].values()))
+        console.print(times, rates)
+    if "memory" in found:
+        peaks = table("Peak memory, Fashion-MNIST, one epoch", "", "MB")
+        for name, megabytes in found["memory"].items():
+            peaks.add_row(name, f"{megabytes:.0f}")
+        console.print(peaks)
+    if "ladder" in found:
+        costs = table("Rungs 1 to 3, seconds", "pair", "examples", "wall", "inside", "ratio")
+        for key, cost in [*found["ladder"]["pairs"].items(), ("total", found["ladder"]["total"])]:
+            costs.add_row(key, f"{cost['examples']}", *(f"{cost[name]:.2f}" for name in ("wall", "inside", "ratio")))
+        console.print(costs, f"{found['ladder']['examples_per_second']:.0f} examples per second")
+    summary = table("Requirements", "", "measured", "at most", "")
+    for what, measured, limit in requirements(found):
+        summary.add_row(what, f"{measured:.2f}", f"{limit:.2f}", "holds" if measured <= limit else "MISSED")
+    console.print(summary)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all when none is given")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a measurement")
+    parser.add_argument("--json", type=Path, help="write everything measured to this file")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - BENCHMARKS.keys():
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+    found = {
+        name: measure(arguments.quick)
+        for name, measure in BENCHMARKS.items()
+        if name in (arguments.names or BENCHMARKS)
+    }
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=2))
+    show(found, Console(width=None if Console().is_terminal else 160))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""One training step of 784-128-128-10, batch 128, SGD with momentum, in each library's straightforward way.
+
+The same weights and batches for all; batches are made before the clock starts, as each library's own tensors.
+    python -m benchmarks.step THREADS DTYPE ROUNDS
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+
+import parity
+from benchmarks.timing import interleaved, ratios, spread
+from numpynet import SGD, Array, Linear, LogSoftMax, Module, NLLCriterion, ReLU, Sequential
+from numpynet.training import Trainer
+from parity.frameworks import available
+from parity.lazy import keras, tf, torch
+
+LR, MOMENTUM = 0.01, 0.9
+Batches = list[tuple[Array, Array]]
+Step = Callable[[], float]
+
+
+def network(dtype: str) -> Sequential:
+    rng = np.random.default_rng(0)
+    sizes = [(784, 128), (128, 128), (128, 10)]
+    first, second, third = (Linear(*size, rng=rng, dtype=dtype) for size in sizes)
+    return Sequential(first, ReLU(), second, ReLU(), third, LogSoftMax())
+
+
+def numpynet_loop(model: Module, batches: Batches) -> Step:
+    criterion, optimizer = NLLCriterion(), SGD(model.parameters(), LR, MOMENTUM)
+    turn = cycle(batches)
+
+    def step() -> float:
+        inputs, targets = next(turn)
+        optimizer.zero_grad()
+        loss = criterion(model(inputs), targets)
+        model.accumulate(criterion.backward())
+        optimizer.step()
+        return float(loss)
+
+    return step
+
+
+def numpynet_trainer(model: Module, batches: Batches) -> Step:
+    trainer, turn = Trainer(model, NLLCriterion(), SGD(model.parameters(), LR, MOMENTUM)), cycle(batches)
+    return lambda: trainer.step(*next(turn))
+
+
+def torch_eager(model: Module, batches: Batches) -> Step:
+    net, criterion = parity.to_torch(model), torch.nn.NLLLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=LR, momentum=MOMENTUM)
+    turn = cycle([(torch.from_numpy(inputs), torch.from_numpy(targets)) for inputs, targets in batches])
+
+    def step() -> float:
+        inputs, targets = next(turn)
+        optimizer.zero_grad()
+        loss = criterion(net(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        return float(loss.detach())
+
+    return step
+
+
+def tensorflow_function(model: Sequential, batches: Batches) -> Step:
+    """On logits, as TensorFlow's users write it: its fused loss is faster than log-softmax and a sum."""
+    keras.config.set_floatx(batches[0][0].dtype.name)
+    net = parity.to_tensorflow(Sequential(*model.modules[:-1]))
+    criterion = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = keras.optimizers.SGD(LR, momentum=MOMENTUM)
+    optimizer.build(net.trainable_variables)
+    turn = cycle([(tf.constant(inputs), tf.constant(targets)) for inputs, targets in batches])
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def compiled(inputs: Any, targets: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = criterion(targets, net(inputs, training=True))
+        optimizer.apply_gradients(
+            zip(tape.gradient(loss, net.trainable_variables), net.trainable_variables, strict=True)
+        )
+        return loss
+
+    return lambda: float(compiled(*next(turn)))
+
+
+def measure(threads: int, dtype: str, rounds: int) -> dict[str, Any]:
+    rng = np.random.default_rng(1)
+    batches = [(rng.random((128, 784)).astype(dtype), rng.integers(0, 10, 128)) for _ in range(8)]
+    contenders = {
+        "numpynet": numpynet_loop(network(dtype), batches),
+        "numpynet Trainer": numpynet_trainer(network(dtype), batches),
+    }
+    if "torch" in available():
+        torch.set_num_threads(threads)
+        contenders["torch"] = torch_eager(network(dtype), batches)
+    if "tensorflow" in available():
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        contenders["tensorflow"] = tensorflow_function(network(dtype), batches)
+    losses = {name: [step() for _ in range(20)][-1] for name, step in contenders.items()}
+    if not np.allclose(list(losses.values()), losses["numpynet"], rtol=1e-3):
+        raise AssertionError(f"the contenders do not compute the same: losses after 20 steps {losses}")
+    seconds = interleaved(contenders, rounds)
+    return {
+        "threads": threads,
+        "dtype": dtype,
+        "microseconds": {name: spread([1e6 * value for value in values]) for name, values in seconds.items()},
+        "ratios": {
+            f"{name} / {peer}": ratios(seconds, name, peer)
+            for name in ("numpynet", "numpynet Trainer")
+            for peer in ("torch", "tensorflow")
+            if peer in seconds
+        },
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))))

@@ -1,0 +1,56 @@
+"""Ratios that survive a busy machine: contenders take turns in one process, and are compared round by round."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Spread = dict[str, float]
+
+
+def spread(values: Sequence[float]) -> Spread:
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def interleaved(contenders: Mapping[str, Callable[[], object]], rounds: int, calls: int = 10) -> dict[str, list[float]]:
+    """Seconds a call of each contender, in every round: A B C, then B C A, then C A B, ...
+
+    Two calls before the clock starts bring a contender's data back into the cache that the one before it used.
+    """
+    names, seconds = list(contenders), {name: [0.0] * rounds for name in contenders}
+    for index in range(rounds):
+        for name in names[index % len(names) :] + names[: index % len(names)]:
+            call = contenders[name]
+            call(), call()
+            start = time.perf_counter()
+            for _ in range(calls):
+                call()
+            seconds[name][index] = (time.perf_counter() - start) / calls
+    return seconds
+
+
+def ratios(seconds: Mapping[str, Sequence[float]], name: str, peer: str) -> Spread:
+    """Of one contender's time to its peer's in the same round."""
+    return spread([own / other for own, other in zip(seconds[name], seconds[peer], strict=True)])
+
+
+def in_own_process(module: str, *arguments: object, threads: int = 1) -> Any:
+    """What `python -m module arguments` prints as its last line, in JSON, with its thread pools pinned.
+
+    Thread counts and peak memory belong to a process: both need one of their own.
+    """
+    pinned = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        env={**os.environ, **pinned, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])

@@ -1,0 +1,91 @@
+"""What a planted defect is, and how it is planted."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from numpynet import SGD, Module
+from numpynet.training import Trainer
+from parity.pairing import Case
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A mistake that people make.
+
+    broken: a subclass of the layer, criterion, optimizer or trainer that makes it; or, where the mistake is in how
+        batches are made, what stands for `batch_order`
+    rung: where the ladder catches it at the latest
+    dtype: the one in which it shows
+    """
+
+    broken: Any
+    rung: int
+    dtype: str
+
+    @property
+    def name(self) -> str:
+        return self.broken.__name__
+
+    @property
+    def title(self) -> str:
+        """The mistake in plain words."""
+        return " ".join((self.broken.__doc__ or "").split()).rstrip(".")
+
+    @property
+    def family(self) -> str:
+        return self.broken.__module__.rpartition(".")[2]
+
+    @property
+    def target(self) -> Any:
+        """What it is planted in."""
+        if not isinstance(self.broken, type):
+            return Trainer
+        return next(base for base in self.broken.__mro__ if base.__module__.startswith("numpynet."))
+
+    def plant(self, case: Case) -> Case:
+        """The same case with the defect in it."""
+        if issubclass(self.target, SGD):
+            return replace(case, optimizer=self.broken)
+        module = copy.deepcopy(case.module)
+        self.plant_in(module)
+        return replace(case, module=module)
+
+    def plant_in(self, module: Module) -> None:
+        """Turn every instance of the target in `module`, criteria included, into the broken one; attributes stay."""
+        for _, part in module.named_modules():
+            for value in (part, *vars(part).values()):
+                if type(value) is self.target:
+                    value.__class__ = self.broken
+
+    def plant_in_trainer(self, trainer: Trainer) -> Trainer:
+        """The same trainer with the defect in it, unless it is in the batches that the trainer is given."""
+        self.plant_in(trainer.model)
+        if type(trainer) is self.target and isinstance(self.broken, type):
+            trainer.__class__ = self.broken
+        return trainer
+
+
+_gallery: list[Defect] = []
+
+
+def caught_on(rung: int, dtype: str = "float32") -> Callable[[T], T]:
+    """Adds the decorated mistake to the gallery; its docstring is the title."""
+
+    def add(broken: T) -> T:
+        _gallery.append(Defect(broken, rung, dtype))
+        return broken
+
+    return add
+
+
+def gallery() -> list[Defect]:
+    """Every planted defect, family by family."""
+    from parity.defects import activations, criteria, layers, normalization, optimizers, training  # noqa: F401
+
+    return list(_gallery)

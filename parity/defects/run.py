@@ -1,0 +1,129 @@
+"""The ladder with a defect planted, until it is caught."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from numpynet import SGD, BatchNormalization, Dropout, Linear, LogSoftMax, NLLCriterion, ReLU, Scaling, Sequential
+from numpynet.datasets import digits
+from numpynet.training import History, fit
+from parity.curves import Curve, Series, compare_curves
+from parity.defects.defect import Defect
+from parity.defects.usual import usual_way
+from parity.experiment import Experiment
+from parity.frameworks import available
+from parity.proving import prove
+from parity.rungs.record import CURVE, RUNGS
+
+EXAMPLES = 1000  # ten times what a pair is usually given: a defect caught later than that is worth knowing of
+
+
+def run(
+    defect: Defect, *, examples: int = EXAMPLES, frameworks: list[str] | None = None, shrink: bool = True
+) -> dict[str, Any]:
+    """Climb the ladder with the defect planted; the record says who caught it, after how many examples, and how."""
+    frameworks = available() if frameworks is None else frameworks
+    climb = _train if defect.rung == CURVE else functools.partial(_prove, examples=examples, shrink=shrink)
+    return {
+        "key": defect.name,
+        "title": defect.title,
+        "target": defect.target.__name__,
+        "source": defect.family,
+        **climb(defect, frameworks),
+        "usual": usual_way(defect),
+    }
+
+
+def _prove(defect: Defect, frameworks: list[str], examples: int, shrink: bool) -> dict[str, Any]:
+    report = prove(
+        defect.target, defect.dtype, examples=examples, frameworks=frameworks, alter=defect.plant, shrink=shrink
+    )
+    return {
+        "caught": report.failure is not None,
+        "rung": report.failed_rung,
+        "quantity": report.failed_quantity,
+        "examples": report.failed_after or report.examples,
+        "shrunk": report.shrunk,
+        "message": report.failure or "",
+    }
+
+
+def _network(rng: np.random.Generator) -> Sequential:
+    return Sequential(
+        Linear(64, 16, rng=rng),
+        ReLU(),
+        BatchNormalization(16, alpha=0.875, eps=2**-10),
+        Scaling(16),
+        Dropout(0.25, rng=rng.spawn(1)[0]),
+        Linear(16, 10, rng=rng),
+        LogSoftMax(),
+    )
+
+
+# Three epochs of 1,197 digits: a last batch of 45, and a learning rate that changes within the second epoch. In double
+# precision rounding turns no ReLU on or off, which in single precision can part right implementations.
+EXPERIMENT = Experiment(
+    name="planted",
+    title="digits, with dropout and batch normalisation",
+    data=digits,
+    network=_network,
+    criterion=NLLCriterion,
+    optimizer=functools.partial(SGD, lr=1 / 8, momentum=0.875),
+    epochs=3,
+    batch_size=128,
+    dtype="float64",
+    schedule={15: 1 / 16},
+)
+
+
+def _train(defect: Defect, frameworks: list[str]) -> dict[str, Any]:
+    right = _right(tuple(frameworks))
+    curve = compare_curves(EXPERIMENT, alter=defect.plant_in_trainer, loop=_loop(defect))
+    quantity, message = None, ""
+    for part in ("validation", "training"):
+        planted, others = getattr(curve, part), getattr(right, part)
+        if planted.used["numpynet"] > 1:
+            quantity, message = f"{part} loss", _message(part, planted, others)
+    return {
+        "caught": quantity is not None,
+        "rung": CURVE if quantity else None,
+        "quantity": quantity,
+        "examples": 1,
+        "shrunk": None,
+        "message": message,
+    }
+
+
+@functools.cache
+def _right(frameworks: tuple[str, ...]) -> Curve:
+    """The experiment with nothing planted. The frameworks never see a defect: they are trained once."""
+    return compare_curves(EXPERIMENT, frameworks)
+
+
+def _loop(defect: Defect) -> Callable[..., History]:
+    """`fit`, with the batches of the defect if those are what is wrong."""
+
+    def fit_with_its_batches(*args: Any, **kwargs: Any) -> History:
+        with mock.patch("numpynet.training.loop.batch_order", defect.broken):
+            return fit(*args, **kwargs)
+
+    return fit if isinstance(defect.broken, type) else fit_with_its_batches
+
+
+def _message(part: str, planted: Series, right: Series) -> str:
+    used = right.used | planted.used
+    worst = planted.worst["numpynet"]
+    lines = [
+        f"rung {CURVE} ({RUNGS[CURVE]}): {part} loss of {EXPERIMENT.title}",
+        f"odd one out: {', '.join(name for name, share in used.items() if share > 1)}",
+        f"worst {'step' if part == 'training' else 'epoch'}: {worst + 1} of {len(planted.envelope)}",
+    ]
+    for name, losses in (right.losses | planted.losses).items():
+        loss = f"{losses[worst]:.9g}" if worst < len(losses) else "missing"
+        lines.append(f"  {name:<10} {loss}  {used[name]:.3g} of what is allowed")
+    return "\n".join(lines)

@@ -1,0 +1,18 @@
+"""The catalogue of known differences: each real as the frameworks come, predicted, and gone with its mapping."""
+
+from __future__ import annotations
+
+import importlib
+
+from parity.differences.difference import Claim, Demonstration, Difference, entered, measure
+
+TOPICS = ("linear", "activations", "normalization", "dropout", "losses", "optimizers", "initializers", "numerics")
+
+__all__ = ["TOPICS", "Claim", "Demonstration", "Difference", "catalogue", "measure"]
+
+
+def catalogue() -> list[Difference]:
+    """Every entry, by topic."""
+    for topic in TOPICS:
+        importlib.import_module(f"parity.differences.{topic}")
+    return entered()

@@ -1,0 +1,144 @@
+"""Activations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numpynet import ELU, Array, LeakyReLU, Softplus
+from parity.differences.difference import Demonstration, Formula, claim, difference, exactly
+from parity.lazy import keras, tf, torch
+
+x = np.linspace(-6, 6, 49, dtype=np.float32)
+
+
+def leaky(slope: float) -> Formula:
+    return LeakyReLU(slope).forward
+
+
+@difference(
+    "leaky-relu-slope",
+    torch="0.01",
+    keras="0.3 in layers.LeakyReLU, 0.2 in activations.leaky_relu",
+    tensorflow="0.2 in tf.nn.leaky_relu",
+    mapping="pass the slope, a dyadic one in float64 (leaky-relu-float32-slope)",
+    sources=(
+        "https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html",
+        "https://keras.io/api/layers/activation_layers/leaky_relu/",
+        "https://www.tensorflow.org/api_docs/python/tf/nn/leaky_relu",
+    ),
+)
+def leaky_relu_slope() -> Demonstration:
+    """The default slope of LeakyReLU."""
+    t = torch.from_numpy(x)
+    naive = {
+        "numpynet": claim(LeakyReLU()(x), leaky(0.01), x),
+        "torch": claim(torch.nn.LeakyReLU()(t).numpy(), leaky(0.01), x),
+        "keras": claim(keras.layers.LeakyReLU()(x).numpy(), leaky(0.3), x),
+        "tensorflow": claim(tf.nn.leaky_relu(x).numpy(), leaky(0.2), x),
+    }
+    mapped = {
+        "numpynet": LeakyReLU(0.25)(x),
+        "torch": torch.nn.LeakyReLU(0.25)(t).numpy(),
+        "keras": keras.layers.LeakyReLU(negative_slope=0.25)(x).numpy(),
+        "tensorflow": tf.nn.leaky_relu(x, 0.25).numpy(),
+    }
+    return Demonstration(naive, {who: claim(values, leaky(0.25), x) for who, values in mapped.items()})
+
+
+@difference(
+    "leaky-relu-float32-slope",
+    torch="the slope in double precision",
+    keras="the slope through tf.nn.leaky_relu: rounded to float32",
+    tensorflow="the op's attribute is a float32, also in its float64 kernel",
+    mapping="slopes that float32 represents, such as 0.25",
+    sources=("https://www.tensorflow.org/api_docs/python/tf/raw_ops/LeakyRelu",),
+)
+def leaky_relu_float32_slope() -> Demonstration:
+    """TensorFlow rounds LeakyReLU's slope to float32 in float64 too."""
+    wide = x.astype(np.float64)
+    rounded = leaky(float(np.float32(0.3)))
+
+    def values(slope: float) -> dict[str, Array]:
+        return {
+            "torch": torch.nn.LeakyReLU(slope)(torch.from_numpy(wide)).numpy(),
+            "keras": keras.layers.LeakyReLU(negative_slope=slope, dtype="float64")(wide).numpy(),
+            "tensorflow": tf.nn.leaky_relu(wide, slope).numpy(),
+        }
+
+    naive = {who: claim(v, leaky(0.3) if who == "torch" else rounded, wide) for who, v in values(0.3).items()}
+    return Demonstration(naive, {who: claim(v, leaky(0.25), wide) for who, v in values(0.25).items()})
+
+
+small = (-np.linspace(0.5, 1, 33) * 2.0**-13).astype(np.float32)
+
+
+def between(values: Array) -> Array:
+    """What is left of values beyond multiples of 2^-24, the distance of float32 numbers just below 1."""
+    return values - np.rint(np.asarray(values) * 2.0**24) * 2.0**-24
+
+
+def cancelling(frameworks: dict[str, Array], mapped: dict[str, Array]) -> Demonstration:
+    """ELU of small negative inputs by exp(x) - 1, whose digits end at 2^-24, against expm1(x)."""
+    ours = ELU()(small)
+    naive = {who: exactly(between(values), 0) for who, values in frameworks.items()}
+    return Demonstration(
+        naive | {"numpynet": claim(between(ours), lambda x: between(ELU()(x)), small)},
+        {who: claim(values, ELU().forward, small) for who, values in (mapped | {"numpynet": ours}).items()},
+    )
+
+
+@difference(
+    "elu-cancellation",
+    torch="expm1(x) since 2.11 (before it: elu-cancellation-torch)",
+    keras="as tf.nn.elu",
+    tensorflow="exp(x) - 1, in float32 a multiple of 2^-24 however small x is; its gradient is taken from that output",
+    mapping="judge with TensorFlow's formula (parity.pairs.activations.ELUByDifference), or write tf.math.expm1",
+    sources=(
+        "https://github.com/tensorflow/tensorflow/issues/116943",
+        "https://github.com/tensorflow/tensorflow/pull/124902",
+    ),
+)
+def elu_cancellation() -> Demonstration:
+    """TensorFlow's ELU loses the digits of small negative inputs below 2^-24."""
+    return cancelling(
+        {"keras": keras.layers.ELU()(small).numpy(), "tensorflow": tf.nn.elu(small).numpy()},
+        {"tensorflow": tf.where(small > 0, small, tf.math.expm1(small)).numpy()},
+    )
+
+
+@difference(
+    "elu-cancellation-torch",
+    torch="exp(x) - 1 before 2.11, expm1(x) since",
+    keras="as tf.nn.elu",
+    tensorflow="exp(x) - 1",
+    mapping="judge with the formula of elu-cancellation, or write torch.expm1",
+    sources=("https://github.com/pytorch/pytorch/pull/173968",),
+    when="torch<2.11",
+)
+def elu_cancellation_torch() -> Demonstration:
+    """torch's ELU lost the digits of small negative inputs, as TensorFlow's does."""
+    t = torch.from_numpy(small)
+    return cancelling({"torch": torch.nn.ELU()(t).numpy()}, {"torch": torch.expm1(t).numpy()})
+
+
+@difference(
+    "softplus-threshold",
+    torch="x itself above a threshold, by default 20",
+    keras="log(1 + exp(x)) everywhere",
+    tensorflow="log(1 + exp(x)) everywhere",
+    mapping="threshold=40, beyond which float64 no longer sees the difference",
+    sources=("https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html",),
+)
+def softplus_threshold() -> Demonstration:
+    """torch's Softplus is linear above 20, where float64 still sees the difference."""
+    above = np.linspace(20.5, 60, 80)
+    t = torch.from_numpy(above)
+    others = {
+        "numpynet": claim(Softplus()(above), Softplus().forward, above),
+        "keras": claim(keras.layers.Activation("softplus", dtype="float64")(above).numpy(), Softplus().forward, above),
+        "tensorflow": claim(tf.nn.softplus(above).numpy(), Softplus().forward, above),
+    }
+    return Demonstration(
+        others | {"torch": exactly(torch.nn.Softplus()(t).numpy(), above)},
+        others | {"torch": claim(torch.nn.Softplus(threshold=40)(t).numpy(), Softplus().forward, above)},
+    )

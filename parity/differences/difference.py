@@ -1,0 +1,197 @@
+"""An entry of the catalogue: a difference, what predicts it, and the experiment that measures it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array
+from parity.allowance import Noisy, deviations, wider
+from parity.frameworks import FRAMEWORKS, available
+from parity.installed import described, holds_here
+from parity.rungs.judge import errors, shares
+
+Formula = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one implementation computes, what it is predicted to compute, and how far rounding may part the two."""
+
+    values: Array
+    predicted: Array
+    allowed: Array
+
+    @property
+    def used(self) -> float:
+        return float(np.max(shares(self.values, self.predicted, self.allowed), initial=0.0))
+
+
+def claim(values: Any, formula: Formula, *inputs: Array) -> Claim:
+    """`values` are `formula(*inputs)` but for rounding in their own format, as `parity.allowance` measures it."""
+    values = np.asarray(values)
+    wide = [np.asarray(each, _wider(values.dtype)) for each in inputs]
+    with np.errstate(all="ignore"):
+        predicted = np.asarray(formula(*wide))
+        perturbed = [each.view(Noisy) for each in wide]
+        allowed = deviations({"": predicted}, lambda: {"": np.asarray(formula(*perturbed))}, values.dtype)[""]
+    return Claim(values, predicted, allowed)
+
+
+def _wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """As in `allowance`; longdouble where it is no wider than float64, whose own rounding the slack then covers."""
+    return wider(dtype) if dtype == np.float32 else np.dtype(np.longdouble)
+
+
+def exactly(values: Any, predicted: Any, allowed: Any = 0.0) -> Claim:
+    """`values` are `predicted`, to the bit or within what is `allowed`."""
+    values = np.asarray(values)
+    predicted = np.broadcast_to(np.asarray(predicted, np.longdouble), values.shape)
+    return Claim(values, predicted, np.broadcast_to(np.asarray(allowed, np.longdouble), values.shape))
+
+
+def accepts(run: Callable[[], Any]) -> Claim:
+    """1, predicted to be accepted."""
+    return exactly(_accepted(run), 1.0)
+
+
+def refuses(run: Callable[[], Any]) -> Claim:
+    """0, predicted to be refused."""
+    return exactly(_accepted(run), 0.0)
+
+
+def _accepted(run: Callable[[], Any]) -> float:
+    try:
+        run()
+    except Exception:
+        return 0.0
+    return 1.0
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """Claims by implementation: as it comes (`naive`), and after the mapping, when all are predicted the same."""
+
+    naive: dict[str, Claim]
+    mapped: dict[str, Claim]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs between the implementations, the mapping that removes it, and the experiment that shows both.
+
+    `when` names the versions that differ so, and `applies` the machines; elsewhere the entry is not measured.
+    """
+
+    id: str
+    topic: str
+    title: str
+    torch: str
+    keras: str
+    tensorflow: str
+    mapping: str
+    sources: tuple[str, ...]
+    demonstrate: Callable[[], Demonstration]
+    when: str = ""
+    applies: Callable[[], bool] = lambda: True
+
+    def obstacle(self) -> str:
+        """Why it cannot be measured here; empty where it can."""
+        if missing := sorted(set(FRAMEWORKS) - set(available())):
+            return f"not measured: {', '.join(missing)} not installed"
+        if not holds_here(self.when):
+            return f"not measured: differs so with {self.when}"
+        return "" if self.applies() else "not measured: not so on this machine"
+
+
+_catalogue: dict[str, Difference] = {}
+
+
+def difference(id: str, **text: Any) -> Callable[[Callable[[], Demonstration]], Difference]:
+    """Enter the decorated experiment, whose docstring is the title, under `id`; its topic is its module."""
+
+    def enter(demonstrate: Callable[[], Demonstration]) -> Difference:
+        topic = demonstrate.__module__.rpartition(".")[2]
+        title = (demonstrate.__doc__ or "").strip()
+        _catalogue[id] = Difference(id, topic, title, demonstrate=demonstrate, **text)
+        return _catalogue[id]
+
+    return enter
+
+
+def entered() -> list[Difference]:
+    """The entries of every module imported so far."""
+    return list(_catalogue.values())
+
+
+def measure(entry: Difference) -> dict[str, Any]:
+    """The record of one entry: sizes predicted, naive and mapped, and whether it is real, as predicted, and gone."""
+    record: dict[str, Any] = {
+        "key": entry.id,
+        "topic": entry.topic,
+        "title": entry.title,
+        "torch": entry.torch,
+        "keras": entry.keras,
+        "tensorflow": entry.tensorflow,
+        "mapping": entry.mapping,
+        "sources": list(entry.sources),
+        "when": entry.when,
+        "predicted": None,
+        "naive": None,
+        "mapped": None,
+        "message": entry.obstacle(),
+        "measured": not entry.obstacle(),
+        "holds": True,
+    }
+    if not record["measured"]:
+        return record
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        shown = entry.demonstrate()
+    record["predicted"] = _apart([each.predicted for each in shown.naive.values()])
+    record["naive"] = _apart([each.values for each in shown.naive.values()])
+    record["mapped"] = _apart([each.values for each in shown.mapped.values()])
+    problems = _problems(shown)
+    record["holds"] = not problems
+    record["message"] = "\n".join([f"{entry.id}, with {described()}", *problems]) if problems else ""
+    return record
+
+
+def _apart(values: list[Array]) -> float:
+    """The largest difference between any two."""
+    wide = [each.astype(np.longdouble) for each in values]
+    return max(float(np.max(errors(one, other), initial=0.0)) for one, other in combinations(wide, 2))
+
+
+def _real(naive: dict[str, Claim]) -> bool:
+    """Whether any two differ by more than rounding allows the two together."""
+    return any(
+        bool(np.any(errors(one.values.astype(np.longdouble), other.values.astype(np.longdouble)) > both))
+        for one, other in combinations(naive.values(), 2)
+        for both in [one.allowed + other.allowed]
+    )
+
+
+def _problems(shown: Demonstration) -> list[str]:
+    """What no longer is as the entry says."""
+    found = [
+        f"{stage}, {who} no longer computes what the entry says: {_worst(each)}"
+        for stage, claims in (("as it comes", shown.naive), ("mapped", shown.mapped))
+        for who, each in claims.items()
+        if not each.used <= 1
+    ]
+    if not _real(shown.naive):
+        found.append("the difference is gone: as it comes, all implementations agree")
+    if _real(shown.mapped):
+        found.append("the mapping no longer removes the difference")
+    return found
+
+
+def _worst(each: Claim) -> str:
+    at = np.unravel_index(int(np.argmax(shares(each.values, each.predicted, each.allowed))), each.values.shape)
+    return f"{each.values[at]:.9g} where {each.predicted[at]:.9g} was predicted, give or take {each.allowed[at]:.3g}"

@@ -1,0 +1,161 @@
+"""Arithmetic at the edge of the format."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import numpy as np
+
+from numpynet import Array, ReLU, SoftMax
+from parity.differences.difference import Demonstration, claim, difference, exactly
+from parity.lazy import tf, torch
+
+NAN = np.nan
+
+
+@difference(
+    "subnormals-flushed",
+    torch="kept, as in NumPy (torch.set_flush_denormal is off)",
+    keras="as TensorFlow",
+    tensorflow="inputs and results below the smallest normal number become 0, in float32 and float64",
+    mapping="keep numbers and their products normal: draws stay within 2^-10 .. 2^10",
+    sources=(
+        "https://github.com/tensorflow/tensorflow/issues/62399",
+        "https://github.com/tensorflow/tensorflow/issues/127905",
+        "https://github.com/openxla/xla/pull/35740",
+    ),
+)
+def subnormals_flushed() -> Demonstration:
+    """Products below the smallest normal number."""
+
+    def halved(x: Array) -> dict[str, Array]:
+        return {
+            "numpynet": ReLU()(x) * np.float32(0.5),
+            "torch": (torch.from_numpy(x) * 0.5).numpy(),
+            "tensorflow": (tf.constant(x) * 0.5).numpy(),
+        }
+
+    tiny = np.finfo(np.float32).tiny
+    small, normal = np.array([tiny], np.float32), np.array([2 * tiny], np.float32)
+    return Demonstration(
+        {who: exactly(v, 0.0 if who == "tensorflow" else small * 0.5) for who, v in halved(small).items()},
+        {who: exactly(values, small) for who, values in halved(normal).items()},
+    )
+
+
+def onednn_softmax() -> bool:
+    """Whether TensorFlow's float32 softmax is oneDNN's here."""
+    return platform.machine() in ("x86_64", "AMD64") and os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
+
+
+@difference(
+    "softmax-nan",
+    torch="a NaN makes its whole row NaN",
+    keras="as tf.nn.softmax",
+    tensorflow="oneDNN's float32 kernel keeps the NaN where it is and gives 0 elsewhere; in float64 the row is NaN",
+    mapping="finite inputs; the training loop reports where a NaN first appeared",
+    sources=("https://github.com/openvinotoolkit/openvino/issues/33456",),
+    applies=onednn_softmax,
+)
+def softmax_nan() -> Demonstration:
+    """A NaN among the logits."""
+
+    def on(x: Array) -> dict[str, Array]:
+        return {
+            "numpynet": SoftMax()(x),
+            "torch": torch.softmax(torch.from_numpy(x), -1).numpy(),
+            "tensorflow": tf.nn.softmax(x).numpy(),
+        }
+
+    broken, finite = np.array([[NAN, 0, 1]], np.float32), np.array([[2, 0, 1]], np.float32)
+    return Demonstration(
+        {who: exactly(v, [[NAN, 0, 0]] if who == "tensorflow" else NAN) for who, v in on(broken).items()},
+        {who: claim(values, SoftMax().forward, finite) for who, values in on(finite).items()},
+    )
+
+
+@difference(
+    "argmax-nan",
+    torch="the index of the NaN",
+    keras="as TensorFlow",
+    tensorflow="the index of the largest number: a NaN is never larger",
+    mapping="finite outputs; an accuracy over NaN is meaningless",
+    sources=("https://github.com/tensorflow/tensorflow/issues/13046",),
+)
+def argmax_nan() -> Demonstration:
+    """The predicted class of a row with a NaN."""
+
+    def on(x: Array) -> dict[str, float]:
+        return {
+            "numpynet": float(np.argmax(x)),
+            "torch": float(torch.from_numpy(x).argmax()),
+            "tensorflow": float(tf.argmax(x)),
+        }
+
+    broken, finite = np.array([NAN, 0, 1], np.float32), np.array([-1, 0, 1], np.float32)
+    return Demonstration(
+        {who: exactly(v, 2.0 if who == "tensorflow" else 0.0) for who, v in on(broken).items()},
+        {who: exactly(v, 2.0) for who, v in on(finite).items()},
+    )
+
+
+@difference(
+    "relu-gradient-nan",
+    torch="passes the gradient where the input is NaN",
+    keras="as TensorFlow",
+    tensorflow="stops it: NaN is not above 0, and so does numpynet",
+    mapping="finite inputs",
+    sources=("https://www.tensorflow.org/api_docs/python/tf/nn/relu",),
+)
+def relu_gradient_nan() -> Demonstration:
+    """The gradient of ReLU at NaN."""
+
+    def on(x: Array) -> dict[str, Array]:
+        layer, tensor = ReLU(), torch.from_numpy(x.copy()).requires_grad_()
+        layer(x)
+        torch.relu(tensor).sum().backward()
+        with tf.GradientTape() as tape:
+            watched = tf.constant(x)
+            tape.watch(watched)
+            output = tf.nn.relu(watched)
+        return {
+            "numpynet": layer.backward(np.ones_like(x)),
+            "torch": tensor.grad.numpy(),
+            "tensorflow": tape.gradient(output, watched).numpy(),
+        }
+
+    return Demonstration(
+        {who: exactly(v, 1.0 if who == "torch" else 0.0) for who, v in on(np.array([NAN], np.float32)).items()},
+        {who: exactly(v, 1.0) for who, v in on(np.array([2.0], np.float32)).items()},
+    )
+
+
+@difference(
+    "relu-gradient-infinite",
+    torch="selects: 0 where the input is negative",
+    keras="as TensorFlow",
+    tensorflow="multiplies by 0: NaN",
+    mapping="finite gradients; numpynet multiplies, which is faster",
+    sources=("https://www.tensorflow.org/api_docs/python/tf/nn/relu",),
+)
+def relu_gradient_infinite() -> Demonstration:
+    """An infinite gradient that ReLU stops."""
+
+    def sent(value: float) -> dict[str, Array]:
+        x, grad = np.array([-1.0], np.float32), np.array([value], np.float32)
+        tensor = torch.from_numpy(x).requires_grad_()
+        torch.relu(tensor).backward(torch.from_numpy(grad))
+        with tf.GradientTape() as tape:
+            watched = tf.constant(x)
+            tape.watch(watched)
+            output = tf.nn.relu(watched)
+        return {
+            "torch": tensor.grad.numpy(),
+            "tensorflow": tape.gradient(output, watched, tf.constant(grad)).numpy(),
+        }
+
+    return Demonstration(
+        {who: exactly(values, 0 if who == "torch" else NAN) for who, values in sent(np.inf).items()},
+        {who: exactly(values, 0) for who, values in sent(1.0).items()},
+    )

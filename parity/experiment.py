@@ -1,0 +1,247 @@
+"""What is trained, written once and free of any framework, and one run of it on one implementation."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from numpynet import SGD, Array, Criterion, Module, Parameter
+from numpynet.datasets import Dataset
+from numpynet.training import Callback, Divergence, History, Trainer, correct, fit
+from parity.frameworks import framework
+
+MakeTrainer = Callable[["Experiment", str, int], Any]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Data, network, criterion, optimizer, epochs and batch size: the same training on any implementation.
+
+    data: makes the dataset, preprocessing included; called once a process
+    network: makes the model, every random number drawn from the generator it is given
+    optimizer: makes the optimizer of the model's parameters
+    schedule: learning rates by the step, counted from 0, from which they hold
+    one_hot: the criterion takes rows (N, classes) of zeros and ones rather than classes (N,)
+    """
+
+    name: str
+    title: str
+    data: Callable[[], Dataset]
+    network: Callable[[np.random.Generator], Module]
+    criterion: Callable[[], Criterion]
+    optimizer: Callable[[Iterable[Parameter]], SGD]
+    epochs: int
+    batch_size: int
+    dtype: str = "float32"
+    schedule: Mapping[int, float] = field(default_factory=dict)
+    one_hot: bool = False
+
+    @property
+    def dataset(self) -> Dataset:
+        return _loaded(self.data)
+
+    def model(self, seed: int) -> Module:
+        """The network as `seed` initialises it; weights are drawn in float32 whatever the dtype."""
+        return self.network(np.random.default_rng(seed)).astype(self.dtype)
+
+
+@dataclass
+class Run:
+    """One training from one seed, and the test rows it got right.
+
+    status: "ok", or "diverged", which leaves accuracy, final loss and correctness empty
+    accuracy: on the test rows
+    initial_loss: of the first batch, before any update
+    final_loss: mean of the last epoch's step losses
+    initial_weights, final_weights, batch_order: SHA-256 (hex)
+    optimizer_steps: see `optimizer_steps`, before the first step
+    correct: base64 of np.packbits of the correctness of each test row
+    seconds: of the training, with its validation
+    trainer: the trained one, to predict with
+    """
+
+    experiment: str
+    implementation: str
+    seed: int
+    status: str
+    accuracy: float | None
+    initial_loss: float | None
+    final_loss: float | None
+    initial_weights: str
+    final_weights: str
+    batch_order: str
+    optimizer_steps: int
+    correct: str | None
+    seconds: float
+    message: str
+    history: History
+    trainer: Any
+
+    def as_record(self) -> dict[str, Any]:
+        """Everything but the history and the trainer, for the results store."""
+        return {name: value for name, value in vars(self).items() if name not in ("trainer", "history")}
+
+
+def trainer(
+    experiment: Experiment,
+    implementation: str = "numpynet",
+    seed: int = 0,
+    *,
+    prepare: Callable[[Module], object] | None = None,
+) -> Any:
+    """A fresh trainer: the model that `seed` initialises, after `prepare` changed it in place, on `implementation`.
+
+    Trainers of one seed hold the same weights and draw the same dropout masks, whatever the implementation.
+    """
+    model = experiment.model(seed)
+    if prepare is not None:
+        prepare(model)
+    make = Trainer if implementation == "numpynet" else framework(implementation).Trainer
+    made = make(model, experiment.criterion(), experiment.optimizer(model.parameters()))
+    return OneHot(made, experiment) if experiment.one_hot else made
+
+
+def run(
+    experiment: Experiment,
+    implementation: str = "numpynet",
+    seed: int = 0,
+    *,
+    make: MakeTrainer = trainer,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = False,
+) -> Run:
+    """Train once, `seed` fixing weights, batch order and masks, and score the test rows; divergence is a status."""
+    made = make(experiment, implementation, seed)
+    initial, steps_before = weights_hash(weights(made)), optimizer_steps(made)
+    started = time.perf_counter()
+    history, divergence = train(experiment, made, seed, callbacks=callbacks, progress=progress)
+    seconds = time.perf_counter() - started
+    test, hits = experiment.dataset.test, None
+    if divergence is None:
+        hits = correct(made.predict(test.inputs, 1024), test.targets)
+    return Run(
+        experiment=experiment.name,
+        implementation=implementation,
+        seed=seed,
+        status="ok" if divergence is None else "diverged",
+        accuracy=None if hits is None else float(np.mean(hits)),
+        initial_loss=history.step_losses[0] if history.step_losses else None,
+        final_loss=history.losses[-1] if divergence is None else None,
+        initial_weights=initial,
+        final_weights=weights_hash(weights(made)),
+        batch_order=hashlib.sha256("".join(history.order_hashes).encode()).hexdigest(),
+        optimizer_steps=steps_before,
+        correct=None if hits is None else base64.b64encode(np.packbits(hits).tobytes()).decode(),
+        seconds=seconds,
+        message="" if divergence is None else str(divergence),
+        history=history,
+        trainer=made,
+    )
+
+
+def train(
+    experiment: Experiment,
+    trainer: Any,
+    seed: int,
+    *,
+    loop: Callable[..., History] = fit,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = False,
+) -> tuple[History, Divergence | None]:
+    """Drive a trainer through the experiment by `loop`; where it diverges, the history ends before that step."""
+    record = _Record()
+    try:
+        loop(
+            trainer,
+            experiment.dataset,
+            epochs=experiment.epochs,
+            batch_size=experiment.batch_size,
+            seed=seed,
+            callbacks=[record, _Schedule(trainer, experiment.schedule), *callbacks],
+            progress=progress,
+        )
+    except Divergence as divergence:
+        return record.history, divergence
+    return record.history, None
+
+
+def weights(trainer: Any) -> dict[str, Array]:
+    """Parameters and running statistics of a trainer's model by numpynet's names, read from the implementation."""
+    return trainer.state() if hasattr(trainer, "state") else trainer.model.state_dict()
+
+
+def weights_hash(state: Mapping[str, Array]) -> str:
+    """The SHA-256 (hex) of names, dtypes and bits."""
+    digest = hashlib.sha256()
+    for name, values in sorted(state.items()):
+        digest.update(f"{name} {values.dtype.name} {values.shape}".encode() + np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
+
+
+def optimizer_steps(trainer: Any) -> int:
+    """Steps that the optimizer remembers. numpynet and torch keep a velocity but no count: 1 then stands for any."""
+    optimizer = trainer.optimizer
+    if hasattr(optimizer, "keras"):
+        return int(optimizer.keras.iterations)
+    state = optimizer.state_dict()
+    return int(bool(state.get("state", state)))
+
+
+def one_ulp(model: Module, rng: np.random.Generator) -> None:
+    """Move every weight one unit in the last place up or down, at random; a zero stays (its ulp is subnormal)."""
+
+    def moved(values: Array) -> Array:
+        towards = np.where(rng.random(values.shape) < 0.5, -np.inf, np.inf).astype(values.dtype)
+        return np.where(values == 0, values, np.nextafter(values, towards))
+
+    for parameter in model.parameters():
+        parameter.map(moved)
+
+
+class OneHot:
+    """A trainer that is given classes (N,) and hands on rows (N, classes) in the dtype of the experiment."""
+
+    def __init__(self, trainer: Any, experiment: Experiment) -> None:
+        self._trainer = trainer
+        self._rows = np.eye(experiment.dataset.num_classes, dtype=experiment.dtype)
+
+    def step(self, inputs: Array, targets: Array) -> float:
+        return float(self._trainer.step(inputs, self._rows[targets]))
+
+    def loss(self, outputs: Array, targets: Array) -> float:
+        return float(self._trainer.loss(outputs, self._rows[targets]))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
+
+
+class _Schedule(Callback):
+    def __init__(self, trainer: Any, rates: Mapping[int, float]) -> None:
+        # A framework's trainer follows the numpynet optimizer it was made from.
+        self.rule = getattr(trainer, "source", trainer.optimizer)
+        self.rates = rates
+
+    def on_batch_begin(self, step: int, history: History) -> None:
+        if step in self.rates:
+            self.rule.lr = self.rates[step]
+
+
+class _Record(Callback):
+    """Keeps the history that a divergence would take with it."""
+
+    history: History
+
+    def on_train_begin(self, history: History) -> None:
+        self.history = history
+
+
+@functools.cache
+def _loaded(data: Callable[[], Dataset]) -> Dataset:
+    return data()

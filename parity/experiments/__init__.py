@@ -1,0 +1,37 @@
+"""What the source course showed, each as a named experiment on numpynet, PyTorch and TensorFlow alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from parity.experiments.clothes import CLOTHES
+from parity.experiments.points import POINTS
+from parity.experiments.significance import SIGNIFICANCE, StudyEntry
+from parity.experiments.training import Progress, Record, TrainingEntry
+from parity.results import Results, stack_name
+
+__all__ = ["EXPERIMENTS", "run_experiment"]
+
+ENTRIES: tuple[TrainingEntry | StudyEntry, ...] = (*POINTS, *CLOTHES, SIGNIFICANCE)
+EXPERIMENTS = {entry.name: entry for entry in ENTRIES}
+
+
+def run_experiment(
+    name: str,
+    frameworks: Sequence[str],
+    profile: Literal["full", "quick"] = "full",
+    progress: Progress = lambda done, total: None,
+    results: Results | None = None,
+) -> list[Record]:
+    """Records of one experiment, numpynet's first; `passed` is None where it was not judged.
+
+    quick: one epoch, from one seed, without a judgement
+    results: where a study keeps its runs; default: results/<framework versions>
+    Raises LookupError for a name that is not in EXPERIMENTS.
+    """
+    if name not in EXPERIMENTS:
+        raise LookupError(f"no experiment is called {name!r}; there are {', '.join(EXPERIMENTS)}")
+    store = results or Results(Path("results") / stack_name())
+    return EXPERIMENTS[name].run(frameworks, profile == "quick", progress, store)

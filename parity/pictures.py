@@ -1,0 +1,144 @@
+"""Pictures of experiments: small PNG files as data URIs, for results and reports.
+
+They need matplotlib; where it is missing, a warning says so and there are no pictures.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import importlib.util
+import io
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import numpy as np
+
+from numpynet import Array
+from numpynet.datasets import Dataset
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Drawing = ParamSpec("Drawing")
+Pictures = dict[str, str]
+Predict = Callable[[Array], Array]
+
+BLUE, ORANGE, GREY = "#0072b2", "#e69f00", "#767676"  # Okabe and Ito 2008: told apart by the colour-blind
+COLOURS = 256  # a palette: a third of the bytes of true colour, and no difference to see
+DOTS_PER_INCH = 100
+
+
+def picture(title: str) -> Callable[[Callable[Drawing, Figure]], Callable[Drawing, Pictures]]:
+    """Makes a function that draws a figure return {title: data URI}, or nothing where matplotlib is missing."""
+
+    def decorate(draw: Callable[Drawing, Figure]) -> Callable[Drawing, Pictures]:
+        @functools.wraps(draw)
+        def drawn(*args: Drawing.args, **kwargs: Drawing.kwargs) -> Pictures:
+            if importlib.util.find_spec("matplotlib") is None:
+                warnings.warn("no pictures without matplotlib: pip install 'numpynet[plot]'", stacklevel=2)
+                return {}
+            return {title: _png(draw(*args, **kwargs))}
+
+        return drawn
+
+    return decorate
+
+
+@picture("decision boundary")
+def decision_boundary(dataset: Dataset, predict: Predict) -> Figure:
+    """Training points (N, 2) of two classes over the probability of the second; `predict` gives log-probabilities."""
+    points, classes = dataset.train.inputs, dataset.train.targets
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.08 * (high - low)
+    x, y = (np.linspace(a, b, 200, dtype=np.float32) for a, b in zip(low - margin, high + margin, strict=True))
+    grid = np.stack(np.meshgrid(x, y), axis=-1)
+    probability = np.exp(predict(grid.reshape(-1, 2))[:, 1]).reshape(grid.shape[:2])
+    figure, axes = _figure(4.2, 3.4)
+    shades = axes.contourf(x, y, probability, levels=np.linspace(0, 1, 11), cmap=_from_blue_to_orange(), alpha=0.45)
+    if probability.min() < 0.5 < probability.max():
+        axes.contour(x, y, probability, levels=[0.5], colors="black", linewidths=1.2)
+    for index, (name, colour) in enumerate(zip(dataset.classes, (BLUE, ORANGE), strict=True)):
+        axes.scatter(*points[classes == index].T, s=5, color=colour, label=f"class {name}")
+    figure.legend(loc="outside upper center", ncols=2, fontsize=8, markerscale=2, frameon=False)
+    axes.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    figure.colorbar(shades, ax=axes, label=f"probability of class {dataset.classes[1]}", ticks=[0, 0.5, 1])
+    return figure
+
+
+@picture("learning rates")
+def learning_rates(curves: Mapping[str, Mapping[float, Sequence[float]]], limit: float) -> Figure:
+    """Loss by epoch for each learning rate, one panel for each dataset; `limit` is what the loss should reach."""
+    figure, panels = _figure(7.2, 3.2, 1, len(curves), sharey=True)
+    shades = _shades(len(next(iter(curves.values()))))
+    for axes, (title, rates) in zip(panels, curves.items(), strict=True):
+        for (rate, losses), shade in zip(rates.items(), shades, strict=True):
+            axes.plot(range(1, len(losses) + 1), losses, color=shade, label=f"{rate:g}")
+        axes.axhline(limit, color=GREY, linestyle="--", linewidth=1)
+        axes.set(title=title, xlabel="epoch", yscale="log")
+    panels[0].set_ylabel("training loss")
+    panels[-1].legend(title="learning rate", fontsize=8, title_fontsize=8)
+    return figure
+
+
+@picture("accuracy against hidden units")
+def accuracy_by_units(accuracies: Mapping[int, Sequence[float]]) -> Figure:
+    """A dot for each run, a line through the means; the number of hidden units on a logarithmic scale."""
+    figure, axes = _figure(5.2, 3.2)
+    for units, found in accuracies.items():
+        axes.scatter([units] * len(found), found, s=14, color=BLUE, alpha=0.5, linewidths=0)
+    axes.plot(list(accuracies), [np.mean(found) for found in accuracies.values()], color=BLUE)
+    axes.axhline(2 / 3, color=GREY, linestyle="--", linewidth=1)
+    axes.annotate("best half-plane, 2/3", (max(accuracies), 2 / 3), ha="right", va="bottom", color=GREY, fontsize=8)
+    axes.set(xlabel="hidden units", ylabel="test accuracy", xscale="log")
+    axes.set_xticks(list(accuracies), labels=[str(units) for units in accuracies])
+    axes.minorticks_off()
+    return figure
+
+
+@picture("predicted probabilities; orange is the true class")
+def images_with_probabilities(images: Array, targets: Array, probabilities: Array, classes: Sequence[str]) -> Figure:
+    """Images (N, rows, columns) above bars of their class probabilities (N, C); the true class is orange."""
+    figure, panels = _figure(9.6, 4.2, 2, len(images), height_ratios=(1, 1.25), sharey="row")
+    for column, (image, target, probability) in enumerate(zip(images, targets, probabilities, strict=True)):
+        above, below = panels[:, column]
+        above.imshow(image, cmap="gray_r")
+        above.set_title(classes[target], fontsize=9)
+        above.set(xticks=[], yticks=[])
+        colours = [ORANGE if index == target else BLUE for index in range(len(classes))]
+        below.barh(range(len(classes)), probability, color=colours)
+        below.set(xlim=(0, 1), xticks=[0, 0.5, 1])
+        guess = int(probability.argmax())
+        below.set_xlabel(f"{classes[guess]}, {probability[guess]:.3f}", fontsize=9)
+    panels[1, 0].set_yticks(range(len(classes)), labels=classes, fontsize=8)
+    panels[1, 0].invert_yaxis()
+    return figure
+
+
+def _figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def _from_blue_to_orange() -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("classes", [BLUE, "white", ORANGE])
+
+
+def _shades(count: int) -> list[Any]:
+    from matplotlib import colormaps
+
+    return list(colormaps["viridis"](np.linspace(0, 0.85, count)))
+
+
+def _png(figure: Figure) -> str:
+    from PIL import Image
+
+    full, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(full, format="png")
+    Image.open(full).convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()

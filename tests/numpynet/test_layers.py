@@ -1,0 +1,419 @@
+"""The contract of modules, layers, criteria, optimizers and initialisers; what they compute is parity's to prove."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import numpynet
+from numpynet import (
+    ELU,
+    SGD,
+    Array,
+    BatchNormalization,
+    Criterion,
+    CrossEntropyCriterion,
+    Dropout,
+    Flatten,
+    LeakyReLU,
+    Linear,
+    LogSoftMax,
+    Module,
+    MSECriterion,
+    NLLCriterion,
+    NLLCriterionUnstable,
+    ReLU,
+    Scaling,
+    Sequential,
+    Sigmoid,
+    SoftMax,
+    Softplus,
+    Tanh,
+)
+from numpynet.initializers import fans, glorot_uniform, he_normal, smart, standard_normal, uniform_fan_in, zeros
+from numpynet.module import Parameter
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def network(dtype: str = "float32") -> Sequential:
+    return Sequential(
+        Linear(4, 5, rng=rng(), dtype=dtype),
+        BatchNormalization(5, dtype=dtype),
+        Scaling(5, dtype=dtype),
+        ReLU(),
+        Sequential(Dropout(0.25, rng=rng()), Linear(5, 3, bias=False, rng=rng(), dtype=dtype)),
+        LogSoftMax(),
+    )
+
+
+def batch(dtype: str = "float32") -> Array:
+    return rng().standard_normal((6, 4)).astype(dtype)
+
+
+EVERY_LAYER: list[Callable[[str], Module]] = [
+    lambda dtype: Linear(4, 3, dtype=dtype),
+    lambda dtype: Linear(4, 3, bias=False, dtype=dtype),
+    lambda dtype: BatchNormalization(4, dtype=dtype),
+    lambda dtype: Scaling(4, dtype=dtype),
+    lambda dtype: Dropout(0.5),
+    lambda dtype: Flatten(),
+    *(lambda dtype, cls=cls: cls() for cls in (ReLU, LeakyReLU, ELU, Softplus, Sigmoid, Tanh, SoftMax, LogSoftMax)),
+    network,
+]
+every_layer = pytest.mark.parametrize("make", EVERY_LAYER, ids=lambda make: repr(make("float32"))[:30])
+every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64", "longdouble"])
+
+
+class TestRepr:
+    @pytest.mark.parametrize(
+        ("written", "module"),
+        [
+            ("Linear(3, 2)", Linear(3, 2)),
+            ("Linear(3, 2, bias=False, dtype='float64')", Linear(3, 2, False, dtype=np.float64)),
+            ("LeakyReLU()", LeakyReLU()),
+            ("LeakyReLU(slope=0.2)", LeakyReLU(0.2)),
+            ("BatchNormalization(5, eps=1e-05)", BatchNormalization(5, eps=1e-5)),
+            ("Dropout(p=0.1)", Dropout(0.1, rng=rng())),
+            (
+                "Sequential(Flatten(), Sequential(Scaling(2), ReLU()))",
+                Sequential(Flatten(), Sequential(Scaling(2), ReLU())),
+            ),
+        ],
+    )
+    def test_it_reads_as_the_constructor_call(self, written: str, module: Module) -> None:
+        assert repr(module) == written
+
+    @every_layer
+    @every_dtype
+    def test_evaluating_it_builds_a_module_of_the_same_configuration(
+        self, make: Callable[[str], Module], dtype: str
+    ) -> None:
+        module = make(dtype)
+        rebuilt = eval(repr(module), vars(numpynet))
+        assert repr(rebuilt) == repr(module)
+        assert {n: (a.shape, a.dtype) for n, a in rebuilt.state_dict().items()} == {
+            n: (a.shape, a.dtype) for n, a in module.state_dict().items()
+        }
+
+    @pytest.mark.parametrize("cls", [MSECriterion, NLLCriterion, NLLCriterionUnstable, CrossEntropyCriterion])
+    def test_a_criterion_names_a_reduction_that_is_not_the_default(self, cls: type[Criterion]) -> None:
+        assert repr(cls()) == f"{cls.__name__}()"
+        assert repr(cls("sum")) == f"{cls.__name__}('sum')"
+
+    def test_an_optimizer_shows_what_differs_from_the_defaults(self) -> None:
+        assert repr(SGD([], 0.1)) == "SGD(lr=0.1)"
+        assert repr(SGD([], 0.1, 0.9, nesterov=True)) == "SGD(lr=0.1, momentum=0.9, nesterov=True)"
+
+
+class TestState:
+    def test_names_are_dotted_paths_and_hold_running_statistics(self) -> None:
+        assert set(network().state_dict()) == {
+            *("0.weight", "0.bias", "1.running_mean", "1.running_var", "2.gamma", "2.beta", "4.1.weight")
+        }
+
+    def test_a_loaded_state_makes_two_networks_compute_the_same(self) -> None:
+        source, target = network(), network()
+        source(batch())  # moves the running statistics
+        target[0].weight.value[:] = 0  # type: ignore[attr-defined]
+        target.load_state_dict(source.state_dict())
+        np.testing.assert_array_equal(target.evaluate()(batch()), source.evaluate()(batch()))
+
+    def test_it_holds_copies_both_ways(self) -> None:
+        module = Linear(2, 2)
+        state = module.state_dict()
+        module.load_state_dict(state)
+        state["weight"][:] = 7
+        assert not np.any(module.weight.value == 7)
+        assert not np.any(module.state_dict()["weight"] == 7)
+
+    def test_loading_casts_to_the_dtype_of_the_module(self) -> None:
+        module = Linear(2, 2)
+        module.load_state_dict(Linear(2, 2, dtype=np.float64).state_dict())
+        assert module.weight.value.dtype == np.float32
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda state: state.pop("bias"), "bias"),
+            (lambda state: state.update(more=np.zeros(1)), "more"),
+            (lambda state: state.update(bias=np.zeros(3)), r"bias has shape \(2,\), the state brings \(3,\)"),
+        ],
+    )
+    def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(
+        self, change: Callable[[dict[str, Array]], object], message: str
+    ) -> None:
+        module = Linear(2, 2)
+        before, state = module.state_dict(), Linear(2, 2).state_dict()
+        change(state)
+        with pytest.raises(ValueError, match=message):
+            module.load_state_dict(state)
+        for name, values in before.items():
+            np.testing.assert_array_equal(module.state_dict()[name], values)
+
+    @every_dtype
+    def test_astype_makes_an_independent_copy_that_computes_in_the_new_dtype(self, dtype: str) -> None:
+        module = network()
+        twin = module.astype(dtype)
+        assert {values.dtype for values in twin.state_dict().values()} == {np.dtype(dtype)}
+        assert twin(batch(dtype)).dtype == np.dtype(dtype)
+        twin[0].weight.value[:] = 0  # type: ignore[attr-defined]
+        assert np.any(module[0].weight.value != 0)  # type: ignore[attr-defined]
+
+
+class TestModule:
+    @every_layer
+    @every_dtype
+    def test_output_and_gradient_keep_the_dtype(self, make: Callable[[str], Module], dtype: str) -> None:
+        module = make(dtype)
+        output = module(batch(dtype))
+        assert output.dtype == np.dtype(dtype)
+        assert module.backward(np.ones_like(output)).dtype == np.dtype(dtype)
+        assert all(p.grad.dtype == np.dtype(dtype) for p in module.parameters())
+
+    @every_layer
+    def test_a_later_call_leaves_earlier_results_alone(self, make: Callable[[str], Module]) -> None:
+        module = make("float64")
+        output = module(batch("float64"))
+        gradient = module.backward(np.ones_like(output))
+        kept = output.copy(), gradient.copy()
+        module.backward(np.full_like(module(batch("float64") * 3), 2))
+        np.testing.assert_array_equal(output, kept[0])
+        np.testing.assert_array_equal(gradient, kept[1])
+
+    @every_layer
+    def test_gradients_accumulate_until_they_are_zeroed(self, make: Callable[[str], Module]) -> None:
+        module = make("float64").evaluate()
+        cotangent = np.ones_like(module(batch("float64")))
+        module.backward(cotangent)
+        once = [p.grad.copy() for p in module.parameters()]
+        module.backward(cotangent)
+        for parameter, gradient in zip(module.parameters(), once, strict=True):
+            np.testing.assert_array_equal(parameter.grad, 2 * gradient)
+        module.zero_grad()
+        assert all(np.all(p.grad == 0) for p in module.parameters())
+
+    @every_layer
+    def test_accumulate_gives_the_parameter_gradients_of_backward(self, make: Callable[[str], Module]) -> None:
+        module = make("float64").evaluate()
+        cotangent = rng().standard_normal(module(batch("float64")).shape)
+        module.backward(cotangent)
+        expected = [p.grad.copy() for p in module.parameters()]
+        module.zero_grad()
+        module.accumulate(cotangent)
+        for parameter, gradient in zip(module.parameters(), expected, strict=True):
+            np.testing.assert_array_equal(parameter.grad, gradient)
+
+    @every_layer
+    def test_a_gradient_of_another_shape_is_refused(self, make: Callable[[str], Module]) -> None:
+        module = make("float32")
+        output = module(batch())
+        for wrong in (output[:-1], output[None], output.tolist()):
+            with pytest.raises(ValueError, match=r"the gradient is an array of the output's shape \(6, \d\), got"):
+                module.backward(wrong)
+
+    @pytest.mark.parametrize(
+        ("module", "wrong"),
+        [
+            (Linear(4, 3), np.ones((6, 5), np.float32)),
+            (Linear(4, 3), np.ones(4, np.float32)),
+            (Linear(4, 3), np.ones((6, 4))),
+            (Scaling(4), np.ones((6, 3), np.float32)),
+            (BatchNormalization(4), np.ones((6, 4))),
+            (BatchNormalization(4), np.ones((1, 4), np.float32)),
+            (ReLU(), np.ones((6, 4), np.int64)),
+            (SoftMax(), np.ones((6, 4), bool)),
+            (Flatten(), np.ones(4, np.float32)),
+        ],
+        ids=repr,
+    )
+    def test_a_wrong_input_is_refused_by_a_message_with_layer_shape_and_dtype(
+        self, module: Module, wrong: Array
+    ) -> None:
+        with pytest.raises(ValueError, match=type(module).__name__) as refusal:
+            module(wrong)
+        assert str(wrong.shape) in str(refusal.value)
+
+    def test_a_shared_parameter_is_listed_once(self) -> None:
+        first, second = Linear(3, 3), Linear(3, 3)
+        second.weight = first.weight
+        assert list(Sequential(first, second).named_parameters()) == ["0.weight", "0.bias", "1.bias"]
+
+    def test_modes_reach_every_module_below(self) -> None:
+        module = network()
+        for mode, switch in ((False, module.evaluate), (True, module.train)):
+            assert switch() is module
+            assert {child.training for _, child in module.named_modules()} == {mode}
+
+    def test_sequential_indexes_and_counts_its_modules(self) -> None:
+        first, last = ReLU(), Tanh()
+        module = Sequential(first, Sigmoid(), last)
+        assert (module[0], module[-1], len(module)) == (first, last, 3)
+
+    def test_an_empty_sequential_is_the_identity(self) -> None:
+        np.testing.assert_array_equal(Sequential()(batch()), batch())
+        np.testing.assert_array_equal(Sequential().backward(batch()), batch())
+
+    def test_nan_goes_through(self) -> None:
+        for make in EVERY_LAYER[:-1]:
+            if not isinstance(make("float32"), Dropout):
+                assert np.any(np.isnan(make("float32").evaluate()(np.full((6, 4), np.nan, np.float32))))
+
+    def test_dropout_draws_equal_masks_from_equal_generators_and_nothing_in_evaluation(self) -> None:
+        first, second = (Dropout(0.5, rng=rng()) for _ in range(2))
+        np.testing.assert_array_equal(first(batch()), second(batch()))
+        np.testing.assert_array_equal(first.evaluate()(batch()), batch())
+        assert first.rng.bit_generator.state == second.rng.bit_generator.state
+
+
+class TestSGD:
+    @pytest.mark.parametrize(
+        ("momentum", "dampening", "nesterov"),
+        [(0.0, 0.0, False), (0.9, 0.0, False), (0.9, 0.25, False), (0.9, 0.0, True)],
+    )
+    @pytest.mark.parametrize("weight_decay", [0.0, 0.125])
+    def test_it_moves_as_the_written_formula(
+        self, momentum: float, dampening: float, weight_decay: float, nesterov: bool
+    ) -> None:
+        parameter = Parameter(batch("float64"))
+        optimizer = SGD([parameter], 0.5, momentum, dampening, weight_decay, nesterov)
+        w, v = parameter.value.copy(), np.zeros((6, 4))
+        for step, lr in enumerate([0.5, 0.5, 0.125, 0.25]):
+            gradient = np.random.default_rng(step).standard_normal(w.shape)
+            g = gradient + weight_decay * w
+            v = momentum * v + (1 - dampening) * g if step else g
+            w = w - lr * (g + momentum * v if nesterov else v)
+            parameter.grad, optimizer.lr = gradient, lr
+            optimizer.step()
+            np.testing.assert_allclose(parameter.value, w, rtol=1e-13)
+            np.testing.assert_array_equal(parameter.grad, gradient)
+
+    def test_a_frozen_parameter_has_a_gradient_and_stays(self) -> None:
+        module = Linear(4, 3, rng=rng())
+        module.weight.trainable = False
+        before = module.state_dict()
+        module.accumulate(np.ones_like(module(batch())))
+        SGD(module.parameters(), 0.1, 0.9, weight_decay=0.1).step()
+        np.testing.assert_array_equal(module.weight.value, before["weight"])
+        assert np.any(module.weight.grad != 0)
+        assert module.bias is not None
+        assert np.all(module.bias.value != before["bias"])
+
+    def test_a_loaded_state_continues_the_same_path(self) -> None:
+        def advance(parameter: Parameter, optimizer: SGD, steps: int) -> None:
+            for _ in range(steps):
+                parameter.grad = np.sin(parameter.value)
+                optimizer.step()
+
+        parameter = Parameter(batch("float64"))
+        optimizer = SGD([parameter], 0.1, 0.9)
+        advance(parameter, optimizer, 3)
+        twin = copy.deepcopy(parameter)
+        resumed = SGD([twin], 0.1, 0.9)
+        resumed.load_state_dict(optimizer.state_dict())
+        advance(parameter, optimizer, 3)
+        advance(twin, resumed, 3)
+        np.testing.assert_array_equal(twin.value, parameter.value)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"lr": -1},
+            {"momentum": -0.1},
+            {"weight_decay": -1},
+            {"nesterov": True},
+            {"momentum": 0.9, "dampening": 0.5, "nesterov": True},
+        ],
+    )
+    def test_arguments_outside_their_range_are_refused(self, arguments: dict[str, float]) -> None:
+        with pytest.raises(ValueError, match="SGD"):
+            SGD([], **{"lr": 0.1, **arguments})  # type: ignore[arg-type]
+
+
+class TestCriteria:
+    @pytest.mark.parametrize("cls", [NLLCriterion, NLLCriterionUnstable, CrossEntropyCriterion])
+    def test_classes_and_one_hot_rows_give_the_same(self, cls: type[Criterion]) -> None:
+        input, classes = np.abs(batch("float64")), np.array([0, 1, 2, 3, 0, 1])
+        criterion = cls()
+        losses, gradients = zip(
+            *((criterion(input, t), criterion.backward()) for t in (classes, np.eye(4)[classes])), strict=True
+        )
+        assert losses[0] == pytest.approx(losses[1], rel=1e-14)
+        np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-14)
+
+    @pytest.mark.parametrize("wrong", [np.array([0, 1, 2, 3, 0, 4]), np.array([0, 1, -1, 3, 0, 1])])
+    def test_a_label_out_of_range_is_refused_with_its_index(self, wrong: Array) -> None:
+        index = int(np.flatnonzero((wrong < 0) | (wrong > 3))[0])
+        with pytest.raises(ValueError, match=rf"0\.\.3, got class {wrong[index]} at index {index}"):
+            NLLCriterion()(batch(), wrong)
+
+    @pytest.mark.parametrize(
+        ("criterion", "input", "target"),
+        [
+            (NLLCriterion(), batch()[0], np.array([1, 2, 3, 0])),
+            (NLLCriterion(), batch(), np.zeros(5, int)),
+            (NLLCriterion(), batch(), np.zeros(6)),
+            (MSECriterion(), batch(), batch()[:, :1]),
+            (MSECriterion(), batch(), batch("float64")),
+            (MSECriterion(), batch()[:0], batch()[:0]),
+        ],
+    )
+    def test_wrong_shapes_and_dtypes_are_refused_by_name(
+        self, criterion: Criterion, input: Array, target: Array
+    ) -> None:
+        with pytest.raises(ValueError, match=type(criterion).__name__):
+            criterion(input, target)
+
+
+class TestInitializers:
+    shape = (200, 300)
+
+    @pytest.mark.parametrize(
+        ("initializer", "deviation"),
+        [
+            (standard_normal, 1),
+            (he_normal, math.sqrt(2 / 300)),
+            (glorot_uniform, math.sqrt(2 / 500)),
+            (uniform_fan_in, math.sqrt(1 / 300 / 3)),
+        ],
+    )
+    def test_mean_is_zero_and_deviation_as_published(self, initializer: Callable[..., Array], deviation: float) -> None:
+        values = initializer(self.shape, rng(), np.float64)
+        count = values.size
+        assert abs(values.mean()) < 5 * deviation / math.sqrt(count)  # five standard errors
+        assert abs(values.std() / deviation - 1) < 5 / math.sqrt(2 * count)
+
+    @pytest.mark.parametrize(
+        ("initializer", "bound"), [(glorot_uniform, math.sqrt(6 / 500)), (uniform_fan_in, 1 / math.sqrt(300))]
+    )
+    def test_uniform_draws_fill_their_bounds(self, initializer: Callable[..., Array], bound: float) -> None:
+        largest = np.abs(initializer(self.shape, rng(), np.float64)).max()
+        assert 0.999 * bound < largest <= bound
+
+    @every_dtype
+    def test_equal_generators_draw_equal_weights_of_the_asked_dtype(self, dtype: str) -> None:
+        for initializer in (standard_normal, he_normal, glorot_uniform, uniform_fan_in, zeros):
+            first, second = (initializer((3, 2), rng(), dtype) for _ in range(2))
+            assert first.dtype == np.dtype(dtype)
+            np.testing.assert_array_equal(first, second)
+
+    def test_the_bias_starts_as_in_torch_beside_the_default_and_at_zero_beside_any_other(self) -> None:
+        default, he = Linear(9, 50, rng=rng()), Linear(9, 50, init=he_normal, rng=rng())
+        assert default.bias is not None
+        assert he.bias is not None
+        assert 0 < np.abs(default.bias.value).max() <= 1 / 3
+        assert np.all(he.bias.value == 0)
+
+    def test_fans_count_the_receptive_field(self) -> None:
+        assert fans((8, 3, 5, 5)) == (75, 200)
+        with pytest.raises(ValueError, match="two dimensions"):
+            fans((3,))
+
+    def test_smart_chooses_by_activation(self) -> None:
+        assert [smart(name) for name in ("Sigmoid", "relu", "tanh")] == [glorot_uniform, he_normal, standard_normal]

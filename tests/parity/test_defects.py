@@ -1,0 +1,121 @@
+"""The suite can turn red: every planted defect is caught, and nothing else is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from numpynet.datasets import batch_order
+from parity.defects import Defect, gallery, run, usual_way
+from parity.frameworks import available
+from parity.proving import prove
+
+EXAMPLES = 300  # the slowest is caught after 39
+needs_torch = pytest.mark.skipif("torch" not in available(), reason="the usual way is torch's")
+
+
+def harmless(defect: Defect) -> Defect:
+    """A subclass that changes nothing in the place of the one that does, or the right batches."""
+    if not isinstance(defect.broken, type):
+        return replace(defect, broken=batch_order)
+    return replace(defect, broken=type("Harmless", (defect.target,), {}))
+
+
+def targets() -> dict[str, Defect]:
+    """One defect for each target and rung 4."""
+    return {f"{defect.target.__name__}-{defect.rung // 4}": defect for defect in gallery()}
+
+
+@pytest.mark.parametrize("defect", gallery(), ids=lambda defect: defect.name)
+def test_planted_defect_is_caught(defect: Defect) -> None:
+    record = run(defect, examples=EXAMPLES, frameworks=available()[:1], shrink=False)
+    assert record["caught"]
+    assert record["rung"] <= defect.rung
+
+
+@pytest.mark.parametrize("defect", targets().values(), ids=targets())
+def test_same_class_by_another_name_is_not_caught(defect: Defect) -> None:
+    record = run(harmless(defect), examples=20, frameworks=available()[:1], shrink=False)
+    assert not record["caught"], record["message"]
+    assert not record["usual"] or not record["usual"]["caught"]
+
+
+@needs_torch
+def test_usual_way_is_blind_where_it_does_not_look() -> None:
+    caught = {defect.name: usual_way(defect) for defect in gallery()}
+    by = {name: found and found["by"] for name, found in caught.items()}
+    for name in (
+        "SoftMaxDetached",  # a sum() loss has no gradient there
+        "BatchNormVarianceConstant",
+        "LinearLayoutGuessed",  # its weight is not square
+        "BatchNormUnbiasedRunning",  # it compares no running statistics
+        "SGDRateInVelocity",  # its learning rate stays
+        "LogSoftMaxOverflows",  # its logits are small
+        "LinearGradientOverwritten",  # it runs backward once
+        "SameOrderEveryEpoch",  # it brings its own batches
+    ):
+        assert by[name] is None, name
+    for name, expected in {
+        "FlattenColumnMajor": "output",
+        "SoftMaxWithoutCrossTerm": "gradient",
+        "SGDMomentumSign": "parameters",
+    }.items():
+        assert by[name] == expected, name
+
+
+def test_titles_and_names_tell_the_defects_apart() -> None:
+    found = gallery()
+    assert len({defect.name for defect in found}) == len({defect.title for defect in found}) == len(found) >= 42
+    assert "BatchNormFlawed" in {defect.name for defect in found}
+
+
+# The first line of the message, and the last tensor that agreed.
+EXPLAINED = {
+    "SoftMaxDetached": ("rung 2 (gradient): input gradient, step 1", "output, step 1"),
+    "LinearGradientOverwritten": ("rung 2 (gradient): parameter gradient of weight, step 2", "output, step 2"),
+    "NLLGradientSummed": ("rung 2 (gradient): input gradient, step 1", "output, step 1"),
+    "SGDRateInVelocity": ("rung 3 (step): velocity of gamma, step 1", "input gradient, step 1"),
+    "DropoutInEvaluation": ("rung 1 (output): output, step 1", None),
+    "ReLUInPlace": ("rung 1 (output): ReLUInPlace()", None),
+}
+both = pytest.mark.skipif(len(available()) < 2, reason="it takes two others to tell who is the odd one")
+
+
+@pytest.fixture(scope="module")
+def messages() -> dict[str, str]:
+    """The failures of the defects in `EXPLAINED`, shrunk."""
+    planted = [defect for defect in gallery() if defect.name in EXPLAINED]
+    return {d.name: prove(d.target, d.dtype, alter=d.plant).failure or "" for d in planted}
+
+
+@both
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_failure_says_where_and_who(name: str, messages: dict[str, str]) -> None:
+    headline, before = EXPLAINED[name]
+    assert messages[name].splitlines()[0] == headline
+    if before is not None:
+        assert f"last tensor that agreed: {before}" in messages[name]
+    assert "odd one out: numpynet" in messages[name] or "accepted by: torch, tensorflow" in messages[name]
+
+
+@both
+def test_script_of_a_failure_shows_it_again_in_a_fresh_process(messages: dict[str, str], tmp_path: Path) -> None:
+    scripts = [tmp_path / f"{name}.py" for name in messages]
+    for script, message in zip(scripts, messages.values(), strict=True):
+        script.write_text(script_of(message))
+    run_all = "import runpy, sys\nfor path in sys.argv[1:]: runpy.run_path(path)"
+    again = subprocess.run(
+        [sys.executable, "-c", run_all, *map(str, scripts)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert again.stdout == "".join(f"{message}\n" for message in messages.values()), again.stderr
+
+
+def script_of(message: str) -> str:
+    found = re.search(r"Reproduce:\n\n(.*)", message, re.DOTALL)
+    assert found is not None
+    return re.sub("^    ", "", found[1], flags=re.MULTILINE)

@@ -1,0 +1,139 @@
+"""Every known difference is real, of the predicted size, and gone with its mapping; and the check can fail."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import parity
+from parity.differences import TOPICS, Demonstration, Difference, catalogue, measure
+from parity.differences.difference import claim, exactly
+from parity.differences.exclusions import EXCLUSIONS
+from parity.frameworks import available
+from parity.installed import holds_here
+from parity.results import versions
+
+entries = catalogue()
+every_entry = pytest.mark.parametrize("entry", entries, ids=lambda entry: entry.id)
+
+
+@every_entry
+def test_a_known_difference_is_real_and_as_predicted_and_gone_with_its_mapping(entry: Difference) -> None:
+    record = measure(entry)
+    if not record["measured"]:
+        pytest.skip(record["message"])
+    assert record["holds"], record["message"]
+    assert record["mapped"] < record["naive"]
+
+
+@every_entry
+def test_an_entry_says_what_each_does_how_to_map_it_and_where_that_is_written(entry: Difference) -> None:
+    assert all((entry.title, entry.torch, entry.keras, entry.tensorflow, entry.mapping))
+    assert entry.topic in TOPICS
+    assert entry.sources
+    assert all(source.startswith("https://") for source in entry.sources)
+
+
+def test_every_id_that_the_code_refers_to_is_in_the_catalogue() -> None:
+    ids = {entry.id for entry in entries}
+    root = Path(parity.__file__).parent
+    text = "\n".join(path.read_text(encoding="utf-8") for path in root.rglob("*.py"))
+    mentioned = [
+        name
+        for listed in re.findall(r"differences,\s+((?:[a-z0-9-]+(?:,\s+)?)+)\)", text)
+        for name in re.split(r",\s+", listed)
+    ]
+    assert mentioned
+    prefixes = {name.rstrip("-") for name in mentioned}
+    assert not {name for name in prefixes if not any(id.startswith(name) for id in ids)}
+
+
+@pytest.mark.parametrize("exclusion", EXCLUSIONS, ids=lambda exclusion: exclusion.what)
+def test_what_the_draws_leave_out_points_at_an_entry_and_at_code(exclusion: tuple[str, str, tuple[str, ...]]) -> None:
+    what, where, names = exclusion
+    assert what
+    assert names
+    assert set(names) <= {entry.id for entry in entries}
+    module, _, attribute = f"parity.{where}".rpartition(".")
+    home = importlib.import_module(module)
+    assert hasattr(home, attribute) or importlib.import_module(f"{module}.{attribute}")
+
+
+x = np.linspace(1, 2, 9, dtype=np.float32)
+triple = claim(3 * x, lambda x: 3 * x, x)
+double = claim(2 * x, lambda x: 2 * x, x)
+
+
+def entry_that_shows(shown: Demonstration) -> Difference:
+    texts = dict.fromkeys(("id", "topic", "title", "torch", "keras", "tensorflow", "mapping"), "invented")
+    return Difference(**texts, sources=("https://example.org",), demonstrate=lambda: shown)
+
+
+invented = Demonstration({"torch": double, "keras": triple}, {"torch": double, "keras": double})
+
+
+@pytest.mark.skipif(len(available()) < 2, reason="entries compare both frameworks")
+class TestAnEntryFails:
+    def test_not_while_it_holds(self) -> None:
+        record = measure(entry_that_shows(invented))
+        assert record["holds"]
+        assert record["message"] == ""
+        assert record["naive"] == record["predicted"] == 2
+        assert record["mapped"] == 0
+
+    def test_when_an_implementation_no_longer_computes_what_it_did(self) -> None:
+        changed = dataclasses.replace(triple, values=triple.values * np.float32(1.0001))
+        record = measure(entry_that_shows(dataclasses.replace(invented, naive={"torch": double, "keras": changed})))
+        assert not record["holds"]
+        assert "invented, with" in record["message"]
+        assert f"torch {versions()['torch']}" in record["message"]
+        assert "keras no longer computes what the entry says" in record["message"]
+
+    def test_when_the_difference_is_gone(self) -> None:
+        record = measure(entry_that_shows(dataclasses.replace(invented, naive={"torch": double, "keras": double})))
+        assert not record["holds"]
+        assert "the difference is gone" in record["message"]
+
+    def test_when_the_mapping_no_longer_removes_it(self) -> None:
+        record = measure(entry_that_shows(dataclasses.replace(invented, mapped={"torch": double, "keras": triple})))
+        assert not record["holds"]
+        assert "the mapping no longer removes the difference" in record["message"]
+
+    def test_when_a_nan_is_no_longer_one(self) -> None:
+        changed = {"torch": exactly(0.0, math.nan), "keras": exactly(0.0, 0.0)}
+        record = measure(entry_that_shows(dataclasses.replace(invented, naive=changed)))
+        assert not record["holds"]
+
+
+@pytest.mark.skipif(len(available()) < 2, reason="entries compare both frameworks")
+def test_an_entry_of_other_versions_or_machines_is_not_measured() -> None:
+    entry = entry_that_shows(invented)
+    for other in (dataclasses.replace(entry, when="torch<1.0"), dataclasses.replace(entry, applies=lambda: False)):
+        record = measure(other)
+        assert record["holds"]
+        assert not record["measured"]
+        assert record["message"].startswith("not measured")
+
+
+def test_with_a_framework_missing_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.differences.difference.available", lambda: ["torch"])
+    record = measure(entry_that_shows(invented))
+    assert record["message"] == "not measured: tensorflow not installed"
+    assert record["holds"]
+
+
+def test_conditions_compare_versions_by_number() -> None:
+    numbers = tuple(map(int, versions()["numpy"].split(".")[:2]))
+    assert holds_here("")
+    assert holds_here(f"numpy>={numbers[0]}.{numbers[1]}")
+    assert holds_here(f"numpy<{numbers[0]}.{numbers[1] + 1}")
+    assert not holds_here(f"numpy<{numbers[0]}.{numbers[1]}")
+    assert not holds_here("nothing>=1.0")
+    with pytest.raises(ValueError, match="numpy = 2"):
+        holds_here("numpy = 2")

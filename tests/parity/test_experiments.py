@@ -1,0 +1,180 @@
+"""The source course's experiments: what they show, and what they say where they cannot be run."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import importlib.util
+import io
+
+import numpy as np
+import pytest
+
+from numpynet.datasets import Dataset, blobs
+from parity.experiments import EXPERIMENTS, run_experiment
+from parity.experiments.clothes import PLAIN
+from parity.experiments.page import write_page
+from parity.experiments.significance import of_pair, of_study
+from parity.experiments.training import unavailable
+from parity.frameworks import available
+from parity.results import Results, plain
+from parity.statistics import decide
+
+SMALL = ("blobs-1.0", "blobs-2.5", "circles-linear", "circles-hidden")
+NO_NETWORK = "downloading failed: no network. Put the published file in $NUMPYNET_DATA/fashion-mnist/."
+LARGEST_PICTURE = 150_000  # bytes; a report embeds dozens
+FASHION = [name for name in EXPERIMENTS if name.startswith("fashion-mnist") and name != "fashion-mnist-significance"]
+
+needs_matplotlib = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="pictures need matplotlib")
+
+
+def ignore(done: int, total: int) -> None: ...
+
+
+def missing() -> Dataset:
+    raise ConnectionError(NO_NETWORK)
+
+
+@functools.cache
+def records(name: str) -> list[dict]:
+    return run_experiment(name, available())
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_implementation_shows_what_it_must(name):
+    assert [record["implementation"] for record in records(name)] == ["numpynet", *available()]
+    assert all(record["passed"] for record in records(name)), [record["summary"] for record in records(name)]
+
+
+@pytest.mark.parametrize("name", SMALL)
+@needs_matplotlib
+def test_pictures_are_small_png_files(name):
+    image = pytest.importorskip("PIL.Image")
+    for record in records(name):
+        (uri,) = record["pictures"].values()
+        assert len(uri) < LARGEST_PICTURE
+        kind, _, data = uri.partition(",")
+        assert kind == "data:image/png;base64"
+        assert image.open(io.BytesIO(base64.b64decode(data))).format == "PNG"
+
+
+@pytest.mark.parametrize("std", [1.0, 2.5])
+def test_the_loss_on_blobs_is_not_below_the_best_of_all_linear_models(std):
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    train = blobs(cluster_std=std).train
+    # C so large that the penalty is nothing; scikit-learn spells "none" differently from version to version.
+    model = linear_model.LogisticRegression(C=1e12, tol=1e-10, max_iter=10_000).fit(train.inputs, train.targets)
+    best = np.mean(-np.log(model.predict_proba(train.inputs)[np.arange(len(train)), train.targets])) + 0.0
+    entry = EXPERIMENTS[f"blobs-{std}"]
+    assert entry.yardstick.endswith(f"{best:.4f}")
+    assert best <= records(entry.name)[0]["figures"]["final loss"]
+
+
+def test_the_smaller_the_learning_rate_the_higher_the_loss_on_blobs():
+    (record,) = run_experiment("blobs-learning-rates", [])
+    assert record["passed"], record["summary"]
+    assert len(record["curves"]) == 8
+
+
+def test_more_hidden_units_separate_the_circles():
+    (record,) = run_experiment("circles-hidden-units", [])
+    assert record["passed"], record["summary"]
+
+
+@pytest.mark.parametrize("name", FASHION)
+def test_fashion_mnist_without_its_data_is_not_run_and_not_passed(name):
+    entry = EXPERIMENTS[name]
+    trainings = {label: dataclasses.replace(each, data=missing) for label, each in entry.trainings.items()}
+    for record in dataclasses.replace(entry, trainings=trainings).run(["torch"], False, ignore, Results("unused")):
+        assert record["passed"] is None
+        assert record["summary"] == f"not run: {NO_NETWORK}"
+
+
+def test_one_epoch_is_not_judged():
+    for record in run_experiment("blobs-1.0", [], profile="quick"):
+        assert record["passed"] is None
+        assert record["summary"].startswith("one epoch only, not judged")
+        assert len(record["curves"]["training loss"]) == 1
+
+
+def test_the_short_study_of_digits_is_no_verdict_on_fashion_mnist(monkeypatch, tmp_path):
+    def short(name, results, *, frameworks, progress):
+        assert name == "digits-quick"
+        accuracies = {"numpynet": [0.95] * 8} | {framework: [0.95] * 8 for framework in frameworks}
+        return decide(accuracies, n_test=400, margin=0.005)
+
+    monkeypatch.setattr("parity.study.study", short)
+    found = run_experiment("fashion-mnist-significance", ["torch"], profile="quick", results=Results(tmp_path))
+    assert [record["implementation"] for record in found] == ["numpynet", "torch"]
+    for record in found:
+        assert record["passed"] is None
+        assert record["summary"].startswith("digits-quick instead, not judged")
+
+
+def test_a_diverged_training_falls_short_and_says_where():
+    entry = EXPERIMENTS["blobs-1.0"]
+    wild = {label: dataclasses.replace(each, schedule={1: float("inf")}) for label, each in entry.trainings.items()}
+    (record,) = dataclasses.replace(entry, trainings=wild).run([], False, ignore, Results("unused"))
+    assert record["passed"] is False
+    assert "diverged" in record["summary"]
+
+
+def test_an_uncoupled_training_falls_short():
+    entry = EXPERIMENTS["blobs-1.0"]
+    generator = np.random.default_rng(0)  # shared: every implementation is given other weights
+    forgetful = {
+        label: dataclasses.replace(each, network=lambda rng, each=each: each.network(generator))
+        for label, each in entry.trainings.items()
+    }
+    framework = available()[:1]
+    for record in dataclasses.replace(entry, trainings=forgetful).run(framework, False, ignore, Results("unused"))[1:]:
+        assert record["passed"] is False
+        assert "other weights or batches" in record["summary"]
+
+
+def test_progress_counts_every_epoch():
+    seen = []
+    run_experiment("blobs-1.0", [], progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 30) for done in range(31)]
+
+
+@pytest.mark.parametrize(
+    ("noise", "passed"), [(0.0, True), (0.0005, True), (0.02, False)], ids=["identical", "equivalent", "inconclusive"]
+)
+def test_a_study_is_passed_when_it_was_decided(noise, passed):
+    shift = np.random.default_rng(3).normal(0, noise, 8)
+    accuracies = np.linspace(0.855, 0.869, 8).round(4)
+    verdict = decide(
+        {"numpynet": accuracies, "torch": (accuracies + shift).round(4)}, n_test=10_000, margin=0.002, coupled=True
+    )
+    assert of_study(verdict).passed is passed
+    finding = of_pair(verdict.pairs[0])
+    assert finding.passed is passed
+    assert finding.figures["seeds"] == 8
+    assert finding.figures["90% interval, low"] <= finding.figures["numpynet minus this one"]
+
+
+def test_an_unknown_experiment_is_refused_by_name():
+    with pytest.raises(LookupError, match="no experiment is called 'blob'; there are blobs"):
+        run_experiment("blob", [])
+
+
+def test_the_page_shows_every_experiment_and_its_pictures(tmp_path):
+    results = Results(tmp_path / "results")
+    for record in records("blobs-1.0"):
+        results.append("experiments", record["key"], plain(record))
+    page = write_page(results, tmp_path / "docs").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in EXPERIMENTS)
+    for record in records("blobs-1.0"):
+        file = f"blobs-1.0-{record['implementation']}.png"
+        assert (file in page) == (tmp_path / "docs" / file).exists() == bool(record["pictures"])
+
+
+@needs_matplotlib
+def test_fashion_mnist_runs_where_its_data_is():
+    if problem := unavailable([PLAIN]):
+        pytest.skip(problem.summary)
+    (record,) = run_experiment("fashion-mnist-five-images", [], profile="quick")
+    assert record["figures"]["right"] >= 1
+    assert all(len(uri) < LARGEST_PICTURE for uri in record["pictures"].values())

@@ -1,0 +1,76 @@
+"""What one implementation refuses and another accepts is known, and numpynet's own refusals say what to do."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from parity.differences import refused
+from parity.frameworks import FRAMEWORKS, available
+from parity.proving import targets
+from parity.refusals import ACCEPTS, REFUSES, Refusal, refusals, unmatched
+
+
+@cache
+def tried(target: type) -> list[Refusal]:
+    return refusals(target)
+
+
+def name(target: type) -> str:
+    return target.__name__
+
+
+@pytest.mark.parametrize("target", targets(), ids=name)
+def test_who_refuses_what_is_as_the_table_of_known_differences_says(target: type) -> None:
+    unknown = [str(refusal) for refusal in tried(target) if not refusal.holds]
+    assert not unknown, "\n".join(unknown)
+
+
+def test_every_entry_of_the_table_is_tried() -> None:
+    assert not unmatched(refusal for target in targets() for refusal in tried(target))
+
+
+@pytest.mark.parametrize("target", targets(), ids=name)
+def test_numpynet_names_the_layer_and_what_it_got(target: type) -> None:
+    for refusal in tried(target):
+        if refusal.statuses["numpynet"] == REFUSES:
+            message = refusal.messages["numpynet"]
+            assert message.startswith(("ValueError", "RuntimeError")), message
+            assert target.__name__ in message, message
+
+
+def test_right_inputs_are_accepted_by_all() -> None:
+    assert all(
+        refusal.statuses[who] == ACCEPTS
+        for target in targets()
+        for refusal in tried(target)
+        for who in refusal.statuses
+        if refusal.wrong == "input of NaN"
+    )
+
+
+@pytest.mark.skipif(set(available()) != set(FRAMEWORKS), reason="the table compares all implementations")
+def test_a_difference_that_is_not_listed_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refused, "KNOWN", [])
+    target = next(target for target in targets() if target.__name__ == "Linear")
+    (found,) = [r for r in refusals(target) if r.wrong == "input of another precision"]
+    assert not found.holds
+    assert "not in the table" in str(found)
+    assert "Linear" in str(found)
+
+
+def test_an_entry_that_no_longer_holds_fails() -> None:
+    agreed = dict.fromkeys(("numpynet", "torch", "tensorflow"), ACCEPTS)
+    listed = Refusal("ReLU", "integer input", agreed, {**agreed, "numpynet": REFUSES}, "a reason", {})
+    assert not listed.holds
+
+
+def test_a_pair_nobody_tries_is_unmatched() -> None:
+    assert ("Linear", "one dimension too few") in unmatched([])
+
+
+@pytest.mark.parametrize("target", targets(), ids=name)
+def test_with_one_framework_missing_the_others_are_compared(target: type) -> None:
+    for framework in available():
+        assert all(r.holds and set(r.statuses) == {"numpynet", framework} for r in refusals(target, [framework]))

@@ -1,0 +1,328 @@
+"""A study keeps to its registration, decides by it, and says what is wrong with itself."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from numpynet import SGD, Linear, LogSoftMax, NLLCriterion, ReLU, Sequential
+from numpynet.datasets import Dataset, Split, blobs, digits
+from parity.experiment import Experiment, trainer
+from parity.frameworks import available
+from parity.results import Results, ResultsError
+from parity.statistics import Outcome, fewest_seeds, seed_noise
+from parity.study import ARMS, COUPLED, EXPERIMENTS, InProcess, Registration, conduct, load, registered, study
+from parity.study.registration import description
+
+SEEDS = 6
+
+
+def points():
+    return blobs(n=200, centers=3, cluster_std=4.0)
+
+
+def network(rng):
+    return Sequential(Linear(2, 8, rng=rng), ReLU(), Linear(8, 3, rng=rng), LogSoftMax())
+
+
+def optimizer(parameters):
+    return SGD(parameters, lr=1 / 64, momentum=0.5)
+
+
+TINY = Experiment("tiny", "tiny", points, network, NLLCriterion, optimizer, epochs=2, batch_size=20)
+
+
+def registration(experiment=TINY, seeds=SEEDS, arms=(), reference=(0.80, 0.82, 0.84, 0.86)):
+    training = description(experiment) if experiment.data is points else {}
+    return Registration("tiny", "tiny", seeds, 0.05, arms, {}, training, reference)
+
+
+def conducted(tmp_path, registered=None, experiment=TINY, frameworks=(), **options):
+    options = {"executor": InProcess()} | options
+    verdict = conduct(registered or registration(), experiment, Results(tmp_path), frameworks=frameworks, **options)
+    return verdict, Results(tmp_path)
+
+
+def in_place_of(framework, change):
+    """The coupled arm, numpynet standing in for `framework`, its trainer changed by `change(trainer, seed)`."""
+
+    def make(experiment, implementation, seed):
+        made = trainer(experiment, "numpynet", seed)
+        return change(made, seed) if implementation == framework else made
+
+    return replace(COUPLED, make=make)
+
+
+class Shifted:
+    """A trainer that gets exactly `rows` more test rows wrong."""
+
+    def __init__(self, trainer, rows, test):
+        self.trainer, self.rows, self.test = trainer, rows, test
+
+    def __getattr__(self, name):
+        return getattr(self.trainer, name)
+
+    def predict(self, inputs, batch_size):
+        outputs = self.trainer.predict(inputs, batch_size)
+        if len(inputs) == len(self.test) and (inputs == self.test.inputs).all():
+            right = np.flatnonzero(outputs.argmax(axis=1) == self.test.targets)
+            outputs[right[: self.rows]] *= -1
+        return outputs
+
+
+# Verdicts
+
+
+def test_every_installed_implementation_is_equivalent_on_a_tiny_task(tmp_path):
+    planned = registration(arms=("rerun", "one-ulp"))
+    verdict, results = conducted(tmp_path, planned, frameworks=available())
+    [record] = results.read("studies")
+    assert verdict.outcome in (Outcome.IDENTICAL, Outcome.EQUIVALENT)
+    assert record["verdict"]["outcome"] == verdict.outcome.value
+    assert record["arms"]["rerun"]["outcome"] == "identical"
+    assert record["preregistration"]["hash"] == planned.hash
+    runs = results.read("runs")
+    assert {run["status"] for run in runs} == {"ok"}
+    assert len(runs) == SEEDS * (3 + len(available()))
+
+
+def test_the_disjoint_arm_gives_every_implementation_seeds_of_its_own(tmp_path):
+    def on_numpynet(experiment, implementation, seed):
+        return trainer(experiment, "numpynet", seed)
+
+    arms = {"disjoint": replace(ARMS["disjoint"], make=on_numpynet)}
+    _, results = conducted(
+        tmp_path,
+        registration(arms=("disjoint",)),
+        frameworks=["torch", "tensorflow"],
+        arms=arms,
+        coupled=replace(COUPLED, make=on_numpynet),
+    )
+    runs = [run for run in results.read("runs") if run["arm"] == "disjoint" or run["implementation"] == "numpynet"]
+    assert len({run["initial_weights"] for run in runs}) == len(runs) == 3 * SEEDS
+    arm = results.read("studies")[0]["arms"]["disjoint"]
+    assert arm["design"] == "disjoint"
+    assert arm["problems"] == []
+    assert len(arm["pairs"]) == 3
+
+
+def test_all_differences_zero_is_identical_and_green(tmp_path):
+    verdict, _ = conducted(tmp_path, frameworks=["torch"], coupled=in_place_of("torch", lambda made, seed: made))
+    assert verdict.outcome is Outcome.IDENTICAL
+    assert verdict.exit_code == 0
+
+
+def test_a_constant_shift_beyond_the_margin_is_a_material_difference(tmp_path):
+    arm = in_place_of("torch", lambda made, seed: Shifted(made, 40, TINY.dataset.test))
+    verdict, _ = conducted(tmp_path, frameworks=["torch"], coupled=arm)
+    assert verdict.outcome is Outcome.DIFFERENT
+    assert verdict.exit_code == 1
+    assert verdict.pairs[0].test.difference == pytest.approx(40 / 200)
+
+
+def test_a_shift_in_some_seeds_only_is_inconclusive(tmp_path):
+    arm = in_place_of("torch", lambda made, seed: Shifted(made, 10 * (seed < 2), TINY.dataset.test))
+    verdict, _ = conducted(tmp_path, frameworks=["torch"], coupled=arm)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.exit_code == 2
+
+
+def test_a_run_that_diverges_makes_the_study_invalid_and_stays_on_record(tmp_path):
+    def exploding(made, seed):
+        made.optimizer.lr = 1e30 if seed == 2 else made.optimizer.lr
+        return made
+
+    verdict, results = conducted(tmp_path, frameworks=["torch"], coupled=in_place_of("torch", exploding))
+    assert verdict.outcome is Outcome.INVALID
+    assert verdict.exit_code == 3
+    assert "1 of 6 runs of torch diverged" in verdict.reason
+    [run] = [run for run in results.read("runs") if run["status"] != "ok"]
+    assert run["key"] == "tiny/coupled/torch/2"
+    assert run["status"] == "diverged"
+    assert run["accuracy"] is None
+    assert "training diverged in epoch" in run["message"]
+
+
+def test_a_run_that_crashes_is_recorded_and_tried_again_by_the_next_call(tmp_path):
+    def crashing(made, seed):
+        raise RuntimeError("no such kernel")
+
+    verdict, results = conducted(tmp_path, frameworks=["torch"], coupled=in_place_of("torch", crashing))
+    assert verdict.outcome is Outcome.INVALID
+    assert "6 of 6 runs of torch diverged or did not finish" in verdict.reason
+    assert {run["message"] for run in results.read("runs") if run["status"] == "crashed"} == {
+        "RuntimeError: no such kernel"
+    }
+    verdict, _ = conducted(tmp_path, frameworks=["torch"], coupled=in_place_of("torch", lambda made, seed: made))
+    assert verdict.outcome is Outcome.IDENTICAL
+
+
+def test_too_few_seeds_are_invalid(tmp_path):
+    few = registration(seeds=fewest_seeds() - 1)
+    arm = in_place_of("torch", lambda made, seed: made)
+    verdict, _ = conducted(tmp_path, few, frameworks=["torch"], coupled=arm)
+    assert verdict.outcome is Outcome.INVALID
+    assert "too few" in verdict.reason
+
+
+def test_a_missing_framework_is_said_and_the_others_are_compared(tmp_path):
+    arm = in_place_of("torch", lambda made, seed: made)
+    verdict, results = conducted(tmp_path, frameworks=["torch"], coupled=arm)
+    assert [(pair.first, pair.second) for pair in verdict.pairs] == [("numpynet", "torch")]
+    assert results.read("studies")[0]["not_compared"] == ["tensorflow"]
+
+
+def test_with_no_framework_there_is_nothing_to_compare(tmp_path):
+    verdict, results = conducted(tmp_path)
+    assert verdict.outcome is Outcome.INVALID
+    assert "nothing to compare" in verdict.reason
+    assert results.read("studies")[0]["not_compared"] == ["torch", "tensorflow"]
+
+
+# Provenance
+
+
+def test_five_repeats_on_one_model_are_no_study(tmp_path):
+    """As a source notebook had it: the model that was trained is trained on, and that is called a repeat."""
+    models = {}
+
+    def same_model(experiment, implementation, seed):
+        return models.setdefault(implementation, trainer(experiment, "numpynet", 0))
+
+    verdict, _ = conducted(
+        tmp_path, registration(seeds=5), frameworks=["torch"], coupled=replace(COUPLED, make=same_model)
+    )
+    assert verdict.outcome is Outcome.INVALID
+    assert "the model was trained before (repeats of one model are pseudo-replication)" in verdict.reason
+    assert "the optimizer had already made steps at the start of seeds [1, 2, 3, 4]" in verdict.reason
+    assert "5 seeds are too few" in verdict.reason
+
+
+def test_repeats_from_one_set_of_weights_are_no_study(tmp_path):
+    def same_weights(experiment, implementation, seed):
+        return trainer(experiment, "numpynet", 0)
+
+    verdict, _ = conducted(tmp_path, frameworks=["torch"], coupled=replace(COUPLED, make=same_weights))
+    assert verdict.outcome is Outcome.INVALID
+    assert "repeats share their initial weights" in verdict.reason
+
+
+def test_implementations_that_start_from_different_weights_are_not_coupled(tmp_path):
+    def uncoupled(experiment, implementation, seed):
+        return trainer(experiment, "numpynet", seed + 100 * (implementation == "torch"))
+
+    verdict, _ = conducted(tmp_path, frameworks=["torch"], coupled=replace(COUPLED, make=uncoupled))
+    assert "seed 0: implementations started from different weights" in verdict.reason
+    assert verdict.exit_code == 3
+
+
+def leaking():
+    """As another source notebook had it: the validation rows are taken out of the training rows, which keep them."""
+    whole = digits()
+    validation = Split(whole.train.inputs[:100], whole.train.targets[:100])
+    return Dataset("digits", whole.train, validation, whole.test, whole.classes)
+
+
+def test_a_split_that_leaks_makes_the_study_invalid_before_any_run(tmp_path):
+    experiment = replace(TINY, data=leaking)
+    verdict, results = conducted(tmp_path, registration(experiment), experiment)
+    assert verdict.outcome is Outcome.INVALID
+    assert "100 of the validation rows occur in train" in verdict.reason
+    assert results.read("runs") == []
+    assert results.read("studies")[0]["verdict"]["outcome"] == "invalid"
+
+
+# Controls
+
+
+def test_numpynet_that_does_not_repeat_itself_makes_the_study_invalid(tmp_path):
+    def drifting(experiment, implementation, seed):
+        made = trainer(experiment, "numpynet", seed)
+        made.optimizer.lr *= 1 + 1e-6
+        return made
+
+    arms = ARMS | {"rerun": replace(ARMS["rerun"], make=drifting)}
+    verdict, _ = conducted(
+        tmp_path,
+        registration(arms=("rerun",)),
+        frameworks=["torch"],
+        arms=arms,
+        coupled=in_place_of("torch", lambda made, seed: made),
+    )
+    assert verdict.outcome is Outcome.INVALID
+    assert "numpynet does not repeat itself" in verdict.reason
+
+
+def test_a_planted_defect_that_goes_unseen_makes_the_study_invalid(tmp_path):
+    arms = ARMS | {"frozen-layer": replace(ARMS["frozen-layer"], make=trainer)}
+    verdict, _ = conducted(
+        tmp_path,
+        registration(arms=("frozen-layer",)),
+        frameworks=["torch"],
+        arms=arms,
+        coupled=in_place_of("torch", lambda made, seed: made),
+    )
+    assert verdict.outcome is Outcome.INVALID
+    assert "cannot tell implementations apart" in verdict.reason
+
+
+# Registration
+
+
+def test_runs_of_another_registration_are_refused_and_nothing_is_lost(tmp_path):
+    arm = in_place_of("torch", lambda made, seed: made)
+    _, results = conducted(tmp_path, frameworks=["torch"], coupled=arm)
+    before = results.read("runs")
+    for other in (registration(seeds=SEEDS + 1), registration(reference=(0.7, 0.8, 0.9))):
+        with pytest.raises(ResultsError, match="under another registration"):
+            conducted(tmp_path, other, frameworks=["torch"], coupled=arm)
+    assert results.read("runs") == before
+
+
+def test_an_experiment_that_is_not_the_registered_one_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="registers the epochs 2, the experiment has 3"):
+        conducted(tmp_path, registration(), replace(TINY, epochs=3))
+
+
+def test_runs_of_other_code_are_repeated(tmp_path, monkeypatch):
+    arm = in_place_of("torch", lambda made, seed: made)
+    conducted(tmp_path, frameworks=["torch"], coupled=arm)
+    seen = []
+    conducted(tmp_path, frameworks=["torch"], coupled=arm, progress=lambda *done: seen.append(done))
+    assert seen == [(12, 12)]
+    monkeypatch.setattr("parity.study.conducting.code_hash", lambda: "another")
+    conducted(tmp_path, frameworks=["torch"], coupled=arm, progress=lambda *done: seen.append(done))
+    assert seen[1:] == [(n, 12) for n in range(13)]
+
+
+def test_an_unknown_study_names_those_there_are(tmp_path):
+    with pytest.raises(LookupError, match="digits, digits-quick, fashion-mnist"):
+        study("cifar", Results(tmp_path))
+
+
+def test_data_that_cannot_be_had_are_recorded_as_such(tmp_path):
+    def unreachable():
+        raise ConnectionError("no network")
+
+    with pytest.raises(LookupError, match="was not run: no network"):
+        conducted(tmp_path, registration(replace(TINY, data=unreachable)), replace(TINY, data=unreachable))
+    assert Results(tmp_path).read("studies")[0]["message"] == "not run: no network"
+
+
+@pytest.mark.parametrize("name", registered())
+def test_every_registration_has_enough_seeds_arms_and_a_reference_set_of_its_own(name):
+    registration = load(name)
+    assert registration.seeds >= fewest_seeds()
+    assert {"rerun", "one-ulp", "frozen-layer"} <= set(registration.arms)
+    assert len(registration.reference) == 30
+    assert registration.sigma_lower == seed_noise(registration.reference) > 0
+    for n_test in (400, 10_000):
+        expected = max(min(0.005, 0.5 * registration.sigma_lower), 2 / n_test)
+        assert math.isclose(registration.margin_for(n_test), expected)
+
+
+@pytest.mark.parametrize("name", ["digits", "digits-quick"])
+def test_registrations_describe_the_experiment_as_it_is(name):
+    registration = load(name)
+    assert description(EXPERIMENTS[registration.experiment]) == registration.training
