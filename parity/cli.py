@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from parity.curves import Curve
     from parity.proving import Report
     from parity.results import Results
+    from parity.statistics import Verdict
 
 app = typer.Typer(
     help="Shows that numpynet, PyTorch and TensorFlow compute the same thing, and by how much they may not.",
@@ -107,7 +109,8 @@ def curves(framework: FrameworkOption = None, results: ResultsOption = None) -> 
     store = _results(results)
     with _progress("rung 4: curves") as progress:
         found = run_curves(store, _frameworks(framework), progress)
-    raise typer.Exit(int(not all(curve.passed for curve in found)))
+    _print_curves(found)
+    raise typer.Exit(int(any(curve.passed is False for curve in found)))
 
 
 @app.command()
@@ -118,19 +121,30 @@ def study(
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     workers: WorkersOption = 2,
+    optional: Annotated[bool, typer.Option("--optional", help="Exit with 0 where its data cannot be had.")] = False,
 ) -> None:
     """Rung 5: final accuracies over seeds, by a pre-registered equivalence test. Resumes where it was stopped.
 
     Exit code 0: identical, equivalent or negligibly different; 1: different; 2: inconclusive; 3: invalid.
     """
+    from parity.study import NoData
     from parity.study import study as run_study
 
+    store, frameworks = _results(results), _frameworks(framework)
     with _progress(f"rung 5: {name}") as progress:
-        verdict = _or_exit(
-            lambda: run_study(
-                name, _results(results), frameworks=_frameworks(framework), workers=workers, progress=progress
-            )
-        )
+
+        def conduct() -> Verdict | None:
+            try:
+                return run_study(name, store, frameworks=frameworks, workers=workers, progress=progress)
+            except NoData as error:
+                if not optional:
+                    raise
+                typer.echo(str(error), err=True)
+                return None
+
+        verdict = _or_exit(conduct)
+    if verdict is None:
+        return
     _console().print(f"[bold]{verdict.outcome.value}[/bold]: {verdict.reason}")
     raise typer.Exit(verdict.outcome.exit_code)
 
@@ -296,9 +310,12 @@ def _check_facts(store: Results, frameworks: list[str], examples: int) -> bool:
     for kind in ("derivatives", "refusals", "differences"):
         records = store.read(kind)
         off = [record["key"] for record in records if not record["holds"]]
-        _console().print(
-            f"{kind}: {len(records) - len(off)} of {len(records)} as stated" + "".join(f"\n  [red]{k}" for k in off)
+        left_out = sum(not record.get("measured", True) for record in records)
+        judged = len(records) - left_out
+        said = f"{kind}: {judged - len(off)} of {judged} as stated" + f", {left_out} not measurable here" * (
+            left_out > 0
         )
+        _console().print(said + "".join(f"\n  [red]{key}" for key in off))
     return failed
 
 
@@ -327,6 +344,22 @@ def _print_checks(reports: list[Report]) -> None:
     for report in reports:
         if report.failure:
             typer.echo(f"\n{report.pair}, {report.dtype}, example {report.failed_after}:\n{report.failure}")
+
+
+def _print_curves(curves: list[Curve]) -> None:
+    from rich.table import Table
+
+    names = sorted({name for curve in curves if curve.training for name in curve.training.used} - {"numpynet"})
+    table = Table("curve", "dtype", "steps compared", *(f"{name}\nused/allowed" for name in names), "")
+    marks = {True: "[green]within", False: "[red]outside", None: "[yellow]not compared"}
+    for curve in curves:
+        series = [part for part in (curve.training, curve.validation) if part]
+        used = [max((part.used.get(name, 0.0) for part in series), default=0.0) for name in names]
+        steps = str(curve.training.compared) if curve.training else "0"
+        table.add_row(curve.name, curve.dtype, steps, *(f"{share:.3f}" for share in used), marks[curve.passed])
+    _console().print(table)
+    for message in sorted({curve.message for curve in curves if curve.message}):
+        typer.echo(message)
 
 
 @contextmanager

@@ -7,10 +7,10 @@ import re
 from parity.results import versions
 
 
-def holds_here(when: str) -> bool:
+def holds_here(when: str, missing: bool = False) -> bool:
     """Whether a condition such as "keras>=3.6" holds for what is installed; the empty one always does.
 
-    Raises ValueError for a condition of another form.
+    `missing` is the answer where the package is not installed. Raises ValueError for a condition of another form.
     """
     if not when:
         return True
@@ -19,7 +19,7 @@ def holds_here(when: str) -> bool:
         raise ValueError(f"a condition is a package, >= or <, and a version, got {when!r}")
     package, sign, bound = parts.groups()
     if package not in versions():
-        return False
+        return missing
     return (_numbers(versions()[package]) >= _numbers(bound)) == (sign == ">=")
 
 

@@ -146,14 +146,15 @@ def dtype_of(module: Module) -> np.dtype[Any]:
 
 def as_computed_by(module: Module, framework: str) -> Module | None:
     """A copy of `module` that uses the framework's own formulas; None where they are numpynet's."""
+    formulas = {
+        name: pair_of(part).formulas.get(framework) for name, part in module.named_modules() if not part.children()
+    }
+    if not any(formulas.values()):
+        return None
     twin = copy.deepcopy(module)
-    changed = False
-    for _, part in twin.named_modules():
-        formula = None if part.children() else pair_of(part).formulas.get(framework)
-        if formula is not None:
-            part.__class__ = formula
-            changed = True
-    return twin if changed else None
+    for name, part in twin.named_modules():
+        part.__class__ = formulas.get(name) or type(part)
+    return twin
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array, Module
+from numpynet.module import join
 from parity.allowance import Noisy, noisy
 from parity.pairing import Case
 
@@ -22,9 +23,11 @@ class Subject:
         if perturbed:
             noisy(self.module)
         self.observed: dict[str, list[Array]] = {}
-        for name, leaf in self.module.named_modules():
-            if name and not leaf.children():
-                self._observe(name, leaf)
+        self.holders: list[tuple[Module, str, str]] = []  # of running statistics: found once, read after every step
+        for name, module in self.module.named_modules():
+            self.holders += [(module, buffer, join(name, buffer)) for buffer in module.buffers]
+            if name and not module.children():
+                self._observe(name, module)
         self.parameters = self.module.named_parameters()
         self.optimizer = case.optimizer(self.parameters.values(), 0, **case.sgd) if case.sgd is not None else None
 
@@ -45,7 +48,8 @@ class Subject:
         leaf.backward = observed_backward  # type: ignore[method-assign]
 
     def zero_grad(self) -> None:
-        self.module.zero_grad()
+        for parameter in self.parameters.values():
+            parameter.zero_grad()
 
     def forward(self, input: Array) -> Array:
         return self.module(input.view(self.array_class))
@@ -57,7 +61,8 @@ class Subject:
         return {name: parameter.grad.copy() for name, parameter in self.parameters.items()}
 
     def state(self) -> dict[str, Array]:
-        return self.module.state_dict()
+        state = {name: parameter.value.copy() for name, parameter in self.parameters.items()}
+        return state | {name: getattr(module, buffer).copy() for module, buffer, name in self.holders}
 
     def step(self, lr: float) -> None:
         if self.optimizer is not None:

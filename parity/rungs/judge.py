@@ -78,23 +78,31 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
     watch = Stopwatch()
     for name in ["numpynet", *(available() if frameworks is None else frameworks)]:
         judgement.allowed[name] = allowed
-        formula = as_computed_by(wide.module, name)
-        if formula is not None and allowed:
-            other = wide.with_module(formula)
-            with np.errstate(all="ignore"):
-                own = _allowed(other, run(other, NumpySubject(other)), case.dtype)
-            judgement.allowed[name] = {key: np.maximum(own[key], bound) for key, bound in allowed.items()}
         given = case if name == "numpynet" else original
         subject = judgement.attempt(name, case, functools.partial(framework(name).Subject, given), watch)
         if subject is None:
             continue
-        judgement.used[name] = {
-            key: share_used(judgement.records[name].get(key), value, judgement.allowed[name][key], case.dtype)
-            for key, value in judgement.reference.items()
-            if not _inside_one_layer(key, subject)
-        }
+        judgement.used[name] = _used(judgement, name, subject)
+        # The formulas of its own cost as much again: they are consulted where it comes near numpynet's allowance.
+        formula = as_computed_by(wide.module, name) if max(judgement.used[name].values(), default=0) > 0.5 else None
+        if formula is not None:
+            other = wide.with_module(formula)
+            with np.errstate(all="ignore"):
+                own = _allowed(other, run(other, NumpySubject(other)), case.dtype)
+            judgement.allowed[name] = {key: np.maximum(own[key], bound) for key, bound in allowed.items()}
+            judgement.used[name] = _used(judgement, name, subject)
     judgement.seconds_inside = watch.seconds
     return judgement
+
+
+def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:
+    """The share that an implementation used of the allowance of every tensor it has."""
+    record, allowed = judgement.records[name], judgement.allowed[name]
+    return {
+        key: share_used(record.get(key), value, allowed[key], judgement.case.dtype)
+        for key, value in judgement.reference.items()
+        if not _inside_one_layer(key, subject)
+    }
 
 
 def _inside_one_layer(key: Key, subject: Any) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 from numpynet import Array
+from numpynet.module import join
 from parity.pairing import Case
 
 OUTPUT, GRADIENT, STEP, CURVE = 1, 2, 3, 4
@@ -67,9 +69,9 @@ def run(case: Case, subject: Subject, watch: Stopwatch | None = None, record: Re
     """Run every step of `case` and record each tensor as it comes into being, in `record` if one is given."""
     watch = watch or Stopwatch()
     record = {} if record is None else record
-    buffers = case.module.named_buffers()
+    layers = dict(case.module.named_modules())
+    buffers = [(layer, name) for layer, module in layers.items() for name in module.buffers]
     parameters = case.module.named_parameters()
-    layers = [name for name, _ in case.module.named_modules()]
     for index, step in enumerate(case.steps):
         with watch:
             if step.zero_grad:
@@ -79,9 +81,8 @@ def run(case: Case, subject: Subject, watch: Stopwatch | None = None, record: Re
         record[Key(index, OUTPUT, "", "output")] = output
         if buffers:
             state = subject.state()
-            for name in buffers:
-                layer, tensor = layer_of(name)
-                record[Key(index, OUTPUT, layer, "state", tensor)] = state[name]
+            for layer, tensor in buffers:
+                record[Key(index, OUTPUT, layer, "state", tensor)] = state[join(layer, tensor)]
         with watch:
             grad_input = subject.backward(step.cotangent)
         _record_gradients(record, index, subject, layers)
@@ -105,14 +106,14 @@ def rung_after(case: Case, record: Record) -> int:
     return {OUTPUT: GRADIENT, GRADIENT: OUTPUT if case.sgd is None else STEP, STEP: OUTPUT}[last]
 
 
-def _record_gradients(record: Record, index: int, subject: Subject, layers: list[str]) -> None:
+def _record_gradients(record: Record, index: int, subject: Subject, layers: Iterable[str]) -> None:
     """The gradients in the order in which backward meets them: from the last layer to the first."""
     of_outputs = {layer: seen[1] for layer, seen in subject.observed.items() if len(seen) > 1}
     of_parameters: dict[str, Record] = {layer: {} for layer in layers}
     for name, gradient in subject.gradients().items():
         layer, tensor = layer_of(name)
         of_parameters[layer][Key(index, GRADIENT, layer, "parameter gradient", tensor)] = gradient
-    for layer in reversed(layers):
+    for layer in reversed(list(layers)):
         if layer in of_outputs:
             record[Key(index, GRADIENT, layer, "output gradient")] = of_outputs[layer]
         record.update(of_parameters[layer])

@@ -29,6 +29,10 @@ except ImportError:  # Windows: nothing keeps a second process from performing t
 Progress = Callable[[int, int], object]
 
 
+class NoData(LookupError):
+    """The data of a study can neither be found nor downloaded."""
+
+
 def study(
     name: str,
     results: Results,
@@ -71,7 +75,7 @@ def conduct(
 
     Data that refuse to be split make the study invalid. Raises ResultsError where `results` holds runs of this study
     under another registration or another process is conducting it there, ValueError where `experiment` is not the one
-    registered, LookupError where its data cannot be had.
+    registered, NoData where its data cannot be had.
     """
     implementations = ["numpynet", *(available() if frameworks is None else frameworks)]
     chosen = [arms[name] for name in registration.arms]
@@ -83,7 +87,7 @@ def conduct(
     except (ConnectionError, ImportError) as error:
         record = {"preregistration": _public(registration), "verdict": None, "message": f"not run: {error}"}
         results.append("studies", registration.name, record)
-        raise LookupError(f"the study {registration.name} was not run: {error}") from error
+        raise NoData(f"the study {registration.name} was not run: {error}") from error
     _same_training(registration, experiment)
     planned = _jobs(registration, experiment, implementations, [coupled, *chosen])
     with _alone(results, registration.name):
