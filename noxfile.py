@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
 import nox
 
-nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["lint", "typecheck", "tests"]
 nox.options.reuse_venv = "yes"
 
@@ -22,50 +22,51 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", 
 SINGLE_THREADED = dict.fromkeys(THREADS, "1") | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def install(session: nox.Session, stack: str, extra: str) -> None:
-    """The stack and this project. PARITY_TORCH_INDEX names an index of CPU wheels for torch; unset, pip decides."""
-    torch = [package for package in STACKS[stack] if package.startswith("torch")]
-    if index := os.environ.get("PARITY_TORCH_INDEX"):
-        session.install(*torch, "--index-url", index, silent=True)
-    session.install(*STACKS[stack], "-e", f".[{extra}]", silent=True)
+class Environment:
+    """The stack and this project in .nox/<stack>, shared by all sessions: torch and TensorFlow are installed once.
+
+    PARITY_TORCH_INDEX names an index of CPU wheels for torch; unset, pip decides.
+    """
+
+    def __init__(self, session: nox.Session, stack: str) -> None:
+        self.session = session
+        folder = Path(".nox") / stack
+        self.programs = folder / ("Scripts" if os.name == "nt" else "bin")
+        if not folder.exists():
+            session.run(f"python{PYTHON}", "-m", "venv", str(folder), external=True)
+        self.run("python", "-m", "pip", "install", "--quiet", "--upgrade", "pip")
+        if index := os.environ.get("PARITY_TORCH_INDEX"):
+            torch = [package for package in STACKS[stack] if package.startswith("torch")]
+            self.run("pip", "install", "--quiet", *torch, "--index-url", index)
+        self.run("pip", "install", "--quiet", *STACKS[stack], "-e", ".[test]")
+
+    def run(self, program: str, *arguments: str, env: dict[str, str] | None = None) -> None:
+        self.session.run(str((self.programs / program).absolute()), *arguments, env=env, external=True)
+
+    def succeeds(self, program: str, *arguments: str) -> bool:
+        try:
+            self.run(program, *arguments, env=SINGLE_THREADED)
+        except nox.command.CommandFailed:
+            return False
+        return True
 
 
-@nox.session(python=PYTHON, venv_location=".nox/current")
+@nox.session(python=False)
 def tests(session: nox.Session) -> None:
     """The test suite, in under three minutes; arguments go to pytest."""
-    install(session, "current", "test")
-    session.run("pytest", "-n", "2", *(session.posargs or ["tests"]), env=SINGLE_THREADED)
+    Environment(session, "current").run("pytest", "-n", "2", *(session.posargs or ["tests"]), env=SINGLE_THREADED)
 
 
-@nox.session(python=PYTHON, venv_location=".nox/current")
+@nox.session(python=False)
 def parity(session: nox.Session) -> None:
     """The whole ladder on a stack, the planted defects, the studies and the report.
 
     -- [--stack current|oldest] [--quick]
     """
-    options = _options(session)
-    if options.stack != "current":
-        session.notify(f"parity_{options.stack}", session.posargs)
-        return
-    _climb(session, options)
-
-
-@nox.session(python=PYTHON, venv_location=".nox/oldest", default=False)
-def parity_oldest(session: nox.Session) -> None:
-    """`nox -s parity -- --stack oldest` comes here, to an environment of its own."""
-    _climb(session, _options(session, default="oldest"))
-
-
-def _options(session: nox.Session, default: str = "current") -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nox -s parity --")
-    parser.add_argument("--stack", choices=STACKS, default=default)
+    parser.add_argument("--stack", choices=STACKS, default="current", help="the versions to judge")
     parser.add_argument("--quick", action="store_true", help="fewer examples, the short study")
-    return parser.parse_args(session.posargs)
-
-
-def _climb(session: nox.Session, options: argparse.Namespace) -> None:
-    """Every step runs, whatever the ones before it said, the report last; then the session fails if one did."""
-    install(session, options.stack, "test")
+    options = parser.parse_args(session.posargs)
     studies = ["digits-quick"] if options.quick else ["digits", "fashion-mnist"]
     steps = [
         ["check", "--examples", "25" if options.quick else "200", "--workers", "2"],
@@ -74,31 +75,23 @@ def _climb(session: nox.Session, options: argparse.Namespace) -> None:
         *(["study", study, "--optional"] for study in studies),
         ["report"],
     ]
-    failed = [" ".join(step[:2]) for step in steps if not _succeeds(session, step)]
+    environment = Environment(session, options.stack)
+    # Every step runs, whatever the ones before it said.
+    failed = [" ".join(step[:2]) for step in steps if not environment.succeeds("parity", *step)]
     if failed:
         session.error(f"not shown: {', '.join(failed)}; see results/report/report.html")
 
 
-def _succeeds(session: nox.Session, step: list[str]) -> bool:
-    try:
-        session.run("parity", *step, env=SINGLE_THREADED)
-    except nox.command.CommandFailed:
-        return False
-    return True
-
-
-@nox.session(python=PYTHON, venv_location=".nox/current")
+@nox.session(python=False, default=False)
 def experiments(session: nox.Session) -> None:
     """The source course's experiments, on all three implementations."""
-    install(session, "current", "test")
-    session.run("parity", "experiment", "all", *session.posargs, env=SINGLE_THREADED)
+    Environment(session, "current").run("parity", "experiment", "all", *session.posargs, env=SINGLE_THREADED)
 
 
-@nox.session(python=PYTHON, venv_location=".nox/current")
+@nox.session(python=False, default=False)
 def bench(session: nox.Session) -> None:
     """Speed and memory, as ratios within one run."""
-    install(session, "current", "test")
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    Environment(session, "current").run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(python=PYTHON)
