@@ -189,7 +189,7 @@ def optimizer_steps(trainer: Any) -> int:
     """Steps that the optimizer remembers. numpynet and torch keep a velocity but no count: 1 then stands for any."""
     optimizer = trainer.optimizer
     if hasattr(optimizer, "keras"):
-        return int(optimizer.keras.iterations)
+        return int(optimizer.keras.iterations.numpy())
     state = optimizer.state_dict()
     return int(bool(state.get("state", state)))
 
