@@ -39,15 +39,15 @@ def list_() -> None:
     """The pairs, and the versions of the implementations found here."""
     from rich.table import Table
 
+    from numpynet import __version__
     from parity.frameworks import FRAMEWORKS
     from parity.pairing import pair_of
     from parity.proving import targets
     from parity.results import versions
 
-    found = versions()
-    _console().print(
-        "  ".join(f"{name} {found.get(name, 'not installed')}" for name in ("numpynet", *FRAMEWORKS, "keras"))
-    )
+    found = {"numpynet": __version__, **versions()}
+    said = [f"{name} {found.get(name, 'not installed')}" for name in ("numpynet", "numpy", *FRAMEWORKS, "keras")]
+    _console().print("  ".join(said))
     table = Table("class", "pair", "what to know")
     for target in targets():
         described = (type(pair_of(target)).__doc__ or "").strip().splitlines()
@@ -389,7 +389,10 @@ def _progress(title: str) -> Iterator[Any]:
 def _console(stderr: bool = False) -> Any:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = 120  # a log file has no width to keep to
+    return console
 
 
 def _frameworks(asked: list[str] | None) -> list[str]:
