@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parity.jobs import experiment_on_all, plant_one, prove_one, run_all
+from parity.terminal import console, print_checks, print_curves, progress
+
 if TYPE_CHECKING:
-    from parity.curves import Curve
     from parity.proving import Report
     from parity.results import Results
     from parity.statistics import Verdict
@@ -47,12 +46,12 @@ def list_() -> None:
 
     found = {"numpynet": __version__, **versions()}
     said = [f"{name} {found.get(name, 'not installed')}" for name in ("numpynet", "numpy", *FRAMEWORKS, "keras")]
-    _console().print("  ".join(said))
+    console().print("  ".join(said))
     table = Table("class", "pair", "what to know")
     for target in targets():
         described = (type(pair_of(target)).__doc__ or "").strip().splitlines()
         table.add_row(target.__name__, type(pair_of(target)).__name__, described[0] if described else "")
-    _console().print(table)
+    console().print(table)
 
 
 @app.command()
@@ -80,7 +79,7 @@ def check(
     jobs: list[tuple[str | None, str]] = []
     for item in what or names:
         if item.endswith(".py"):
-            found = targets([_or_exit(lambda item=item: load(item))])
+            found = targets([_or_exit(lambda item=item: load(item), code=2)])
             if not found:
                 _fail(f"{item} defines no pair: decorate a parity.Pair with @parity.pair(YourLayer)")
             jobs += [(item, target.__name__) for target in found]
@@ -91,10 +90,10 @@ def check(
     store = _results(results)
     reports: list[Report] = []
     asked = [(file, name, kind) for file, name in jobs for kind in dtype or DTYPES]
-    for report in _run_all(_prove, [(*job, examples, frameworks, seed) for job in asked], workers, "rungs 1 to 3"):
+    for report in run_all(prove_one, [(*job, examples, frameworks, seed) for job in asked], workers, "rungs 1 to 3"):
         store.append("checks", report.key, report.as_record())
         reports.append(report)
-    _print_checks(reports)
+    print_checks(reports)
     failed = any(report.failure for report in reports)
     if not what:
         failed |= _check_facts(store, frameworks, examples)
@@ -107,9 +106,9 @@ def curves(framework: FrameworkOption = None, results: ResultsOption = None) -> 
     from parity.curves import run_curves
 
     store = _results(results)
-    with _progress("rung 4: curves") as progress:
-        found = run_curves(store, _frameworks(framework), progress)
-    _print_curves(found)
+    with progress("rung 4: curves") as show:
+        found = run_curves(store, _frameworks(framework), show)
+    print_curves(found)
     raise typer.Exit(int(any(curve.passed is False for curve in found)))
 
 
@@ -131,11 +130,11 @@ def study(
     from parity.study import study as run_study
 
     store, frameworks = _results(results), _frameworks(framework)
-    with _progress(f"rung 5: {name}") as progress:
+    with progress(f"rung 5: {name}") as show:
 
         def conduct() -> Verdict | None:
             try:
-                return run_study(name, store, frameworks=frameworks, workers=workers, progress=progress)
+                return run_study(name, store, frameworks=frameworks, workers=workers, progress=show)
             except NoData as error:
                 if not optional:
                     raise
@@ -145,7 +144,7 @@ def study(
         verdict = _or_exit(conduct)
     if verdict is None:
         return
-    _console().print(f"[bold]{verdict.outcome.value}[/bold]: {verdict.reason}")
+    console().print(f"[bold]{verdict.outcome.value}[/bold]: {verdict.reason}")
     raise typer.Exit(verdict.outcome.exit_code)
 
 
@@ -165,12 +164,12 @@ def defects(
         if name not in known:
             _fail(f"no defect called {name!r}; there are: {', '.join(known)}")
     store, table, escaped = _results(results), Table("defect", "rung", "examples", "usual way"), 0
-    for record in _run_all(_plant, [(name,) for name in names or known], workers, "planted defects"):
+    for record in run_all(plant_one, [(name,) for name in names or known], workers, "planted defects"):
         store.append("defects", record["key"], record)
         escaped += not record["caught"]
         rung = f"{record['rung']}" if record["caught"] else "[red]escaped"
         table.add_row(record["title"], rung, str(record["examples"]), record["usual"]["by"] or "[yellow]not caught")
-    _console().print(table)
+    console().print(table)
     raise typer.Exit(int(escaped > 0))
 
 
@@ -193,7 +192,7 @@ def report(
             "no results to report: run `parity check`, `parity curves` and `parity study` first, or name their folders"
         )
     summary = _or_exit(lambda: write_report(chosen, out))
-    _console().print(f"[bold]{summary.headline}[/bold]\nwrote {out}/report.html, report.md, report.json, junit.xml")
+    console().print(f"[bold]{summary.headline}[/bold]\nwrote {out}/report.html, report.md, report.json, junit.xml")
     raise typer.Exit(summary.exit_code)
 
 
@@ -216,7 +215,7 @@ def experiment(
         table = Table("experiment", "what it must show")
         for key, entry in EXPERIMENTS.items():
             table.add_row(key, entry.requirement)
-        _console().print(table)
+        console().print(table)
         return
     chosen = list(EXPERIMENTS) if name == "all" else [name]
     if unknown := [key for key in chosen if key not in EXPERIMENTS]:
@@ -224,62 +223,12 @@ def experiment(
     store, outcomes = _results(results), []
     jobs = [(key, _frameworks(framework), str(store.folder)) for key in chosen]
     marks = {True: "[green]holds", False: "[red]falls short", None: "[yellow]not judged"}
-    for records in _run_all(_experiment, jobs, workers, "experiments"):
+    for records in run_all(experiment_on_all, jobs, workers, "experiments"):
         for record in records:
             store.append("experiments", record["key"], record)
             outcomes.append(record["passed"])
-            _console().print(f"{record['key']}: {marks[record['passed']]}[/] {record['summary']}")
+            console().print(f"{record['key']}: {marks[record['passed']]}[/] {record['summary']}")
     raise typer.Exit(1 if False in outcomes else 2 if None in outcomes else 0)
-
-
-# Work that other processes can do: functions of plain arguments.
-
-
-def _prove(file: str | None, name: str, dtype: str, examples: int, frameworks: list[str], seed: int | None) -> Report:
-    from parity.proving import load, prove, targets
-
-    modules = None if file is None else [load(file)]
-    target = next(target for target in targets(modules) if target.__name__ == name)
-    return prove(target, dtype, examples=examples, frameworks=frameworks, random_seed=seed)
-
-
-def _plant(name: str) -> dict[str, Any]:
-    from parity.defects import gallery, run
-
-    return run(next(defect for defect in gallery() if defect.name == name))
-
-
-def _experiment(name: str, frameworks: list[str], folder: str) -> list[dict[str, Any]]:
-    from parity.experiments import run_experiment
-    from parity.results import Results
-
-    return run_experiment(name, frameworks, results=Results(folder))
-
-
-def _run_all(work: Any, arguments: list[tuple[Any, ...]], workers: int, title: str) -> Iterator[Any]:
-    """`work(*arguments)` for each, as they finish, under a progress bar."""
-    with _progress(title) as progress:
-        progress(0, len(arguments))
-        if workers == 1:
-            done: Iterable[Any] = (work(*each) for each in arguments)
-            for count, result in enumerate(done, 1):
-                progress(count, len(arguments))
-                yield result
-            return
-        from concurrent.futures import ProcessPoolExecutor, as_completed
-        from multiprocessing import get_context
-
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_single_threaded) as pool:
-            futures = [pool.submit(work, *each) for each in arguments]
-            for count, future in enumerate(as_completed(futures), 1):
-                progress(count, len(arguments))
-                yield future.result()
-
-
-def _single_threaded() -> None:
-    """Processes that share the cores must not each take them all."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ.setdefault(name, "1")
 
 
 def _check_facts(store: Results, frameworks: list[str], examples: int) -> bool:
@@ -290,23 +239,23 @@ def _check_facts(store: Results, frameworks: list[str], examples: int) -> bool:
     from parity.refusals import measure_refusals
 
     failed = False
-    with _progress("derivatives, refusals, differences") as progress:
+    with progress("derivatives, refusals, differences") as show:
         all_targets, entries = targets(), catalogue()
         total = 2 * len(all_targets) + len(entries)
         for count, target in enumerate(all_targets):
             record = prove_derivative(target, examples=min(examples, 50))
             store.append("derivatives", record["key"], record)
             failed |= not record["holds"]
-            progress(2 * count + 1, total)
+            show(2 * count + 1, total)
             for refusal in measure_refusals(target, frameworks):
                 store.append("refusals", refusal["key"], refusal)
                 failed |= not refusal["holds"]
-            progress(2 * count + 2, total)
+            show(2 * count + 2, total)
         for count, entry in enumerate(entries):
             record = measure(entry)
             store.append("differences", record["key"], record)
             failed |= not record["holds"]
-            progress(2 * len(all_targets) + count + 1, total)
+            show(2 * len(all_targets) + count + 1, total)
     for kind in ("derivatives", "refusals", "differences"):
         records = store.read(kind)
         off = [record["key"] for record in records if not record["holds"]]
@@ -315,84 +264,8 @@ def _check_facts(store: Results, frameworks: list[str], examples: int) -> bool:
         said = f"{kind}: {judged - len(off)} of {judged} as stated" + f", {left_out} not measurable here" * (
             left_out > 0
         )
-        _console().print(said + "".join(f"\n  [red]{key}" for key in off))
+        console().print(said + "".join(f"\n  [red]{key}" for key in off))
     return failed
-
-
-def _print_checks(reports: list[Report]) -> None:
-    from rich.table import Table
-
-    names = ["numpynet", *sorted({name for report in reports for name in report.frameworks})]
-    table = Table("pair", "dtype", "examples", *(f"{name}\nused/allowed" for name in names), "")
-    for report in sorted(reports, key=lambda report: report.key):
-        largest = {n: max((u.used for u in report.uses.values() if u.implementation == n), default=0.0) for n in names}
-        table.add_row(
-            report.pair,
-            report.dtype,
-            str(report.examples),
-            *(f"{largest[name]:.3f}" for name in names),
-            "[red]failed" if report.failure else "[green]within",
-        )
-    _console().print(table)
-    seconds = sum(report.seconds for report in reports)
-    inside = sum(report.seconds_inside for report in reports)
-    count = sum(report.examples for report in reports)
-    _console().print(
-        f"{count} examples in {seconds:.0f} s ({count / seconds:.0f} a second), {seconds / inside:.2f} times what the "
-        "implementations' own calls took"
-    )
-    for report in reports:
-        if report.failure:
-            typer.echo(f"\n{report.pair}, {report.dtype}, example {report.failed_after}:\n{report.failure}")
-
-
-def _print_curves(curves: list[Curve]) -> None:
-    from rich.table import Table
-
-    names = sorted({name for curve in curves if curve.training for name in curve.training.used} - {"numpynet"})
-    table = Table("curve", "dtype", "steps compared", *(f"{name}\nused/allowed" for name in names), "")
-    marks = {True: "[green]within", False: "[red]outside", None: "[yellow]not compared"}
-    for curve in curves:
-        series = [part for part in (curve.training, curve.validation) if part]
-        used = [max((part.used.get(name, 0.0) for part in series), default=0.0) for name in names]
-        steps = str(curve.training.compared) if curve.training else "0"
-        table.add_row(curve.name, curve.dtype, steps, *(f"{share:.3f}" for share in used), marks[curve.passed])
-    _console().print(table)
-    for message in sorted({curve.message for curve in curves if curve.message}):
-        typer.echo(message)
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Any]:
-    """A function (done, total) that moves a bar; silent where nobody watches."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _console(stderr: bool = False) -> Any:
-    from rich.console import Console
-
-    console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal:
-        console.width = 120  # a log file has no width to keep to
-    return console
 
 
 def _frameworks(asked: list[str] | None) -> list[str]:
@@ -418,14 +291,14 @@ def _results(folder: Path | None) -> Results:
     return store
 
 
-def _or_exit(action: Any) -> Any:
-    """The result of `action`; its foreseen errors become one line and exit code 3."""
+def _or_exit(action: Any, code: int = 3) -> Any:
+    """The result of `action`; its foreseen errors become one line and an exit code."""
     from parity.results import ResultsError
 
     try:
         return action()
     except (ResultsError, FileNotFoundError, LookupError, ValueError) as error:
-        _fail(str(error), code=3)
+        _fail(str(error), code)
 
 
 def _fail(message: str, code: int = 2) -> None:

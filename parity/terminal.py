@@ -1,0 +1,89 @@
+"""What the commands say: progress on stderr, tables on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from parity.curves import Curve
+    from parity.proving import Report
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Any]:
+    """A function (done, total) that moves a bar; silent where nobody watches."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def console(stderr: bool = False) -> Any:
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal:
+        made.width = 120  # a log file has no width to keep to
+    return made
+
+
+def print_checks(reports: list[Report]) -> None:
+    from rich.table import Table
+
+    names = ["numpynet", *sorted({name for report in reports for name in report.frameworks})]
+    table = Table("pair", "dtype", "examples", *(f"{name}\nused/allowed" for name in names), "")
+    for report in sorted(reports, key=lambda report: report.key):
+        largest = {n: max((u.used for u in report.uses.values() if u.implementation == n), default=0.0) for n in names}
+        table.add_row(
+            report.pair,
+            report.dtype,
+            str(report.examples),
+            *(f"{largest[name]:.3f}" for name in names),
+            "[red]failed" if report.failure else "[green]within",
+        )
+    console().print(table)
+    seconds = sum(report.seconds for report in reports)
+    inside = sum(report.seconds_inside for report in reports)
+    count = sum(report.examples for report in reports)
+    console().print(
+        f"{count} examples in {seconds:.0f} s ({count / seconds:.0f} a second), {seconds / inside:.2f} times what the "
+        "implementations' own calls took"
+    )
+    for report in reports:
+        if report.failure:
+            typer.echo(f"\n{report.pair}, {report.dtype}, example {report.failed_after}:\n{report.failure}")
+
+
+def print_curves(curves: list[Curve]) -> None:
+    from rich.table import Table
+
+    names = sorted({name for curve in curves if curve.training for name in curve.training.used} - {"numpynet"})
+    table = Table("curve", "dtype", "steps compared", *(f"{name}\nused/allowed" for name in names), "")
+    marks = {True: "[green]within", False: "[red]outside", None: "[yellow]not compared"}
+    for curve in curves:
+        series = [part for part in (curve.training, curve.validation) if part]
+        used = [max((part.used.get(name, 0.0) for part in series), default=0.0) for name in names]
+        steps = str(curve.training.compared) if curve.training else "0"
+        table.add_row(curve.name, curve.dtype, steps, *(f"{share:.3f}" for share in used), marks[curve.passed])
+    console().print(table)
+    for message in sorted({curve.message for curve in curves if curve.message}):
+        typer.echo(message)
