@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,7 +74,7 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
     judgement = Judgement(case, {})
     name = f"numpynet in {wide.dtype}"
     if judgement.attempt(name, wide, lambda: NumpySubject(wide), Stopwatch()):
-        judgement.reference = judgement.records.pop(name)
+        judgement.reference = _in_range(judgement.records.pop(name), case.dtype)
     allowed = _allowed(wide, judgement.reference, case.dtype)
     watch = Stopwatch()
     for name in ["numpynet", *(available() if frameworks is None else frameworks)]:
@@ -93,6 +94,17 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
             judgement.used[name] = _used(judgement, name, subject)
     judgement.seconds_inside = watch.seconds
     return judgement
+
+
+def _in_range(reference: Record, dtype: np.dtype[Any]) -> Record:
+    """The first step, and those that follow while training does not run away out of the narrow format.
+
+    Beyond the square root of its largest number a variance is infinite there, and every implementation right to say so.
+    """
+    largest = math.sqrt(np.finfo(dtype).max)
+    away = (key.step for key, values in reference.items() if key.step > 0 and np.any(np.abs(values) > largest))
+    last = min(away, default=math.inf)
+    return {key: values for key, values in reference.items() if key.step < last}
 
 
 def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:
