@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - BENCHMARKS.keys():
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+    load = os.getloadavg()[0]
     found = {
         name: measure(arguments.quick)
         for name, measure in BENCHMARKS.items()
@@ -117,6 +119,10 @@ def main() -> None:
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=2))
     show(found, Console(width=None if Console().is_terminal else 160))
+    if load > 0.5:
+        print(
+            f"Load was {load:.1f} at the start: on as many threads as cores, OpenBLAS waits for cores that others use."
+        )
 
 
 if __name__ == "__main__":
