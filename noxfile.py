@@ -89,6 +89,12 @@ def experiments(session: nox.Session) -> None:
 
 
 @nox.session(python=False, default=False)
+def calibrate(session: nox.Session) -> None:
+    """The error rates of rung 5's procedures, by simulation; the report shows them."""
+    Environment(session, "current").run("parity", "calibrate", *session.posargs, env=SINGLE_THREADED)
+
+
+@nox.session(python=False, default=False)
 def bench(session: nox.Session) -> None:
     """Speed and memory, as ratios within one run."""
     Environment(session, "current").run("python", "-m", "benchmarks", *session.posargs)

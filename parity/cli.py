@@ -149,6 +149,32 @@ def study(
 
 
 @app.command()
+def calibrate(
+    replications: Annotated[int, typer.Option(min=100, help="Simulated studies for each cell.")] = 20_000,
+    results: ResultsOption = None,
+) -> None:
+    """How often each procedure of rung 5 is wrong, by simulation. Exit code 1 if one errs more than it may."""
+    from dataclasses import asdict
+
+    from parity.statistics import calibrate as simulate
+
+    store = _results(results)
+    cells = simulate(replications)
+    for cell in cells:
+        place = (cell.kind, cell.procedure, cell.law, cell.size, cell.noise, cell.difference_over_margin)
+        store.append("calibration", "/".join(map(str, place)), asdict(cell) | {"passed": cell.passed})
+    off = [cell for cell in cells if not cell.passed]
+    worst = max(cell.rate for cell in cells if cell.kind == "type I")
+    console().print(
+        f"{len(cells) - len(off)} of {len(cells)} rates within Monte Carlo error of what they may be; "
+        f"largest type-I error {worst:.4f}, nominal 0.05"
+    )
+    for cell in off:
+        console().print(f"[red]{cell}")
+    raise typer.Exit(int(bool(off)))
+
+
+@app.command()
 def defects(
     names: Annotated[list[str] | None, typer.Argument(help="Defects to plant; default: all.")] = None,
     results: ResultsOption = None,
