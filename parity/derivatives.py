@@ -21,18 +21,16 @@ the rounding of <gradient, direction> itself, measured alike. No tolerance is ch
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from numpynet import Array, Module
 from parity.allowance import Noisy, deviations
 from parity.pairing import Case
-from parity.strategies import cases
+from parity.strategies import for_all
 
 FORMAT = np.dtype(np.longdouble)
 REDUCTION = 4  # each step is a quarter of the one before: exact, and few evaluations
@@ -220,19 +218,8 @@ def check_derivatives(
                 failed = True
                 raise DerivativeError(case.module if alter is None else alter(case.module), derivative)
 
-    test = given(case=cases(target, np.dtype(np.float64)))(property_)
-    test = settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        print_blob=False,
-        report_multiple_bugs=False,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=[HealthCheck.too_slow],
-    )(test)
-    test = seed(zlib.crc32(report.pair.encode()) if random_seed is None else random_seed)(test)
     try:
-        test()
+        for_all(property_, target, "float64", examples=examples, random_seed=random_seed)
     except DerivativeError as error:
         report.message = str(error)
     return report

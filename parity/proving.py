@@ -12,15 +12,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-from hypothesis import HealthCheck, Phase, given, seed, settings
-
 from numpynet import Module
 from parity.failure import ParityError, describe
 from parity.frameworks import available
-from parity.pairing import Case, registry
+from parity.pairing import Case, Pair, pair_of, registry
 from parity.rungs.judge import Judgement, judge
-from parity.strategies import cases
+from parity.strategies import for_all
 
 DTYPES = ("float32", "float64")
 
@@ -88,7 +85,7 @@ def prove(
 
     `alter` gives numpynet another case each time (a planted defect); the counterparts stay those of the original.
     """
-    report = Report(target.__name__, dtype, available() if frameworks is None else frameworks)
+    report = Report(target.__name__, dtype, mapped(target, available() if frameworks is None else frameworks))
     failures: list[ParityError] = []
 
     def property_(case: Case) -> None:
@@ -103,21 +100,9 @@ def prove(
                 report.failed_after = report.examples
             raise failures[-1]
 
-    test = given(case=cases(target, np.dtype(dtype)))(property_)
-    test = settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        print_blob=False,
-        report_multiple_bugs=False,
-        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
-        # Building a Keras model takes longer than Hypothesis expects of drawing an example.
-        suppress_health_check=[HealthCheck.too_slow],
-    )(test)
-    test = seed(_stable_seed(report.key) if random_seed is None else random_seed)(test)
     start = time.perf_counter()
     try:
-        test()
+        for_all(property_, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
     except ParityError as error:
         report.failure = str(error)
         report.failed_rung = error.judgement.rung
@@ -127,8 +112,9 @@ def prove(
     return report
 
 
-def _stable_seed(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+def mapped(target: type, frameworks: list[str]) -> list[str]:
+    """Those of `frameworks` that the pair of `target` has a counterpart in."""
+    return [name for name in frameworks if getattr(type(pair_of(target)), name) is not getattr(Pair, name)]
 
 
 def check(
@@ -156,7 +142,7 @@ def explain(case: Case) -> str:
 def load(path: str | Path) -> ModuleType:
     """Import a Python file, whose pairs are thereby registered; returns the module."""
     path = Path(path).resolve()
-    name = f"parity_file_{path.stem}_{_stable_seed(str(path))}"
+    name = f"parity_file_{path.stem}_{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise FileNotFoundError(f"{path} is no Python file")

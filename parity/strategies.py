@@ -9,10 +9,13 @@ see `parity.differences`).
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -107,3 +110,30 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
     sgd = draw(sgd_arguments()) if trained else None
     frozen = draw(st.sampled_from([(), *((name,) for name in sorted(parameters))]))
     return Case(module, steps, probe.training, sgd, frozenset(frozen))
+
+
+def for_all(
+    property_: Callable[[Case], None],
+    target: type,
+    dtype: str,
+    *,
+    examples: int,
+    random_seed: int | None = None,
+    shrink: bool = True,
+) -> None:
+    """Call `property_` with random cases of the pair of `target`; what it raises is raised for the shrunk case.
+
+    The same examples every time, unless `random_seed` says otherwise.
+    """
+    test = given(case=cases(target, np.dtype(dtype)))(property_)
+    test = settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        print_blob=False,
+        report_multiple_bugs=False,
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow],  # it expects more of drawing than building a Keras model allows
+    )(test)
+    stable = int.from_bytes(hashlib.sha256(f"{target.__name__}/{dtype}".encode()).digest()[:4], "little")
+    seed(stable if random_seed is None else random_seed)(test)()

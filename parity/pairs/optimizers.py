@@ -66,6 +66,12 @@ class SGDPair(Pair):
     def shapes(self, module: Scaling) -> SearchStrategy[tuple[int, ...]]:
         return pair_of(module).shapes(module)
 
+    def torch(self, module: Scaling) -> Any:
+        return pair_of(module).torch(module)
+
+    def tensorflow(self, module: Scaling) -> Any:
+        return pair_of(module).tensorflow(module)
+
     def torch_optimizer(self, rule: SGD, parameters: Iterable[Any]) -> Any:
         return torch.optim.SGD(
             list(parameters),

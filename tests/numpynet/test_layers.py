@@ -291,7 +291,7 @@ class TestSGD:
             w = w - lr * (g + momentum * v if nesterov else v)
             parameter.grad, optimizer.lr = gradient, lr
             optimizer.step()
-            np.testing.assert_allclose(parameter.value, w, rtol=1e-13)
+            np.testing.assert_allclose(parameter.value, w, rtol=1e-13)  # a few roundings a step
             np.testing.assert_array_equal(parameter.grad, gradient)
 
     def test_a_frozen_parameter_has_a_gradient_and_stays(self) -> None:
@@ -345,7 +345,7 @@ class TestCriteria:
             *((criterion(input, t), criterion.backward()) for t in (classes, np.eye(4)[classes])), strict=True
         )
         assert losses[0] == pytest.approx(losses[1], rel=1e-14)
-        np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-14)
+        np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-14)  # sums of other order
 
     @pytest.mark.parametrize("wrong", [np.array([0, 1, 2, 3, 0, 4]), np.array([0, 1, -1, 3, 0, 1])])
     def test_a_label_out_of_range_is_refused_with_its_index(self, wrong: Array) -> None:

@@ -72,7 +72,7 @@ class TestLoop:
         np.testing.assert_allclose(
             history.validation_losses[-1],
             CrossEntropyCriterion()(outputs, data.validation.targets),
-            rtol=1e-5,
+            rtol=1e-5,  # the batches of the validation are added up in another order
         )
 
     def test_a_step_trains_also_after_a_prediction(self):

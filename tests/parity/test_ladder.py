@@ -7,6 +7,7 @@ import os
 import pytest
 
 import numpynet
+from parity.frameworks import available
 from parity.pairing import registry
 from parity.proving import DTYPES, prove, targets
 
@@ -19,6 +20,7 @@ def test_every_implementation_stays_within_its_allowance(target: type, dtype: st
     report = prove(target, dtype, examples=EXAMPLES)
     assert report.failure is None, report.failure
     assert report.examples >= EXAMPLES // 2
+    assert report.frameworks == available()
 
 
 def test_every_public_class_that_computes_has_a_pair() -> None:
