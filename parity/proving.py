@@ -15,6 +15,7 @@ from typing import Any
 from numpynet import Module
 from parity.failure import ParityError, describe
 from parity.frameworks import available
+from parity.loss import Loss
 from parity.pairing import Case, Pair, pair_of, registry
 from parity.rungs.judge import Judgement, judge
 from parity.strategies import for_all
@@ -153,6 +154,9 @@ def load(path: str | Path) -> ModuleType:
 
 
 def targets(modules: Iterable[ModuleType] | None = None) -> list[type]:
-    """Every class with a pair, or those whose pairs the given modules define."""
-    names = None if modules is None else {module.__name__ for module in modules}
-    return [c for c, p in registry().items() if (names is None or type(p).__module__ in names) and c.__name__ != "Loss"]
+    """numpynet's classes that have a pair, or the classes whose pairs the given modules define."""
+    defined = [(c, type(pair).__module__) for c, pair in registry().items() if c is not Loss]
+    if modules is None:
+        return [c for c, home in defined if home.startswith("parity.pairs.")]
+    names = {module.__name__ for module in modules}
+    return [c for c, home in defined if home in names]
