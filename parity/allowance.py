@@ -13,6 +13,7 @@ cancel exactly and hide an allowance. They are injected `SLACK` times as large a
 to a kink (a ReLU's input within rounding of 0) falls on either side in some run, and the allowance contains the jump.
 In every third run they are of their natural size, and the deviation counts `SLACK` times: where a computation is so
 sensitive that large errors act otherwise than small ones (a variance that is all rounding) the small ones count too.
+The allowance is the largest deviation of either kind, added up.
 """
 
 from __future__ import annotations
@@ -243,18 +244,22 @@ Key = TypeVar("Key")
 def deviations(
     reference: Mapping[Key, Array], run: Callable[[], Mapping[Key, Array]], dtype: np.dtype[Any]
 ) -> dict[Key, Array]:
-    """The allowance of every tensor in `reference`: its largest deviation in `RUNS` calls of `run` under rounding.
+    """The allowance of every tensor in `reference`: its largest deviation in calls of `run` under large errors, and
+    `SLACK` times the largest under errors of natural size.
 
+    The sum of both, since the first may be the jump at a kink, exactly, and the second is the rounding beside it.
     The generator is seeded: the same computation is always allowed the same.
     """
     rng = np.random.default_rng(0)
-    allowed = {key: np.zeros(value.shape, value.dtype) for key, value in reference.items()}
+    largest = {
+        size: {key: np.zeros(value.shape, value.dtype) for key, value in reference.items()} for size in (SLACK, 1.0)
+    }
     for index in range(RUNS):
         size = 1.0 if index % SMALL_EVERY == 0 else SLACK
         with np.errstate(all="ignore"):
             with rounding(dtype, rng, size):
                 perturbed = run()
-            for key, bound in allowed.items():
-                deviation = np.abs(_plain(perturbed[key]) - reference[key]) * (SLACK / size)
+            for key, bound in largest[size].items():
+                deviation = np.abs(_plain(perturbed[key]) - reference[key])
                 np.fmax(bound, deviation, out=bound)  # inf - inf is no deviation
-    return allowed
+    return {key: bound + SLACK * largest[1.0][key] for key, bound in largest[SLACK].items()}
