@@ -78,7 +78,7 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
     allowed = _allowed(wide, judgement.reference, case.dtype)
     watch = Stopwatch()
     for name in ["numpynet", *(available() if frameworks is None else frameworks)]:
-        judgement.allowed[name] = allowed
+        judgement.allowed[name] = _with_rate_inside(allowed, case) if name == "tensorflow" else allowed
         given = case if name == "numpynet" else original
         subject = judgement.attempt(name, case, functools.partial(framework(name).Subject, given), watch)
         if subject is None:
@@ -90,10 +90,19 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
             other = wide.with_module(formula)
             with np.errstate(all="ignore"):
                 own = _allowed(other, run(other, NumpySubject(other)), case.dtype)
-            judgement.allowed[name] = {key: np.maximum(own[key], bound) for key, bound in allowed.items()}
+            judgement.allowed[name] = {
+                key: np.maximum(own[key], bound) for key, bound in judgement.allowed[name].items()
+            }
             judgement.used[name] = _used(judgement, name, subject)
     judgement.seconds_inside = watch.seconds
     return judgement
+
+
+def _with_rate_inside(allowed: Record, case: Case) -> Record:
+    """Keras keeps lr * velocity, which is flushed to zero below the smallest normal number (differences, sgd-velocity
+    and subnormals-flushed): velocities are known to that number over lr."""
+    smallest = float(np.finfo(case.dtype).tiny) / min((step.lr for step in case.steps), default=1.0)
+    return {key: bound + smallest if key.quantity == "velocity" else bound for key, bound in allowed.items()}
 
 
 def _in_range(reference: Record, dtype: np.dtype[Any]) -> Record:
