@@ -132,7 +132,7 @@ def test_wider_format_is_wider() -> None:
 
 def test_training_that_runs_out_of_the_format_is_judged_up_to_there() -> None:
     steps = [Step(np.full((2, 1), 8, F32), np.full((2, 1), 1e15, F32), lr=8.0) for _ in range(4)]
-    judgement = judge(Case(Sequential(Linear(1, 1), Linear(1, 1)), steps, sgd={}), frameworks=[])
+    judgement = judge(Case(Sequential(Linear(1, 1), Linear(1, 1)), steps, arguments={}), frameworks=[])
     assert judgement.passed
     assert {key.step for key in judgement.reference} == {0}
 
