@@ -43,6 +43,11 @@ def trainer(implementation: str) -> Steps:
 
 def peak_megabytes(implementation: str) -> float:
     fit(trainer(implementation), dataset(), epochs=1, batch_size=128, seed=0)
+    return resident_megabytes()
+
+
+def resident_megabytes() -> float:
+    """The most that this process has had in memory."""
     unit = 2**20 if sys.platform == "darwin" else 2**10  # ru_maxrss is in bytes there, in kilobytes elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 

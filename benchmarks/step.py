@@ -24,6 +24,7 @@ from parity.lazy import keras, tf, torch
 LR, MOMENTUM = 0.01, 0.9
 Batches = list[tuple[Array, Array]]
 Step = Callable[[], float]
+Contender = Callable[[Sequential, Batches, float], Step]
 
 
 def network(dtype: str) -> Sequential:
@@ -33,8 +34,8 @@ def network(dtype: str) -> Sequential:
     return Sequential(first, ReLU(), second, ReLU(), third, LogSoftMax())
 
 
-def numpynet_loop(model: Module, batches: Batches) -> Step:
-    criterion, optimizer = NLLCriterion(), SGD(model.parameters(), LR, MOMENTUM)
+def numpynet_loop(model: Module, batches: Batches, momentum: float) -> Step:
+    criterion, optimizer = NLLCriterion(), SGD(model.parameters(), LR, momentum)
     turn = cycle(batches)
 
     def step() -> float:
@@ -48,14 +49,14 @@ def numpynet_loop(model: Module, batches: Batches) -> Step:
     return step
 
 
-def numpynet_trainer(model: Module, batches: Batches) -> Step:
-    trainer, turn = Trainer(model, NLLCriterion(), SGD(model.parameters(), LR, MOMENTUM)), cycle(batches)
+def numpynet_trainer(model: Module, batches: Batches, momentum: float) -> Step:
+    trainer, turn = Trainer(model, NLLCriterion(), SGD(model.parameters(), LR, momentum)), cycle(batches)
     return lambda: trainer.step(*next(turn))
 
 
-def torch_eager(model: Module, batches: Batches) -> Step:
+def torch_eager(model: Module, batches: Batches, momentum: float) -> Step:
     net, criterion = parity.to_torch(model), torch.nn.NLLLoss()
-    optimizer = torch.optim.SGD(net.parameters(), lr=LR, momentum=MOMENTUM)
+    optimizer = torch.optim.SGD(net.parameters(), lr=LR, momentum=momentum)
     turn = cycle([(torch.from_numpy(inputs), torch.from_numpy(targets)) for inputs, targets in batches])
 
     def step() -> float:
@@ -69,12 +70,12 @@ def torch_eager(model: Module, batches: Batches) -> Step:
     return step
 
 
-def tensorflow_function(model: Sequential, batches: Batches) -> Step:
+def tensorflow_function(model: Sequential, batches: Batches, momentum: float) -> Step:
     """On logits, as TensorFlow's users write it: its fused loss is faster than log-softmax and a sum."""
     keras.config.set_floatx(batches[0][0].dtype.name)
     net = parity.to_tensorflow(Sequential(*model.modules[:-1]))
     criterion = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = keras.optimizers.SGD(LR, momentum=MOMENTUM)
+    optimizer = keras.optimizers.SGD(LR, momentum=momentum)
     optimizer.build(net.trainable_variables)
     turn = cycle([(tf.constant(inputs), tf.constant(targets)) for inputs, targets in batches])
 
@@ -90,27 +91,35 @@ def tensorflow_function(model: Sequential, batches: Batches) -> Step:
     return lambda: float(compiled(*next(turn)))
 
 
-def measure(threads: int, dtype: str, rounds: int) -> dict[str, Any]:
-    rng = np.random.default_rng(1)
-    batches = [(rng.random((128, 784)).astype(dtype), rng.integers(0, 10, 128)) for _ in range(8)]
-    contenders = {
-        "numpynet": numpynet_loop(network(dtype), batches),
-        "numpynet Trainer": numpynet_trainer(network(dtype), batches),
-    }
+CONTENDERS: dict[str, Contender] = {
+    "numpynet": numpynet_loop,
+    "numpynet Trainer": numpynet_trainer,
+    "torch": torch_eager,
+    "tensorflow": tensorflow_function,
+}
+
+
+def contenders(threads: int) -> dict[str, Contender]:
+    """Those whose library is installed, on so many threads."""
     if "torch" in available():
         torch.set_num_threads(threads)
-        contenders["torch"] = torch_eager(network(dtype), batches)
     if "tensorflow" in available():
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-        contenders["tensorflow"] = tensorflow_function(network(dtype), batches)
-    losses = {name: [step() for _ in range(20)][-1] for name, step in contenders.items()}
+    return {name: step for name, step in CONTENDERS.items() if name.split()[0] in ("numpynet", *available())}
+
+
+def agreeing(steps: dict[str, Step]) -> dict[str, Step]:
+    """The same, after 20 steps of each; raises AssertionError where their losses then differ."""
+    losses = {name: [step() for _ in range(20)][-1] for name, step in steps.items()}
     if not np.allclose(list(losses.values()), losses["numpynet"], rtol=1e-3):
         raise AssertionError(f"the contenders do not compute the same: losses after 20 steps {losses}")
-    seconds = interleaved(contenders, rounds)
+    return steps
+
+
+def compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
+    """Microseconds of every contender, and numpynet's ratios to its peers."""
     return {
-        "threads": threads,
-        "dtype": dtype,
         "microseconds": {name: spread([1e6 * value for value in values]) for name, values in seconds.items()},
         "ratios": {
             f"{name} / {peer}": ratios(seconds, name, peer)
@@ -119,6 +128,13 @@ def measure(threads: int, dtype: str, rounds: int) -> dict[str, Any]:
             if peer in seconds
         },
     }
+
+
+def measure(threads: int, dtype: str, rounds: int) -> dict[str, Any]:
+    rng = np.random.default_rng(1)
+    batches = [(rng.random((128, 784)).astype(dtype), rng.integers(0, 10, 128)) for _ in range(8)]
+    steps = {name: make(network(dtype), batches, MOMENTUM) for name, make in contenders(threads).items()}
+    return {"threads": threads, "dtype": dtype, **compared(interleaved(agreeing(steps), rounds))}
 
 
 if __name__ == "__main__":

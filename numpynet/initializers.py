@@ -47,9 +47,18 @@ def glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator, dtype: DTyp
 
 
 def uniform_fan_in(shape: tuple[int, ...], rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
-    """U(-b, b) with b = 1 / sqrt(fan_in): what torch.nn.Linear draws for its weight."""
+    """U(-b, b) with b = 1 / sqrt(fan_in): what torch.nn.Linear and torch.nn.Conv2d draw for their weight."""
     bound = 1 / math.sqrt(fans(shape)[0])
     return rng.uniform(-bound, bound, shape).astype(dtype)
+
+
+def initial_bias(
+    shape: tuple[int, ...], init: Initializer, rng: np.random.Generator, dtype: DTypeLike = np.float32
+) -> Array:
+    """The bias beside a weight of `shape` that `init` draws: U(+-1/sqrt(fan_in)) beside `uniform_fan_in`, as in
+    PyTorch, and zeros beside any other, as in Keras."""
+    bound = 1 / math.sqrt(fans(shape)[0]) if init is uniform_fan_in else 0
+    return rng.uniform(-bound, bound, shape[0]).astype(dtype)
 
 
 def smart(activation: str) -> Initializer:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from numpynet.initializers import Initializer, uniform_fan_in
+from numpynet.initializers import Initializer, initial_bias, uniform_fan_in
 from numpynet.module import Array, Module, Parameter
 
 
@@ -35,8 +34,7 @@ class Linear(Module):
         self.weight = Parameter(init((out_features, in_features), rng, dtype))
         self.bias: Parameter | None = None
         if bias:
-            bound = 1 / math.sqrt(in_features) if init is uniform_fan_in else 0
-            self.bias = Parameter(rng.uniform(-bound, bound, out_features).astype(dtype))
+            self.bias = Parameter(initial_bias((out_features, in_features), init, rng, dtype))
 
     @property
     def in_features(self) -> int:

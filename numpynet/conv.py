@@ -1,0 +1,151 @@
+"""The convolutional layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from numpynet import windows
+from numpynet.initializers import Initializer, initial_bias, uniform_fan_in
+from numpynet.module import Array, Module, Parameter
+from numpynet.windows import Axis, integers
+
+
+class Conv2d(Module):
+    """The correlation of images (N, in_channels, H, W) with kernels, as PyTorch and TensorFlow define a convolution:
+
+        y[n, o, r, c] = b[o] + sum over i, u, v of w[o, i, u, v] x[n, i, r s + u d - p, c s + v d - p]
+
+    with zeros beyond the edges of x, stride s, dilation d and padding p; w has the shape
+    (out_channels, in_channels / groups, *kernel_size), b (out_channels,). Each of `groups` equal parts of the output's
+    channels sees one part of the input's. Sizes are one integer, or two for rows and columns. `init` draws the weight;
+    the bias is as in `Linear`. Raises ValueError where groups do not divide the channels or no window fits in.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] = 1,
+        padding: int | Sequence[int] = 0,
+        dilation: int | Sequence[int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        init: Initializer = uniform_fan_in,
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        if min(in_channels, out_channels, groups) < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(
+                "Conv2d takes at least one channel, and groups that divide the channels, "
+                f"got {in_channels} and {out_channels} channels in {groups} groups"
+            )
+        self.kernel_size = integers("Conv2d", "kernel_size", kernel_size, 1)
+        self.stride = integers("Conv2d", "stride", stride, 1)
+        self.padding = integers("Conv2d", "padding", padding, 0)
+        self.dilation = integers("Conv2d", "dilation", dilation, 1)
+        self.groups = groups
+        rng = rng or np.random.default_rng()
+        shape = (out_channels, in_channels // groups, *self.kernel_size)
+        self.weight = Parameter(init(shape, rng, dtype))
+        self.bias = Parameter(initial_bias(shape, init, rng, dtype)) if bias else None
+
+    @property
+    def in_channels(self) -> int:
+        return self.weight.value.shape[1] * self.groups
+
+    @property
+    def out_channels(self) -> int:
+        return self.weight.value.shape[0]
+
+    @property
+    def dtype(self) -> str:
+        return self.weight.value.dtype.name
+
+    def arguments(self) -> dict[str, Any]:
+        return windows.shortened(super().arguments() | {"bias": self.bias is not None})
+
+    def forward(self, input: Array) -> Array:
+        input, weight = np.asanyarray(input), self.weight.value
+        if input.ndim != 4 or input.shape[1] != self.in_channels or input.dtype != weight.dtype:
+            raise ValueError(
+                f"{self!r} takes {weight.dtype} of shape (N, {self.in_channels}, H, W), "
+                f"got {input.dtype} of shape {input.shape}"
+            )
+        rows, columns = windows.axes(self, input, self.kernel_size, self.stride, self.padding, self.dilation)
+        output = correlate(input, self._kernels(), rows, columns, None if self.bias is None else self.bias.value)
+        return self.remember(output, input, rows, columns)
+
+    def accumulate(self, grad_output: Array) -> None:
+        input, rows, columns = self.recall(grad_output)
+        kernels = self._kernels()
+        groups, outputs, inputs, height, width = kernels.shape
+        by_row = np.zeros_like(kernels, order="C", shape=(height, groups, inputs * width, outputs))
+        images = unfold(input, groups, rows, columns)
+        for cotangent, parts in zip(by_group(grad_output, groups), images, strict=True):
+            for total, part in zip(by_row, parts, strict=True):
+                total += np.matmul(part, cotangent.swapaxes(1, 2))  # (in, out): faster than (out, in)
+        gradient = by_row.reshape(height, groups, inputs, width, outputs).transpose(1, 4, 2, 0, 3)
+        self.weight.accumulate(lambda out: np.copyto(out, gradient.reshape(out.shape)))
+        if self.bias is not None:
+            self.bias.accumulate(lambda out: grad_output.sum(axis=(0, 2, 3), out=out))
+
+    def backward(self, grad_output: Array) -> Array:
+        self.accumulate(grad_output)
+        _, rows, columns = self.recall(grad_output)
+        turned = self._kernels().swapaxes(1, 2)[..., ::-1, ::-1]
+        return correlate(grad_output, turned, rows.transposed(), columns.transposed())
+
+    def _kernels(self) -> Array:
+        """The weight as (groups, out / groups, in / groups, rows, columns)."""
+        weight = self.weight.value
+        return weight.reshape(self.groups, -1, *weight.shape[1:])
+
+
+def correlate(images: Array, kernels: Array, rows: Axis, columns: Axis, bias: Array | None = None) -> Array:
+    """The correlation of images (N, in, H, W) with kernels (groups, out / groups, in / groups, rows, columns).
+
+    A product of matrices for each kernel row, written to where the output is: im2col along both axes would copy each
+    image once for every kernel row more, and copying is what takes the time.
+    """
+    groups, outputs, _, height, _ = kernels.shape
+    by_row = np.moveaxis(kernels, 3, 0).reshape(height, groups, outputs, -1)
+    shape = (len(images), groups * outputs, rows.count, columns.count)
+    output = np.empty_like(images, kernels.dtype, order="C", shape=shape)
+    scratch = np.empty_like(output, shape=(groups, outputs, rows.count * columns.count))
+    for result, parts in zip(by_group(output, groups), unfold(images, groups, rows, columns), strict=True):
+        np.matmul(by_row[0], parts[0], out=result)
+        for kernel, part in zip(by_row[1:], parts[1:], strict=True):
+            result += np.matmul(kernel, part, out=scratch)
+        if bias is not None:
+            result += bias.reshape(groups, outputs, 1)
+    return output
+
+
+def unfold(images: Array, groups: int, rows: Axis, columns: Axis) -> Iterator[list[Array]]:
+    """For each image, what its windows see, one matrix (groups, in / groups * columns, windows) for each kernel row.
+
+    One buffer for all images, so that it stays in the processor's cache: an image's matrices are gone with the next.
+    """
+    channels = images.shape[1]
+    unfolded = np.zeros_like(images, order="C", shape=(channels, columns.kernel, rows.size, columns.count))
+    grouped = unfolded.reshape(groups, channels // groups * columns.kernel, rows.size, columns.count)
+    matrices = [grouped[:, :, rows.at(u)] for u in range(rows.kernel)]
+    shape = (*grouped.shape[:2], rows.count * columns.count)
+    top, inside = rows.placement()
+    seen = [columns.seen(v) for v in range(columns.kernel)]
+    targets = [unfolded[:, v, inside, where] for v, (_, where) in enumerate(seen)]
+    for image in images:
+        for target, (elements, _) in zip(targets, seen, strict=True):
+            target[...] = image[:, top, elements]  # the zeros around it stay
+        yield [matrix.reshape(shape) for matrix in matrices]  # without a stride no copies: one matrix, further on
+
+
+def by_group(images: Array, groups: int) -> Array:
+    """(N, channels, H, W) as matrices (N, groups, channels / groups, H * W)."""
+    return images.reshape(len(images), groups, images.shape[1] // groups, images.shape[2] * images.shape[3])

@@ -1,0 +1,288 @@
+"""Convolution, pooling and padding."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array, AvgPool2d, Conv2d, MaxPool2d, Module, Sequential, ZeroPad2d
+from parity.convert import to_tensorflow, to_torch
+from parity.differences.difference import Demonstration, Formula, accepts, claim, difference, exactly, refuses
+from parity.lazy import keras, tf, torch
+
+PADDING = "https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2"
+NAN = np.nan
+
+rng = np.random.default_rng(0)
+eight = rng.standard_normal((8, 8)).astype(np.float32)
+kernel = rng.standard_normal((3, 3)).astype(np.float32)
+
+
+def convolution(size: int | tuple[int, int] = 1, **geometry: Any) -> Conv2d:
+    return Conv2d(1, 1, size, bias=False, rng=np.random.default_rng(0), **geometry)
+
+
+def ours(net: Module, x: Array) -> dict[str, Array]:
+    """What the three compute for one image of one channel, from numpynet's description."""
+    image = x[None, None]
+    return {
+        "numpynet": net(image)[0, 0],
+        "torch": to_torch(net)(torch.from_numpy(image)).detach().numpy()[0, 0],
+        "tensorflow": to_tensorflow(net)(image).numpy()[0, 0],
+    }
+
+
+def claims(values: dict[str, Array], formula: Formula, *inputs: Array) -> dict[str, Any]:
+    return {who: claim(found, formula, *inputs) for who, found in values.items()}
+
+
+def correlation(before: int, after: int, stride: int) -> Formula:
+    """Of an image with a kernel of 3 by 3, with so many zeros before and after."""
+
+    def formula(x: Array, weight: Array) -> Any:
+        padded = np.pad(x, (before, after))
+        count = (len(padded) - 3) // stride + 1
+        reach = stride * (count - 1) + 1
+        return sum(
+            weight[u, v] * padded[u : u + reach : stride, v : v + reach : stride] for u in range(3) for v in range(3)
+        )
+
+    return formula
+
+
+@difference(
+    "conv-weight-layout",
+    torch="weight of shape (out, in, rows, columns), images (N, C, H, W)",
+    keras="kernel of shape (rows, columns, in, out), images (N, H, W, C); neither turns the kernel round",
+    tensorflow="as Keras",
+    mapping="transpose(2, 3, 1, 0) for the weight, transpose(0, 2, 3, 1) for images",
+    sources=(
+        "https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html",
+        "https://keras.io/api/layers/convolution_layers/convolution2d/",
+    ),
+)
+def conv_weight_layout() -> Demonstration:
+    """Where all sizes are equal, a weight and an image fit both layouts, and give another function."""
+    x, weight = (np.random.default_rng(seed).standard_normal((3, 3, 3, 3)).astype(np.float32) for seed in (0, 1))
+    net = Conv2d(3, 3, 3, bias=False)
+    net.load_state_dict({"weight": weight})
+    mapped = {
+        "numpynet": net(x),
+        "torch": to_torch(net)(torch.from_numpy(x)).detach().numpy(),
+        "tensorflow": to_tensorflow(net)(x).numpy(),
+    }
+    same = claims(mapped, lambda x, weight: np.einsum("ncij,ocij->no", x, weight)[..., None, None], x, weight)
+    naive = tf.nn.conv2d(x, weight, 1, "VALID").numpy().reshape(3, 3, 1, 1)
+    swapped = claim(naive, lambda x, weight: np.einsum("nijc,ijco->no", x, weight)[..., None, None], x, weight)
+    return Demonstration(same | {"tensorflow": swapped}, same)
+
+
+@difference(
+    "conv-same-stride",
+    torch="pads alike on both sides; padding='same' is refused beside a stride",
+    keras="padding='same' pads for ceil(H / stride) windows: beside a stride often more on the right and below",
+    tensorflow="as Keras",
+    mapping="ZeroPad2d((left, right, top, bottom)) before a convolution without padding",
+    sources=(PADDING, "https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html"),
+)
+def conv_same_stride() -> Demonstration:
+    """SAME with a stride of two begins one pixel further."""
+    symmetric = convolution(3, stride=2, padding=1)
+    shifted = Sequential(ZeroPad2d((0, 1, 0, 1)), convolution(3, stride=2))
+    for conv in (symmetric, shifted[1]):
+        conv.load_state_dict({"weight": kernel[None, None]})
+    same = tf.nn.conv2d(eight[None, ..., None], kernel[..., None, None], 2, "SAME").numpy()[0, ..., 0]
+    keras_same = {"keras": claim(same, correlation(0, 1, 2), eight, kernel)}
+    return Demonstration(
+        claims(ours(symmetric, eight), correlation(1, 1, 2), eight, kernel) | keras_same,
+        claims(ours(shifted, eight), correlation(0, 1, 2), eight, kernel) | keras_same,
+    )
+
+
+def refusing(net: Conv2d, op: Callable[[Any, Any], Any]) -> Demonstration:
+    """TensorFlow has no gradient for `op` in float64 on the CPU; with its counterpart in parity all three have one."""
+    x = np.ones((1, net.in_channels, 5, 5))
+    weight = np.ones((*net.kernel_size, net.in_channels // net.groups, net.out_channels))
+
+    def gradient(function: Callable[..., Any], *watched: Any) -> Any:
+        variables = [tf.Variable(values) for values in watched]
+        with tf.GradientTape() as tape:
+            output = function(*variables)
+        return tape.gradient(output, variables)
+
+    def of_torch() -> Any:
+        output = to_torch(net)(torch.from_numpy(x).requires_grad_())
+        return output.sum().backward()
+
+    same = {"numpynet": accepts(lambda: net.backward(net(x))), "torch": accepts(of_torch)}
+    return Demonstration(
+        same | {"tensorflow": refuses(lambda: gradient(op, x.transpose(0, 2, 3, 1), weight))},
+        same | {"tensorflow": accepts(lambda: gradient(to_tensorflow(net), x))},
+    )
+
+
+@difference(
+    "conv-groups",
+    torch="groups and their gradient",
+    keras="leaves groups to XLA, which compiles for every shape: 50 to 150 ms",
+    tensorflow="tf.nn.conv2d has no gradient for groups on the CPU, but in float32 by oneDNN without explicit padding",
+    mapping="a convolution for each group, and tf.concat",
+    sources=("https://github.com/tensorflow/tensorflow/issues/51825",),
+)
+def conv_groups() -> Demonstration:
+    """The gradient of a grouped convolution."""
+    return refusing(Conv2d(4, 2, 3, groups=2, dtype=np.float64), lambda x, weight: tf.nn.conv2d(x, weight, 1, "VALID"))
+
+
+@difference(
+    "conv-dilation-gradient",
+    torch="dilation and its gradient",
+    keras="tf.nn.convolution: as dense convolutions of images taken apart (space to batch)",
+    tensorflow="tf.nn.conv2d has no gradient for dilations on the CPU, but in float32 by oneDNN, as for groups",
+    mapping="tf.nn.convolution, as Keras",
+    sources=("https://github.com/tensorflow/tensorflow/issues/28264",),
+)
+def conv_dilation_gradient() -> Demonstration:
+    """The gradient of a dilated convolution."""
+    net = Conv2d(1, 1, 3, dilation=2, dtype=np.float64)
+    return refusing(net, lambda x, weight: tf.nn.conv2d(x, weight, 1, "VALID", dilations=2))
+
+
+@difference(
+    "conv-stride-dilation",
+    torch="stride and dilation together",
+    keras="refuses a stride beside a dilation",
+    tensorflow="tf.nn.convolution refuses it too; tf.nn.conv2d takes it, without a gradient on the CPU",
+    mapping="the dilated convolution without the stride, then every stride-th row and column of it",
+    sources=("https://github.com/keras-team/keras/issues/23028", "https://github.com/keras-team/keras/pull/23181"),
+)
+def conv_stride_dilation() -> Demonstration:
+    """A stride beside a dilation."""
+    net, x = convolution(2, stride=2, dilation=2), np.ones((1, 1, 5, 5), np.float32)
+    same = {
+        "numpynet": accepts(lambda: net(x)),
+        "torch": accepts(lambda: to_torch(net)(torch.from_numpy(x))),
+    }
+    return Demonstration(
+        same | {"keras": refuses(lambda: keras.layers.Conv2D(1, 2, strides=2, dilation_rate=2))},
+        same | {"keras": accepts(lambda: to_tensorflow(net)(x))},
+    )
+
+
+def onednn_on_avx512() -> bool:
+    """Whether TensorFlow's float32 convolutions are oneDNN's for AVX-512 here."""
+    wide = str(torch.backends.cpu.get_cpu_capability()).startswith("AVX512")
+    return wide and os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
+
+
+@difference(
+    "conv-single-column",
+    torch="right in its own layout; wrong in torch.channels_last, which takes the same kernel",
+    keras="as TensorFlow",
+    tensorflow="float32 on AVX-512: oneDNN takes row 2 of the image for row 1, and beyond the image what memory holds",
+    mapping="stride 1, then every stride-th column (there is one)",
+    sources=(
+        "https://github.com/uxlfoundation/oneDNN/issues/5080",
+        "https://github.com/uxlfoundation/oneDNN/pull/5494",
+        "https://github.com/uxlfoundation/oneDNN/blob/main/src/cpu/x64/jit_brgemm_conv_utils.cpp",
+    ),
+    applies=onednn_on_avx512,
+)
+def conv_single_column() -> Demonstration:
+    """One input channel, one column of windows and a stride along the columns: oneDNN reads the wrong rows."""
+    net = convolution((1, 2), stride=(1, 3))
+    net.load_state_dict({"weight": np.array([[[[1, 0]]]], np.float32)})
+    x = np.arange(16, dtype=np.float32).reshape(8, 2)
+    found = ours(net, x)
+    kernels = np.array([1, 0], np.float32).reshape(1, 2, 1, 1)
+    batch = np.stack([x, x])[..., None]  # of one image alone another kernel takes care
+    naive = tf.nn.conv2d(batch, kernels, (1, 3), "VALID").numpy()[0, :, :, 0]
+    second = {who: exactly(values[1], 2.0) for who, values in found.items()}
+    return Demonstration(second | {"tensorflow": exactly(naive[1], 4.0)}, second)
+
+
+def pooled_mean(counted: bool) -> Formula:
+    """Windows of 3 by 3 on 8 by 8 pixels and a frame of zeros, moved by 1."""
+
+    def formula(x: Array) -> Any:
+        ones = np.ones(x.shape)
+        seen = np.pad(ones, 1, constant_values=float(counted))
+        return correlation(1, 1, 1)(x, ones[:3, :3]) / correlation(0, 0, 1)(seen, ones[:3, :3])
+
+    return formula
+
+
+@difference(
+    "avgpool-padding",
+    torch="the zeros of the padding count (count_include_pad=True)",
+    keras="padding='same' leaves them out of the mean",
+    tensorflow="as Keras",
+    mapping="count_include_pad=False",
+    sources=(
+        "https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html",
+        "https://www.tensorflow.org/api_docs/python/tf/nn/avg_pool",
+    ),
+)
+def avgpool_padding() -> Demonstration:
+    """The mean of a window at the edge."""
+    same = tf.nn.avg_pool2d(eight[None, ..., None], 3, 1, "SAME").numpy()[0, ..., 0]
+    of_keras = {"keras": claim(same, pooled_mean(False), eight)}
+
+    def net(counted: bool) -> Module:
+        return AvgPool2d(3, 1, 1, count_include_pad=counted)
+
+    return Demonstration(
+        claims(ours(net(True), eight), pooled_mean(True), eight) | of_keras,
+        claims(ours(net(False), eight), pooled_mean(False), eight) | of_keras,
+    )
+
+
+def pooled_maximum(before: int, after: int) -> Array:
+    """Of windows of 3 by 3, moved by 2, with so much that is never the largest around `eight`."""
+    padded = np.pad(eight, (before, after), constant_values=-np.inf)
+    return np.array([[padded[r : r + 3, c : c + 3].max() for c in range(0, 8, 2)] for r in range(0, 8, 2)])
+
+
+@difference(
+    "maxpool-same-stride",
+    torch="pads alike on both sides, with minus infinity",
+    keras="padding='same' pads with minus infinity too, but like a convolution's: more on the right and below",
+    tensorflow="as Keras",
+    mapping="pad with minus infinity by hand: torch.nn.functional.pad(value=-inf), numpy.pad",
+    sources=(PADDING, "https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html"),
+)
+def maxpool_same_stride() -> Demonstration:
+    """SAME with a stride of two begins one pixel further."""
+    same = {
+        "keras": exactly(
+            tf.nn.max_pool2d(eight[None, ..., None], 3, 2, "SAME").numpy()[0, ..., 0], pooled_maximum(0, 1)
+        )
+    }
+    naive = {who: exactly(v, pooled_maximum(1, 1)) for who, v in ours(MaxPool2d(3, 2, 1), eight).items()}
+    framed = np.pad(eight, (0, 1), constant_values=-np.inf)
+    mapped = {who: exactly(v, pooled_maximum(0, 1)) for who, v in ours(MaxPool2d(3, 2), framed).items()}
+    return Demonstration(naive | same, mapped | same)
+
+
+@difference(
+    "maxpool-nan",
+    torch="a window with a NaN gives NaN",
+    keras="as TensorFlow",
+    tensorflow="the largest of the numbers; in float64 it depends on the number of channels",
+    mapping="finite inputs",
+    sources=(
+        "https://github.com/tensorflow/tensorflow/issues/125965",
+        "https://github.com/pytorch/pytorch/issues/7645",
+    ),
+)
+def maxpool_nan() -> Demonstration:
+    """A NaN in a window."""
+    broken = np.array([[1, NAN], [4, 2]], np.float32)
+    finite = np.nan_to_num(broken)
+    return Demonstration(
+        {who: exactly(v, 4.0 if who == "tensorflow" else NAN) for who, v in ours(MaxPool2d(2), broken).items()},
+        {who: exactly(v, 4.0) for who, v in ours(MaxPool2d(2), finite).items()},
+    )
