@@ -1,10 +1,12 @@
-"""Activations: elementwise functions, and softmax over the last axis. Shapes are kept."""
+"""Activations: elementwise functions, maxima of features, and softmax over the last axis."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from numpynet.module import Array, Module
+from numpynet.features import along, check_features, sum_features
+from numpynet.module import Array, Module, Parameter
 
 
 class ReLU(Module):
@@ -34,6 +36,64 @@ class LeakyReLU(Module):
         return np.where(positive, grad_output, self.slope * grad_output)
 
 
+class PReLU(Module):
+    """max(x, 0) + slope * min(x, 0) for x of shape (N, num_features, ...), with trained slopes, (num_features,).
+
+    PReLU() has one slope for however many features. The gradient at exactly 0 is the slope, as in PyTorch.
+    He et al. 2015, from whom the slopes' first value, 0.25, is.
+    """
+
+    def __init__(self, num_features: int = 1, *, dtype: DTypeLike = np.float32) -> None:
+        self.num_features = num_features
+        self.slope = Parameter(np.full(num_features, 0.25, dtype))
+
+    @property
+    def dtype(self) -> str:
+        return self.slope.value.dtype.name
+
+    def forward(self, input: Array) -> Array:
+        input = check_features(self, input, self.num_features, self.slope.value.dtype, shared=True)
+        below = np.minimum(input, 0)
+        output = np.maximum(input, 0) + along(self.slope.value, input) * below
+        return self.remember(output, input > 0, below)
+
+    def backward(self, grad_output: Array) -> Array:
+        positive, below = self.recall(grad_output)
+        self.slope.accumulate(lambda out: sum_features(grad_output * below, out))
+        return np.where(positive, grad_output, along(self.slope.value, grad_output) * grad_output)
+
+
+class Maxout(Module):
+    """The largest of each `pieces` consecutive features: (N, features, ...) -> (N, features / pieces, ...).
+
+    After `Linear(inputs, outputs * pieces)`, a maximum over linear pieces: Goodfellow et al. 2013. The gradient goes to
+    the first of equal pieces, as in max pooling. ValueError for pieces < 1 or where they do not divide the features.
+    """
+
+    def __init__(self, pieces: int) -> None:
+        if pieces < 1:
+            raise ValueError(f"Maxout takes at least one piece, got pieces={pieces}")
+        self.pieces = pieces
+
+    def forward(self, input: Array) -> Array:
+        input = self.floating(input)
+        if input.ndim < 2 or input.shape[1] % self.pieces:
+            raise ValueError(
+                f"{self!r} takes shape (N, features, ...) with a multiple of {self.pieces} features, "
+                f"got shape {input.shape}"
+            )
+        examples, features, *rest = input.shape
+        groups = input.reshape(examples, features // self.pieces, self.pieces, *rest)
+        first = np.expand_dims(groups.argmax(axis=2), 2)
+        return self.remember(np.take_along_axis(groups, first, axis=2)[:, :, 0], groups.shape, first)
+
+    def backward(self, grad_output: Array) -> Array:
+        shape, first = self.recall(grad_output)
+        grad = np.zeros_like(grad_output, shape=shape)
+        np.put_along_axis(grad, first, grad_output[:, :, None], axis=2)
+        return grad.reshape(shape[0], shape[1] * shape[2], *shape[3:])
+
+
 class ELU(Module):
     """x for x > 0, else alpha * (exp(x) - 1). Clevert et al. 2016."""
 
@@ -48,6 +108,25 @@ class ELU(Module):
     def backward(self, grad_output: Array) -> Array:
         positive, below = self.recall(grad_output)
         return np.where(positive, grad_output, self.alpha * np.exp(below) * grad_output)
+
+
+class SELU(Module):
+    """scale * x for x > 0, else scale * alpha * (exp(x) - 1), with the constants that keep mean 0 and variance 1.
+
+    The gradient at exactly 0 is scale * alpha, as in PyTorch. Klambauer et al. 2017.
+    """
+
+    scale, alpha = 1.0507009873554804934, 1.6732632423543772848
+
+    def forward(self, input: Array) -> Array:
+        positive = self.floating(input) > 0
+        below = np.minimum(input, 0)
+        output = np.where(positive, self.scale * input, self.scale * self.alpha * np.expm1(below))
+        return self.remember(output, positive, below)
+
+    def backward(self, grad_output: Array) -> Array:
+        positive, below = self.recall(grad_output)
+        return grad_output * np.where(positive, self.scale, self.scale * self.alpha * np.exp(below))
 
 
 class Softplus(Module):
@@ -72,6 +151,42 @@ class Sigmoid(Module):
     def backward(self, grad_output: Array) -> Array:
         (output,) = self.recall(grad_output)
         return grad_output * output * (1 - output)
+
+
+class SiLU(Module):
+    """x / (1 + exp(-x)), also called swish. Elfwing et al. 2018, Ramachandran et al. 2017."""
+
+    def forward(self, input: Array) -> Array:
+        gate = sigmoid(self.floating(input))
+        return self.remember(input * gate, input, gate)
+
+    def backward(self, grad_output: Array) -> Array:
+        input, gate = self.recall(grad_output)
+        return grad_output * gate * (1 + input * (1 - gate))
+
+
+class HardSigmoid(Module):
+    """min(max(x + 3, 0), 6) / 6, as in PyTorch and Keras 3. The gradient at exactly -3 and 3 is 0."""
+
+    def forward(self, input: Array) -> Array:
+        clipped = hard_clip(self.floating(input))
+        return self.remember(clipped / 6, clipped)
+
+    def backward(self, grad_output: Array) -> Array:
+        (clipped,) = self.recall(grad_output)
+        return grad_output * hard_slope(clipped) / 6
+
+
+class HardSwish(Module):
+    """x * min(max(x + 3, 0), 6) / 6. The gradient at exactly -3 is 0, at 3 it is 1. Howard et al. 2019."""
+
+    def forward(self, input: Array) -> Array:
+        clipped = hard_clip(self.floating(input))
+        return self.remember(input * clipped / 6, input, clipped)
+
+    def backward(self, grad_output: Array) -> Array:
+        input, clipped = self.recall(grad_output)
+        return grad_output * (clipped + input * hard_slope(clipped)) / 6
 
 
 class Tanh(Module):
@@ -114,6 +229,16 @@ def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), accurate in both tails and without overflow."""
     decay = np.exp(-np.abs(x))
     return np.where(x < 0, decay, 1) / (1 + decay)
+
+
+def hard_clip(x: Array) -> Array:
+    """Six times the hard sigmoid."""
+    return np.minimum(np.maximum(x + 3, 0), 6)
+
+
+def hard_slope(clipped: Array) -> Array:
+    """The derivative of `hard_clip`, where it gave `clipped`."""
+    return (clipped > 0) & (clipped < 6)
 
 
 def softmax(x: Array) -> Array:

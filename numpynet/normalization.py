@@ -1,12 +1,14 @@
-"""Batch normalisation in two halves: the normalisation, and the scaling that usually follows it."""
+"""Normalisations, and the scaling that usually follows: each is the normalisation alone, without gamma and beta."""
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from numpynet.features import along, check_features, feature_axes, sum_features
 from numpynet.module import Array, Module, Parameter
 
 
@@ -15,7 +17,8 @@ class BatchNormalization(Module):
 
     In training, mean and (biased) variance are the batch's, over all axes but the second, and the running statistics
     become alpha * old + (1 - alpha) * batch. In evaluation the running statistics are used. A training batch with a
-    single value per feature is refused, as PyTorch does: its output would be 0 whatever the input.
+    single value per feature is refused, as PyTorch does: its output would be 0 whatever the input. eps=0 makes NaN of a
+    constant feature; a negative one is refused by ValueError.
     Ioffe & Szegedy 2015. The affine half is `Scaling`.
     """
 
@@ -26,7 +29,7 @@ class BatchNormalization(Module):
     ) -> None:
         self.num_features = num_features
         self.alpha = alpha
-        self.eps = eps
+        self.eps = check_eps(self, eps)
         self.running_mean: Array = np.zeros(num_features, dtype)
         self.running_var: Array = np.ones(num_features, dtype)
 
@@ -36,37 +39,100 @@ class BatchNormalization(Module):
 
     def forward(self, input: Array) -> Array:
         input = check_features(self, input, self.num_features, self.running_mean.dtype)
-        axes = feature_axes(input)
         if not self.training:
             # Folded into one product and one sum, as PyTorch and Keras do: the same rounding, and faster.
             scale = 1 / np.sqrt(self.running_var + self.eps)
             shift = -self.running_mean * scale
             output = input * along(scale, input) + along(shift, input)
-            return self.remember(output, scale, None)
+            return self.remember(output, None, along(scale, input))
         if input.size <= self.num_features:
             raise ValueError(f"{self!r} needs more than one value per feature to train, got shape {input.shape}")
-        mean = input.mean(axis=axes)
-        centred = input - along(mean, input)
-        variance = (centred * centred).mean(axis=axes)
-        self.running_mean = self.alpha * self.running_mean + (1 - self.alpha) * mean
-        self.running_var = self.alpha * self.running_var + (1 - self.alpha) * variance
-        scale = 1 / np.sqrt(variance + self.eps)
-        output = centred * along(scale, input)
-        return self.remember(output, scale, output)
+        output, scale, mean, variance = standardize(input, feature_axes(input), self.eps)
+        self.running_mean = self.alpha * self.running_mean + (1 - self.alpha) * mean.reshape(-1)
+        self.running_var = self.alpha * self.running_var + (1 - self.alpha) * variance.reshape(-1)
+        return self.remember(output, output, scale)
 
     def backward(self, grad_output: Array) -> Array:
-        scale, normalized = self.recall(grad_output)
+        normalized, scale = self.recall(grad_output)
         if normalized is None:
-            return grad_output * along(scale, grad_output)
-        axes = feature_axes(grad_output)
-        mean_grad = grad_output.mean(axis=axes)
-        projection = (grad_output * normalized).mean(axis=axes)
-        centred = grad_output - along(mean_grad, grad_output) - normalized * along(projection, grad_output)
-        return centred * along(scale, grad_output)
+            return grad_output * scale
+        return standardize_gradient(grad_output, normalized, scale, feature_axes(grad_output))
+
+
+class PerExample(Module):
+    """Base of the normalisations that treat each example alone: (x - mean) / sqrt(var + eps) of each row of `rows`.
+
+    Training and evaluation are the same, and there are no running statistics.
+    """
+
+    eps: float
+
+    def rows(self, input: Array) -> Array:
+        """A view of shape (rows, elements of a row)."""
+        raise NotImplementedError(f"{type(self).__name__} defines no rows")
+
+    def forward(self, input: Array) -> Array:
+        input = self.floating(input)
+        output, scale, _, _ = standardize(self.rows(input), (1,), self.eps)
+        return self.remember(output.reshape(input.shape), output, scale)
+
+    def backward(self, grad_output: Array) -> Array:
+        normalized, scale = self.recall(grad_output)
+        rows = grad_output.reshape(normalized.shape)
+        return standardize_gradient(rows, normalized, scale, (1,)).reshape(grad_output.shape)
+
+
+class LayerNormalization(PerExample):
+    """(x - mean) / sqrt(var + eps), mean and (biased) variance over the last `axes` axes; x has at least one more.
+
+    For a matrix this is what normalising along axis 1 does. Over channels, rows and columns of an image: axes=3.
+    ValueError for axes < 1, eps < 0, or an input of too few axes.
+    Ba, Kiros & Hinton 2016. The affine half of a matrix is `Scaling`.
+    """
+
+    def __init__(self, axes: int = 1, eps: float = 1e-3) -> None:
+        self.axes = axes
+        self.eps = check_eps(self, eps)
+        if axes < 1:
+            raise ValueError(f"LayerNormalization takes at least one axis, got axes={axes}")
+
+    def rows(self, input: Array) -> Array:
+        if input.ndim <= self.axes or 0 in input.shape[1:]:
+            raise ValueError(f"{self!r} takes more than {self.axes} axes, none empty, got shape {input.shape}")
+        last = math.prod(input.shape[-self.axes :])
+        return input.reshape(input.size // last, last)
+
+
+class GroupNormalization(PerExample):
+    """(x - mean) / sqrt(var + eps), mean and (biased) variance over all that one example has in a group of features.
+
+    x is of shape (N, features, ...); each of the `groups` has features / groups consecutive ones: with one group this
+    is layer normalisation, with as many as features instance normalisation. ValueError where groups do not divide the
+    features, for groups < 1 and for eps < 0.
+    Wu & He 2018. The affine half is `Scaling`.
+    """
+
+    def __init__(self, groups: int, eps: float = 1e-3) -> None:
+        self.groups = groups
+        self.eps = check_eps(self, eps)
+        if groups < 1:
+            raise ValueError(f"GroupNormalization takes at least one group, got groups={groups}")
+
+    def rows(self, input: Array) -> Array:
+        if input.ndim < 2 or input.shape[1] % self.groups or 0 in input.shape[1:]:
+            raise ValueError(
+                f"{self!r} takes shape (N, features, ...), none empty, with a multiple of {self.groups} features, "
+                f"got shape {input.shape}"
+            )
+        rows = len(input) * self.groups
+        return input.reshape(rows, math.prod(input.shape[1:]) // self.groups)
 
 
 class Scaling(Module):
-    """gamma * x + beta, with gamma and beta of shape (num_features,), for x of shape (N, num_features, ...)."""
+    """gamma * x + beta for x of shape (N, num_features, ...), with gamma and beta of shape (num_features,).
+
+    Scaling(1) has one gamma and one beta for however many features.
+    """
 
     def __init__(self, num_features: int, *, dtype: DTypeLike = np.float32) -> None:
         self.num_features = num_features
@@ -78,34 +144,38 @@ class Scaling(Module):
         return self.gamma.value.dtype.name
 
     def forward(self, input: Array) -> Array:
-        input = check_features(self, input, self.num_features, self.gamma.value.dtype)
+        input = check_features(self, input, self.num_features, self.gamma.value.dtype, shared=True)
         output = input * along(self.gamma.value, input) + along(self.beta.value, input)
         return self.remember(output, input)
 
     def backward(self, grad_output: Array) -> Array:
         (input,) = self.recall(grad_output)
-        axes = feature_axes(input)
-        self.gamma.accumulate(lambda out: (grad_output * input).sum(axis=axes, out=out))
-        self.beta.accumulate(lambda out: grad_output.sum(axis=axes, out=out))
+        self.gamma.accumulate(lambda out: sum_features(grad_output * input, out))
+        self.beta.accumulate(lambda out: sum_features(grad_output, out))
         return grad_output * along(self.gamma.value, input)
 
 
-def feature_axes(x: Array) -> tuple[int, ...]:
-    """Every axis but the second, which holds the features (NCHW)."""
-    return (0, *range(2, x.ndim))
+def standardize(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array, Array, Array]:
+    """(x - mean) * scale with scale = 1 / sqrt(variance + eps), then scale, mean and variance over `axes`, which are
+    kept with length 1."""
+    mean = x.mean(axis=axes, keepdims=True)
+    output = x - mean
+    variance = (output * output).mean(axis=axes, keepdims=True)
+    scale = 1 / np.sqrt(variance + eps)
+    output *= scale
+    return output, scale, mean, variance
 
 
-def along(values: Array, x: Array) -> Array:
-    """`values` of shape (features,), shaped to broadcast along the second axis of `x`."""
-    return values.reshape(1, -1, *[1] * (x.ndim - 2))
+def standardize_gradient(grad_output: Array, output: Array, scale: Array, axes: tuple[int, ...]) -> Array:
+    """The gradient of `standardize` for x, given its `output` and `scale`."""
+    grad = grad_output - grad_output.mean(axis=axes, keepdims=True)
+    grad -= output * (grad_output * output).mean(axis=axes, keepdims=True)
+    grad *= scale
+    return grad
 
 
-def check_features(module: Module, input: Array, num_features: int, dtype: np.dtype[np.floating]) -> Array:
-    """`input` as an array; ValueError unless it is `dtype` of shape (N, num_features, ...)."""
-    input = np.asanyarray(input)
-    if input.ndim < 2 or input.shape[1] != num_features or input.dtype != dtype:
-        raise ValueError(
-            f"{module!r} takes {dtype} of shape (N, {num_features}) or (N, {num_features}, ...), "
-            f"got {input.dtype} of shape {input.shape}"
-        )
-    return input
+def check_eps(module: Module, eps: float) -> float:
+    """`eps`; ValueError where it is negative: a small variance would have no root."""
+    if eps < 0:
+        raise ValueError(f"{type(module).__name__} takes eps >= 0, got eps={eps}")
+    return eps

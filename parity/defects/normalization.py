@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numpynet import Array, BatchNormalization, Scaling
-from numpynet.normalization import along, feature_axes
+from numpynet.features import along, feature_axes
 from parity.defects.defect import caught_on
 from parity.rungs.record import GRADIENT, OUTPUT
 
@@ -24,7 +24,7 @@ class _OtherScale(BatchNormalization):
         centred = input - np.mean(input, axis=axes, keepdims=True)
         scale = self.scale(np.mean(centred * centred, axis=axes), input.size // self.num_features)
         output = centred * along(scale, input)
-        return self.remember(output, scale, output)
+        return self.remember(output, output, along(scale, input))
 
 
 @caught_on(OUTPUT)
@@ -57,7 +57,7 @@ class BatchNormEpsForgottenInEvaluation(BatchNormalization):
             return super().forward(input)
         scale = 1 / np.sqrt(self.running_var)
         output = input * along(scale, input) + along(-self.running_mean * scale, input)
-        return self.remember(output, scale, None)
+        return self.remember(output, None, along(scale, input))
 
 
 @caught_on(OUTPUT)
@@ -150,8 +150,8 @@ class BatchNormStatisticsConstant(BatchNormalization):
     """Differentiates as if mean and variance did not depend on the input."""
 
     def backward(self, grad_output: Array) -> Array:
-        scale, _ = self.recall(grad_output)
-        return grad_output * along(scale, grad_output)
+        _, scale = self.recall(grad_output)
+        return grad_output * scale
 
 
 @caught_on(GRADIENT)
@@ -159,11 +159,11 @@ class BatchNormVarianceConstant(BatchNormalization):
     """Differentiates through the mean, as if the variance did not depend on the input."""
 
     def backward(self, grad_output: Array) -> Array:
-        scale, normalized = self.recall(grad_output)
+        normalized, scale = self.recall(grad_output)
         if normalized is None:
             return super().backward(grad_output)
         mean = np.mean(grad_output, axis=feature_axes(grad_output))
-        return (grad_output - along(mean, grad_output)) * along(scale, grad_output)
+        return (grad_output - along(mean, grad_output)) * scale
 
 
 @caught_on(GRADIENT)
@@ -173,7 +173,7 @@ class BatchNormEvaluationGradient(BatchNormalization):
     def forward(self, input: Array) -> Array:
         output = super().forward(input)
         assert self._memory is not None
-        return self.remember(output, self._memory[1][0], output)
+        return self.remember(output, output, self._memory[1][1])
 
 
 @caught_on(GRADIENT)

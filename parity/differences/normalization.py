@@ -1,4 +1,4 @@
-"""Batch normalisation."""
+"""Batch, layer and group normalisation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import Array, BatchNormalization
-from parity.differences.difference import Demonstration, Formula, accepts, claim, difference, refuses
+from numpynet import Array, BatchNormalization, GroupNormalization, LayerNormalization
+from parity.differences.difference import Demonstration, Formula, accepts, claim, difference, exactly, refuses
 from parity.lazy import keras, tf, torch, torch_layers
 
 TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html"
@@ -150,7 +150,7 @@ def batchnorm_single_value() -> Demonstration:
 
 @difference(
     "batchnorm-folded",
-    torch="the gradient is computed from x - mean",
+    torch="the gradient is computed from x - mean; in layer and group normalisation folded, as Keras'",
     keras="y = x * scale - mean * scale, and the gradient that follows: sums of grad * x, which cancel",
     tensorflow="tf.nn.batch_normalization: as Keras",
     mapping="judge with Keras' formula (parity.pairs.normalization.BatchNormalizationFolded), or centre the inputs",
@@ -195,4 +195,84 @@ def batchnorm_folded() -> Demonstration:
     }
     return Demonstration(
         naive, {who: claim(values, exact, centred, grad) for who, values in gradients(centred).items()}
+    )
+
+
+@difference(
+    "batchnorm-without-eps",
+    torch="refuses eps=0 in training since 2.10; its kernel makes 0 of a constant feature",
+    keras="NaN: 0 times infinity",
+    tensorflow="as Keras",
+    mapping="written out as (x - mean) / sqrt(var): parity.frameworks.torch_layers.BatchNormBiased",
+    sources=(
+        "https://github.com/pytorch/pytorch/issues/173337",
+        "https://github.com/pytorch/pytorch/pull/175508",
+    ),
+)
+def batchnorm_without_eps() -> Demonstration:
+    """A constant feature, normalised without eps."""
+    constant = np.zeros((4, 1), np.float32)
+    same = {
+        "numpynet": exactly(BatchNormalization(1, eps=0)(constant), np.nan),
+        "keras": exactly(trained(keras.layers.BatchNormalization(epsilon=0), x=constant), np.nan),
+    }
+    kernel = torch.batch_norm(torch.from_numpy(constant), None, None, None, None, True, 0.0, 0.0, False)
+    return Demonstration(
+        same | {"torch": exactly(kernel.numpy(), 0)},
+        same | {"torch": exactly(trained(torch_layers.BatchNormBiased(1, eps=0, affine=False), x=constant), np.nan)},
+    )
+
+
+@difference(
+    "layernorm-eps",
+    torch="1e-5 in LayerNorm and GroupNorm",
+    keras="1e-3 in LayerNormalization and GroupNormalization, whose groups are 32 by default",
+    tensorflow="has none",
+    mapping="pass eps",
+    sources=(
+        "https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html",
+        "https://keras.io/api/layers/normalization_layers/layer_normalization/",
+        "https://keras.io/api/layers/normalization_layers/group_normalization/",
+    ),
+)
+def layernorm_eps() -> Demonstration:
+    """The default eps of layer and group normalisation."""
+    small = x * np.float32(2**-7)
+
+    def by_rows(eps: float) -> Formula:
+        return lambda x: normalized(eps)(x.T).T
+
+    same = {
+        "numpynet": claim(LayerNormalization()(small), by_rows(1e-3), small),
+        "numpynet's groups": claim(GroupNormalization(1)(small), by_rows(1e-3), small),
+        "keras": claim(trained(keras.layers.LayerNormalization(), x=small), by_rows(1e-3), small),
+    }
+    naive, mapped = torch.nn.LayerNorm(3), torch.nn.LayerNorm(3, eps=1e-3)
+    return Demonstration(
+        same | {"torch": claim(trained(naive, x=small), by_rows(1e-5), small)},
+        same | {"torch": claim(trained(mapped, x=small), by_rows(1e-3), small)},
+    )
+
+
+@difference(
+    "groupnorm-single-value",
+    torch="refuses a batch of one with one value for a group, as if statistics were the batch's",
+    keras="0",
+    tensorflow="has none",
+    mapping="batches of at least two",
+    sources=("https://github.com/pytorch/pytorch/blob/main/torch/nn/functional.py",),
+)
+def groupnorm_single_value() -> Demonstration:
+    """A batch of one, of which every group has one value."""
+
+    def on(rows: Array) -> dict[str, Any]:
+        return {
+            "numpynet": lambda: GroupNormalization(3)(rows),
+            "torch": lambda: torch.nn.GroupNorm(3, 3)(torch.from_numpy(rows)),
+            "keras": lambda: keras.layers.GroupNormalization(3)(rows),
+        }
+
+    return Demonstration(
+        {who: refuses(run) if who == "torch" else accepts(run) for who, run in on(x[:1]).items()},
+        {who: accepts(run) for who, run in on(x[:2]).items()},
     )

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar
 
 import numpy as np
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
-from numpynet import ELU, Array, LeakyReLU, LogSoftMax, ReLU, Sigmoid, SoftMax, Softplus, Tanh
+from numpynet import (
+    ELU,
+    GELU,
+    SELU,
+    Array,
+    HardSigmoid,
+    HardSwish,
+    LeakyReLU,
+    LogSoftMax,
+    Maxout,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    SoftMax,
+    Softplus,
+    Tanh,
+)
+from numpynet.gelu import normal_cdf
 from parity.installed import holds_here
-from parity.lazy import keras, torch
-from parity.pairing import Pair, pair
-from parity.strategies import dyadic
+from parity.lazy import keras, keras_activations, torch, torch_activations
+from parity.pairing import Counterpart, Pair, pair
+from parity.pairs.normalization import SharedFeaturePair
+from parity.strategies import arrays, dyadic, short_sides, sizes
 
 
 @pair(ReLU)
@@ -36,6 +57,38 @@ class LeakyReLUPair(Pair):
 
     def tensorflow(self, module: LeakyReLU) -> Any:
         return keras.layers.LeakyReLU(negative_slope=module.slope)
+
+
+@pair(PReLU)
+class PReLUPair(SharedFeaturePair):
+    """torch calls it num_parameters; Keras has a slope for each element unless axes are shared."""
+
+    modules = st.builds(PReLU, sizes)
+
+    def torch(self, module: PReLU) -> Any:
+        layer = torch.nn.PReLU(module.num_features)
+        return Counterpart(layer, slope=layer.weight)
+
+    def tensorflow(self, module: PReLU) -> Any:
+        layer = keras_activations.PReLU(module.num_features)
+        return Counterpart(layer, slope=layer.alpha)
+
+
+@pair(Maxout)
+class MaxoutPair(Pair):
+    """No framework has it."""
+
+    modules = st.builds(Maxout, st.sampled_from([2, 1, 3, 4]))
+
+    def shapes(self, module: Maxout) -> SearchStrategy[tuple[int, ...]]:
+        rest = st.lists(short_sides, max_size=2)
+        return st.builds(lambda n, units, more: (n, units * module.pieces, *more), sizes, st.integers(1, 4), rest)
+
+    def torch(self, module: Maxout) -> Any:
+        return torch_activations.Maxout(module.pieces)
+
+    def tensorflow(self, module: Maxout) -> Any:
+        return keras_activations.Maxout(module.pieces)
 
 
 class ELUByDifference(ELU):
@@ -64,6 +117,111 @@ class ELUPair(Pair):
 
     def tensorflow(self, module: ELU) -> Any:
         return keras.layers.ELU(alpha=module.alpha)
+
+
+class SELUByDifference(SELU):
+    """exp(x) - 1 as in ELU, and the gradient from the output (see differences, elu-cancellation)."""
+
+    def forward(self, input: Array) -> Array:
+        positive = input > 0
+        below = np.exp(np.minimum(input, 0)) - 1
+        output = np.where(positive, self.scale * input, self.scale * self.alpha * below)
+        return self.remember(output, positive, below)
+
+    def backward(self, grad_output: Array) -> Array:
+        positive, below = self.recall(grad_output)
+        return grad_output * np.where(positive, self.scale, self.scale * self.alpha * (below + 1))
+
+
+@pair(SELU)
+class SELUPair(Pair):
+    """TensorFlow's gradient at exactly 0 is mapped (see differences, selu-kink)."""
+
+    modules = st.builds(SELU)
+    formulas: ClassVar = {
+        "tensorflow": SELUByDifference,
+        **({"torch": SELUByDifference} if holds_here("torch<2.11") else {}),  # differences, elu-cancellation-torch
+    }
+
+    def torch(self, module: SELU) -> Any:
+        return torch.nn.SELU()
+
+    def tensorflow(self, module: SELU) -> Any:
+        return keras.layers.Activation(keras_activations.selu)
+
+
+class GELUByErf(GELU):
+    """torch's: (1 + erf(x / sqrt(2))) / 2, which cancels in the lower tail (see differences, gelu-tail)."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if self.approximate == "tanh":
+            return output
+        erf = 1 - 2 * normal_cdf(-input)
+        gate = (1 + erf) / 2
+        return self.remember(input * gate, input, gate)
+
+
+@pair(GELU)
+class GELUPair(Pair):
+    """TensorFlow's constants are mapped in float64 (see differences, gelu-float32-constants)."""
+
+    modules = st.builds(GELU, st.sampled_from(["none", "tanh"]))
+    formulas: ClassVar = {
+        "torch": GELUByErf,
+        **({"tensorflow": GELUByErf} if holds_here("tensorflow<2.21") else {}),  # differences, gelu-tail-tensorflow
+    }
+
+    def torch(self, module: GELU) -> Any:
+        return torch.nn.GELU(module.approximate)
+
+    def tensorflow(self, module: GELU) -> Any:
+        return keras.layers.Activation(functools.partial(keras_activations.gelu, approximate=module.approximate))
+
+
+@pair(SiLU)
+class SiLUPair(Pair):
+    modules = st.builds(SiLU)
+
+    def torch(self, module: SiLU) -> Any:
+        return torch.nn.SiLU()
+
+    def tensorflow(self, module: SiLU) -> Any:
+        return keras.layers.Activation("silu")
+
+
+class HardPair(Pair):
+    """Of a function with kinks at -3 and 3: of half the inputs, what is beyond them is moved there."""
+
+    def values(self, module: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Array]:
+        plain = arrays(shape, dtype)
+        return plain | plain.map(lambda x: np.clip(x, -3, 3))
+
+
+@pair(HardSigmoid)
+class HardSigmoidPair(HardPair):
+    """torch's gradient is mapped in float64 (see differences, hardsigmoid-float32-sixth)."""
+
+    modules = st.builds(HardSigmoid)
+
+    def torch(self, module: HardSigmoid) -> Any:
+        return torch_activations.Hardsigmoid()
+
+    def tensorflow(self, module: HardSigmoid) -> Any:
+        return keras.layers.Activation("hard_sigmoid")
+
+
+@pair(HardSwish)
+class HardSwishPair(HardPair):
+    """torch's gradient at exactly -3 and 3 is mapped (see differences, hardswish-kinks)."""
+
+    modules = st.builds(HardSwish)
+
+    def torch(self, module: HardSwish) -> Any:
+        return torch_activations.Hardswish()
+
+    def tensorflow(self, module: HardSwish) -> Any:
+        return keras.layers.Activation("hard_silu")
 
 
 @pair(Softplus)

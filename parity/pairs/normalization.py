@@ -8,9 +8,10 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from numpynet import Array, BatchNormalization, Scaling
-from numpynet.normalization import along, feature_axes
-from parity.lazy import keras_layers, torch_layers
+from numpynet import Array, BatchNormalization, GroupNormalization, LayerNormalization, Scaling
+from numpynet.features import along, feature_axes
+from numpynet.normalization import PerExample, standardize
+from parity.lazy import keras, keras_layers, torch_layers
 from parity.pairing import Counterpart, Pair, pair
 from parity.strategies import arrays, dyadic, scales, seeds, short_sides, sizes
 
@@ -18,41 +19,104 @@ from parity.strategies import arrays, dyadic, scales, seeds, short_sides, sizes
 class FeaturePair(Pair):
     """Of a layer that works along the second axis: (N, features) up to (N, features, height, width)."""
 
+    def features(self, module: Any) -> SearchStrategy[int]:
+        return st.just(module.num_features)
+
     def shapes(self, module: Any) -> SearchStrategy[tuple[int, ...]]:
         rest = st.lists(short_sides, max_size=2)
-        return st.builds(lambda n, more: (n, module.num_features, *more), st.integers(2, 8), rest)
+        return st.builds(lambda n, features, more: (n, features, *more), st.integers(2, 8), self.features(module), rest)
+
+
+class SharedFeaturePair(FeaturePair):
+    """Of a layer that with num_features=1 takes any number of them."""
+
+    def features(self, module: Any) -> SearchStrategy[int]:
+        return sizes if module.num_features == 1 else st.just(module.num_features)
+
+
+def folded(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array, Array]:
+    """x * scale - mean * scale, then scale and mean: one product and one sum for each element."""
+    _, scale, mean, _ = standardize(x, axes, eps)
+    return x * scale - mean * scale, scale, mean
+
+
+def folded_gradient(grad_output: Array, x: Array, scale: Array, mean: Array, axes: tuple[int, ...]) -> Array:
+    """The gradient that follows from `folded`, whose sums over `grad * x` cancel where the mean is large (see
+    differences, batchnorm-folded)."""
+    count = x.size // max(scale.size, 1)
+    total = grad_output.sum(axis=axes, keepdims=True)
+    grad_scale = (grad_output * x).sum(axis=axes, keepdims=True) - mean * total
+    grad_variance = -grad_scale * scale * scale * scale / 2
+    return grad_output * scale + 2 * grad_variance / count * (x - mean) - scale * total / count
 
 
 class BatchNormalizationFolded(BatchNormalization):
-    """Keras': x * scale - mean * scale in training too, and the gradient that follows from it, whose sums over
-    `grad * x` cancel where the mean is large (see differences, batchnorm-folded)."""
+    """Keras' in training too."""
 
     def forward(self, input: Array) -> Array:
         output = super().forward(input)
         if not self.training:
             return output
-        mean = np.mean(input, axis=feature_axes(input))
-        (scale, _) = self.recall(output)
-        return self.remember(input * along(scale, input) - along(mean * scale, input), scale, (input, mean))
+        output, scale, mean = folded(input, feature_axes(input), self.eps)
+        return self.remember(output, (input, mean), scale)
 
     def backward(self, grad_output: Array) -> Array:
-        scale, batch = self.recall(grad_output)
+        batch, scale = self.recall(grad_output)
         if batch is None:
-            return grad_output * along(scale, grad_output)
+            return grad_output * scale
         input, mean = batch
-        axes = feature_axes(input)
-        count = input.size // self.num_features
-        total = np.sum(grad_output, axis=axes)
-        grad_scale = np.sum(grad_output * input, axis=axes) - mean * total
-        grad_variance = -grad_scale * scale * scale * scale / 2
-        from_variance = along(2 * grad_variance / count, input) * (input - along(mean, input))
-        return grad_output * along(scale, input) + from_variance - along(scale * total / count, input)
+        return folded_gradient(grad_output, input, scale, mean, feature_axes(input))
+
+
+class BatchNormalizationOneByOne(BatchNormalization):
+    """torch's: the squares are added one after another, and the error grows with their number where many are equal (the
+    zeros of padding). Those of float32, which are carried in float64 here, torch adds in double precision."""
+
+    def forward(self, input: Array) -> Array:
+        before = self.running_var
+        output = super().forward(input)
+        if not self.training or input.dtype == np.float64:
+            return output
+        centred = input - input.mean(axis=feature_axes(input), keepdims=True)
+        rows = np.moveaxis(centred, 1, -1).reshape(-1, self.num_features)
+        total = rows[0] * rows[0]
+        for row in rows[1:]:
+            total = total + row * row
+        variance = total / len(rows)
+        self.running_var = self.alpha * before + (1 - self.alpha) * variance
+        scale = along(1 / np.sqrt(variance + self.eps), input)
+        return self.remember(centred * scale, centred * scale, scale)
+
+
+class PerExampleFolded(PerExample):
+    """Keras' and torch's, which unlike its batch normalisation are folded, too."""
+
+    def forward(self, input: Array) -> Array:
+        rows = self.rows(input)
+        output, scale, mean = folded(rows, (1,), self.eps)
+        return self.remember(output.reshape(input.shape), rows, scale, mean)
+
+    def backward(self, grad_output: Array) -> Array:
+        rows, scale, mean = self.recall(grad_output)
+        grad = folded_gradient(grad_output.reshape(rows.shape), rows, scale, mean, (1,))
+        return grad.reshape(grad_output.shape)
+
+
+class LayerNormalizationFolded(PerExampleFolded, LayerNormalization):
+    pass
+
+
+class GroupNormalizationFolded(PerExampleFolded, GroupNormalization):
+    pass
+
+
+small_eps = st.integers(6, 17).map(lambda exponent: 2.0**-exponent)
 
 
 @st.composite
 def batch_normalizations(draw: st.DrawFn) -> BatchNormalization:
     """With drawn running statistics."""
-    module = BatchNormalization(draw(sizes), draw(dyadic(0, 1)), 2.0 ** -draw(st.integers(6, 17)))
+    module = BatchNormalization(draw(sizes), draw(dyadic(0, 1)), draw(small_eps))
     module.running_mean = draw(arrays((module.num_features,), np.dtype(np.float32)))
     spread = np.random.default_rng(draw(seeds)).uniform(0.25, 1, module.num_features) * draw(scales) ** 2
     module.running_var = spread.astype(np.float32)
@@ -64,7 +128,7 @@ class BatchNormalizationPair(FeaturePair):
     """torch's momentum is 1 - alpha; its running variance is the unbiased one (differences, batchnorm-...)."""
 
     modules = batch_normalizations()
-    formulas: ClassVar = {"tensorflow": BatchNormalizationFolded}
+    formulas: ClassVar = {"tensorflow": BatchNormalizationFolded, "torch": BatchNormalizationOneByOne}
 
     def torch(self, module: BatchNormalization) -> Any:
         layer = torch_layers.BatchNormBiased(
@@ -77,8 +141,47 @@ class BatchNormalizationPair(FeaturePair):
         return Counterpart(layer, running_mean=layer.moving_mean, running_var=layer.moving_variance)
 
 
+@pair(LayerNormalization)
+class LayerNormalizationPair(Pair):
+    """torch wants the sides of the last axes, not their number; eps has other defaults (differences, layernorm-eps)."""
+
+    modules = st.builds(LayerNormalization, st.integers(1, 3), small_eps)
+    formulas: ClassVar = {"torch": LayerNormalizationFolded, "tensorflow": LayerNormalizationFolded}
+
+    def shapes(self, module: LayerNormalization) -> SearchStrategy[tuple[int, ...]]:
+        leading = st.lists(sizes, min_size=1, max_size=4 - module.axes)
+        last = st.lists(sizes if module.axes == 1 else short_sides, min_size=module.axes, max_size=module.axes)
+        return st.builds(lambda leading, last: (*leading, *last), leading, last)
+
+    def torch(self, module: LayerNormalization) -> Any:
+        return torch_layers.LayerNorm(module.axes, module.eps)
+
+    def tensorflow(self, module: LayerNormalization) -> Any:
+        axes = list(range(-module.axes, 0))
+        return keras.layers.LayerNormalization(axes, epsilon=module.eps, center=False, scale=False)
+
+
+@pair(GroupNormalization)
+class GroupNormalizationPair(Pair):
+    """torch wants to know the number of features, too; eps has other defaults (differences, layernorm-eps)."""
+
+    modules = st.builds(GroupNormalization, st.sampled_from([2, 1, 3, 4]), small_eps)
+    formulas: ClassVar = {"torch": GroupNormalizationFolded, "tensorflow": GroupNormalizationFolded}
+
+    def shapes(self, module: GroupNormalization) -> SearchStrategy[tuple[int, ...]]:
+        rest = st.lists(short_sides, max_size=2)
+        width = st.integers(1, 4)
+        return st.builds(lambda n, each, more: (n, module.groups * each, *more), st.integers(2, 8), width, rest)
+
+    def torch(self, module: GroupNormalization) -> Any:
+        return torch_layers.GroupNorm(module.groups, module.eps)
+
+    def tensorflow(self, module: GroupNormalization) -> Any:
+        return keras.layers.GroupNormalization(module.groups, 1, module.eps, center=False, scale=False)
+
+
 @pair(Scaling)
-class ScalingPair(FeaturePair):
+class ScalingPair(SharedFeaturePair):
     """No framework has it alone: it is the affine half of their batch normalisations."""
 
     modules = st.builds(Scaling, sizes)

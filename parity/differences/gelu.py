@@ -1,0 +1,162 @@
+"""GELU, and the activations made of straight lines."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from numpynet import GELU, Array, HardSigmoid, PReLU
+from parity.differences.difference import Demonstration, claim, difference, exactly
+from parity.differences.kinks import in_numpynet, in_tensorflow, in_torch
+from parity.lazy import keras, keras_activations, tf, torch, torch_activations
+
+x = np.linspace(-1, 3, 33, dtype=np.float32)
+tail = np.linspace(-12, -7, 33, dtype=np.float32)
+
+
+@difference(
+    "gelu-default",
+    torch='approximate="none": x P(Z <= x)',
+    keras="keras.ops.gelu: the approximation by tanh; activations.gelu and the layer: exact",
+    tensorflow="tf.nn.gelu: exact",
+    mapping="pass approximate",
+    sources=(
+        "https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html",
+        "https://keras.io/api/ops/nn/",
+        "https://keras.io/api/layers/activations/",
+    ),
+)
+def gelu_default() -> Demonstration:
+    """GELU or its approximation by tanh, when nothing is said."""
+    exact = GELU().forward
+    same = {
+        "numpynet": claim(GELU()(x), exact, x),
+        "torch": claim(torch.nn.GELU()(torch.from_numpy(x)).numpy(), exact, x),
+        "tensorflow": claim(tf.nn.gelu(x).numpy(), exact, x),
+    }
+    return Demonstration(
+        same | {"keras": claim(keras.ops.gelu(x).numpy(), GELU("tanh").forward, x)},
+        same | {"keras": claim(keras.ops.gelu(x, approximate=False).numpy(), exact, x)},
+    )
+
+
+@difference(
+    "gelu-tail",
+    torch="(1 + erf(x / sqrt(2))) / 2, of which nothing is left below -6 (in float64 below -9)",
+    keras="as tf.nn.gelu",
+    tensorflow="erfc(-x / sqrt(2)) / 2, right in relative terms, in 2.21 (before: gelu-tail-tensorflow)",
+    mapping="judge with torch's formula (parity.pairs.activations.GELUByErf), or write torch.erfc",
+    sources=(
+        "https://github.com/pytorch/pytorch/issues/187806",
+        "https://github.com/pytorch/pytorch/pull/189234",
+    ),
+)
+def gelu_tail() -> Demonstration:
+    """torch's GELU is 0 in the lower tail, where it should be small."""
+    t = torch.from_numpy(tail)
+    ours = {"numpynet": claim(GELU()(tail), GELU().forward, tail)}
+    mapped = 0.5 * t * torch.erfc(-t * math.sqrt(0.5))
+    return Demonstration(
+        ours | {"torch": exactly(torch.nn.GELU()(t).numpy(), 0)},
+        ours | {"torch": claim(mapped.numpy(), GELU().forward, tail)},
+    )
+
+
+@difference(
+    "gelu-tail-tensorflow",
+    torch="as TensorFlow: gelu-tail",
+    keras="as tf.nn.gelu",
+    tensorflow="(1 + erf(x / sqrt(2))) / 2 in 2.16, erfc(-x / sqrt(2)) / 2 in 2.21",
+    mapping="judge with the formula of gelu-tail, or write tf.math.erfc",
+    sources=("https://www.tensorflow.org/api_docs/python/tf/nn/gelu",),
+    when="tensorflow<2.17",
+)
+def gelu_tail_tensorflow() -> Demonstration:
+    """TensorFlow's GELU was 0 in the lower tail, as torch's is."""
+    ours = {"numpynet": claim(GELU()(tail), GELU().forward, tail)}
+    mapped = 0.5 * tail * tf.math.erfc(-tail * np.float32(math.sqrt(0.5)))
+    return Demonstration(
+        ours | {"tensorflow": exactly(tf.nn.gelu(tail).numpy(), 0)},
+        ours | {"tensorflow": claim(mapped.numpy(), GELU().forward, tail)},
+    )
+
+
+@difference(
+    "gelu-float32-constants",
+    torch="constants in double precision",
+    keras="as tf.nn.gelu",
+    tensorflow="0.044715 and sqrt(1/2) are made float32 tensors and cast, in float64 too",
+    mapping="in float64 the same formula written out: parity.frameworks.keras_activations.gelu",
+    sources=("https://www.tensorflow.org/api_docs/python/tf/nn/gelu",),
+)
+def gelu_float32_constants() -> Demonstration:
+    """TensorFlow rounds GELU's constants to float32 in float64 too."""
+    wide = x.astype(np.float64)
+    tanh = GELU("tanh").forward
+
+    def rounded(x: Array) -> Array:
+        inner = np.sqrt(2 / np.pi) * (x + float(np.float32(0.044715)) * (x * x * x))
+        return x * (1 + np.tanh(inner)) / 2
+
+    same = {
+        "numpynet": claim(GELU("tanh")(wide), tanh, wide),
+        "torch": claim(torch.nn.GELU("tanh")(torch.from_numpy(wide)).numpy(), tanh, wide),
+    }
+    return Demonstration(
+        same | {"tensorflow": claim(tf.nn.gelu(wide, approximate=True).numpy(), rounded, wide)},
+        same | {"tensorflow": claim(keras_activations.gelu(tf.constant(wide), "tanh").numpy(), tanh, wide)},
+    )
+
+
+@difference(
+    "hardsigmoid-float32-sixth",
+    torch="the sixth in its gradient is a float32 in the float64 kernel",
+    keras="relu6(x + 3) / 6 in the dtype of x",
+    tensorflow="has none",
+    mapping="in float64 relu6(x + 3) / 6: parity.frameworks.torch_activations.Hardsigmoid",
+    sources=("https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/cpu/Activation.cpp",),
+)
+def hardsigmoid_float32_sixth() -> Demonstration:
+    """torch rounds the slope of HardSigmoid to float32 in float64 too."""
+    inside = np.linspace(-2, 2, 9)
+    same = {
+        "numpynet": claim(in_numpynet(HardSigmoid(), inside), lambda x: (0 * x + 1) / 6, inside),
+        "keras": claim(
+            in_tensorflow(keras.layers.Activation("hard_sigmoid", dtype="float64"), inside),
+            lambda x: (0 * x + 1) / 6,
+            inside,
+        ),
+    }
+    sixth = np.float32(1) / np.float32(6)
+    return Demonstration(
+        same | {"torch": exactly(in_torch(torch.nn.Hardsigmoid(), inside), sixth)},
+        same | {"torch": claim(in_torch(torch_activations.Hardsigmoid(), inside), lambda x: (0 * x + 1) / 6, inside)},
+    )
+
+
+@difference(
+    "prelu-slopes",
+    torch="one slope for all, 0.25",
+    keras="one for each element of an example, 0",
+    tensorflow="has none",
+    mapping="as many as torch has, by parity.frameworks.keras_activations.PReLU; the values are copied",
+    sources=(
+        "https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html",
+        "https://keras.io/api/layers/activation_layers/prelu/",
+        "https://github.com/keras-team/keras/issues/13543",
+    ),
+)
+def prelu_slopes() -> Demonstration:
+    """How many slopes PReLU has, and what they start at."""
+    below = -np.ones((2, 3), np.float32)
+    mapped = keras_activations.PReLU(1)
+    mapped.alpha.assign([0.25])
+    same = {
+        "numpynet": exactly(PReLU()(below), -0.25),
+        "torch": exactly(torch.nn.PReLU()(torch.from_numpy(below)).detach().numpy(), -0.25),
+    }
+    return Demonstration(
+        same | {"keras": exactly(keras.layers.PReLU()(below).numpy(), 0)},
+        same | {"keras": exactly(mapped(below).numpy(), -0.25)},
+    )
