@@ -1,4 +1,4 @@
-"""Losses, each a scalar function of (input, target) with its gradient for the input."""
+"""Losses, each a scalar function of (input, target) with its gradient for the input. Of classes: `classification`."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ from typing import Any, Literal
 
 import numpy as np
 
-from numpynet.activations import log_softmax
-from numpynet.module import Array
+from numpynet.activations import sigmoid
+from numpynet.module import Array, described
 
-Reduction = Literal["mean", "sum"]
+Reduction = Literal["mean", "sum", "batchmean"]
 
 
 class Criterion:
     """Base of every loss: a subclass gives `loss`, its summed value and what `gradient` needs of it.
 
-    `forward(input, target)` returns a scalar of the input's dtype, summed or averaged (`reduction`); `backward()` the
-    gradient for the last input. The average is over the batch, except where a class says otherwise.
+    `forward(input, target)` returns a scalar of the input's dtype; `backward()` the gradient for the last input.
+    `reduction` is "sum", "batchmean" (the sum over the rows of the batch), or "mean", over what each class says.
     Raises ValueError on wrong shapes, dtypes, labels and on an empty batch, RuntimeError on backward before forward.
     """
 
     _memory: tuple[Any, ...] | None = None
 
     def __init__(self, reduction: Reduction = "mean") -> None:
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f"{type(self).__name__}: reduction is 'mean' or 'sum', got {reduction!r}")
         self.reduction = reduction
+        self.check("reduction 'mean', 'sum' or 'batchmean'", reduction in ("mean", "sum", "batchmean"))
+
+    def check(self, needs: str, holds: bool) -> None:
+        """Raise ValueError, naming what the criterion needs, where that does not hold."""
+        if not holds:
+            raise ValueError(f"{self!r} needs {needs}")
 
     def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
         """The summed loss, and what `gradient` needs."""
@@ -35,18 +39,19 @@ class Criterion:
         """The gradient of the summed loss."""
         raise NotImplementedError(f"{type(self).__name__} defines no gradient")
 
-    def count(self, input: Array) -> int:
+    def count(self, input: Array, target: Array) -> Any:
         """What the mean divides by."""
-        return len(input)
+        raise NotImplementedError(f"{type(self).__name__} defines no count")
 
     def forward(self, input: Array, target: Array) -> Any:
-        input = np.asanyarray(input)
+        input, target = np.asanyarray(input), np.asanyarray(target)
         if input.ndim < 1 or input.dtype.kind != "f" or input.size == 0:
             raise ValueError(f"{self!r} takes a floating, non-empty input, got {input.dtype} of shape {input.shape}")
-        total, memory = self.loss(input, np.asanyarray(target))
-        self._divisor = self.count(input) if self.reduction == "mean" else 1
+        total, memory = self.loss(input, target)
+        divisor = {"mean": self.count, "sum": lambda *_: 1, "batchmean": lambda *_: len(input)}[self.reduction]
+        self._divisor = np.asanyarray(divisor(input, target), input.dtype)
         self._memory = memory
-        return total / input.dtype.type(self._divisor)
+        return total / self._divisor
 
     __call__ = forward
 
@@ -56,13 +61,13 @@ class Criterion:
         return self.gradient(*self._memory) / self._divisor
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({'' if self.reduction == 'mean' else repr(self.reduction)})"
+        return described(self, vars(self))
 
 
-class MSECriterion(Criterion):
-    """(input - target)^2, averaged over all elements, as in PyTorch. Both have the same shape: nothing broadcasts."""
+class _OfDifference(Criterion):
+    """Base of losses of input - target, averaged over all elements. Both have the same shape: nothing broadcasts."""
 
-    def count(self, input: Array) -> int:
+    def count(self, input: Array, target: Array) -> int:
         return input.size
 
     def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
@@ -72,85 +77,99 @@ class MSECriterion(Criterion):
                 f"got {target.dtype} of shape {target.shape}"
             )
         difference = input - target
-        return np.sum(difference * difference), (difference,)
+        return np.sum(self.penalty(difference)), (difference,)
+
+    def penalty(self, difference: Array) -> Array:
+        """The loss of each element."""
+        raise NotImplementedError(f"{type(self).__name__} defines no penalty")
+
+
+class MSECriterion(_OfDifference):
+    """(input - target)^2, averaged over all elements, as in PyTorch. Both have the same shape: nothing broadcasts."""
+
+    def penalty(self, difference: Array) -> Array:
+        return difference * difference
 
     def gradient(self, difference: Array) -> Array:
         return 2 * difference
 
 
-class NLLCriterion(Criterion):
-    """-sum of the log-probability of each target. Input: log-probabilities (N, C); target: (N,) classes or (N, C)."""
+class L1Criterion(_OfDifference):
+    """|input - target|, averaged over all elements; the gradient where they are equal is 0."""
+
+    def penalty(self, difference: Array) -> Array:
+        return np.abs(difference)
+
+    def gradient(self, difference: Array) -> Array:
+        return np.sign(difference)
+
+
+class HuberCriterion(_OfDifference):
+    """d^2 / 2 for a difference d of at most delta, delta * (|d| - delta / 2) beyond; averaged over all elements.
+
+    Huber 1964. torch's SmoothL1Loss(beta) is this divided by beta. Raises ValueError unless delta > 0.
+    """
+
+    def __init__(self, reduction: Reduction = "mean", delta: float = 1.0) -> None:
+        self.delta = delta
+        super().__init__(reduction)
+        self.check("delta > 0", delta > 0)
+
+    def penalty(self, difference: Array) -> Array:
+        size = np.abs(difference)
+        near = np.minimum(size, self.delta)
+        return near * (size - near / 2)
+
+    def gradient(self, difference: Array) -> Array:
+        return np.clip(difference, -self.delta, self.delta)
+
+
+class BinaryCrossEntropyCriterion(Criterion):
+    """-(y log(p) + (1 - y) log(1 - p)) with p = sigmoid(input), averaged over all elements; stable for any logit.
+
+    The target has the input's shape, its values are in [0, 1]: labels, or probabilities of the label 1.
+    """
+
+    def count(self, input: Array, target: Array) -> int:
+        return input.size
 
     def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
-        weights = check_target(self, input, target)
-        return -total(input, weights), (input, weights)
+        target = check_labels(self, input, target)
+        values = np.maximum(input, 0) - input * target + np.log1p(np.exp(-np.abs(input)))
+        return np.sum(values), (input, target)
 
-    def gradient(self, input: Array, weights: Array) -> Array:
-        return -as_rows(weights, input)
+    def gradient(self, input: Array, target: Array) -> Array:
+        return sigmoid(input) - target
 
 
-class NLLCriterionUnstable(Criterion):
-    """NLLCriterion on probabilities (N, C), raised to at least `eps` before the logarithm.
+class BinaryCrossEntropyCriterionUnstable(BinaryCrossEntropyCriterion):
+    """BinaryCrossEntropyCriterion of probabilities, p and 1 - p raised to at least `eps` before the logarithm.
 
-    Unstable: a probability below eps gives no gradient at all. Kept to show why NLLCriterion takes logarithms. (The
-    source course also clips at 1 - eps, which does nothing in float32 and stops the gradient of a sure answer.)
+    Unstable: a probability that is raised gives no gradient at all.
     """
 
     def __init__(self, reduction: Reduction = "mean", eps: float = 1e-15) -> None:
-        super().__init__(reduction)
         self.eps = eps
+        super().__init__(reduction)
 
     def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
-        weights = check_target(self, input, target)
-        clipped = np.maximum(input, input.dtype.type(self.eps))
-        return -total(np.log(clipped), weights), (input, clipped, weights)
+        target = check_labels(self, input, target)
+        of_one, of_zero = np.maximum(input, self.eps), np.maximum(1 - input, self.eps)
+        values = target * np.log(of_one) + (1 - target) * np.log(of_zero)
+        return -np.sum(values), (input, target, of_one, of_zero)
 
-    def gradient(self, input: Array, clipped: Array, weights: Array) -> Array:
-        return np.where(input == clipped, -as_rows(weights, input) / clipped, 0)
-
-
-class CrossEntropyCriterion(Criterion):
-    """NLLCriterion of LogSoftMax: input are logits (N, C); target as there. Stable for any logits."""
-
-    def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
-        weights = check_target(self, input, target)
-        log_probabilities = log_softmax(input)
-        return -total(log_probabilities, weights), (log_probabilities, weights)
-
-    def gradient(self, log_probabilities: Array, weights: Array) -> Array:
-        rows = as_rows(weights, log_probabilities)
-        if weights.ndim == 1:
-            return np.exp(log_probabilities) - rows
-        return np.exp(log_probabilities) * np.sum(rows, axis=1, keepdims=True) - rows
+    def gradient(self, input: Array, target: Array, of_one: Array, of_zero: Array) -> Array:  # type: ignore[override]
+        rising = np.where(1 - input == of_zero, (1 - target) / of_zero, 0)
+        return rising - np.where(input == of_one, target / of_one, 0)
 
 
-def check_target(criterion: Criterion, input: Array, target: Array) -> Array:
-    """Class indices (N,), or rows of class weights (N, C) in the input's dtype; ValueError on anything else."""
-    if input.ndim == 2 and target.shape == input.shape and target.dtype.kind in "fiub":
-        return target.astype(input.dtype, copy=False)
-    takes = "takes input (N, C) and integer classes (N,) or one-hot rows (N, C)"
-    if input.ndim != 2:
-        raise ValueError(f"{criterion!r} {takes}, got an input of shape {input.shape}")
-    if target.shape != input.shape[:1] or target.dtype.kind not in "iu":
-        raise ValueError(f"{criterion!r} {takes}, got {target.dtype} of shape {target.shape} for input {input.shape}")
-    if target.min() < 0 or target.max() >= input.shape[1]:
-        bad = int(np.flatnonzero((target < 0) | (target >= input.shape[1]))[0])
-        classes = f"0..{input.shape[1] - 1}"
-        raise ValueError(f"{criterion!r} {takes} in {classes}, got class {target[bad]} at index {bad}")
-    return target
-
-
-def total(values: Array, weights: Array) -> Any:
-    """The sum of `values` (N, C) at the class indices (N,), or weighted by the rows (N, C)."""
-    if weights.ndim == 1:
-        return values[np.arange(len(values)), weights].sum()
-    return (values * weights).sum()
-
-
-def as_rows(weights: Array, like: Array) -> Array:
-    """Class indices as one-hot rows in the layout of `like`; rows as they are."""
-    if weights.ndim == 2:
-        return weights
-    rows = np.zeros_like(like)
-    rows[np.arange(len(rows)), weights] = 1
-    return rows
+def check_labels(criterion: Criterion, input: Array, target: Array) -> Array:
+    """Values in [0, 1] of the input's shape, in its dtype; ValueError on anything else."""
+    if target.shape != input.shape or target.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{criterion!r} takes a target of the input's shape {input.shape}, "
+            f"got {target.dtype} of shape {target.shape}"
+        )
+    if np.any((target < 0) | (target > 1)):
+        raise ValueError(f"{criterion!r} takes targets in [0, 1], got {target.min()} to {target.max()}")
+    return target.astype(input.dtype, copy=False)

@@ -1,25 +1,104 @@
-"""Optimizers: rules that move parameters along their gradients."""
+"""Optimizers: rules that move parameters along their gradients. Those with a step size for every weight: `adaptive`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 import numpy as np
 
-from numpynet.module import Array, Parameter
+from numpynet.clipping import Clip
+from numpynet.module import Array, Parameter, described
+
+State = dict[str, Array]
 
 
-class SGD:
+class Optimizer:
+    """Base of every optimizer: a subclass gives `move`, and names in `slots` the arrays it keeps for each parameter.
+
+    `lr` may be set between steps. `clip` bounds the gradients (see `numpynet.clipping`); then `weight_decay * w` is
+    added to them: the L2 penalty weight_decay / 2 * sum(w^2). Gradients stay as they are, frozen parameters are left
+    alone, and `steps` counts the steps so far. Raises ValueError on negative hyper-parameters.
+    """
+
+    slots: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self, parameters: Iterable[Parameter], lr: float, *, weight_decay: float = 0.0, clip: Clip | None = None
+    ) -> None:
+        self.parameters = list(parameters)
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.clip = clip
+        self.steps = 0
+        self.state: list[State] = [{} for _ in self.parameters]
+        self.check("lr >= 0", lr >= 0)
+        self.check("weight_decay >= 0", weight_decay >= 0)
+
+    def check(self, needs: str, holds: bool) -> None:
+        """Raise ValueError, naming what the optimizer needs, where that does not hold."""
+        if not holds:
+            raise ValueError(f"{self!r} needs {needs}")
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters:
+            parameter.zero_grad()
+
+    def step(self) -> None:
+        """Move every trainable parameter once."""
+        moved = [(p, state) for p, state in zip(self.parameters, self.state, strict=True) if p.trainable]
+        gradients = [parameter.grad for parameter, _ in moved]
+        if self.clip is not None:
+            gradients = self.clip(gradients)
+        self.steps += 1
+        for (parameter, state), gradient in zip(moved, gradients, strict=True):
+            self.move(parameter, self.decayed(parameter, gradient) if self.weight_decay else gradient, state)
+
+    def decayed(self, parameter: Parameter, gradient: Array) -> Array:
+        """What weight decay makes of the gradient."""
+        return gradient + self.weight_decay * parameter.value
+
+    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
+        """Move one parameter in place, and bring its `state` up to date; the gradient is not written to."""
+        raise NotImplementedError(f"{type(self).__name__} defines no move")
+
+    def state_dict(self) -> State:
+        """Copies of the state, "<slot>.<position of the parameter>", and the number of "steps"."""
+        kept = {f"{slot}.{i}": state[slot].copy() for i, state in enumerate(self.state) for slot in state}
+        return {"steps": np.array(self.steps), **kept}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Copy a state in, cast to the parameters' dtypes; raises ValueError where a name or shape does not fit."""
+        places = {f"{slot}.{i}": (slot, i) for i in range(len(self.parameters)) for slot in self.slots}
+        if "steps" not in state or (unknown := sorted(state.keys() - places.keys() - {"steps"})):
+            problem = f"has {', '.join(unknown)}" if "steps" in state else "has no steps"
+            raise ValueError(f"{self!r} of {len(self.parameters)} parameters: the state {problem}")
+        loaded: list[State] = [{} for _ in self.parameters]
+        for name in state.keys() - {"steps"}:
+            slot, index = places[name]
+            value = self.parameters[index].value
+            if np.shape(state[name]) != value.shape:
+                raise ValueError(f"{name} has shape {np.shape(state[name])}, its parameter {value.shape}")
+            loaded[index][slot] = np.array(state[name], dtype=value.dtype)
+        self.state, self.steps = loaded, int(state["steps"])
+
+    def __repr__(self) -> str:
+        arguments = {name: value for name, value in vars(self).items() if name != "parameters"}
+        return described(self, arguments, named=True)
+
+
+class SGD(Optimizer):
     """Stochastic gradient descent as torch.optim.SGD computes it:
 
         g = grad + weight_decay * w
         v = momentum * v + (1 - dampening) * g          (v = g at the first step)
         w = w - lr * (g + momentum * v if nesterov else v)
 
-    `lr` may be set between steps; the velocity holds no learning rate. Frozen parameters are left alone.
-    Raises ValueError on negative hyper-parameters, and on Nesterov without momentum or with dampening.
+    The velocity holds no learning rate. Raises ValueError also on Nesterov without momentum or with dampening.
     Sutskever et al. 2013 for momentum and Nesterov, in PyTorch's form.
     """
+
+    slots = ("velocity",)
 
     def __init__(
         self,
@@ -29,47 +108,26 @@ class SGD:
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        clip: Clip | None = None,
     ) -> None:
-        self.parameters = list(parameters)
-        self.lr = lr
+        super().__init__(parameters, lr, weight_decay=weight_decay, clip=clip)
         self.momentum = momentum
         self.dampening = dampening
-        self.weight_decay = weight_decay
         self.nesterov = nesterov
-        for name in ("lr", "momentum", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"SGD needs {name} >= 0, got {getattr(self, name)}")
-        if nesterov and (momentum == 0 or dampening != 0):
-            raise ValueError("SGD: Nesterov needs a momentum and no dampening")
-        self.velocities: list[Array | None] = [None] * len(self.parameters)
-        self._scratch: list[Array | None] = [None] * len(self.parameters)
+        self.check("momentum >= 0", momentum >= 0)
+        self.check("a momentum and no dampening for Nesterov", not nesterov or (momentum > 0 and dampening == 0))
 
-    def zero_grad(self) -> None:
-        for parameter in self.parameters:
-            parameter.zero_grad()
-
-    def step(self) -> None:
-        """Move every trainable parameter once."""
-        for index, parameter in enumerate(self.parameters):
-            if parameter.trainable:
-                self._move(index, parameter)
-
-    def _move(self, index: int, parameter: Parameter) -> None:
-        # Everything is written into one scratch array: new ones cost more than the arithmetic.
-        if self._scratch[index] is None:
-            self._scratch[index] = np.empty_like(parameter.value)
-        scratch: Array = self._scratch[index]  # type: ignore[assignment]
-        gradient = parameter.grad
-        if self.weight_decay:
-            gradient = gradient + self.weight_decay * parameter.value
+    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
+        scratch = parameter.scratch
         if self.momentum:
-            gradient = self._advance(index, gradient, scratch)
+            gradient = self.advance(gradient, state, scratch)
         parameter.value -= np.multiply(gradient, self.lr, out=scratch)
 
-    def _advance(self, index: int, gradient: Array, scratch: Array) -> Array:
-        velocity = self.velocities[index]
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        """Bring the velocity up to date; returns the direction to move along."""
+        velocity = state.get("velocity")
         if velocity is None:
-            self.velocities[index] = velocity = gradient.copy()
+            velocity = state["velocity"] = gradient.copy()
         else:
             velocity *= self.momentum
             velocity += np.multiply(gradient, 1 - self.dampening, out=scratch) if self.dampening else gradient
@@ -78,24 +136,3 @@ class SGD:
         np.multiply(velocity, self.momentum, out=scratch)
         scratch += gradient
         return scratch
-
-    def state_dict(self) -> dict[str, Array]:
-        """Copies of the velocities, by the parameter's position; empty before the first step with momentum."""
-        return {str(i): velocity.copy() for i, velocity in enumerate(self.velocities) if velocity is not None}
-
-    def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Copy velocities in; raises ValueError where a position or shape does not fit."""
-        velocities: list[Array | None] = [None] * len(self.parameters)
-        for key, velocity in state.items():
-            if not key.isdigit() or int(key) >= len(velocities):
-                raise ValueError(f"SGD holds {len(velocities)} parameters, the state names {key!r}")
-            value = self.parameters[int(key)].value
-            if np.shape(velocity) != value.shape:
-                raise ValueError(f"velocity {key} has shape {np.shape(velocity)}, its parameter {value.shape}")
-            velocities[int(key)] = np.array(velocity, dtype=value.dtype)
-        self.velocities = velocities
-
-    def __repr__(self) -> str:
-        names = ("lr", "momentum", "dampening", "weight_decay", "nesterov")
-        shown = [f"{name}={getattr(self, name)!r}" for name in names if name == "lr" or getattr(self, name)]
-        return f"SGD({', '.join(shown)})"

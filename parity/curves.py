@@ -6,40 +6,17 @@ place. A curve may leave numpynet's by 4 such envelopes and 4 units in the last 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from numpynet import (
-    ELU,
-    SGD,
-    BatchNormalization,
-    Criterion,
-    CrossEntropyCriterion,
-    Dropout,
-    Flatten,
-    LeakyReLU,
-    Linear,
-    LogSoftMax,
-    MSECriterion,
-    NLLCriterion,
-    NLLCriterionUnstable,
-    ReLU,
-    Scaling,
-    Sequential,
-    Sigmoid,
-    SoftMax,
-    Softplus,
-    Tanh,
-)
-from numpynet.datasets import Dataset, Split, digits, fashion_mnist
 from numpynet.training import History, fit
 from parity.experiment import Experiment, one_ulp, train, trainer
 from parity.frameworks import FRAMEWORKS
 from parity.proving import DTYPES
+from parity.recipes import EXPERIMENTS
 from parity.results import Results
 
 # Measured over 5 networks, 20 seeds and 2 dtypes on digits: torch used at most 0.75 of this. Units in the last place,
@@ -56,6 +33,7 @@ class Series:
     """Losses by implementation, judged against the reference's; steps count from 0.
 
     envelope: running maximum of |moved - reference| over the moved runs
+    allowed: how far a loss may be from the reference's, step by step
     used: largest |difference| / allowed of the steps compared; 1 is the limit
     worst: the step where that is
     compared: steps before the envelope exceeds CHAOS of the loss
@@ -63,6 +41,7 @@ class Series:
 
     losses: dict[str, list[float]]
     envelope: list[float]
+    allowed: list[float]
     used: dict[str, float]
     worst: dict[str, int]
     compared: int
@@ -116,7 +95,7 @@ def judge_losses(
     allowed = ENVELOPES * envelope + UNITS * np.spacing(np.abs(expected).astype(dtype))
     chaotic = envelope > CHAOS * np.abs(expected)
     compared = int(np.argmax(chaotic)) if chaotic.any() else len(expected)
-    series = Series(losses, envelope.tolist(), {}, {}, compared)
+    series = Series(losses, envelope.tolist(), allowed.tolist(), {}, {}, compared)
     for name, found in losses.items():
         padded = np.full(len(expected), np.nan)
         padded[: len(found)] = found
@@ -204,108 +183,3 @@ def _confirmed(experiment: Experiment, frameworks: Sequence[str]) -> Curve:
     shares = ", ".join(f"{name} used {used:.3g}" for name, used in first.used.items())
     second.message = f"left the allowance from seed 0 ({shares}), judged from seed 1. {second.message}".strip()
     return second
-
-
-def plain(rng: np.random.Generator, pixels: int) -> Sequential:
-    return Sequential(Flatten(), Linear(pixels, 32, rng=rng), ReLU(), Linear(32, 10, rng=rng), LogSoftMax())
-
-
-def normalized(rng: np.random.Generator, pixels: int) -> Sequential:
-    return Sequential(
-        Flatten(),
-        Linear(pixels, 32, bias=False, rng=rng),
-        BatchNormalization(32, alpha=0.875, eps=2**-10),
-        Scaling(32),
-        LeakyReLU(0.125),
-        Dropout(0.25, rng=rng.spawn(1)[0]),
-        Linear(32, 16, rng=rng),
-        ELU(),
-        Linear(16, 10, rng=rng),
-    )
-
-
-def smooth(rng: np.random.Generator, pixels: int) -> Sequential:
-    return Sequential(
-        Flatten(), Linear(pixels, 32, rng=rng), Softplus(), Linear(32, 16, rng=rng), Sigmoid(), Linear(16, 10, rng=rng)
-    )
-
-
-def probabilities(rng: np.random.Generator, pixels: int) -> Sequential:
-    return Sequential(Flatten(), Linear(pixels, 32, rng=rng), Tanh(), Linear(32, 10, rng=rng), SoftMax())
-
-
-def regression(rng: np.random.Generator, pixels: int) -> Sequential:
-    return Sequential(Flatten(), Linear(pixels, 32, rng=rng), Tanh(), Linear(32, 10, rng=rng))
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained. Every hyper-parameter is a float32: Keras rounds them (differences, keras-float32)."""
-
-    title: str
-    network: Callable[..., Sequential]
-    criterion: Callable[[], Criterion]
-    optimizer: functools.partial[SGD]
-    one_hot: bool = False
-
-
-RECIPES = (
-    Recipe("ReLU and negative log-likelihood", plain, NLLCriterion, functools.partial(SGD, lr=1 / 8, momentum=0.875)),
-    Recipe(
-        "dropout, batch normalisation and cross-entropy",
-        normalized,
-        CrossEntropyCriterion,
-        functools.partial(SGD, lr=1 / 16, momentum=0.875, nesterov=True),
-    ),
-    Recipe(
-        "softplus, sigmoid and cross-entropy with weight decay",
-        smooth,
-        CrossEntropyCriterion,
-        functools.partial(SGD, lr=1 / 8, momentum=0.875, weight_decay=2**-10),
-    ),
-    Recipe(
-        "tanh, softmax and the unstable likelihood, dampened",
-        probabilities,
-        NLLCriterionUnstable,
-        functools.partial(SGD, lr=1 / 8, momentum=0.75, dampening=0.25),
-    ),
-    Recipe(
-        "tanh and mean squared error", regression, MSECriterion, functools.partial(SGD, lr=1 / 4, momentum=0.5), True
-    ),
-)
-HALVED_AT = 100  # the learning rate changes in mid-course, where Keras' velocity and torch's part
-
-
-def part_of_fashion_mnist() -> Dataset:
-    """14,000 training and 1,000 validation rows: what a curve needs."""
-    whole = fashion_mnist(flat=False)
-    train, validation = (
-        Split(s.inputs[:n], s.targets[:n]) for s, n in ((whole.train, 14_000), (whole.validation, 1_000))
-    )
-    return Dataset(whole.name, train, validation, whole.test, whole.classes)
-
-
-DATA: dict[str, tuple[Callable[[], Dataset], int, int, int]] = {
-    # name: data, pixels, batch size, epochs; 228 and 219 steps, the last one of an epoch on a smaller batch
-    "digits": (functools.partial(digits, flat=False), 64, 32, 6),
-    "fashion-mnist": (part_of_fashion_mnist, 784, 64, 1),
-}
-
-
-def _experiment(name: str, recipe: Recipe) -> Experiment:
-    data, pixels, batch_size, epochs = DATA[name]
-    return Experiment(
-        name=f"{name}-{recipe.network.__name__}",
-        title=f"{recipe.title} on {name}",
-        data=data,
-        network=functools.partial(recipe.network, pixels=pixels),
-        criterion=recipe.criterion,
-        optimizer=recipe.optimizer,
-        epochs=epochs,
-        batch_size=batch_size,
-        schedule={HALVED_AT: recipe.optimizer.keywords["lr"] / 2},
-        one_hot=recipe.one_hot,
-    )
-
-
-EXPERIMENTS = tuple(_experiment(name, recipe) for name in DATA for recipe in RECIPES)

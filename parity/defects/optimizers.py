@@ -1,10 +1,11 @@
-"""Defects of stochastic gradient descent."""
+"""Defects of stochastic gradient descent and of what all optimizers share."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from numpynet import SGD, Array, Parameter
+from numpynet.optimizers import State
 from parity.defects.defect import caught_on
 from parity.rungs.record import GRADIENT, STEP
 
@@ -13,56 +14,53 @@ from parity.rungs.record import GRADIENT, STEP
 class SGDMomentumSign(SGD):
     """Subtracts the old velocity."""
 
-    def _advance(self, index: int, gradient: Array, scratch: Array) -> Array:
-        if (velocity := self.velocities[index]) is not None:
-            velocity *= -1
-        return super()._advance(index, gradient, scratch)
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        if "velocity" in state:
+            state["velocity"] *= -1
+        return super().advance(gradient, state, scratch)
 
 
 @caught_on(STEP)
 class SGDMovingAverage(SGD):
     """Weighs the gradient with 1 - momentum: an average, as Adam keeps it."""
 
-    def _advance(self, index: int, gradient: Array, scratch: Array) -> Array:
-        return super()._advance(index, (1 - self.momentum) * gradient, scratch)
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        return super().advance((1 - self.momentum) * gradient, state, scratch)
 
 
 @caught_on(STEP)
 class SGDRateInVelocity(SGD):
     """Keeps the learning rate inside the velocity, as Keras does: another rule as soon as the rate changes."""
 
-    def _advance(self, index: int, gradient: Array, scratch: Array) -> Array:
-        return super()._advance(index, self.lr * gradient, scratch) / self.lr
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        return super().advance(self.lr * gradient, state, scratch) / self.lr
 
 
 @caught_on(STEP)
 class SGDFirstStepDampened(SGD):
     """Dampens the first gradient too."""
 
-    def _advance(self, index: int, gradient: Array, scratch: Array) -> Array:
-        if self.velocities[index] is None:
-            self.velocities[index] = np.zeros_like(gradient)
-        return super()._advance(index, gradient, scratch)
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        state.setdefault("velocity", np.zeros_like(gradient))
+        return super().advance(gradient, state, scratch)
 
 
 @caught_on(STEP)
 class SGDNesterovIgnored(SGD):
     """Computes plain momentum where Nesterov's is asked for."""
 
-    def _advance(self, index: int, gradient: Array, scratch: Array) -> Array:
-        direction = super()._advance(index, gradient, scratch)
-        velocity = self.velocities[index]
-        return direction if velocity is None else velocity
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        super().advance(gradient, state, scratch)
+        return state["velocity"]
 
 
 @caught_on(STEP)
 class SGDNesterovWithOldVelocity(SGD):
     """Looks ahead along the velocity before its update."""
 
-    def _advance(self, index: int, gradient: Array, scratch: Array) -> Array:
-        old = self.velocities[index]
-        old = np.zeros_like(gradient) if old is None else old.copy()
-        direction = super()._advance(index, gradient, scratch)
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        old = state["velocity"].copy() if "velocity" in state else np.zeros_like(gradient)
+        direction = super().advance(gradient, state, scratch)
         return gradient + self.momentum * old if self.nesterov else direction
 
 
@@ -70,32 +68,27 @@ class SGDNesterovWithOldVelocity(SGD):
 class SGDDecoupledDecay(SGD):
     """Shrinks the weights beside the step, as AdamW does: the velocity never sees the decay."""
 
-    def _move(self, index: int, parameter: Parameter) -> None:
-        decay, self.weight_decay = self.weight_decay, 0.0
-        parameter.value *= 1 - self.lr * decay
-        super()._move(index, parameter)
-        self.weight_decay = decay
+    def decayed(self, parameter: Parameter, gradient: Array) -> Array:
+        parameter.value *= 1 - self.lr * self.weight_decay
+        return gradient
 
 
 @caught_on(STEP)
 class SGDDecayOfSquare(SGD):
     """Takes the decay for the factor of w^2, not of w^2 / 2: twice as strong."""
 
-    def _move(self, index: int, parameter: Parameter) -> None:
-        self.weight_decay *= 2
-        super()._move(index, parameter)
-        self.weight_decay /= 2
+    def decayed(self, parameter: Parameter, gradient: Array) -> Array:
+        return gradient + 2 * self.weight_decay * parameter.value
 
 
 @caught_on(GRADIENT)
 class SGDDecayInGradient(SGD):
     """Adds the decay to the stored gradient itself, where the next backward pass accumulates on top of it."""
 
-    def _move(self, index: int, parameter: Parameter) -> None:
-        decay, self.weight_decay = self.weight_decay, 0.0
-        parameter.grad += decay * parameter.value
-        super()._move(index, parameter)
-        self.weight_decay = decay
+    def decayed(self, parameter: Parameter, gradient: Array) -> Array:
+        decay = self.weight_decay * parameter.value
+        parameter.grad += decay
+        return parameter.grad if self.clip is None else gradient + decay
 
 
 @caught_on(STEP)
@@ -103,8 +96,9 @@ class SGDMovesFrozen(SGD):
     """Moves frozen parameters too."""
 
     def step(self) -> None:
-        for index, parameter in enumerate(self.parameters):
-            self._move(index, parameter)
+        for parameter in self.parameters:
+            parameter.trainable = True
+        super().step()
 
 
 @caught_on(STEP)
@@ -120,11 +114,11 @@ class SGDRateStuck(SGD):
 class SGDVelocityIsGradient(SGD):
     """Keeps the first gradient as velocity without copying it: the next backward pass writes into it."""
 
-    def _advance(self, index: int, gradient: Array, scratch: Array) -> Array:
-        first = self.velocities[index] is None
-        direction = super()._advance(index, gradient, scratch)
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        first = "velocity" not in state
+        direction = super().advance(gradient, state, scratch)
         if first:
-            self.velocities[index] = gradient
+            state["velocity"] = gradient
         return direction
 
 
@@ -132,6 +126,7 @@ class SGDVelocityIsGradient(SGD):
 class SGDVelocityByShape(SGD):
     """Finds velocities by their shape: parameters of the same shape share one."""
 
-    def _advance(self, index: int, gradient: Array, scratch: Array) -> Array:
+    def step(self) -> None:
         shapes = [parameter.value.shape for parameter in self.parameters]
-        return super()._advance(shapes.index(shapes[index]), gradient, scratch)
+        self.state = [self.state[shapes.index(shape)] for shape in shapes]
+        super().step()

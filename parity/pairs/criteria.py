@@ -1,9 +1,9 @@
-"""Criteria: each pair names the two loss functions (input, target) -> scalar."""
+"""Criteria: each pair names the two loss functions (input, target) -> scalar. Those of classes: `classification`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -11,20 +11,23 @@ from hypothesis.strategies import SearchStrategy
 
 from numpynet import (
     Array,
+    BinaryCrossEntropyCriterion,
+    BinaryCrossEntropyCriterionUnstable,
     Criterion,
-    CrossEntropyCriterion,
+    HuberCriterion,
+    L1Criterion,
     MSECriterion,
-    NLLCriterion,
-    NLLCriterionUnstable,
 )
-from numpynet.activations import log_softmax
-from numpynet.criteria import Reduction
+from numpynet.activations import sigmoid
+from numpynet.criteria import Reduction, check_labels
 from parity.lazy import keras_layers, tf, torch, torch_layers
 from parity.loss import Loss
 from parity.pairing import Pair, pair, pair_of
-from parity.strategies import arrays, seeds, sizes
+from parity.strategies import arrays, dyadic, seeds, sizes
 
 LossFunction = Callable[[Any, Any], Any]
+Reducing = Callable[..., Any]
+reductions: SearchStrategy[Reduction] = st.sampled_from(["mean", "sum", "batchmean"])
 
 
 @pair(Loss)
@@ -39,7 +42,7 @@ class LossPair(Pair):
 
 
 class CriterionPair(Pair):
-    """Base: draws a target, and makes a layer of the framework's loss function."""
+    """Base: makes a layer of the framework's loss function and the target that was drawn."""
 
     def torch_loss(self, criterion: Any) -> LossFunction:
         raise NotImplementedError(f"{type(self).__name__} has no PyTorch counterpart")
@@ -54,116 +57,142 @@ class CriterionPair(Pair):
         return keras_layers.Loss(self.tensorflow_loss(module.criterion), module.target)
 
     def shapes(self, module: Loss) -> SearchStrategy[tuple[int, ...]]:
-        if module.target.dtype.kind == "f":
-            return st.just(module.target.shape)
-        return st.tuples(st.just(len(module.target)), st.just(int(module.target.max()) + 1) | st.just(8))
+        return st.just(module.target.shape)
 
 
-reductions: SearchStrategy[Reduction] = st.sampled_from(["mean", "sum"])
+def in_torch(function: Reducing, criterion: Criterion, **arguments: Any) -> LossFunction:
+    """A function of torch.nn.functional with our reduction: "batchmean" is its sum over the rows."""
+
+    def loss(input: Any, target: Any) -> Any:
+        reduction = "mean" if criterion.reduction == "mean" else "sum"
+        value = function(input, target, reduction=reduction, **arguments)
+        return value / len(input) if criterion.reduction == "batchmean" else value
+
+    return loss
+
+
+def of_elements(function: Reducing, criterion: Criterion, **arguments: Any) -> LossFunction:
+    """`in_torch`, its target in the dtype of the input."""
+    loss = in_torch(function, criterion, **arguments)
+    return lambda input, target: loss(input, target.to(input.dtype))
+
+
+def in_tensorflow(values: LossFunction, criterion: Criterion) -> LossFunction:
+    """The elements' losses, reduced.
+
+    Keras averages over the last axis before it sums (differences, mse-reduction): plain TensorFlow does not.
+    """
+
+    def loss(input: Any, target: Any) -> Any:
+        each = values(input, tf.cast(target, input.dtype))
+        if criterion.reduction == "mean":
+            return tf.reduce_mean(each)
+        return tf.reduce_sum(each) / (input.shape[0] if criterion.reduction == "batchmean" else 1)
+
+    return loss
+
+
+shapes = st.lists(sizes, min_size=1, max_size=3).map(tuple) | st.tuples(sizes, st.just(1))
 
 
 @st.composite
-def classified(draw: st.DrawFn, criterion_class: type[Criterion]) -> Loss:
-    """A criterion with class indices or one-hot rows."""
-    n, classes = draw(sizes), draw(sizes)
-    target: Array = np.random.default_rng(draw(seeds)).integers(0, classes, n)
-    if draw(st.booleans()):
-        target = np.eye(classes, dtype=np.float32)[target]
-    return Loss(criterion_class(draw(reductions)), target)
+def regressed(draw: st.DrawFn, criteria: SearchStrategy[Criterion]) -> Loss:
+    return Loss(draw(criteria), draw(arrays(draw(shapes), np.dtype(np.float32))))
 
 
 @st.composite
-def regressed(draw: st.DrawFn) -> Loss:
-    shape = draw(st.lists(sizes, min_size=1, max_size=3).map(tuple))
-    return Loss(MSECriterion(draw(reductions)), draw(arrays(shape, np.dtype(np.float32))))
-
-
-def _rows(target: Any, like: Any) -> Any:
-    """Targets as rows of class weights (TensorFlow)."""
-    target = tf.convert_to_tensor(target)
-    if len(target.shape) == 1:
-        return tf.one_hot(target, like.shape[-1], dtype=like.dtype)
-    return tf.cast(target, like.dtype)
-
-
-def _classes(target: Any) -> Any:
-    """Targets as class indices (torch)."""
-    return target if target.dim() == 1 else target.argmax(dim=1)
-
-
-def _reduced(values: Any, reduction: str) -> Any:
-    return tf.reduce_mean(values) if reduction == "mean" else tf.reduce_sum(values)
+def labelled(draw: st.DrawFn, criteria: SearchStrategy[Criterion]) -> Loss:
+    """Labels 0 and 1, or probabilities of 1."""
+    sixteenths = np.random.default_rng(draw(seeds)).integers(0, 17, draw(shapes))
+    target: Array = np.asarray(sixteenths / 16, np.float32) if draw(st.booleans()) else sixteenths // 9
+    return Loss(draw(criteria), target)
 
 
 @pair(MSECriterion)
 class MSECriterionPair(CriterionPair):
-    """Keras averages over the last axis before it sums (differences, mse-reduction): plain TensorFlow does not."""
-
-    modules = regressed()
+    modules = regressed(st.builds(MSECriterion, reductions))
 
     def torch_loss(self, criterion: MSECriterion) -> LossFunction:
-        loss = torch.nn.MSELoss(reduction=criterion.reduction)
-        return lambda input, target: loss(input, target.to(input.dtype))
+        return of_elements(torch.nn.functional.mse_loss, criterion)
 
     def tensorflow_loss(self, criterion: MSECriterion) -> LossFunction:
-        return lambda input, target: _reduced(
-            tf.math.squared_difference(input, tf.cast(target, input.dtype)), criterion.reduction
+        return in_tensorflow(tf.math.squared_difference, criterion)
+
+
+@pair(L1Criterion)
+class L1CriterionPair(CriterionPair):
+    modules = regressed(st.builds(L1Criterion, reductions))
+
+    def torch_loss(self, criterion: L1Criterion) -> LossFunction:
+        return of_elements(torch.nn.functional.l1_loss, criterion)
+
+    def tensorflow_loss(self, criterion: L1Criterion) -> LossFunction:
+        return in_tensorflow(lambda input, target: tf.abs(input - target), criterion)
+
+
+@pair(HuberCriterion)
+class HuberCriterionPair(CriterionPair):
+    """torch's huber_loss; its smooth_l1_loss is divided by the threshold (differences, smooth-l1)."""
+
+    modules = regressed(st.builds(HuberCriterion, reductions, dyadic(1 / 16, 4)))
+
+    def torch_loss(self, criterion: HuberCriterion) -> LossFunction:
+        return of_elements(torch.nn.functional.huber_loss, criterion, delta=criterion.delta)
+
+    def tensorflow_loss(self, criterion: HuberCriterion) -> LossFunction:
+        def values(input: Any, target: Any) -> Any:
+            size = tf.abs(input - target)
+            far = criterion.delta * (size - criterion.delta / 2)
+            return tf.where(size <= criterion.delta, size * size / 2, far)
+
+        return in_tensorflow(values, criterion)
+
+
+class BinaryCrossEntropyOfTorch(BinaryCrossEntropyCriterion):
+    """torch subtracts log(sigmoid(x)) from (1 - y) x: of a small loss it keeps what x leaves (differences,
+    bce-logits-cancellation)."""
+
+    def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
+        target = check_labels(self, input, target)
+        log_sigmoid = np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
+        return np.sum((1 - target) * input - log_sigmoid), (input, target)
+
+
+@pair(BinaryCrossEntropyCriterion)
+class BinaryCrossEntropyCriterionPair(CriterionPair):
+    formulas: ClassVar = {"torch": BinaryCrossEntropyOfTorch}
+    modules = labelled(st.builds(BinaryCrossEntropyCriterion, reductions))
+
+    def torch_loss(self, criterion: BinaryCrossEntropyCriterion) -> LossFunction:
+        return of_elements(torch.nn.functional.binary_cross_entropy_with_logits, criterion)
+
+    def tensorflow_loss(self, criterion: BinaryCrossEntropyCriterion) -> LossFunction:
+        return in_tensorflow(
+            lambda input, target: tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=input), criterion
         )
 
 
-@pair(NLLCriterion)
-class NLLCriterionPair(CriterionPair):
-    """TensorFlow has no loss on log-probabilities: minus the sum of the chosen ones."""
+@pair(BinaryCrossEntropyCriterionUnstable)
+class BinaryCrossEntropyCriterionUnstablePair(CriterionPair):
+    """On probabilities: torch's own bounds the logarithms at -100, Keras' clips at 1e-7 (differences, bce-clipped)."""
 
-    modules = classified(NLLCriterion)
-
-    def values(self, module: Loss, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Array]:
-        return arrays(shape, dtype).map(log_softmax)
-
-    def torch_loss(self, criterion: NLLCriterion) -> LossFunction:
-        loss = torch.nn.NLLLoss(reduction=criterion.reduction)
-        return lambda input, target: loss(input, _classes(target))
-
-    def tensorflow_loss(self, criterion: NLLCriterion) -> LossFunction:
-        return lambda input, target: -_reduced(tf.reduce_sum(_rows(target, input) * input, axis=1), criterion.reduction)
-
-
-@pair(NLLCriterionUnstable)
-class NLLCriterionUnstablePair(CriterionPair):
-    """On probabilities: Keras' own clips at 1e-7 and renormalises (differences, probabilities-clipped)."""
-
-    modules = classified(NLLCriterionUnstable)
+    eps = st.integers(-40, -4).map(lambda exponent: 2.0**exponent)
+    modules = labelled(st.builds(BinaryCrossEntropyCriterionUnstable, reductions, eps))
 
     def values(self, module: Loss, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Array]:
-        return arrays(shape, dtype, largest=4.0).map(lambda x: np.exp(log_softmax(x)))
+        return arrays(shape, dtype, largest=4.0).map(sigmoid)
 
-    def torch_loss(self, criterion: NLLCriterionUnstable) -> LossFunction:
-        loss = torch.nn.NLLLoss(reduction=criterion.reduction)
-        return lambda input, target: loss(torch.log(torch.clamp(input, min=criterion.eps)), _classes(target))
+    def torch_loss(self, criterion: BinaryCrossEntropyCriterionUnstable) -> LossFunction:
+        def values(input: Any, target: Any, reduction: str) -> Any:
+            of_one, of_zero = (torch.log(torch.clamp(p, min=criterion.eps)) for p in (input, 1 - input))
+            each = -(target * of_one + (1 - target) * of_zero)
+            return each.mean() if reduction == "mean" else each.sum()
 
-    def tensorflow_loss(self, criterion: NLLCriterionUnstable) -> LossFunction:
-        return lambda input, target: (
-            -_reduced(
-                tf.reduce_sum(_rows(target, input) * tf.math.log(tf.maximum(input, criterion.eps)), axis=1),
-                criterion.reduction,
-            )
-        )
+        return of_elements(values, criterion)
 
+    def tensorflow_loss(self, criterion: BinaryCrossEntropyCriterionUnstable) -> LossFunction:
+        def values(input: Any, target: Any) -> Any:
+            of_one, of_zero = (tf.math.log(tf.maximum(p, criterion.eps)) for p in (input, 1 - input))
+            return -(target * of_one + (1 - target) * of_zero)
 
-@pair(CrossEntropyCriterion)
-class CrossEntropyCriterionPair(CriterionPair):
-    modules = classified(CrossEntropyCriterion)
-
-    def torch_loss(self, criterion: CrossEntropyCriterion) -> LossFunction:
-        loss = torch.nn.CrossEntropyLoss(reduction=criterion.reduction)
-        return lambda input, target: loss(input, target.to(input.dtype) if target.dim() > 1 else target)
-
-    def tensorflow_loss(self, criterion: CrossEntropyCriterion) -> LossFunction:
-        def loss(input: Any, target: Any) -> Any:
-            if len(target.shape) == 1:
-                values = tf.nn.sparse_softmax_cross_entropy_with_logits(target, input)
-            else:
-                values = tf.nn.softmax_cross_entropy_with_logits(tf.cast(target, input.dtype), input)
-            return _reduced(values, criterion.reduction)
-
-        return loss
+        return in_tensorflow(values, criterion)

@@ -1,67 +1,46 @@
-"""Optimizers: each pair builds the framework's rule for given variables."""
+"""Optimizers: what their pairs share, and stochastic gradient descent."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from numpynet import SGD, Array, Scaling
-from parity.lazy import keras, tf, torch
+from numpynet import SGD, Array, ClipByGlobalNorm, ClipByNorm, ClipByValue, Optimizer, Scaling
+from numpynet.clipping import Clip
+from numpynet.optimizers import State
+from parity.lazy import keras, keras_optimizers, torch, torch_optimizers
 from parity.pairing import Pair, pair, pair_of
-from parity.strategies import sizes
+from parity.strategies import dyadic, sizes
+
+powers_of_two = st.integers(-4, 6).map(lambda exponent: 2.0**exponent)
+clips: SearchStrategy[Clip | None] = st.none() | st.one_of(
+    *(st.builds(clip, powers_of_two) for clip in (ClipByValue, ClipByNorm, ClipByGlobalNorm))
+)
+decays = st.just(0.0) | dyadic(1 / 16, 1 / 4)
 
 
-class KerasSGD:
-    """keras.optimizers.SGD brought to torch's rule.
+class OptimizerPair(Pair):
+    """Base: proven on the layer whose parameter gradients are the simplest; every layer with parameters is trained too.
 
-    Keras keeps -lr * velocity: when lr changes, its velocity is rescaled. It has no coupled weight decay and no
-    dampening: both go into the gradient (differences, sgd-velocity, sgd-weight-decay, sgd-dampening).
+    `arguments` draws all but the learning rate. `torch_rule` and `keras_rule` return the framework's optimizer for a
+    rule of ours, `torch_slots` and `keras_slots` say what it calls our slots. In Keras those in `rate_inside` hold the
+    learning rate, with that sign. `decoupled` weight decay is no L2 penalty.
     """
 
-    def __init__(self, rule: SGD, variables: list[Any]) -> None:
-        self.rule, self.variables, self.lr = rule, variables, rule.lr
-        self.keras = keras.optimizers.SGD(rule.lr, momentum=rule.momentum, nesterov=rule.nesterov)
-        self.keras.build(variables)
-        self.factor = tf.Variable(1.0, dtype=variables[0].dtype) if rule.dampening else None
-
-    def set_lr(self, lr: float) -> None:
-        if lr != self.lr:
-            for velocity in self._velocities():
-                velocity.assign(velocity * (lr / self.lr))
-            self.keras.learning_rate = self.lr = lr
-
-    def apply(self, gradients: Iterable[Any]) -> None:
-        """One step; may be traced by tf.function."""
-        if self.rule.weight_decay:
-            gradients = [
-                g + self.rule.weight_decay * tf.convert_to_tensor(w)
-                for g, w in zip(gradients, self.variables, strict=True)
-            ]
-        if self.factor is not None:
-            gradients = [g * self.factor for g in gradients]
-            self.factor.assign(1 - self.rule.dampening)  # the first step is not dampened
-        self.keras.apply(list(gradients), self.variables)
-
-    def step(self, gradients: Iterable[Any], lr: float) -> None:
-        self.set_lr(lr)
-        self.apply(gradients)
-
-    def velocities(self) -> list[Array]:
-        """torch's velocities, in the order of the variables; none without momentum."""
-        return [-velocity.numpy() / self.lr for velocity in self._velocities()]
-
-    def _velocities(self) -> list[Any]:
-        return list(self.keras.momentums) if self.rule.momentum else []
-
-
-@pair(SGD)
-class SGDPair(Pair):
-    """Proven on the layer whose parameter gradients are the simplest; every layer with parameters is trained too."""
+    arguments: SearchStrategy[dict[str, Any]]
+    torch_slots: ClassVar[dict[str, str]]
+    keras_slots: ClassVar[dict[str, str]]
+    rate_inside: ClassVar[dict[str, int]] = {}
+    decoupled: ClassVar[bool] = False
 
     modules = st.builds(Scaling, sizes)
+
+    @property
+    def optimizers(self) -> tuple[type[Optimizer], ...]:  # type: ignore[override]
+        return (self.module_class,)
 
     def shapes(self, module: Scaling) -> SearchStrategy[tuple[int, ...]]:
         return pair_of(module).shapes(module)
@@ -72,9 +51,54 @@ class SGDPair(Pair):
     def tensorflow(self, module: Scaling) -> Any:
         return pair_of(module).tensorflow(module)
 
-    def torch_optimizer(self, rule: SGD, parameters: Iterable[Any]) -> Any:
+    def torch_rule(self, rule: Any, parameters: list[Any]) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no PyTorch counterpart")
+
+    def keras_rule(self, rule: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no Keras counterpart")
+
+    def torch_optimizer(self, rule: Optimizer, parameters: Iterable[Any]) -> Any:
+        made = self.torch_rule(rule, list(parameters))
+        if rule.clip is not None:
+            torch_optimizers.clip_steps(made, rule.clip)
+        return made
+
+    def tensorflow_optimizer(self, rule: Optimizer, variables: list[Any]) -> Any:
+        made = self.keras_rule(rule)
+        return keras_optimizers.Rule(rule, made, variables, self.keras_slots, self.rate_inside, self.decoupled)
+
+
+class SGDOfKeras(SGD):
+    """Keras' velocity holds the learning rate, and underflows sooner."""
+
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        if "velocity" in state:
+            state["velocity"] = self.lr * state["velocity"]
+        direction = super().advance(self.lr * gradient, state, scratch) / self.lr
+        state["velocity"] = state["velocity"] / self.lr
+        return direction
+
+
+@st.composite
+def sgd_arguments(draw: st.DrawFn) -> dict[str, Any]:
+    momentum = draw(dyadic(0, 15 / 16))
+    nesterov = momentum > 0 and draw(st.booleans())
+    dampening = 0.0 if nesterov or momentum == 0 else draw(dyadic(0, 0.5))
+    rest = {"weight_decay": draw(decays), "nesterov": nesterov, "clip": draw(clips)}
+    return {"momentum": momentum, "dampening": dampening, **rest}
+
+
+@pair(SGD)
+class SGDPair(OptimizerPair):
+    arguments = sgd_arguments()
+    formulas: ClassVar = {"tensorflow": SGDOfKeras}
+    torch_slots: ClassVar = {"velocity": "momentum_buffer"}
+    keras_slots: ClassVar = {"velocity": "momentums"}
+    rate_inside: ClassVar = {"velocity": -1}
+
+    def torch_rule(self, rule: SGD, parameters: list[Any]) -> Any:
         return torch.optim.SGD(
-            list(parameters),
+            parameters,
             lr=rule.lr,
             momentum=rule.momentum,
             dampening=rule.dampening,
@@ -82,5 +106,5 @@ class SGDPair(Pair):
             nesterov=rule.nesterov,
         )
 
-    def tensorflow_optimizer(self, rule: SGD, variables: list[Any]) -> KerasSGD:
-        return KerasSGD(rule, variables)
+    def keras_rule(self, rule: SGD) -> Any:
+        return keras.optimizers.SGD(rule.lr, momentum=rule.momentum, nesterov=rule.nesterov)

@@ -13,6 +13,7 @@ from parity import curves
 from parity.curves import CHAOS, EXPERIMENTS, Curve, compare_curves, judge_losses, run_curves
 from parity.experiment import optimizer_steps, run, trainer, weights, weights_hash
 from parity.frameworks import available
+from parity.pairs.adaptive import OPTIMIZERS
 from parity.results import Results
 
 DIGITS = {experiment.name: experiment for experiment in EXPERIMENTS if experiment.name.startswith("digits")}
@@ -38,11 +39,12 @@ def test_the_networks_hold_every_layer_and_criterion():
 
 def test_optimizers_differ_and_every_hyper_parameter_is_a_float32():
     rules = [e.optimizer([]) for e in EXPERIMENTS]
-    numbers = [x for r in rules for x in (r.lr, r.momentum, r.dampening, r.weight_decay)]
-    numbers += [rate for e in EXPERIMENTS for rate in e.schedule.values()]
+    numbers = [number for rule in rules for number in vars(rule).values() if isinstance(number, float)]
+    numbers += [e.schedule(step) for e in EXPERIMENTS for step in range(250)]
     assert all(float(np.float32(number)) == number for number in numbers)
-    for name in ("momentum", "dampening", "weight_decay", "nesterov"):
-        assert any(getattr(rule, name) for rule in rules)
+    assert {type(rule) for rule in rules} == set(OPTIMIZERS)
+    for name in ("momentum", "dampening", "weight_decay", "nesterov", "amsgrad", "eps_hat", "centered", "eps_inside"):
+        assert any(getattr(rule, name, False) for rule in rules)
 
 
 @pytest.mark.parametrize("name", DIGITS)

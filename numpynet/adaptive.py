@@ -1,0 +1,210 @@
+"""Optimizers that scale each weight's step by the gradients it has seen.
+
+torch adds eps to the root, Keras beneath it or before a correction: `eps_inside` and `eps_hat` choose Keras' place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from numpynet.clipping import Clip
+from numpynet.module import Array, Parameter
+from numpynet.optimizers import Optimizer, State
+
+
+class Adam(Optimizer):
+    """Adam as torch.optim.Adam computes it, t counting the steps from 1:
+
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g^2
+        w = w - lr * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
+
+    `eps_hat` adds eps to sqrt(v) before that is corrected, as Keras does. `amsgrad` divides by the largest v so far.
+    Kingma and Ba 2015, at the end of whose section 2 eps has a hat; Reddi, Kale and Kumar 2018 for AMSGrad.
+    """
+
+    slots = ("first_moment", "second_moment", "largest_second_moment")
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        eps_hat: bool = False,
+        clip: Clip | None = None,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay=weight_decay, clip=clip)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.eps = eps
+        self.amsgrad = amsgrad
+        self.eps_hat = eps_hat
+        self.check("0 <= beta1 < 1 and 0 <= beta2 < 1", 0 <= beta1 < 1 and 0 <= beta2 < 1)
+        self.check("eps >= 0", eps >= 0)
+
+    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
+        scratch = parameter.scratch
+        first = self.average(state, "first_moment", gradient, self.beta1, scratch)
+        np.multiply(gradient, gradient, out=scratch)
+        second = self.average(state, "second_moment", scratch, self.beta2, scratch)
+        if self.amsgrad:
+            largest = state.setdefault("largest_second_moment", np.zeros_like(second))
+            second = np.maximum(largest, second, out=largest)
+        of_first, of_second = self.corrections(parameter)
+        root = np.sqrt(second, out=scratch)
+        if not self.eps_hat:
+            root /= of_second**0.5
+        root += self.eps
+        np.divide(first, root, out=scratch)
+        rate = self.lr / of_first
+        scratch *= rate * of_second**0.5 if self.eps_hat else rate
+        parameter.value -= scratch
+
+    def average(self, state: State, slot: str, values: Array, decay: float, scratch: Array) -> Array:
+        return moving_average(state, slot, values, decay, scratch)
+
+    def corrections(self, parameter: Parameter) -> tuple[Any, Any]:
+        """What the moments, which start at zero, have gathered of their full weight."""
+        return 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: w shrinks by lr * weight_decay * w before the step, unseen by the moments.
+
+    Loshchilov and Hutter 2019.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+        amsgrad: bool = False,
+        eps_hat: bool = False,
+        clip: Clip | None = None,
+    ) -> None:
+        super().__init__(parameters, lr, beta1, beta2, eps, weight_decay, amsgrad, eps_hat, clip)
+
+    def decayed(self, parameter: Parameter, gradient: Array) -> Array:
+        parameter.value *= 1 - self.lr * self.weight_decay
+        return gradient
+
+
+class RMSprop(Optimizer):
+    """RMSprop as torch.optim.RMSprop computes it:
+
+        v = alpha * v + (1 - alpha) * g^2
+        m = alpha * m + (1 - alpha) * g                   (0 unless `centered`)
+        b = momentum * b + g / (sqrt(v - m^2) + eps)      (sqrt(v - m^2 + eps) if `eps_inside`)
+        w = w - lr * b
+
+    Hinton's lecture 6e; Graves 2013 (arXiv:1308.0850) for the centred form.
+    """
+
+    slots = ("second_moment", "first_moment", "velocity")
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+        eps_inside: bool = False,
+        clip: Clip | None = None,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay=weight_decay, clip=clip)
+        self.alpha = alpha
+        self.eps = eps
+        self.momentum = momentum
+        self.centered = centered
+        self.eps_inside = eps_inside
+        self.check("0 <= alpha < 1", 0 <= alpha < 1)
+        self.check("eps >= 0", eps >= 0)
+        self.check("momentum >= 0", momentum >= 0)
+
+    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
+        scratch = parameter.scratch
+        np.multiply(gradient, gradient, out=scratch)
+        second = moving_average(state, "second_moment", scratch, self.alpha, scratch)
+        if self.centered:
+            first = moving_average(state, "first_moment", gradient, self.alpha, scratch)
+            second = second - first * first
+        direction = np.divide(gradient, raised_root(second, self.eps, self.eps_inside, scratch), out=scratch)
+        if self.momentum:
+            direction = self.advance(direction, state)
+        parameter.value -= np.multiply(direction, self.lr, out=scratch)
+
+    def advance(self, direction: Array, state: State) -> Array:
+        """Bring the velocity up to date; returns the direction to move along."""
+        velocity = state.setdefault("velocity", np.zeros_like(direction))
+        velocity *= self.momentum
+        velocity += direction
+        return velocity
+
+
+class Adagrad(Optimizer):
+    """Adagrad as torch.optim.Adagrad computes it:
+
+        s = s + g^2                                       (s = `initial_accumulator` before the first step)
+        w = w - lr * g / (sqrt(s) + eps)                  (sqrt(s + eps) if `eps_inside`)
+
+    Duchi, Hazan and Singer 2011.
+    """
+
+    slots = ("accumulator",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-2,
+        eps: float = 1e-10,
+        weight_decay: float = 0.0,
+        initial_accumulator: float = 0.0,
+        eps_inside: bool = False,
+        clip: Clip | None = None,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay=weight_decay, clip=clip)
+        self.eps = eps
+        self.initial_accumulator = initial_accumulator
+        self.eps_inside = eps_inside
+        self.check("eps >= 0", eps >= 0)
+        self.check("initial_accumulator >= 0", initial_accumulator >= 0)
+
+    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
+        scratch = parameter.scratch
+        if "accumulator" not in state:
+            state["accumulator"] = np.full_like(parameter.value, self.initial_accumulator)
+        state["accumulator"] += np.multiply(gradient, gradient, out=scratch)
+        np.divide(gradient, raised_root(state["accumulator"], self.eps, self.eps_inside, scratch), out=scratch)
+        parameter.value -= np.multiply(scratch, self.lr, out=scratch)
+
+
+def moving_average(state: State, slot: str, values: Array, decay: float, scratch: Array) -> Array:
+    """The exponential moving average in `slot`, from zero, with `values` taken in; `values` may be the scratch."""
+    weighted = np.multiply(values, 1 - decay, out=scratch)
+    if slot not in state:
+        state[slot] = weighted.copy()
+    else:
+        state[slot] *= decay
+        state[slot] += weighted
+    return state[slot]
+
+
+def raised_root(squares: Array, eps: float, inside: bool, out: Array) -> Array:
+    """sqrt(squares) + eps, or sqrt(squares + eps)."""
+    if inside:
+        return np.sqrt(np.add(squares, eps, out=out), out=out)
+    return np.add(np.sqrt(squares, out=out), eps, out=out)

@@ -1,0 +1,154 @@
+"""Defects of the criteria of classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array, CrossEntropyCriterion, NLLCriterion, NLLCriterionUnstable
+from numpynet.activations import softmax
+from numpynet.classification import as_rows, check_target, total
+from parity.defects.defect import caught_on
+from parity.rungs.record import GRADIENT, OUTPUT
+
+
+@caught_on(OUTPUT)
+class NLLClassesFromOne(NLLCriterion):
+    """Counts classes from one: class 0 reads the last column."""
+
+    def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
+        weights = self.weigh(input, target)
+        weights = weights - 1 if weights.ndim == 1 else np.roll(weights, -1, axis=1)
+        return -total(input, weights), (input, weights)
+
+
+@caught_on(GRADIENT)
+class NLLAlwaysMean(NLLCriterion):
+    """Averages over the batch even where the sum is asked for."""
+
+    def forward(self, input: Array, target: Array) -> Any:
+        asked, self.reduction = self.reduction, "mean"
+        value = super().forward(input, target)
+        self.reduction = asked
+        return value
+
+    __call__ = forward
+
+
+@caught_on(OUTPUT)
+class NLLOverAllElements(NLLCriterion):
+    """Averages over rows and classes: `np.mean` of the one-hot product."""
+
+    def count(self, input: Array, target: Array) -> int:
+        return input.size
+
+
+@caught_on(GRADIENT)
+class NLLGradientSummed(NLLCriterion):
+    """Averages the loss, but not its gradient."""
+
+    def backward(self) -> Array:
+        return super().backward() * self._divisor
+
+
+@caught_on(OUTPUT)
+class CrossEntropyOverflows(CrossEntropyCriterion):
+    """The logarithm of a sum of exponentials of unshifted logits: infinite above 88."""
+
+    def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
+        weights = self.weigh(input, target)
+        log_probabilities = input - np.log(np.sum(np.exp(input), axis=1, keepdims=True))
+        return -total(log_probabilities, weights), (log_probabilities, weights)
+
+
+@caught_on(OUTPUT)
+class CrossEntropyTwice(CrossEntropyCriterion):
+    """Takes the softmax of probabilities: once in the network, once more in the loss."""
+
+    def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
+        return super().loss(softmax(input), target)
+
+
+@caught_on(GRADIENT)
+class CrossEntropyGradientOfSoftMax(CrossEntropyCriterion):
+    """Multiplies by the softmax's own derivative once more: p (1 - p) (p - y)."""
+
+    def gradient(self, log_probabilities: Array, weights: Array) -> Array:
+        probabilities = np.exp(log_probabilities)
+        return probabilities * (1 - probabilities) * (probabilities - as_rows(weights, probabilities))
+
+
+@caught_on(GRADIENT, dtype="float64")
+class NLLUnstableAddsEps(NLLCriterionUnstable):
+    """Adds eps to every probability, where only those below it should be raised."""
+
+    def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
+        weights = self.weigh(input, target)
+        raised = input + input.dtype.type(self.eps)
+        return -total(np.log(raised), weights), (raised, raised, weights)
+
+
+@caught_on(OUTPUT)
+class CrossEntropySmoothsTheOthers(CrossEntropyCriterion):
+    """Gives the smoothed share to the C - 1 other classes alone: the right one keeps 1 - s, not 1 - s + s / C."""
+
+    def weigh(self, input: Array, target: Array) -> Array:
+        if not self.label_smoothing or input.shape[1] == 1:
+            return super().weigh(input, target)
+        rows = as_rows(check_target(self, input, target), input)
+        others = (1 - rows) * (self.label_smoothing / (input.shape[1] - 1))
+        rows = (1 - self.label_smoothing) * rows + others
+        return rows if self.class_weights is None else rows * self.weights_of_classes(input)
+
+
+@caught_on(OUTPUT)
+class CrossEntropySmoothsIndicesAlone(CrossEntropyCriterion):
+    """Smooths class indices, but not one-hot rows."""
+
+    def weigh(self, input: Array, target: Array) -> Array:
+        asked = self.label_smoothing
+        self.label_smoothing = asked if target.ndim == 1 else 0.0
+        weights = super().weigh(input, target)
+        self.label_smoothing = asked
+        return weights
+
+
+@caught_on(OUTPUT)
+class CrossEntropyWeightsUnnormalized(CrossEntropyCriterion):
+    """Averages weighted losses over the rows, as Keras' class weights do, where the mean is over the weights."""
+
+    def count(self, input: Array, target: Array) -> int:
+        return len(input)
+
+
+@caught_on(OUTPUT)
+class NLLWeightsOfSmoothed(NLLCriterion):
+    """Divides by the weight of the smoothed targets."""
+
+    def count(self, input: Array, target: Array) -> Any:
+        weights = self.weigh(input, target)
+        return len(input) if weights.ndim == 1 else weights.sum()
+
+
+@caught_on(OUTPUT)
+class NLLWeightOfRow(NLLCriterion):
+    """Weighs the smoothed row with the weight of its target, not each class with its own."""
+
+    def weigh(self, input: Array, target: Array) -> Array:
+        asked, self.class_weights = self.class_weights, None
+        weights = super().weigh(input, target)
+        self.class_weights = asked
+        if asked is None:
+            return weights
+        rows = as_rows(check_target(self, input, target), input)
+        return as_rows(weights, input) * (rows * self.weights_of_classes(input)).sum(axis=1, keepdims=True)
+
+
+@caught_on(GRADIENT)
+class NLLGradientUnweighted(NLLCriterion):
+    """Weighs the loss, but not its gradient."""
+
+    def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
+        value, (_, weights) = super().loss(input, target)
+        return value, (input, weights if self.class_weights is None else check_target(self, input, target))

@@ -1,0 +1,127 @@
+"""Keras optimizers for numpynet rules that Keras has only in another form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from numpynet import Array, ClipByGlobalNorm, ClipByNorm, ClipByValue, Optimizer
+
+CLIPS: dict[Any, Callable[[list[Any], float], Any]] = {
+    ClipByValue: lambda gradients, limit: [tf.clip_by_value(g, -limit, limit) for g in gradients],
+    ClipByNorm: lambda gradients, limit: [tf.clip_by_norm(g, limit) for g in gradients],
+    ClipByGlobalNorm: lambda gradients, limit: tf.clip_by_global_norm(gradients, limit)[0],
+}
+
+
+class Rule:
+    """A Keras optimizer brought to a numpynet rule.
+
+    `slots` are its lists of variables by numpynet's names; those in `rate_inside` hold the learning rate, with that
+    sign, and are rescaled when it changes (differences, sgd-velocity, rmsprop-velocity). Clipping, the L2 penalty
+    (unless `decoupled`) and dampening go into the gradient, in this order: Keras has no such penalty and no dampening
+    (differences, sgd-weight-decay, adam-weight-decay, sgd-dampening).
+    """
+
+    def __init__(
+        self,
+        rule: Optimizer,
+        optimizer: Any,
+        variables: list[Any],
+        slots: Mapping[str, str],
+        rate_inside: Mapping[str, int],
+        decoupled: bool = False,
+    ) -> None:
+        self.rule, self.keras, self.variables, self.lr = rule, optimizer, variables, rule.lr
+        optimizer.build(variables)
+        self.slots = {ours: list(getattr(optimizer, theirs, ())) for ours, theirs in slots.items()}
+        self.rate_inside = rate_inside
+        self.l2_penalty = 0.0 if decoupled else rule.weight_decay
+        dampening = getattr(rule, "dampening", 0.0)
+        self.dampened = 1 - dampening
+        self.factor = tf.Variable(1.0, dtype=variables[0].dtype) if dampening else None
+
+    def set_lr(self, lr: float) -> None:
+        if lr != self.lr:
+            for slot in self.rate_inside:
+                for variable in self.slots[slot]:
+                    variable.assign(variable * (lr / self.lr))
+            self.keras.learning_rate = self.lr = lr
+
+    def apply(self, gradients: Iterable[Any]) -> None:
+        """One step; may be traced by tf.function."""
+        gradients = list(gradients)
+        if self.rule.clip is not None:
+            gradients = CLIPS[type(self.rule.clip)](gradients, self.rule.clip.limit)  # type: ignore[attr-defined]
+        if self.l2_penalty:
+            weights = [tf.convert_to_tensor(variable) for variable in self.variables]
+            gradients = [g + self.l2_penalty * w for g, w in zip(gradients, weights, strict=True)]
+        if self.factor is not None:
+            gradients = [g * self.factor for g in gradients]
+            self.factor.assign(self.dampened)  # the first step is not dampened
+        self.keras.apply(list(gradients), self.variables)
+
+    def step(self, gradients: Iterable[Any], lr: float) -> None:
+        self.set_lr(lr)
+        self.apply(gradients)
+
+    def state(self) -> list[dict[str, Array]]:
+        """numpynet's slots of each variable."""
+        rates = {slot: sign * self.lr for slot, sign in self.rate_inside.items()}
+        return [
+            {slot: held[index].numpy() / rates.get(slot, 1) for slot, held in self.slots.items() if held}
+            for index in range(len(self.variables))
+        ]
+
+
+class _CorrectedRoot:
+    """Adam's eps is added to the corrected root: before the correction that is another eps in every step."""
+
+    eps: float
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        beta2 = tf.cast(self.beta_2, variable.dtype)  # type: ignore[attr-defined]
+        steps = tf.cast(self.iterations + 1, variable.dtype)  # type: ignore[attr-defined]
+        self.epsilon = self.eps * tf.sqrt(1 - beta2**steps)
+        super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
+
+
+class Adam(_CorrectedRoot, keras.optimizers.Adam):
+    pass
+
+
+class AdamW(_CorrectedRoot, keras.optimizers.AdamW):
+    pass
+
+
+class RMSpropEpsOutside(keras.optimizers.RMSprop):
+    """eps is added to the root: Keras has it beneath, and no eps there makes up for it."""
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        index, lr = self._get_variable_index(variable), tf.cast(learning_rate, variable.dtype)
+        variance = self._velocities[index]
+        variance.assign(self.rho * variance + (1 - self.rho) * tf.square(gradient))
+        root = tf.convert_to_tensor(variance)
+        if self.centered:
+            mean = self._average_gradients[index]
+            mean.assign(self.rho * mean + (1 - self.rho) * gradient)
+            root -= tf.square(tf.convert_to_tensor(mean))
+        increment = lr * gradient / (tf.sqrt(root) + self.epsilon)
+        if self.momentum > 0:
+            velocity = self._momentums[index]
+            velocity.assign(self.momentum * velocity + increment)
+            increment = tf.convert_to_tensor(velocity)
+        variable.assign_sub(increment)
+
+
+class AdagradEpsOutside(keras.optimizers.Adagrad):
+    """eps is added to the root: Keras has it beneath, and no eps there makes up for it."""
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        accumulator = self._accumulators[self._get_variable_index(variable)]
+        accumulator.assign_add(tf.square(gradient))
+        root = tf.sqrt(tf.convert_to_tensor(accumulator))
+        variable.assign_sub(tf.cast(learning_rate, variable.dtype) * gradient / (root + self.epsilon))
