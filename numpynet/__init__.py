@@ -1,47 +1,105 @@
 """A small neural-network library in NumPy alone."""
 
 from numpynet import datasets, initializers, training
-from numpynet.activations import ELU, LeakyReLU, LogSoftMax, ReLU, Sigmoid, SoftMax, Softplus, Tanh
+from numpynet.activations import (
+    ELU,
+    SELU,
+    HardSigmoid,
+    HardSwish,
+    LeakyReLU,
+    LogSoftMax,
+    Maxout,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    SoftMax,
+    Softplus,
+    Tanh,
+)
+from numpynet.adaptive import Adagrad, Adam, AdamW, RMSprop
+from numpynet.classification import CrossEntropyCriterion, NLLCriterion, NLLCriterionUnstable
+from numpynet.clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue
+from numpynet.conv import Conv2d
 from numpynet.criteria import (
+    BinaryCrossEntropyCriterion,
+    BinaryCrossEntropyCriterionUnstable,
     Criterion,
-    CrossEntropyCriterion,
+    HuberCriterion,
+    L1Criterion,
     MSECriterion,
-    NLLCriterion,
-    NLLCriterionUnstable,
 )
 from numpynet.dropout import Dropout
+from numpynet.gelu import GELU
+from numpynet.graph import Concatenate, Graph, Sum
 from numpynet.linear import Linear
 from numpynet.module import Array, Module, Parameter, Sequential
-from numpynet.normalization import BatchNormalization, Scaling
-from numpynet.optimizers import SGD
+from numpynet.normalization import BatchNormalization, GroupNormalization, LayerNormalization, Scaling
+from numpynet.optimizers import SGD, Optimizer
+from numpynet.pooling import AvgPool2d, GlobalAveragePool2d, MaxPool2d, ZeroPad2d
 from numpynet.reshape import Flatten
+from numpynet.schedules import CosineDecay, ExponentialDecay, Schedule, StepDecay, WarmUp
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ELU",
+    "GELU",
+    "SELU",
     "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "Array",
+    "AvgPool2d",
     "BatchNormalization",
+    "BinaryCrossEntropyCriterion",
+    "BinaryCrossEntropyCriterionUnstable",
+    "ClipByGlobalNorm",
+    "ClipByNorm",
+    "ClipByValue",
+    "Concatenate",
+    "Conv2d",
+    "CosineDecay",
     "Criterion",
     "CrossEntropyCriterion",
     "Dropout",
+    "ExponentialDecay",
     "Flatten",
+    "GlobalAveragePool2d",
+    "Graph",
+    "GroupNormalization",
+    "HardSigmoid",
+    "HardSwish",
+    "HuberCriterion",
+    "L1Criterion",
+    "LayerNormalization",
     "LeakyReLU",
     "Linear",
     "LogSoftMax",
     "MSECriterion",
+    "MaxPool2d",
+    "Maxout",
     "Module",
     "NLLCriterion",
     "NLLCriterionUnstable",
+    "Optimizer",
+    "PReLU",
     "Parameter",
+    "RMSprop",
     "ReLU",
     "Scaling",
+    "Schedule",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "SoftMax",
     "Softplus",
+    "StepDecay",
+    "Sum",
     "Tanh",
+    "WarmUp",
+    "ZeroPad2d",
     "datasets",
     "initializers",
     "training",

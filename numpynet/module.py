@@ -42,6 +42,13 @@ class Parameter:
         self._grad = grad
         self._is_zero = False
 
+    @property
+    def scratch(self) -> Array:
+        """An array like the value for whoever needs one for a moment: new ones cost more than the arithmetic."""
+        if self._scratch is None:
+            self._scratch = np.empty_like(self.value)
+        return self._scratch
+
     def zero_grad(self) -> None:
         self._is_zero = True
 
@@ -56,10 +63,8 @@ class Parameter:
             write(self._grad)
             self._is_zero = False
         else:
-            if self._scratch is None:
-                self._scratch = np.empty_like(self.value)
-            write(self._scratch)
-            self.grad += self._scratch
+            write(self.scratch)
+            self.grad += self.scratch
 
     def map(self, convert: Callable[[Array], Array]) -> None:
         """Replace the value by `convert(value)`; the gradient starts anew."""
@@ -77,7 +82,8 @@ class Module:
     A subclass keeps its configuration in attributes named like its constructor's arguments, its parameters in
     `Parameter` attributes, its children in `Module` attributes, and names any further state (running statistics)
     in `buffers`. It defines `forward`, which ends in `remember`, and `backward`, which begins with `recall`.
-    Nothing else is needed: parameters, `state_dict`, `astype` and `repr` follow from the attributes.
+    Nothing else is needed: parameters, `state_dict`, `astype` and `repr` follow from the attributes. What else it keeps
+    from forward to backward has a name that begins with an underscore: a `Graph` holds those apart for each place.
     """
 
     buffers: ClassVar[tuple[str, ...]] = ()
@@ -137,6 +143,13 @@ class Module:
         yield prefix, self
         for name, child in self.children().items():
             yield from child.named_modules(join(prefix, name))
+
+    def named_places(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Every module without children in the order of the calls: once for each place where it is called."""
+        if not self.children():
+            yield prefix, self
+        for name, child in self.children().items():
+            yield from child.named_places(join(prefix, name))
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Every parameter by dotted name; one that is shared appears once."""
@@ -211,20 +224,15 @@ class Module:
         return {name: getattr(self, name) for name in names if name != "rng"}
 
     def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        shown = [
-            repr(value) if defaults[name].default is inspect.Parameter.empty else f"{name}={value!r}"
-            for name, value in self.arguments().items()
-            if not _same(value, defaults[name].default)
-        ]
-        return f"{type(self).__name__}({', '.join(shown)})"
+        return described(self, self.arguments())
 
 
 class Sequential(Module):
-    """Modules applied one after another; `net[i]` is the i-th."""
+    """Modules applied one after another; `net[i]` is the i-th. ValueError where one is given twice: see `Graph`."""
 
     def __init__(self, *modules: Module) -> None:
         self.modules = list(modules)
+        refuse_repeated(self)
 
     def forward(self, input: Array) -> Array:
         for module in self.modules:
@@ -255,9 +263,36 @@ class Sequential(Module):
         return f"Sequential({', '.join(map(repr, self.modules))})"
 
 
+def each(function: Callable[[Any], Any], value: Any) -> Any:
+    """`function` of an array, or the tuple of its results for a tuple of arrays."""
+    return tuple(each(function, part) for part in value) if isinstance(value, tuple) else function(value)
+
+
+def refuse_repeated(network: Module) -> None:
+    """Raises ValueError where a module is part of `network` twice: it could not tell its places apart."""
+    names: dict[Module, str] = {}
+    for name, module in network.named_modules():
+        if module in names:
+            raise ValueError(
+                f"{type(network).__name__}: {names[module]} and {name} are the same {type(module).__name__}; "
+                f"a Graph uses a layer at several places, by the name of the first"
+            )
+        names[module] = name
+
+
 def join(prefix: str, name: str) -> str:
     """The dotted name of `name` below `prefix`."""
     return f"{prefix}.{name}" if prefix else name
+
+
+def described(configured: Any, arguments: Mapping[str, Any], named: bool = False) -> str:
+    """The constructor's call that makes `configured` with these of its arguments, required ones `named` or by place."""
+    shown = []
+    for name, argument in inspect.signature(type(configured)).parameters.items():
+        if name in arguments and not _same(arguments[name], argument.default):
+            by_place = argument.default is inspect.Parameter.empty and not named
+            shown.append(repr(arguments[name]) if by_place else f"{name}={arguments[name]!r}")
+    return f"{type(configured).__name__}({', '.join(shown)})"
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -28,6 +28,8 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array, Module
+from numpynet.graph import packed
+from numpynet.module import each
 from parity.allowance import Noisy, deviations
 from parity.pairing import Case
 from parity.strategies import for_all
@@ -36,7 +38,7 @@ FORMAT = np.dtype(np.longdouble)
 REDUCTION = 4  # each step is a quarter of the one before: exact, and few evaluations
 STEPS = REDUCTION ** -np.arange(1, 21, dtype=FORMAT)  # from a quarter of the point's size to 1e-12 of it
 
-Point = dict[str, Array]  # "input", and every parameter by name
+Point = dict[str, Array]  # every input and parameter by name
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def extrapolate(slopes: Array, noise: Array) -> Slope:
 def derivatives(case: Case, alter: Callable[[Module], Module] | None = None) -> list[Derivative]:
     """The directional derivatives of the case's first step, for its input and for each parameter."""
     case = (case if alter is None else case.with_module(alter(case.module))).astype(FORMAT)
-    point: Point = {"input": case.steps[0].input}
+    point = _inputs(case.steps[0].input)
     point |= {name: parameter.value for name, parameter in case.module.named_parameters().items()}
     rng = np.random.default_rng(0)
     directions = {name: _direction(rng, values) for name, values in point.items()}
@@ -152,6 +154,11 @@ def derivatives(case: Case, alter: Callable[[Module], Module] | None = None) -> 
             slope = extrapolate(_one_sided(case, point, name, along, centre[""]), noise)
             found.append(Derivative(name, centre[name][()], slope, slope.error + rounding[name]))
     return found
+
+
+def _inputs(values: Any) -> Point:
+    """The array by its name; of a tuple, each by its index."""
+    return {f"input[{i}]": array for i, array in enumerate(values)} if isinstance(values, tuple) else {"input": values}
 
 
 def _direction(rng: np.random.Generator, values: Array) -> Array:
@@ -177,16 +184,17 @@ def _evaluate(
     for name, parameter in module.named_parameters().items():
         if name in moved:
             parameter.map(lambda value, name=name: value.view(array_class) + moved[name])  # type: ignore[misc]
-    input = point["input"].view(array_class)
-    output = module(input + moved["input"] if "input" in moved else input)
-    cotangent = case.steps[0].cotangent.view(array_class)
+    inputs = {name: point[name].view(array_class) for name in _inputs(case.steps[0].input)}
+    output = module(packed([array + moved[name] if name in moved else array for name, array in inputs.items()]))
+    cotangent = each(lambda array: array.view(array_class), case.steps[0].cotangent)
 
     def gradients() -> Point:
         module.zero_grad()
-        of_input = module.backward(cotangent)
-        return {"input": of_input} | {name: p.grad for name, p in module.named_parameters().items()}
+        of_inputs = _inputs(module.backward(cotangent))
+        return of_inputs | {name: p.grad for name, p in module.named_parameters().items()}
 
-    return np.asanyarray(np.sum(cotangent * output)), gradients
+    products = zip(_inputs(cotangent).values(), _inputs(output).values(), strict=True)
+    return np.asanyarray(sum(np.sum(sent * found) for sent, found in products)), gradients
 
 
 def prove_derivative(target: type, *, examples: int = 50) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import SGD, Array, Criterion
+from numpynet import SGD, Criterion, Graph
 from parity.allowance import SLACK
 from parity.pairing import Case
 from parity.rungs.judge import Judgement, errors, shares
@@ -57,13 +57,19 @@ def _headline(judgement: Judgement, key: Key) -> str:
 
 
 def _where(judgement: Judgement, key: Key) -> str:
-    layers = {name: m for name, m in judgement.case.module.named_modules() if name and not m.children()}
+    module = judgement.case.module
+    layers = {name: layer for name, layer in module.named_places() if name}
     if key.layer not in layers:
         return ""
-    names = list(layers)
-    # The gradient that comes back to a layer's output is the work of the layer after it.
-    name = names[names.index(key.layer) + (key.quantity == "output gradient")]
-    return f"\nin layer {name}, {layers[name]!r}"
+    names, name, where = list(layers), key.layer, "in layer"
+    if key.quantity == "output gradient":  # the work of what comes after it
+        if any(isinstance(part, Graph) for _, part in module.named_modules()):
+            where = "in what takes the output of layer"
+        else:
+            name = names[names.index(name) + 1]
+    first = next(other for other in names if layers[other] is layers[name])
+    again = f", which is {first} once more" if first != name else ""
+    return f"\n{where} {name}, {layers[name]!r}{again}"
 
 
 def odd_ones(judgement: Judgement, key: Key) -> list[str]:
@@ -179,7 +185,7 @@ def reproduction(case: Case) -> str:
         f", {name}={value}"
         for name, value, default in (
             ("training", case.training, True),
-            ("sgd", case.sgd, None),
+            ("arguments", case.arguments, None),
             ("frozen", set(case.frozen), set()),
             ("optimizer", case.optimizer.__name__, SGD.__name__),
         )
@@ -193,7 +199,8 @@ def _imports(case: Case) -> list[str]:
     """The lines that import the classes of the case's modules, criteria and optimizer."""
     modules = [module for _, module in case.module.named_modules()]
     criteria = [value for module in modules for value in vars(module).values() if isinstance(value, Criterion)]
-    classes = {type(value) for value in [*modules, *criteria]} | ({case.optimizer} - {SGD})
+    clips = [clip for clip in [(case.arguments or {}).get("clip")] if clip is not None]
+    classes = {type(value) for value in [*modules, *criteria, *clips]} | ({case.optimizer} - {SGD})
     own = sorted(c.__name__ for c in classes if c.__module__.split(".")[0] == "numpynet")
     strangers = sorted((c for c in classes if c.__name__ not in own), key=lambda c: c.__name__)
     return [f"from numpynet import {', '.join(own)}"] * bool(own) + [_import_of(stranger) for stranger in strangers]
@@ -206,5 +213,7 @@ def _import_of(stranger: type) -> str:
     return f"{stranger.__name__} = parity.load({inspect.getfile(stranger)!r}).{stranger.__name__}"
 
 
-def _literal(values: Array) -> str:
+def _literal(values: Any) -> str:
+    if isinstance(values, tuple):
+        return f"({', '.join(map(_literal, values))})"
     return f"np.array({values.tolist()!r}, {values.dtype.name!r})"

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import copy
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from numpynet import SGD, Array, Module
-from numpynet.module import join
+from numpynet import SGD, Array, Criterion, Module, Optimizer
+from numpynet.module import Parameter, each, join
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 Layout = Callable[[Array], Array]
+Shape = tuple[int, ...]
 
 
 def _same_layout(values: Array) -> Array:
@@ -72,23 +73,26 @@ class Counterpart:
 class Pair:
     """How one numpynet class maps on each framework; subclasses state a mapping and nothing else.
 
-    `modules` draws instances; `shapes` draws an input shape for one; `values` draws the input. `torch` and
-    `tensorflow` return the framework's layer, or a `Counterpart` where it holds arrays. Where a framework computes the
-    same function by a formula that rounds worse, `formulas` names a subclass of the module class that computes so.
+    `modules` draws instances; `shapes` draws an input shape for one, or a tuple of shapes where it takes several
+    inputs; `values` draws an input. `torch` and `tensorflow` return the framework's layer, or a `Counterpart` where it
+    holds arrays. Where a framework computes the same function by a formula that rounds worse, `formulas` names a
+    subclass of the class that computes so.
+    `optimizers` are those that instances with parameters are trained by.
     """
 
-    formulas: ClassVar[dict[str, type[Module]]] = {}
+    formulas: ClassVar[dict[str, type]] = {}
+    optimizers: tuple[type[Optimizer], ...] = (SGD,)
 
     modules: SearchStrategy[Any]
     module_class: type
 
-    def shapes(self, module: Any) -> SearchStrategy[tuple[int, ...]]:
+    def shapes(self, module: Any) -> SearchStrategy[Any]:
         """Input shapes that `module` takes."""
         from parity.strategies import shapes
 
         return shapes()
 
-    def values(self, module: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Array]:
+    def values(self, module: Any, shape: Shape, dtype: np.dtype[Any]) -> SearchStrategy[Array]:
         """Inputs of this shape."""
         from parity.strategies import arrays
 
@@ -144,60 +148,56 @@ def dtype_of(module: Module) -> np.dtype[Any]:
     return next(iter(module.state_dict().values()), np.empty(0, np.float32)).dtype
 
 
-def as_computed_by(module: Module, framework: str) -> Module | None:
-    """A copy of `module` that uses the framework's own formulas; None where they are numpynet's."""
-    formulas = {
-        name: pair_of(part).formulas.get(framework) for name, part in module.named_modules() if not part.children()
-    }
-    if not any(formulas.values()):
-        return None
-    twin = copy.deepcopy(module)
-    for name, part in twin.named_modules():
-        part.__class__ = formulas.get(name) or type(part)
-    return twin
-
-
 @dataclass(frozen=True)
 class Step:
     """One step of a case: the input, the gradient sent back, the learning rate, and whether gradients start anew.
 
-    Both arrays are held read-only: a layer that writes into them is found out.
+    Input and gradient are arrays, or tuples of them where the module takes or returns several. They are held
+    read-only: a layer that writes into them is found out.
     """
 
-    input: Array
-    cotangent: Array
+    input: Any
+    cotangent: Any
     lr: float = 0.125
     zero_grad: bool = True
 
     def __post_init__(self) -> None:
         for name in ("input", "cotangent"):
-            view = getattr(self, name).view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+            object.__setattr__(self, name, each(_read_only, getattr(self, name)))
+
+
+def _read_only(values: Array) -> Array:
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
 @dataclass(frozen=True)
 class Case:
     """One example of the ladder: a module with its weights, what is fed to it, and how it is trained.
 
-    `sgd` holds the arguments of `optimizer` but the learning rate; None leaves the parameters alone. Parameters
-    named in `frozen` are not trained.
+    `arguments` are those of `optimizer` but the learning rate; None leaves the parameters alone. Parameters named in
+    `frozen` are not trained.
     """
 
     module: Module
     steps: list[Step]
     training: bool = True
-    sgd: dict[str, Any] | None = None
+    arguments: dict[str, Any] | None = None
     frozen: frozenset[str] = field(default_factory=frozenset)
-    optimizer: type[SGD] = SGD
+    optimizer: type[Optimizer] = SGD
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.steps[0].input.dtype
+        return first(self.steps[0].input).dtype
 
     def astype(self, dtype: np.dtype[Any]) -> Case:
         """The same case, its numbers carried in another format."""
-        steps = [replace(s, input=s.input.astype(dtype), cotangent=s.cotangent.astype(dtype)) for s in self.steps]
+
+        def cast(values: Array) -> Array:
+            return values.astype(dtype)
+
+        steps = [replace(s, input=each(cast, s.input), cotangent=each(cast, s.cotangent)) for s in self.steps]
         return replace(self, module=self.module.astype(dtype), steps=steps)
 
     def with_module(self, module: Module) -> Case:
@@ -209,3 +209,30 @@ class Case:
         for name, parameter in module.named_parameters().items():
             parameter.trainable = name not in self.frozen
         return module
+
+    def rule(self, parameters: Iterable[Parameter] = (), lr: float = 1.0) -> Optimizer | None:
+        """The optimizer of these parameters; None where they are left alone."""
+        return None if self.arguments is None else self.optimizer(parameters, lr, **self.arguments)
+
+    def as_computed_by(self, framework: str) -> Case | None:
+        """The same case by the framework's own formulas; None where they are numpynet's."""
+        module = copy.deepcopy(self.module)
+        leaves = [part for _, part in module.named_modules() if not part.children()]
+        criteria = [value for leaf in leaves for value in vars(leaf).values() if isinstance(value, Criterion)]
+        formulas = [(part, _formula(part, framework)) for part in [*leaves, *criteria]]
+        rule = None if self.arguments is None else _formula(self.optimizer, framework)
+        if not rule and not any(formula for _, formula in formulas):
+            return None
+        for part, formula in formulas:
+            part.__class__ = formula or type(part)
+        return replace(self, module=module, optimizer=rule or self.optimizer)
+
+
+def first(values: Any) -> Array:
+    """An array, or the first of a tuple."""
+    return first(values[0]) if isinstance(values, tuple) else values
+
+
+def _formula(computed: Any, framework: str) -> Any:
+    """The class that computes what a module or optimizer does by the framework's formula; None where there is none."""
+    return pair_of(computed).formulas.get(framework)

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from numpynet import Array, Module
-from parity.pairing import Case, Step, pair_of
+from numpynet.module import each
+from parity.pairing import Case, Shape, Step, pair_of
 
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 8)
@@ -49,6 +50,23 @@ def shapes(max_dims: int = 4) -> SearchStrategy[tuple[int, ...]]:
     )
 
 
+@functools.lru_cache(1024)
+def images(
+    channels: SearchStrategy[int],
+    kernel: tuple[int, ...] = (1, 1),
+    padding: tuple[int, ...] = (0, 0),
+    dilation: tuple[int, ...] = (1, 1),
+) -> SearchStrategy[tuple[int, ...]]:
+    """Shapes (N, channels, rows, columns) that hold one such window up to a few."""
+    least = [max(1, d * (k - 1) + 1 - 2 * p) for k, p, d in zip(kernel, padding, dilation, strict=True)]
+    return st.tuples(short_sides, channels, *(st.integers(side, side + 4) for side in least))
+
+
+def each_shape(function: Callable[[Shape], Any], shape: Any) -> Any:
+    """`function` of a shape, or the tuple of its results for a tuple of shapes."""
+    return tuple(map(function, shape)) if isinstance(shape[0], tuple) else function(shape)
+
+
 @functools.lru_cache(1024)  # a strategy is made and validated once for each shape, which costs as much as drawing
 @st.composite
 def arrays(
@@ -70,21 +88,6 @@ def arrays(
     return np.asarray(values * scale, dtype)
 
 
-@functools.cache
-@st.composite
-def sgd_arguments(draw: st.DrawFn) -> dict[str, Any]:
-    """Arguments of SGD but the learning rate."""
-    momentum = draw(dyadic(0, 15 / 16))
-    nesterov = momentum > 0 and draw(st.booleans())
-    dampening = 0.0 if nesterov or momentum == 0 else draw(dyadic(0, 0.5))
-    return {
-        "momentum": momentum,
-        "dampening": dampening,
-        "weight_decay": draw(dyadic(0, 0.25)),
-        "nesterov": nesterov,
-    }
-
-
 @st.composite
 def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
     """Whole examples for the pair of `target`: weights, inputs, cotangents, mode, optimizer."""
@@ -99,17 +102,19 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
     probe = Case(module, [], training=draw(st.booleans()))
     steps: list[Step] = []
     for _ in range(draw(step_counts) if trained or module.named_buffers() else 1):
-        input = draw(pair.values(module, shape, dtype))
+        input = each_shape(lambda one: draw(pair.values(module, one, dtype)), shape)
         if not steps:
             with np.errstate(all="ignore"):
                 output = probe.fresh()(input)
         # Powers of two: Keras keeps -lr * velocity, and changing lr rescales it exactly.
         lr = 2.0 ** -draw(lr_exponents) if trained else 0.125
         zero_grad = not (trained and steps) or draw(st.sampled_from([True, False]))
-        steps.append(Step(input, draw(arrays(output.shape, dtype, offset=False)), lr, zero_grad))
-    sgd = draw(sgd_arguments()) if trained else None
+        cotangent = each(lambda one: draw(arrays(one.shape, dtype, offset=False)), output)
+        steps.append(Step(input, cotangent, lr, zero_grad))
+    optimizer = draw(st.sampled_from(pair.optimizers))
+    arguments = draw(pair_of(optimizer).arguments) if trained else None  # type: ignore[attr-defined]
     frozen = draw(st.sampled_from([(), *((name,) for name in sorted(parameters))]))
-    return Case(module, steps, probe.training, sgd, frozenset(frozen))
+    return Case(module, steps, probe.training, arguments, frozenset(frozen), optimizer)
 
 
 def for_all(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from numpynet import SGD, Module
+from numpynet import Module, Optimizer
 from numpynet.training import Trainer
 from parity.pairing import Case
 
@@ -50,7 +50,7 @@ class Defect:
 
     def plant(self, case: Case) -> Case:
         """The same case with the defect in it."""
-        if issubclass(self.target, SGD):
+        if issubclass(self.target, Optimizer):
             return replace(case, optimizer=self.broken)
         module = copy.deepcopy(case.module)
         self.plant_in(module)
@@ -86,6 +86,21 @@ def caught_on(rung: int, dtype: str = "float32") -> Callable[[T], T]:
 
 def gallery() -> list[Defect]:
     """Every planted defect, family by family."""
-    from parity.defects import activations, criteria, layers, normalization, optimizers, training  # noqa: F401
+    from parity.defects import (  # noqa: F401
+        activations,
+        adaptive,
+        classes,
+        clipping,
+        criteria,
+        gates,
+        graph,
+        images,
+        layernorm,
+        layers,
+        normalization,
+        optimizers,
+        rectifiers,
+        training,
+    )
 
     return list(_gallery)

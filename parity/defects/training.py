@@ -123,7 +123,7 @@ class OptimizerMadeAnew(_SGDTrainer):
     """Makes a new optimizer in every epoch: the velocities are lost."""
 
     def predict(self, inputs: Array, batch_size: int = 1024) -> Array:
-        self.optimizer.velocities = [None] * len(self._parameters)
+        self.optimizer.state = [{} for _ in self._parameters]
         return super().predict(inputs, batch_size)
 
 

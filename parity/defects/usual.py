@@ -9,12 +9,13 @@ and what is compared.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 import numpynet as nn
-from numpynet import SGD, Array, Criterion, Module
+from numpynet import SGD, Array, Criterion, Module, Optimizer
+from numpynet.module import each
 from numpynet.training import Trainer
 from parity.defects.defect import Defect
 from parity.frameworks import available, framework
@@ -24,6 +25,15 @@ from parity.pairing import Case, Step, registry
 from parity.rungs.record import CURVE, Subject
 
 BATCH, FEATURES, STEPS = 8, 6, 10
+IMAGES = (
+    nn.Flatten,
+    nn.Conv2d,
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.GlobalAveragePool2d,
+    nn.ZeroPad2d,
+    nn.GroupNormalization,
+)
 Compared = Iterator[tuple[str, Array, Array]]
 
 
@@ -43,26 +53,31 @@ def usual_way(defect: Defect) -> dict[str, Any] | None:
 
 def _computed(defect: Defect, rng: np.random.Generator) -> Compared:
     """Output, gradients and final parameters of a single layer."""
-    module, input = _module(defect.target, rng), _normal(rng, BATCH, FEATURES)
-    if defect.target is nn.Flatten:
-        input = _normal(rng, BATCH, 3, 4, 4)
+    size = (4, 4) if defect.target in IMAGES else ()
+    module, input = _module(defect.target, rng), cast(Any, _normal(rng, BATCH, FEATURES, *size))
     if defect.target is nn.NLLCriterionUnstable:
         input = nn.SoftMax()(input)
-    case = Case(module, [Step(input, input)], sgd={"momentum": 0.9} if module.parameters() else None)
+    if defect.target is nn.BinaryCrossEntropyCriterionUnstable:
+        input = nn.Sigmoid()(input)
+    if defect.target in (nn.Sum, nn.Concatenate):
+        input = (input, _normal(rng, BATCH, FEATURES))
+    rule = defect.target if issubclass(defect.target, Optimizer) else SGD
+    arguments = {"momentum": 0.9} if rule is SGD else {}
+    case = Case(module, [Step(input, input)], arguments=arguments if module.parameters() else None, optimizer=rule)
     planted = defect.plant(case)
     ours = _observe(framework("numpynet").Subject(planted), input)
     theirs = _observe(framework("torch").Subject(case), input)
     yield from ((by, actual, expected) for (by, actual), (_, expected) in zip(ours, theirs, strict=True))
 
 
-def _observe(subject: Subject, input: Array) -> Iterator[tuple[str, Array]]:
+def _observe(subject: Subject, input: Any) -> Iterator[tuple[str, Array]]:
     for step in range(STEPS):
         subject.zero_grad()
-        output = subject.forward(input.copy())
+        output = subject.forward(each(np.copy, input))
         grad_input = subject.backward(np.ones_like(output))
         if step == 0:
             yield "output", output
-            yield "gradient", grad_input
+            yield from (("gradient", part) for part in (grad_input if isinstance(grad_input, tuple) else (grad_input,)))
             yield from (("gradient", gradient) for gradient in subject.gradients().values())
         subject.step(lr=0.1)
     yield from (("parameters", value) for name, value in subject.state().items() if name in subject.gradients())
@@ -92,19 +107,40 @@ def _trained(defect: Defect, rng: np.random.Generator) -> Compared:
 
 def _module(target: Any, rng: np.random.Generator) -> Module:
     """An instance with torch's default arguments."""
-    if issubclass(target, SGD):
+    if issubclass(target, Optimizer):
         target = nn.Linear
-    if issubclass(target, nn.MSECriterion):
+    if issubclass(target, nn.BinaryCrossEntropyCriterion):
+        return Loss(target(), rng.integers(0, 2, (BATCH, FEATURES)))
+    if issubclass(target, (nn.MSECriterion, nn.L1Criterion, nn.HuberCriterion)):
         return Loss(target(), _normal(rng, BATCH, FEATURES))
     if issubclass(target, Criterion):
         return Loss(target(), rng.integers(0, FEATURES, BATCH))
     arguments: dict[Any, dict[str, Any]] = {
+        nn.Graph: {"inputs": {"x": (FEATURES,)}, "nodes": _residual(rng), "outputs": ["out"]},
         nn.Linear: {"in_features": FEATURES, "out_features": 3, "rng": rng},
+        nn.Conv2d: {"in_channels": FEATURES, "out_channels": 3, "kernel_size": 3, "padding": 1, "rng": rng},
+        nn.MaxPool2d: {"kernel_size": 2},
+        nn.AvgPool2d: {"kernel_size": 2},
+        nn.ZeroPad2d: {"padding": 1},
         nn.Scaling: {"num_features": FEATURES},
         nn.BatchNormalization: {"num_features": FEATURES, "eps": 1e-5},
+        nn.LayerNormalization: {"eps": 1e-5},
+        nn.GroupNormalization: {"groups": 2, "eps": 1e-5},
+        nn.PReLU: {"num_features": FEATURES},
+        nn.Maxout: {"pieces": 2},
         nn.Dropout: {"rng": rng.spawn(1)[0]},
     }
     return target(**arguments.get(target, {}))
+
+
+def _residual(rng: np.random.Generator) -> dict[str, tuple[Any, ...]]:
+    """A layer used twice, and a way around both."""
+    return {
+        "first": (nn.Linear(FEATURES, FEATURES, rng=rng), "x"),
+        "between": (nn.ReLU(), "first"),
+        "second": ("first", "between"),
+        "out": (nn.Sum(), "x", "second"),
+    }
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> Array:

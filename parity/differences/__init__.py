@@ -6,7 +6,23 @@ import importlib
 
 from parity.differences.difference import Claim, Demonstration, Difference, entered, measure
 
-TOPICS = ("linear", "activations", "normalization", "dropout", "losses", "optimizers", "initializers", "numerics")
+TOPICS = (
+    "linear",
+    "images",
+    "activations",
+    "gelu",
+    "kinks",
+    "normalization",
+    "dropout",
+    "losses",
+    "classes",
+    "optimizers",
+    "adaptive",
+    "clipping",
+    "initializers",
+    "numerics",
+    "modes",
+)
 
 __all__ = ["TOPICS", "Claim", "Demonstration", "Difference", "catalogue", "measure"]
 

@@ -43,6 +43,53 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return tf.transpose(tf.reshape(flat, tf.shape(last)), [0, rank - 1, *range(1, rank - 1)])
 
 
+class OnImages(keras.layers.Layer):
+    """A Keras layer for channels last, on images (N, C, H, W) that are padded with `fill` on both sides.
+
+    Channels last is what TensorFlow has kernels for on every processor.
+    """
+
+    def __init__(self, layer: Any, padding: tuple[int, ...] = (0, 0), fill: float = 0.0) -> None:
+        super().__init__()
+        self.layer, self.fill = layer, fill
+        self.widths = [(0, 0), *((width, width) for width in padding), (0, 0)]
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        padded = tf.pad(tf.transpose(inputs, [0, 2, 3, 1]), self.widths, constant_values=self.fill)
+        return tf.transpose(self.layer(padded), [0, 3, 1, 2])
+
+
+class OnImagesAlone(OnImages):
+    """The mean of what windows see of the image alone: with the zeros around it, over the share that is image."""
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        return super().call(inputs) / super().call(tf.ones_like(inputs[:1, :1]))
+
+
+class Convolution(keras.layers.Conv2D):
+    """Keras' own, in another order where TensorFlow has no kernel for the CPU, or a wrong one.
+
+    Each group is a convolution: Keras leaves groups to XLA, which compiles for every shape (differences, conv-groups).
+    Beside a dilation, which Keras refuses, and where one column of windows fits in (differences, conv-single-column),
+    the stride leaves windows out that have been computed.
+    """
+
+    def __init__(self, filters: int, kernel_size: Any, strides: Any, **more: Any) -> None:
+        super().__init__(filters, kernel_size, **more)
+        self.strides = strides
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        span = self.dilation_rate[1] * (self.kernel_size[1] - 1) + 1
+        single_column = inputs.shape[2] is not None and inputs.shape[2] - span < self.strides[1]
+        step, strides = (1, 1), self.strides
+        if max(self.dilation_rate) > 1 or single_column:
+            step, strides = strides, step
+        parts = zip(tf.split(inputs, self.groups, -1), tf.split(kernel, self.groups, -1), strict=True)
+        outputs = [tf.nn.convolution(*part, strides=strides, dilations=self.dilation_rate) for part in parts]
+        return tf.concat(outputs, -1)[:, :: step[0], :: step[1]]
+
+
 class SharedDropout(keras.layers.Layer):
     """Dropout whose masks come from a NumPy generator: equal generators, equal masks in every implementation."""
 
@@ -60,6 +107,24 @@ class SharedDropout(keras.layers.Layer):
 
     def _mask(self, shape: Array) -> Array:
         return self.rng.random(tuple(shape), np.float32) >= self.p
+
+
+class Concatenate(keras.layers.Concatenate):
+    """Keras' own without its check of the shapes, which in Keras 3.3 fails where two axes are of length 1."""
+
+    def build(self, input_shape: Any) -> None:
+        self.built = True
+
+
+class After(keras.layers.Layer):
+    """The first of two tensors, once the second is there.
+
+    Keras calls the layers of a functional model in an order of its own. Where one draws random numbers or moves
+    running statistics at several places, the order matters.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        return inputs[0]
 
 
 class Loss(keras.layers.Layer):

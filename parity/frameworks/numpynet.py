@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array, Module
-from numpynet.module import join
+from numpynet.module import each, join
 from parity.allowance import Noisy, noisy
 from parity.pairing import Case
+from parity.rungs.record import Places
 
 
 class Subject:
@@ -23,25 +24,28 @@ class Subject:
         if perturbed:
             noisy(self.module)
         self.observed: dict[str, list[Array]] = {}
+        self.places = Places(self.module)
         self.holders: list[tuple[Module, str, str]] = []  # of running statistics: found once, read after every step
         for name, module in self.module.named_modules():
             self.holders += [(module, buffer, join(name, buffer)) for buffer in module.buffers]
             if name and not module.children():
                 self._observe(name, module)
         self.parameters = self.module.named_parameters()
-        self.optimizer = case.optimizer(self.parameters.values(), 0, **case.sgd) if case.sgd is not None else None
+        self.optimizer = case.rule(self.parameters.values())
 
     def _observe(self, name: str, leaf: Module) -> None:
-        """Record each output of the leaf, and the gradient that comes back to it."""
+        """Record each output of the leaf, and the gradient that comes back to it: to its last place first."""
         forward, backward = leaf.forward, leaf.backward
+        called: list[str] = []
 
         def observed_forward(input: Array) -> Array:
             output = forward(input)
-            self.observed[name] = [output]
+            called.append(self.places.of_call(name))
+            self.observed[called[-1]] = [output]
             return output
 
         def observed_backward(grad_output: Array) -> Array:
-            self.observed[name].append(grad_output)
+            self.observed[called.pop()].append(grad_output)
             return backward(grad_output)
 
         leaf.forward = observed_forward  # type: ignore[method-assign]
@@ -51,11 +55,15 @@ class Subject:
         for parameter in self.parameters.values():
             parameter.zero_grad()
 
-    def forward(self, input: Array) -> Array:
-        return self.module(input.view(self.array_class))
+    def forward(self, input: Any) -> Any:
+        self.places.calls.clear()
+        return self.module(self._viewed(input))
 
-    def backward(self, cotangent: Array) -> Array:
-        return self.module.backward(cotangent.view(self.array_class))
+    def backward(self, cotangent: Any) -> Any:
+        return self.module.backward(self._viewed(cotangent))
+
+    def _viewed(self, values: Any) -> Any:
+        return each(lambda array: array.view(self.array_class), values)
 
     def gradients(self) -> dict[str, Array]:
         return {name: parameter.grad.copy() for name, parameter in self.parameters.items()}
@@ -69,11 +77,14 @@ class Subject:
             self.optimizer.lr = lr
             self.optimizer.step()
 
-    def velocities(self) -> dict[str, Array]:
+    def slots(self) -> dict[str, dict[str, Array]]:
+        """The optimizer's state, by parameter and slot."""
         if self.optimizer is None:
             return {}
-        names = list(self.parameters)
-        return {names[int(index)]: value for index, value in self.optimizer.state_dict().items()}
+        return {
+            name: {slot: values.copy() for slot, values in state.items()}
+            for name, state in zip(self.parameters, self.optimizer.state, strict=True)
+        }
 
 
 def version() -> str:

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import SGD, Array, Criterion, Module
+from numpynet import Array, Criterion, Module, Optimizer
+from numpynet.module import each
+from numpynet.training.trainer import batches
 from parity.lazy import keras, tf
 from parity.pairing import Case, Counterpart, counterpart, dtype_of, pair_of
+from parity.rungs.record import Places
 
 # Networks of width 1 are drawn on purpose.
 warnings.filterwarnings("ignore", message="You are using a softmax over axis")
@@ -62,21 +65,22 @@ class Subject:
         self.trained = {name: tensors[name] for name in module.named_parameters()}
         self.moved = {name: place.tensor for name, place in self.trained.items() if name not in case.frozen}
         self.optimizer = None
-        if case.sgd is not None and self.moved:
+        if (rule := case.rule()) and self.moved:
             with precision(case.dtype):
-                rule = case.optimizer([], 1.0, **case.sgd)
                 self.optimizer = pair_of(rule).tensorflow_optimizer(  # type: ignore[attr-defined]
                     rule, list(self.moved.values())
                 )
         self.outputs: dict[str, Any] = {}
+        self.places = Places(module)
         for name, leaf in self.counterpart.leaves().items():
             if name:
                 leaf.call = self._observer(name, leaf.call)
 
     def _observer(self, name: str, call: Any) -> Any:
         def observe(*args: Any, **kwargs: Any) -> Any:
-            self.outputs[name] = call(*args, **kwargs)
-            return self.outputs[name]
+            output = tf.identity(call(*args, **kwargs))  # a tensor of its own, also where a layer hands on its input
+            self.outputs[self.places.of_call(name)] = output
+            return output
 
         return observe
 
@@ -91,32 +95,27 @@ class Subject:
     def zero_grad(self) -> None:
         self.found: dict[str, Any] = {}
 
-    def forward(self, input: Array) -> Array:
-        self.input = tf.constant(input)
+    def forward(self, input: Any) -> Any:
+        self.places.calls.clear()
+        self.input = each(tf.constant, input)
         self.output_gradients: dict[str, Any] = {}
         with precision(self.dtype), tf.GradientTape() as self.tape:
-            self.tape.watch(self.input)
-            for place in self.trained.values():
-                self.tape.watch(_variable(place.tensor))
+            self.sources = self.input, {name: _variable(place.tensor) for name, place in self.trained.items()}
+            self.tape.watch(self.sources)
             self.output = self.layer(self.input, training=self.training)
-        return np.asarray(self.output.numpy())
+        return each(_numpy, self.output)
 
-    def backward(self, cotangent: Array) -> Array:
-        sources = [
-            self.input,
-            *(_variable(place.tensor) for place in self.trained.values()),
-            *self.outputs.values(),
-        ]
-        found = self.tape.gradient(
-            self.output, sources, tf.constant(cotangent), unconnected_gradients=tf.UnconnectedGradients.ZERO
+    def backward(self, cotangent: Any) -> Any:
+        of_input, of_parameters, self.output_gradients = self.tape.gradient(
+            self.output,
+            (*self.sources, self.outputs),
+            each(tf.constant, cotangent),
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
-        of_parameters = found[1 : 1 + len(self.trained)]
         self.found = {
-            name: self.found[name] + grad if name in self.found else grad
-            for name, grad in zip(self.trained, of_parameters, strict=True)
+            name: self.found[name] + grad if name in self.found else grad for name, grad in of_parameters.items()
         }
-        self.output_gradients = dict(zip(self.outputs, found[1 + len(self.trained) :], strict=True))
-        return np.asarray(found[0].numpy())
+        return each(_numpy, of_input)
 
     def gradients(self) -> dict[str, Array]:
         return {name: self.trained[name].to_numpynet(grad.numpy()) for name, grad in self.found.items()}
@@ -129,12 +128,12 @@ class Subject:
             with precision(self.dtype):
                 self.optimizer.step([self.found[name] for name in self.moved], lr)
 
-    def velocities(self) -> dict[str, Array]:
+    def slots(self) -> dict[str, dict[str, Array]]:
         if self.optimizer is None:
             return {}
         return {
-            name: self.trained[name].to_numpynet(values)
-            for name, values in zip(self.moved, self.optimizer.velocities(), strict=False)
+            name: {slot: self.trained[name].to_numpynet(values) for slot, values in state.items()}
+            for name, state in zip(self.moved, self.optimizer.state(), strict=True)
         }
 
 
@@ -144,7 +143,7 @@ class Trainer:
 
     name = "tensorflow"
 
-    def __init__(self, model: Module, criterion: Criterion, optimizer: SGD) -> None:
+    def __init__(self, model: Module, criterion: Criterion, optimizer: Optimizer) -> None:
         self.dtype = dtype_of(model)
         self.criterion, self.source = criterion, optimizer
         self.counterpart = convert(model, self.dtype)
@@ -161,21 +160,25 @@ class Trainer:
 
     def _step(self, inputs: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
-            loss = self.loss_function(self.layer(inputs, training=True), targets)
+            outputs = self.layer(inputs, training=True)
+            loss = self.loss_function(outputs, targets)
         self.optimizer.apply(tape.gradient(loss, [_variable(v) for v in self.variables]))
-        return loss
+        return loss, outputs
 
-    def step(self, inputs: Array, targets: Array) -> float:
+    def step(self, inputs: Any, targets: Array) -> float:
         self.optimizer.set_lr(self.source.lr)
         with precision(self.dtype):
-            inputs = tf.constant(inputs.astype(self.dtype, copy=False))
-            return float(self.compiled_step(inputs, tf.constant(targets)))
+            loss, outputs = self.compiled_step(each(self._tensor, inputs), tf.constant(targets))
+        self.outputs = outputs.numpy()
+        return float(loss)
 
-    def predict(self, inputs: Array, batch_size: int = 1024) -> Array:
-        inputs = inputs.astype(self.dtype, copy=False)
+    def predict(self, inputs: Any, batch_size: int = 1024) -> Array:
         with precision(self.dtype):
-            batches = [inputs[i : i + batch_size] for i in range(0, len(inputs), batch_size)]
-            return np.concatenate([self.compiled_prediction(tf.constant(batch)).numpy() for batch in batches])
+            found = [self.compiled_prediction(each(self._tensor, batch)) for batch in batches(inputs, batch_size)]
+        return np.concatenate([outputs.numpy() for outputs in found])
+
+    def _tensor(self, values: Array) -> Any:
+        return tf.constant(values.astype(self.dtype, copy=False))
 
     def loss(self, outputs: Array, targets: Array) -> float:
         return float(self.criterion(outputs, targets))

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import SGD, Array, Criterion, Module
+from numpynet import Array, Criterion, Module, Optimizer
+from numpynet.module import each
+from numpynet.training.trainer import batches
 from parity.lazy import torch
 from parity.pairing import Case, Counterpart, counterpart, dtype_of, pair_of
+from parity.rungs.record import Places
 
 
 @contextlib.contextmanager
@@ -57,18 +60,21 @@ class Subject:
         for place in self.trained.values():
             place.tensor.requires_grad_(True)  # a frozen one has a gradient too; the optimizer is not given it
         self.optimizer = None
-        if case.sgd is not None and self.moved:
-            rule = case.optimizer([], 0, **case.sgd)
+        if (rule := case.rule()) and self.moved:
             self.optimizer = pair_of(rule).torch_optimizer(rule, self.moved.values())  # type: ignore[attr-defined]
+            self.names_of_slots = pair_of(rule).torch_slots  # type: ignore[attr-defined]
         self.outputs: dict[str, Any] = {}
+        self.places = Places(module)
         for name, leaf in self.counterpart.leaves().items():
             if name:
                 leaf.register_forward_hook(self._observer(name))
 
     def _observer(self, name: str) -> Any:
-        def observe(layer: Any, inputs: Any, output: Any) -> None:
+        def observe(layer: Any, inputs: Any, output: Any) -> Any:
+            output = output.view_as(output)  # a tensor of its own, also where a layer hands on its input
             output.retain_grad()
-            self.outputs[name] = output
+            self.outputs[self.places.of_call(name)] = output
+            return output
 
         return observe
 
@@ -82,14 +88,15 @@ class Subject:
     def zero_grad(self) -> None:
         self.layer.zero_grad()
 
-    def forward(self, input: Array) -> Array:
-        self.input = torch.from_numpy(np.array(input)).requires_grad_(True)
+    def forward(self, input: Any) -> Any:
+        self.places.calls.clear()
+        self.input = each(lambda array: torch.from_numpy(np.array(array)).requires_grad_(True), input)
         self.output = self.layer(self.input)
-        return _numpy(self.output)
+        return each(_numpy, self.output)
 
-    def backward(self, cotangent: Array) -> Array:
-        self.output.backward(torch.from_numpy(np.array(cotangent)))
-        return _numpy(self.input.grad)
+    def backward(self, cotangent: Any) -> Any:
+        torch.autograd.backward(self.output, each(lambda array: torch.from_numpy(np.array(array)), cotangent))
+        return each(lambda tensor: _numpy(tensor.grad), self.input)
 
     def gradients(self) -> dict[str, Array]:
         return {name: place.to_numpynet(_numpy(place.tensor.grad)) for name, place in self.trained.items()}
@@ -102,13 +109,16 @@ class Subject:
             self.optimizer.param_groups[0]["lr"] = lr
             self.optimizer.step()
 
-    def velocities(self) -> dict[str, Array]:
+    def slots(self) -> dict[str, dict[str, Array]]:
         if self.optimizer is None:
             return {}
         return {
-            name: self.trained[name].to_numpynet(_numpy(self.optimizer.state[tensor]["momentum_buffer"]))
+            name: {
+                slot: self.trained[name].to_numpynet(_numpy(self.optimizer.state[tensor][of_torch]))
+                for slot, of_torch in self.names_of_slots.items()
+                if self.optimizer.state[tensor].get(of_torch) is not None
+            }
             for name, tensor in self.moved.items()
-            if self.optimizer.state[tensor].get("momentum_buffer") is not None
         }
 
 
@@ -117,7 +127,7 @@ class Trainer:
 
     name = "torch"
 
-    def __init__(self, model: Module, criterion: Criterion, optimizer: SGD) -> None:
+    def __init__(self, model: Module, criterion: Criterion, optimizer: Optimizer) -> None:
         self.dtype = dtype_of(model)
         self.criterion, self.source = criterion, optimizer
         self.counterpart = convert(model, self.dtype)
@@ -127,21 +137,24 @@ class Trainer:
         trained = [tensors[name].tensor for name, p in model.named_parameters().items() if p.trainable]
         self.optimizer = pair_of(optimizer).torch_optimizer(optimizer, trained)  # type: ignore[attr-defined]
 
-    def step(self, inputs: Array, targets: Array) -> float:
+    def step(self, inputs: Any, targets: Array) -> float:
         self.layer.train()
         self.optimizer.param_groups[0]["lr"] = self.source.lr
         self.optimizer.zero_grad()
-        outputs = self.layer(torch.from_numpy(inputs.astype(self.dtype, copy=False)))
+        outputs = self.layer(each(self._tensor, inputs))
         loss = self.loss_function(outputs, torch.from_numpy(targets))
         loss.backward()
         self.optimizer.step()
+        self.outputs = _numpy(outputs)
         return float(loss.detach())
 
-    def predict(self, inputs: Array, batch_size: int = 1024) -> Array:
+    def predict(self, inputs: Any, batch_size: int = 1024) -> Array:
         self.layer.eval()
         with torch.no_grad():
-            batches = torch.from_numpy(inputs.astype(self.dtype, copy=False)).split(batch_size)
-            return np.concatenate([_numpy(self.layer(batch)) for batch in batches])
+            return np.concatenate([_numpy(self.layer(each(self._tensor, b))) for b in batches(inputs, batch_size)])
+
+    def _tensor(self, values: Array) -> Any:
+        return torch.from_numpy(values.astype(self.dtype, copy=False))
 
     def loss(self, outputs: Array, targets: Array) -> float:
         return float(self.criterion(outputs, targets))

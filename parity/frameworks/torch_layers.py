@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
+import numpynet
 from numpynet import Array
+from numpynet.graph import packed
 
 
 class Scale(torch.nn.Module):
@@ -35,9 +38,11 @@ class BatchNormBiased(torch.nn.modules.batchnorm._BatchNorm):
             raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
+        self._check_input_dim(input)
+        if self.eps == 0:
+            return self._without_eps(input)
         if not self.training:
             return super().forward(input)
-        self._check_input_dim(input)
         mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
         output = torch.nn.functional.batch_norm(
             input, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps
@@ -47,6 +52,43 @@ class BatchNormBiased(torch.nn.modules.batchnorm._BatchNorm):
             self.running_mean.mul_(1 - self.momentum).add_(mean, alpha=self.momentum)
             self.running_var.mul_(1 - self.momentum).add_(variance, alpha=self.momentum * (count - 1) / count)
         return output
+
+    def _without_eps(self, input: torch.Tensor) -> torch.Tensor:
+        """Written out: torch's own is 0, not NaN, where a feature is constant, and refused since 2.10.
+
+        See `parity.differences`, batchnorm-without-eps.
+        """
+        mean, variance = self.running_mean, self.running_var
+        if self.training:
+            axes = [0, *range(2, input.dim())]
+            mean, variance = input.mean(axes), input.var(axes, correction=0)
+            with torch.no_grad():
+                self.running_mean.mul_(1 - self.momentum).add_(mean, alpha=self.momentum)
+                self.running_var.mul_(1 - self.momentum).add_(variance, alpha=self.momentum)
+        shape = (1, -1, *[1] * (input.dim() - 2))
+        return (input - mean.view(shape)) / variance.sqrt().view(shape)
+
+
+class LayerNorm(torch.nn.Module):
+    """layer_norm over the last axes, whatever their sides, without gamma and beta."""
+
+    def __init__(self, axes: int, eps: float) -> None:
+        super().__init__()
+        self.axes, self.eps = axes, eps
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.layer_norm(input, input.shape[-self.axes :], eps=self.eps)
+
+
+class GroupNorm(torch.nn.Module):
+    """group_norm of however many features, without gamma and beta."""
+
+    def __init__(self, groups: int, eps: float) -> None:
+        super().__init__()
+        self.groups, self.eps = groups, eps
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.group_norm(input, self.groups, eps=self.eps)
 
 
 class SharedDropout(torch.nn.Dropout):
@@ -61,6 +103,45 @@ class SharedDropout(torch.nn.Dropout):
             return input
         kept = self.rng.random(tuple(input.shape), np.float32) >= self.p
         return input * (torch.from_numpy(np.asarray(kept)).to(input.dtype) * (1 / (1 - self.p)))
+
+
+class Graph(torch.nn.Module):
+    """The layers of a numpynet Graph, by the name of their first node, applied in the order of its nodes.
+
+    Takes and returns a tensor, or a tuple where the graph has several inputs or outputs.
+    """
+
+    def __init__(self, graph: numpynet.Graph, layers: dict[str, torch.nn.Module]) -> None:
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+        first = {id(layer): name for name, layer in graph.children().items()}
+        self._inputs, self._outputs = list(graph.inputs), graph.outputs
+        self._calls = [(node, first[id(graph[node])], sources) for node, (_, *sources) in graph.nodes.items()]
+
+    def forward(self, input: Any) -> Any:
+        values = {self._inputs[0]: input} if len(self._inputs) == 1 else dict(zip(self._inputs, input, strict=True))
+        for node, layer, sources in self._calls:
+            values[node] = self.get_submodule(layer)(packed([values[source] for source in sources]))
+        return packed([values[output] for output in self._outputs])
+
+
+class Sum(torch.nn.Module):
+    """The sum of a tuple of tensors."""
+
+    def forward(self, input: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return functools.reduce(torch.add, input)
+
+
+class Concatenate(torch.nn.Module):
+    """A tuple of tensors, one after another along an axis."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, input: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return torch.cat(input, self.axis)
 
 
 class Loss(torch.nn.Module):

@@ -1,59 +1,103 @@
-"""Sequential, and random whole networks."""
+"""Sequential, and random layers and chains of them."""
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import copy
+import functools
+import inspect
+from typing import Any, TypeVar
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from numpynet import BatchNormalization, Flatten, Linear, LogSoftMax, Module, Scaling, Sequential, SoftMax
+from numpynet import Module, Sequential
 from parity.lazy import keras, torch
-from parity.pairing import Counterpart, Pair, counterpart, pair, pair_of, registry
-from parity.strategies import arrays, sizes
+from parity.pairing import Counterpart, Pair, Shape, counterpart, pair, registry
+from parity.strategies import arrays, each_shape, short_sides, sizes
+
+# Inputs of random networks, without the batch: vectors and images.
+input_shapes: SearchStrategy[Shape] = st.one_of(
+    st.tuples(sizes), st.tuples(short_sides, st.integers(1, 6), st.integers(1, 6))
+)
+batches = st.integers(2, 8)  # more than one value per feature, which batch normalisation needs
 
 
-def elementwise() -> list[type[Module]]:
-    """Registered layers that take any shape and hold no parameters."""
-    fixed = (Linear, Flatten, BatchNormalization, Scaling, Sequential, SoftMax, LogSoftMax)
-    return [c for c in registry() if issubclass(c, Module) and c.__module__.startswith("numpynet.") and c not in fixed]
+class NetworkPair(Pair):
+    """Of networks, whose inputs are no larger than what layers hand to each other."""
+
+    def shapes(self, module: Any) -> SearchStrategy[Any]:
+        return batches.map(lambda n: each_shape(lambda shape: (n, *shape), vars(module)["drawn_for"]))
+
+    def values(self, module: Any, shape: Shape, dtype: np.dtype[Any]) -> SearchStrategy[Any]:
+        return arrays(shape, dtype, largest=2.0**3)
+
+
+COUNTS = ("in_features", "in_channels", "num_features")  # arguments that are the length of the input's second axis
+TRIES = 20
+
+
+@functools.cache
+def _pairs(counting: bool) -> list[Pair]:
+    """Those of numpynet's layers that are made for a number of features, or of those that are not."""
+    return [
+        known
+        for module_class, known in registry().items()
+        if issubclass(module_class, Module)
+        and module_class.__module__.startswith("numpynet.")
+        and not isinstance(known, NetworkPair)
+        and counting == any(name in COUNTS for name in inspect.signature(module_class).parameters)
+    ]
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> Sequential:
-    """Networks of up to eight layers on (N, features), perhaps flattened first and ending in a softmax."""
-    features = draw(sizes)
-    layers: list[Module] = [Flatten()] if draw(st.booleans()) else []
-    for _ in range(draw(st.integers(1, 6))):
-        kind = draw(st.sampled_from(["linear", "activation", "normalization", "scaling"]))
-        if kind == "linear":
-            outputs = draw(sizes)
-            layers.append(Linear(features, outputs, draw(st.booleans())))
-            features = outputs
-        elif kind == "activation":
-            layers.append(draw(pair_of(draw(st.sampled_from(elementwise()))).modules))
-        elif kind == "normalization":
-            layers.append(BatchNormalization(features, 0.75, 2.0**-10))
-        else:
-            layers.append(Scaling(features))
-    layers += draw(st.sampled_from([[], [SoftMax()], [LogSoftMax()]]))
-    return Sequential(*layers)
+def layers(draw: st.DrawFn, shape: Shape) -> Module:
+    """Any of numpynet's layers that takes inputs of `shape`, made for its number of features where it has one."""
+    for _ in range(TRIES):
+        module = draw(draw(st.sampled_from(_pairs(draw(st.booleans())))).modules)
+        arguments = module.arguments()
+        counts = {name: shape[0] for name in COUNTS if name in arguments}
+        with contextlib.suppress(ValueError):
+            module = type(module)(**arguments | counts) if counts else module
+            output_shape(module, shape)
+            return module
+    return reject()
+
+
+def output_shape(module: Module, shape: Any) -> Shape:
+    """The shape of the output for inputs of `shape`, or of a tuple of shapes, all without the batch.
+
+    Raises ValueError where the module does not take them.
+    """
+    input = each_shape(lambda one: np.zeros((2, *one), np.float32), shape)
+    with np.errstate(all="ignore"):
+        return np.shape(copy.deepcopy(module)(input))[1:]
+
+
+@st.composite
+def chains(draw: st.DrawFn, shape: Shape, longest: int = 8) -> Sequential:
+    """Random layers, one after another, for inputs of `shape`."""
+    modules: list[Module] = []
+    for _ in range(draw(st.integers(1, longest))):
+        modules.append(draw(layers(shape)))
+        shape = output_shape(modules[-1], shape)
+    return Sequential(*modules)
+
+
+N = TypeVar("N", bound=Module)
+
+
+def noting(network: N, shape: Any) -> N:
+    """The network with the input shape it was drawn for, which it could not tell by itself."""
+    vars(network)["drawn_for"] = shape
+    return network
 
 
 @pair(Sequential)
-class SequentialPair(Pair):
-    modules = networks()
-
-    def shapes(self, module: Sequential) -> SearchStrategy[tuple[int, ...]]:
-        for _, layer in module.named_modules():
-            features = getattr(layer, "in_features", getattr(layer, "num_features", None))
-            if features is not None:
-                return st.tuples(st.integers(2, 8), st.just(features))
-        return st.tuples(st.integers(2, 8), sizes)
-
-    def values(self, module: Sequential, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Any]:
-        return arrays(shape, dtype, largest=2.0**3)
+class SequentialPair(NetworkPair):
+    modules = input_shapes.flatmap(lambda shape: chains(shape).map(lambda network: noting(network, shape)))
 
     def torch(self, module: Sequential) -> Any:
         parts = {name: counterpart(child, "torch") for name, child in module.children().items()}

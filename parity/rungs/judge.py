@@ -14,7 +14,7 @@ from numpynet import Array
 from parity.allowance import deviations, wider
 from parity.frameworks import available, framework
 from parity.frameworks.numpynet import Subject as NumpySubject
-from parity.pairing import Case, as_computed_by
+from parity.pairing import Case
 from parity.rungs.record import Key, Record, Stopwatch, Subject, run, rung_after
 
 
@@ -78,16 +78,15 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
     allowed = _allowed(wide, judgement.reference, case.dtype)
     watch = Stopwatch()
     for name in ["numpynet", *(available() if frameworks is None else frameworks)]:
-        judgement.allowed[name] = _with_rate_inside(allowed, case) if name == "tensorflow" else allowed
+        judgement.allowed[name] = allowed
         given = case if name == "numpynet" else original
         subject = judgement.attempt(name, case, functools.partial(framework(name).Subject, given), watch)
         if subject is None:
             continue
         judgement.used[name] = _used(judgement, name, subject)
         # The formulas of its own cost as much again: they are consulted where it comes near numpynet's allowance.
-        formula = as_computed_by(wide.module, name) if max(judgement.used[name].values(), default=0) > 0.5 else None
-        if formula is not None:
-            other = wide.with_module(formula)
+        other = wide.as_computed_by(name) if max(judgement.used[name].values(), default=0) > 0.5 else None
+        if other is not None:
             with np.errstate(all="ignore"):
                 own = _allowed(other, run(other, NumpySubject(other)), case.dtype)
             judgement.allowed[name] = {
@@ -96,13 +95,6 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
             judgement.used[name] = _used(judgement, name, subject)
     judgement.seconds_inside = watch.seconds
     return judgement
-
-
-def _with_rate_inside(allowed: Record, case: Case) -> Record:
-    """Keras keeps lr * velocity, which is flushed to zero below the smallest normal number (differences, sgd-velocity
-    and subnormals-flushed): velocities are known to that number over lr."""
-    smallest = float(np.finfo(case.dtype).tiny) / min((step.lr for step in case.steps), default=1.0)
-    return {key: bound + smallest if key.quantity == "velocity" else bound for key, bound in allowed.items()}
 
 
 def _in_range(reference: Record, dtype: np.dtype[Any]) -> Record:

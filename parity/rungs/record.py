@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections import Counter
 from typing import Any, NamedTuple, Protocol
 
-from numpynet import Array
+from numpynet import Array, Module
 from numpynet.module import join
 from parity.pairing import Case
 
@@ -24,11 +24,35 @@ class Key(NamedTuple):
     tensor: str = ""
 
     def __str__(self) -> str:
-        of = f" of {'.'.join(filter(None, (self.layer, self.tensor)))}" if self.layer or self.tensor else ""
-        return f"{self.quantity}{of}, step {self.step + 1}"
+        index, tensor = (self.tensor, "") if self.tensor.startswith("[") else ("", self.tensor)
+        of = f" of {'.'.join(filter(None, (self.layer, tensor)))}" if self.layer or tensor else ""
+        return f"{self.quantity}{index}{of}, step {self.step + 1}"
+
+    def each(self, values: Any) -> Record:
+        """The array by its key; of a tuple, every array by its index."""
+        if not isinstance(values, tuple):
+            return {self: values}
+        return {self._replace(tensor=f"[{index}]"): part for index, part in enumerate(values)}
 
 
 Record = dict[Key, Array]
+
+
+class Places:
+    """Tells the calls of a layer apart: its first call in a forward pass is at its first place in the module."""
+
+    def __init__(self, module: Module) -> None:
+        layers = {layer: name for name, layer in module.named_modules()}
+        self.names: dict[str, list[str]] = {}
+        for place, layer in module.named_places():
+            self.names.setdefault(layers[layer], []).append(place)
+        self.calls: Counter[str] = Counter()
+
+    def of_call(self, layer: str) -> str:
+        """The name of the place where `layer` is called this time."""
+        names = self.names.get(layer, [layer])
+        self.calls[layer] += 1
+        return names[(self.calls[layer] - 1) % len(names)]
 
 
 class Subject(Protocol):
@@ -38,12 +62,12 @@ class Subject(Protocol):
     observed: Any
 
     def zero_grad(self) -> None: ...
-    def forward(self, input: Array) -> Array: ...
-    def backward(self, cotangent: Array) -> Array: ...
+    def forward(self, input: Any) -> Any: ...
+    def backward(self, cotangent: Any) -> Any: ...
     def gradients(self) -> dict[str, Array]: ...
     def state(self) -> dict[str, Array]: ...
     def step(self, lr: float) -> None: ...
-    def velocities(self) -> dict[str, Array]: ...
+    def slots(self) -> dict[str, dict[str, Array]]: ...
 
 
 class Stopwatch:
@@ -70,6 +94,8 @@ def run(case: Case, subject: Subject, watch: Stopwatch | None = None, record: Re
     watch = watch or Stopwatch()
     record = {} if record is None else record
     layers = dict(case.module.named_modules())
+    places = [name for name, layer in layers.items() if layer.children()]
+    places += [name for name, _ in case.module.named_places()]
     buffers = [(layer, name) for layer, module in layers.items() for name in module.buffers]
     parameters = case.module.named_parameters()
     for index, step in enumerate(case.steps):
@@ -78,24 +104,24 @@ def run(case: Case, subject: Subject, watch: Stopwatch | None = None, record: Re
                 subject.zero_grad()
             output = subject.forward(step.input)
         record |= {Key(index, OUTPUT, layer, "output"): seen[0] for layer, seen in subject.observed.items()}
-        record[Key(index, OUTPUT, "", "output")] = output
+        record |= Key(index, OUTPUT, "", "output").each(output)
         if buffers:
             state = subject.state()
             for layer, tensor in buffers:
                 record[Key(index, OUTPUT, layer, "state", tensor)] = state[join(layer, tensor)]
         with watch:
             grad_input = subject.backward(step.cotangent)
-        _record_gradients(record, index, subject, layers)
-        record[Key(index, GRADIENT, "", "input gradient")] = grad_input
-        if case.sgd is None or not parameters:
+        _record_gradients(record, index, subject, places)
+        record |= Key(index, GRADIENT, "", "input gradient").each(grad_input)
+        if case.arguments is None or not parameters:
             continue
         with watch:
             subject.step(step.lr)
-        state, velocities = subject.state(), subject.velocities()
+        state, slots = subject.state(), subject.slots()
         for name in parameters:
             layer, tensor = layer_of(name)
-            if name in velocities:
-                record[Key(index, STEP, layer, "velocity", tensor)] = velocities[name]
+            for slot, values in slots.get(name, {}).items():
+                record[Key(index, STEP, layer, slot.replace("_", " "), tensor)] = values
             record[Key(index, STEP, layer, "parameter", tensor)] = state[name]
     return record
 
@@ -103,17 +129,18 @@ def run(case: Case, subject: Subject, watch: Stopwatch | None = None, record: Re
 def rung_after(case: Case, record: Record) -> int:
     """The rung that a run of `case` was on when it ended after what `record` holds."""
     last = next(reversed(record)).rung if record else STEP
-    return {OUTPUT: GRADIENT, GRADIENT: OUTPUT if case.sgd is None else STEP, STEP: OUTPUT}[last]
+    return {OUTPUT: GRADIENT, GRADIENT: OUTPUT if case.arguments is None else STEP, STEP: OUTPUT}[last]
 
 
-def _record_gradients(record: Record, index: int, subject: Subject, layers: Iterable[str]) -> None:
-    """The gradients in the order in which backward meets them: from the last layer to the first."""
+def _record_gradients(record: Record, index: int, subject: Subject, places: list[str]) -> None:
+    """The gradients in the order in which backward meets them: from the last place to the first, where those of a
+    shared layer's parameters are complete."""
     of_outputs = {layer: seen[1] for layer, seen in subject.observed.items() if len(seen) > 1}
-    of_parameters: dict[str, Record] = {layer: {} for layer in layers}
+    of_parameters: dict[str, Record] = {place: {} for place in places}
     for name, gradient in subject.gradients().items():
         layer, tensor = layer_of(name)
         of_parameters[layer][Key(index, GRADIENT, layer, "parameter gradient", tensor)] = gradient
-    for layer in reversed(list(layers)):
+    for layer in reversed(places):
         if layer in of_outputs:
             record[Key(index, GRADIENT, layer, "output gradient")] = of_outputs[layer]
         record.update(of_parameters[layer])

@@ -11,13 +11,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from numpynet import SGD, Array, BatchNormalization, Criterion, Linear, Module, Scaling, Sequential
+from numpynet import (
+    SGD,
+    Array,
+    BatchNormalization,
+    Criterion,
+    Linear,
+    Module,
+    Optimizer,
+    PReLU,
+    Scaling,
+    Sequential,
+)
+from numpynet.module import each
 from parity.allowance import Noisy, deviations, noisy, wider
 from parity.loss import Loss
-from parity.pairing import Case
+from parity.pairing import Case, pair_of
+from parity.pairs.adaptive import OPTIMIZERS
 from parity.proving import targets
 from parity.rungs.judge import share_used
-from parity.strategies import cases, sgd_arguments
+from parity.strategies import cases
 
 FLOAT32 = np.dtype(np.float32)
 every_criterion = pytest.mark.parametrize(
@@ -59,13 +72,20 @@ LAYOUTS: list[Callable[[Array], Array]] = [np.array, fortran, strided, backwards
 layouts = st.sampled_from(LAYOUTS)
 
 
-def computed(case: Case, input: Array, cotangent: Array, perturbed: bool = False) -> dict[str, Array]:
+def arrays(name: str, values: Any) -> dict[str, Array]:
+    """An array by its name; of a tuple, each by its index."""
+    if isinstance(values, tuple):
+        return {f"{name}[{index}]": np.asarray(array) for index, array in enumerate(values)}
+    return {name: np.asarray(values)}
+
+
+def computed(case: Case, input: Any, cotangent: Any, perturbed: bool = False) -> dict[str, Array]:
     """Everything that one forward and backward compute."""
     module = case.fresh()
     if perturbed:
         noisy(module)
     output = module(input)
-    found = {"output": np.asarray(output), "input gradient": np.asarray(module.backward(cotangent))}
+    found = arrays("output", output) | arrays("input gradient", module.backward(cotangent))
     gradients = {name: parameter.grad for name, parameter in module.named_parameters().items()}
     return found | {name: np.asarray(values) for name, values in (gradients | module.named_buffers()).items()}
 
@@ -73,9 +93,9 @@ def computed(case: Case, input: Array, cotangent: Array, perturbed: bool = False
 def assert_right(case: Case, found: dict[str, Array]) -> None:
     """Within what rounding in float32 makes unavoidable."""
     wide = case.astype(wider(FLOAT32))
-    arrays = wide.steps[0].input, wide.steps[0].cotangent
-    reference = computed(wide, *arrays)
-    perturbed = [values.view(Noisy) for values in arrays]
+    sent = wide.steps[0].input, wide.steps[0].cotangent
+    reference = computed(wide, *sent)
+    perturbed = [each(lambda array: array.view(Noisy), values) for values in sent]
     allowed = deviations(reference, lambda: computed(wide, *perturbed, perturbed=True), FLOAT32)
     for name, expected in reference.items():
         assert share_used(found[name], expected, allowed[name], FLOAT32) <= 1, name
@@ -92,12 +112,13 @@ def test_every_memory_layout_gives_the_right_result_and_is_left_alone(
 ) -> None:
     case = data.draw(cases(target, FLOAT32))
     step = case.steps[0]
-    input, cotangent = input_layout(step.input), cotangent_layout(step.cotangent)
+    input, cotangent = each(input_layout, step.input), each(cotangent_layout, step.cotangent)
     with np.errstate(all="ignore"):
         found = computed(case, input, cotangent)
         assert_right(case, found)
-    assert np.array_equal(input, step.input)
-    assert np.array_equal(cotangent, step.cotangent)
+    for sent, before in ((input, step.input), (cotangent, step.cotangent)):
+        for array, expected in zip(arrays("", sent).values(), arrays("", before).values(), strict=True):
+            assert np.array_equal(array, expected)
 
 
 @every_criterion
@@ -115,12 +136,12 @@ def test_targets_are_left_alone_in_every_layout(
     assert np.array_equal(given_target, case.module.target)
 
 
-def outcome(module: Module, input: Array) -> tuple[Array, Array] | str:
+def outcome(module: Module, input: Any) -> tuple[Any, Any] | str:
     """Output and input gradient, or what the refusal says."""
     try:
         with np.errstate(all="ignore"):
             output = module(input)
-            return output, module.backward(np.ones_like(output))
+            return output, module.backward(each(np.ones_like, output))
     except (ValueError, RuntimeError) as refusal:
         return str(refusal)
 
@@ -134,7 +155,8 @@ def test_an_empty_batch_and_a_batch_of_one_work_or_are_refused_by_name(
     target: type, rows: int, training: bool, data: st.DataObject
 ) -> None:
     case = data.draw(cases(target, FLOAT32))
-    module, input = copy.deepcopy(case.module).train(training), case.steps[0].input[:rows]
+    module = copy.deepcopy(case.module).train(training)
+    input = each(lambda array: array[:rows], case.steps[0].input)
     if isinstance(module, Loss):
         module = Loss(module.criterion, module.target[:rows])
     names = {type(leaf).__name__ for _, leaf in module.named_modules()} | {target.__name__}
@@ -144,12 +166,12 @@ def test_an_empty_batch_and_a_batch_of_one_work_or_are_refused_by_name(
         assert f"shape ({rows}," in found
         assert rows == 0 or (training and "more than one value" in found)
     else:
-        assert found[1].shape == input.shape
-        assert isinstance(module, Loss) or len(found[0]) == rows
+        assert each(np.shape, found[1]) == each(np.shape, input)
+        assert isinstance(module, Loss) or all(len(output) == rows for output in arrays("", found[0]).values())
 
 
 def test_an_empty_batch_gives_zero_parameter_gradients() -> None:
-    for layer in (Linear(3, 2), Scaling(3)):
+    for layer in (Linear(3, 2), Scaling(3), Scaling(1), PReLU(3), PReLU()):
         output = layer(np.zeros((0, 3), np.float32))
         assert layer.backward(output).shape == (0, 3)
         assert all(np.array_equal(p.grad, np.zeros_like(p.value)) for p in layer.parameters())
@@ -172,19 +194,19 @@ def test_a_layer_refuses_backward_before_forward_by_name(target: type, data: st.
             leaf.backward(np.ones((1, 1), np.float32))
 
 
+@pytest.mark.parametrize("kind", OPTIMIZERS)
 @quick
-@given(
-    arguments=sgd_arguments(),
-    seed=st.integers(0, 100),
-)
-def test_a_step_leaves_gradients_and_loaded_states_alone(arguments: dict[str, Any], seed: int) -> None:
+@given(data=st.data(), seed=st.integers(0, 100))
+def test_a_step_leaves_gradients_and_loaded_states_alone(kind: type[Optimizer], data: st.DataObject, seed: int) -> None:
+    arguments = data.draw(pair_of(kind).arguments)  # type: ignore[attr-defined]
     rng = np.random.default_rng(seed)
     net = Sequential(Linear(3, 4, rng=rng), BatchNormalization(4), Scaling(4))
-    rule = SGD(net.parameters(), 0.5, **arguments)
-    weights, velocities = net.state_dict(), {str(i): np.ones_like(p.value) for i, p in enumerate(net.parameters())}
-    kept = copy.deepcopy((weights, velocities))
+    rule = kind(net.parameters(), 0.5, **arguments)
+    weights, state = net.state_dict(), {"steps": np.array(1)}
+    state |= {f"{slot}.{i}": np.ones_like(p.value) for i, p in enumerate(net.parameters()) for slot in kind.slots}
+    kept = copy.deepcopy((weights, state))
     net.load_state_dict(weights)
-    rule.load_state_dict(velocities)
+    rule.load_state_dict(state)
     x = rng.standard_normal((5, 3)).astype(np.float32)
     for _ in range(3):
         net.zero_grad()
@@ -192,7 +214,7 @@ def test_a_step_leaves_gradients_and_loaded_states_alone(arguments: dict[str, An
         gradients = [p.grad.copy() for p in net.parameters()]
         rule.step()
         assert all(np.array_equal(p.grad, before) for p, before in zip(net.parameters(), gradients, strict=True))
-    for loaded, before in zip((weights, velocities), kept, strict=True):
+    for loaded, before in zip((weights, state), kept, strict=True):
         assert all(np.array_equal(loaded[name], before[name]) for name in before)
 
 
@@ -218,6 +240,6 @@ def test_the_module_is_left_alone_but_for_its_running_statistics(target: type, d
     module: Module = case.fresh()
     before = module.state_dict()
     with np.errstate(all="ignore"):
-        module.backward(np.ones_like(module(case.steps[0].input)))
+        module.backward(each(np.ones_like, module(case.steps[0].input)))
     moved = set(module.named_buffers()) if case.training else set()
     assert all(np.array_equal(module.state_dict()[name], before[name], True) for name in before.keys() - moved)

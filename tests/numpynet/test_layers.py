@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 
@@ -12,6 +11,8 @@ import pytest
 import numpynet
 from numpynet import (
     ELU,
+    GELU,
+    SELU,
     SGD,
     Array,
     BatchNormalization,
@@ -19,23 +20,29 @@ from numpynet import (
     CrossEntropyCriterion,
     Dropout,
     Flatten,
+    GroupNormalization,
+    HardSigmoid,
+    HardSwish,
+    LayerNormalization,
     LeakyReLU,
     Linear,
     LogSoftMax,
+    Maxout,
     Module,
     MSECriterion,
     NLLCriterion,
     NLLCriterionUnstable,
+    PReLU,
     ReLU,
     Scaling,
     Sequential,
     Sigmoid,
+    SiLU,
     SoftMax,
     Softplus,
     Tanh,
 )
 from numpynet.initializers import fans, glorot_uniform, he_normal, smart, standard_normal, uniform_fan_in, zeros
-from numpynet.module import Parameter
 
 
 def rng() -> np.random.Generator:
@@ -62,9 +69,17 @@ EVERY_LAYER: list[Callable[[str], Module]] = [
     lambda dtype: Linear(4, 3, bias=False, dtype=dtype),
     lambda dtype: BatchNormalization(4, dtype=dtype),
     lambda dtype: Scaling(4, dtype=dtype),
+    lambda dtype: Scaling(1, dtype=dtype),
+    lambda dtype: PReLU(4, dtype=dtype),
+    lambda dtype: PReLU(dtype=dtype),
+    lambda dtype: LayerNormalization(),
+    lambda dtype: GroupNormalization(2),
+    lambda dtype: Maxout(2),
+    lambda dtype: GELU("tanh"),
     lambda dtype: Dropout(0.5),
     lambda dtype: Flatten(),
     *(lambda dtype, cls=cls: cls() for cls in (ReLU, LeakyReLU, ELU, Softplus, Sigmoid, Tanh, SoftMax, LogSoftMax)),
+    *(lambda dtype, cls=cls: cls() for cls in (SELU, GELU, SiLU, HardSigmoid, HardSwish)),
     network,
 ]
 every_layer = pytest.mark.parametrize("make", EVERY_LAYER, ids=lambda make: repr(make("float32"))[:30])
@@ -81,6 +96,12 @@ class TestRepr:
             ("LeakyReLU(slope=0.2)", LeakyReLU(0.2)),
             ("BatchNormalization(5, eps=1e-05)", BatchNormalization(5, eps=1e-5)),
             ("Dropout(p=0.1)", Dropout(0.1, rng=rng())),
+            ("PReLU()", PReLU()),
+            ("PReLU(num_features=3, dtype='float64')", PReLU(3, dtype=np.float64)),
+            ("GELU(approximate='tanh')", GELU("tanh")),
+            ("LayerNormalization(axes=3)", LayerNormalization(3)),
+            ("GroupNormalization(4, eps=1e-05)", GroupNormalization(4, 1e-5)),
+            ("Maxout(2)", Maxout(2)),
             (
                 "Sequential(Flatten(), Sequential(Scaling(2), ReLU()))",
                 Sequential(Flatten(), Sequential(Scaling(2), ReLU())),
@@ -105,7 +126,7 @@ class TestRepr:
     @pytest.mark.parametrize("cls", [MSECriterion, NLLCriterion, NLLCriterionUnstable, CrossEntropyCriterion])
     def test_a_criterion_names_a_reduction_that_is_not_the_default(self, cls: type[Criterion]) -> None:
         assert repr(cls()) == f"{cls.__name__}()"
-        assert repr(cls("sum")) == f"{cls.__name__}('sum')"
+        assert repr(cls("sum")) == f"{cls.__name__}(reduction='sum')"
 
     def test_an_optimizer_shows_what_differs_from_the_defaults(self) -> None:
         assert repr(SGD([], 0.1)) == "SGD(lr=0.1)"
@@ -230,6 +251,13 @@ class TestModule:
             (ReLU(), np.ones((6, 4), np.int64)),
             (SoftMax(), np.ones((6, 4), bool)),
             (Flatten(), np.ones(4, np.float32)),
+            (PReLU(3), np.ones((6, 4), np.float32)),
+            (PReLU(), np.ones((6, 4))),
+            (Maxout(3), np.ones((6, 4), np.float32)),
+            (LayerNormalization(2), np.ones((6, 4), np.float32)),
+            (LayerNormalization(), np.ones((6, 0), np.float32)),
+            (GroupNormalization(3), np.ones((6, 4), np.float32)),
+            (GELU(), np.ones((6, 4), np.int64)),
         ],
         ids=repr,
     )
@@ -239,6 +267,22 @@ class TestModule:
         with pytest.raises(ValueError, match=type(module).__name__) as refusal:
             module(wrong)
         assert str(wrong.shape) in str(refusal.value)
+
+    @pytest.mark.parametrize(
+        ("make", "name"),
+        [
+            (lambda: BatchNormalization(4, eps=-1e-3), "BatchNormalization"),
+            (lambda: LayerNormalization(eps=-1e-3), "LayerNormalization"),
+            (lambda: LayerNormalization(0), "LayerNormalization"),
+            (lambda: GroupNormalization(0), "GroupNormalization"),
+            (lambda: GroupNormalization(1, -1e-3), "GroupNormalization"),
+            (lambda: Maxout(0), "Maxout"),
+            (lambda: GELU("sigmoid"), "GELU"),  # type: ignore[arg-type]
+        ],
+    )
+    def test_a_wrong_argument_is_refused_by_name(self, make: Callable[[], Module], name: str) -> None:
+        with pytest.raises(ValueError, match=name):
+            make()
 
     def test_a_shared_parameter_is_listed_once(self) -> None:
         first, second = Linear(3, 3), Linear(3, 3)
@@ -272,103 +316,36 @@ class TestModule:
         assert first.rng.bit_generator.state == second.rng.bit_generator.state
 
 
-class TestSGD:
-    @pytest.mark.parametrize(
-        ("momentum", "dampening", "nesterov"),
-        [(0.0, 0.0, False), (0.9, 0.0, False), (0.9, 0.25, False), (0.9, 0.0, True)],
-    )
-    @pytest.mark.parametrize("weight_decay", [0.0, 0.125])
-    def test_it_moves_as_the_written_formula(
-        self, momentum: float, dampening: float, weight_decay: float, nesterov: bool
-    ) -> None:
-        parameter = Parameter(batch("float64"))
-        optimizer = SGD([parameter], 0.5, momentum, dampening, weight_decay, nesterov)
-        w, v = parameter.value.copy(), np.zeros((6, 4))
-        for step, lr in enumerate([0.5, 0.5, 0.125, 0.25]):
-            gradient = np.random.default_rng(step).standard_normal(w.shape)
-            g = gradient + weight_decay * w
-            v = momentum * v + (1 - dampening) * g if step else g
-            w = w - lr * (g + momentum * v if nesterov else v)
-            parameter.grad, optimizer.lr = gradient, lr
-            optimizer.step()
-            np.testing.assert_allclose(parameter.value, w, rtol=1e-13)  # a few roundings a step
-            np.testing.assert_array_equal(parameter.grad, gradient)
+class TestNormalizations:
+    images = np.random.default_rng(1).standard_normal((3, 4, 2, 5))
 
-    def test_a_frozen_parameter_has_a_gradient_and_stays(self) -> None:
-        module = Linear(4, 3, rng=rng())
-        module.weight.trainable = False
-        before = module.state_dict()
-        module.accumulate(np.ones_like(module(batch())))
-        SGD(module.parameters(), 0.1, 0.9, weight_decay=0.1).step()
-        np.testing.assert_array_equal(module.weight.value, before["weight"])
-        assert np.any(module.weight.grad != 0)
-        assert module.bias is not None
-        assert np.all(module.bias.value != before["bias"])
+    def test_layer_normalisation_is_batch_normalisation_of_the_transpose(self) -> None:
+        x = batch("float64")
+        transposed = BatchNormalization(6, dtype=np.float64)(x.T).T
+        np.testing.assert_allclose(LayerNormalization()(x), transposed, rtol=1e-13)  # sums of other order
 
-    def test_a_loaded_state_continues_the_same_path(self) -> None:
-        def advance(parameter: Parameter, optimizer: SGD, steps: int) -> None:
-            for _ in range(steps):
-                parameter.grad = np.sin(parameter.value)
-                optimizer.step()
+    def test_one_group_is_layer_normalisation_of_the_whole_image(self) -> None:
+        np.testing.assert_array_equal(GroupNormalization(1)(self.images), LayerNormalization(3)(self.images))
 
-        parameter = Parameter(batch("float64"))
-        optimizer = SGD([parameter], 0.1, 0.9)
-        advance(parameter, optimizer, 3)
-        twin = copy.deepcopy(parameter)
-        resumed = SGD([twin], 0.1, 0.9)
-        resumed.load_state_dict(optimizer.state_dict())
-        advance(parameter, optimizer, 3)
-        advance(twin, resumed, 3)
-        np.testing.assert_array_equal(twin.value, parameter.value)
+    def test_as_many_groups_as_features_normalise_each_feature_of_each_image(self) -> None:
+        by_feature = LayerNormalization(2)(self.images)
+        np.testing.assert_array_equal(GroupNormalization(4)(self.images), by_feature)
 
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            {"lr": -1},
-            {"momentum": -0.1},
-            {"weight_decay": -1},
-            {"nesterov": True},
-            {"momentum": 0.9, "dampening": 0.5, "nesterov": True},
-        ],
-    )
-    def test_arguments_outside_their_range_are_refused(self, arguments: dict[str, float]) -> None:
-        with pytest.raises(ValueError, match="SGD"):
-            SGD([], **{"lr": 0.1, **arguments})  # type: ignore[arg-type]
+    def test_one_gamma_and_beta_serve_all_features(self) -> None:
+        one, many = Scaling(1, dtype=np.float64), Scaling(4, dtype=np.float64)
+        for scaling in (one, many):
+            scaling.gamma.value[:], scaling.beta.value[:] = 2, 1
+            np.testing.assert_array_equal(scaling(self.images), 2 * self.images + 1)
+            scaling.backward(self.images)
+        np.testing.assert_allclose(one.gamma.grad, many.gamma.grad.sum(keepdims=True), rtol=1e-13)
+        np.testing.assert_allclose(one.beta.grad, many.beta.grad.sum(keepdims=True), rtol=1e-11)
 
 
-class TestCriteria:
-    @pytest.mark.parametrize("cls", [NLLCriterion, NLLCriterionUnstable, CrossEntropyCriterion])
-    def test_classes_and_one_hot_rows_give_the_same(self, cls: type[Criterion]) -> None:
-        input, classes = np.abs(batch("float64")), np.array([0, 1, 2, 3, 0, 1])
-        criterion = cls()
-        losses, gradients = zip(
-            *((criterion(input, t), criterion.backward()) for t in (classes, np.eye(4)[classes])), strict=True
-        )
-        assert losses[0] == pytest.approx(losses[1], rel=1e-14)
-        np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-14)  # sums of other order
-
-    @pytest.mark.parametrize("wrong", [np.array([0, 1, 2, 3, 0, 4]), np.array([0, 1, -1, 3, 0, 1])])
-    def test_a_label_out_of_range_is_refused_with_its_index(self, wrong: Array) -> None:
-        index = int(np.flatnonzero((wrong < 0) | (wrong > 3))[0])
-        with pytest.raises(ValueError, match=rf"0\.\.3, got class {wrong[index]} at index {index}"):
-            NLLCriterion()(batch(), wrong)
-
-    @pytest.mark.parametrize(
-        ("criterion", "input", "target"),
-        [
-            (NLLCriterion(), batch()[0], np.array([1, 2, 3, 0])),
-            (NLLCriterion(), batch(), np.zeros(5, int)),
-            (NLLCriterion(), batch(), np.zeros(6)),
-            (MSECriterion(), batch(), batch()[:, :1]),
-            (MSECriterion(), batch(), batch("float64")),
-            (MSECriterion(), batch()[:0], batch()[:0]),
-        ],
-    )
-    def test_wrong_shapes_and_dtypes_are_refused_by_name(
-        self, criterion: Criterion, input: Array, target: Array
-    ) -> None:
-        with pytest.raises(ValueError, match=type(criterion).__name__):
-            criterion(input, target)
+class TestMaxout:
+    def test_neighbours_are_pieces_of_one_unit_and_the_first_of_equal_ones_has_the_gradient(self) -> None:
+        module = Maxout(2)
+        np.testing.assert_array_equal(module(np.array([[1.0, 3.0, 2.0, 2.0]])), [[3, 2]])
+        np.testing.assert_array_equal(module.backward(np.array([[5.0, 7.0]])), [[0, 5, 7, 0]])
 
 
 class TestInitializers:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numpynet import Array, BatchNormalization, Linear, Module, ReLU, SoftMax, Tanh
-from numpynet.normalization import along, feature_axes
+from numpynet.features import along, feature_axes
 from parity.derivatives import DerivativeError, check_derivatives, derivatives, extrapolate, prove_derivative
 from parity.pairing import Case, Step
 from parity.proving import targets
@@ -27,11 +27,11 @@ class SoftMaxWithoutCrossTerm(SoftMax):
 
 class BatchNormalizationWithoutMeanTerm(BatchNormalization):
     def backward(self, grad_output: Array) -> Array:
-        scale, normalized = self.recall(grad_output)
+        normalized, scale = self.recall(grad_output)
         if normalized is None:
             return super().backward(grad_output)
         projection = np.mean(grad_output * normalized, axis=feature_axes(grad_output))
-        return (grad_output - normalized * along(projection, grad_output)) * along(scale, grad_output)
+        return (grad_output - normalized * along(projection, grad_output)) * scale
 
 
 class TanhAMillionthOff(Tanh):

@@ -18,12 +18,22 @@ import numpy as np
 from hypothesis import find, settings
 from hypothesis import strategies as st
 
-from numpynet import SGD, Array, BatchNormalization, Dropout, Linear, Module, MSECriterion, Parameter, Sequential
+from numpynet import (
+    Array,
+    Dropout,
+    Graph,
+    Module,
+    Optimizer,
+    Sequential,
+)
+from numpynet.module import each
 from parity.differences.refused import KNOWN, expected
 from parity.frameworks import available, framework
 from parity.lazy import keras, tf, torch
 from parity.loss import Loss
 from parity.pairing import pair_of
+from parity.refusals import images, layers, rules
+from parity.strategies import each_shape
 
 ACCEPTS, REFUSES = "accepts", "refuses"
 DTYPE = np.dtype(np.float32)  # of the layers that are tried
@@ -31,10 +41,10 @@ DTYPE = np.dtype(np.float32)  # of the layers that are tried
 
 @dataclass(frozen=True)
 class Attempt:
-    """What is tried: an input, in training mode; then, unless it is None, a gradient that is sent back."""
+    """What is tried: an input, or a tuple, in training mode; then, unless it is None, a gradient that is sent back."""
 
     module: Module
-    input: Array
+    input: Any
     gradient: Array | None = None
 
     def with_target(self, change: Callable[[Array], Array]) -> Attempt:
@@ -76,12 +86,17 @@ class Refusal:
         return "\n  ".join([f"{self.pair}, {self.wrong}; {listed}", *said])
 
 
+def _input(change: Callable[[Array], Array]) -> Callable[[Attempt], Attempt]:
+    """Change the input; of several, each."""
+    return lambda attempt: replace(attempt, input=each(change, attempt.input))
+
+
 def _cast(dtype: type) -> Callable[[Attempt], Attempt]:
-    return lambda attempt: replace(attempt, input=attempt.input.astype(dtype))
+    return _input(lambda input: input.astype(dtype))
 
 
 def _batch(size: int) -> Callable[[Attempt], Attempt]:
-    return lambda attempt: replace(attempt, input=attempt.input[:size]).with_target(lambda target: target[:size])
+    return lambda attempt: _input(lambda input: input[:size])(attempt).with_target(lambda target: target[:size])
 
 
 def _more(values: Array, axis: int) -> Array:
@@ -99,17 +114,32 @@ WRONG_INPUTS: dict[str, Callable[[Attempt], Attempt]] = {
     "boolean input": _cast(np.bool_),
     "complex input": _cast(np.complex64),
     "input of another precision": _cast(np.float64),
-    "one feature too many": lambda attempt: replace(attempt, input=_more(attempt.input, 1)),
-    "no features": lambda attempt: replace(attempt, input=attempt.input[:, :0]),
-    "one dimension too few": lambda attempt: replace(attempt, input=attempt.input[0]),
-    "one dimension too many": lambda attempt: replace(attempt, input=attempt.input[None]),
-    "a single number": lambda attempt: replace(attempt, input=attempt.input[0, 0]),
+    "one feature too many": _input(lambda input: _more(input, 1)),
+    "no features": _input(lambda input: input[:, :0]),
+    "one dimension too few": _input(lambda input: input[0]),
+    "one dimension too many": _input(lambda input: input[None]),
+    "a single number": _input(lambda input: input.ravel()[0]),
     "empty batch": _batch(0),
     "batch of one": _batch(1),
-    "input of NaN": lambda attempt: replace(attempt, input=np.full_like(attempt.input, np.nan)),
+    "input of NaN": _input(lambda input: np.full_like(input, np.nan)),
     "gradient with one element too many": _gradient(lambda ones: np.ones(ones.size + 1, ones.dtype)),
     "gradient of another precision": _gradient(lambda ones: ones.astype(np.float64)),
     "gradient of integers": _gradient(lambda ones: ones.astype(np.int64)),
+}
+
+
+def _second(change: Callable[[Array], Array]) -> Callable[[Attempt], Attempt]:
+    """Change the second of several inputs."""
+    return lambda attempt: replace(attempt, input=(attempt.input[0], change(attempt.input[1]), *attempt.input[2:]))
+
+
+WRONG_TUPLES: dict[str, Callable[[Attempt], Attempt]] = {
+    "no input": lambda attempt: replace(attempt, input=()),
+    "a tuple of one input": lambda attempt: replace(attempt, input=attempt.input[:1]),
+    "inputs of two precisions": _second(lambda input: input.astype(np.float64)),
+    "inputs of two batch sizes": _second(lambda input: _more(input, 0)),
+    "inputs that broadcast": _second(lambda input: input[:1]),
+    "inputs of two ranks": _second(lambda input: input[..., None]),
 }
 
 WRONG_TARGETS: dict[str, Callable[[Array], Array]] = {
@@ -136,15 +166,19 @@ def _wrong_targets(make: dict[str, Callable[[Array], Array]]) -> dict[str, Calla
 
 @functools.cache
 def right(target: type) -> Attempt:
-    """The simplest input of two rows and two features that the pair of `target` draws, and a module for it."""
+    """The simplest input that the pair of `target` draws, two or more axes that are two long, and a module for it."""
     pair = pair_of(target)
-    module, _ = find(
+    module, shapes = find(
         pair.modules.flatmap(lambda module: st.tuples(st.just(module), pair.shapes(module))),
-        lambda found: tuple(found[1]) == (2, 2) and "0.0" not in map(repr, found[0].arguments().values()),
+        lambda found: (
+            set(np.ravel(found[1])) == {2}
+            and np.shape(found[1])[-1] > 1
+            and "0.0" not in map(repr, found[0].arguments().values())
+        ),
         settings=settings(database=None, max_examples=10_000),
         random=random.Random(0),
     )
-    attempt = Attempt(module.train(), x.copy())
+    attempt = Attempt(module.train(), each_shape(lambda shape: np.resize(x, shape), shapes))
     labelled = attempt.with_target(lambda target: np.arange(2))
     return attempt if _error(lambda: _in_numpynet(labelled)) else labelled
 
@@ -163,17 +197,17 @@ def _counterpart(module: Module, name: str, genuine: Callable[[float], Any]) -> 
 
 def _in_torch(attempt: Attempt) -> None:
     layer = _counterpart(attempt.module, "torch", torch.nn.Dropout)
-    input = torch.from_numpy(np.array(attempt.input))
+    input = each(lambda array: torch.from_numpy(np.array(array)), attempt.input)
     if attempt.gradient is None:
         layer(input)
     else:
-        layer(input.requires_grad_()).backward(torch.from_numpy(attempt.gradient))
+        layer(each(lambda tensor: tensor.requires_grad_(), input)).backward(torch.from_numpy(attempt.gradient))
 
 
 def _in_tensorflow(attempt: Attempt) -> None:
     layer = _counterpart(attempt.module, "tensorflow", keras.layers.Dropout)
     with framework("tensorflow").precision(DTYPE), tf.GradientTape() as tape:
-        input = tf.constant(attempt.input)
+        input = each(tf.constant, attempt.input)
         tape.watch(input)
         output = layer(input, training=True)
     if attempt.gradient is not None:
@@ -189,68 +223,12 @@ TRY: dict[str, Callable[[Attempt], None]] = {
 x = np.linspace(0.25, 0.75, 4, dtype=DTYPE).reshape(2, 2)
 
 
-def _layer(
-    ours: Callable[[], Module], in_torch: Callable[[], Any], in_keras: Callable[[], Any]
-) -> dict[str, Callable[[], Any]]:
-    return {
-        "numpynet": lambda: ours()(x),
-        "torch": lambda: in_torch()(torch.from_numpy(x)),
-        "tensorflow": lambda: in_keras()(x, training=True),
-    }
-
-
-def _sgd(lr: float = 0.5, **arguments: Any) -> dict[str, Callable[[], Any]]:
-    """The rules are called alike; dampening, which Keras does not know, is left out there."""
-    of_keras = {name: value for name, value in arguments.items() if name != "dampening"}
-    return {
-        "numpynet": lambda: SGD([Parameter(np.ones(1))], lr, **arguments),
-        "torch": lambda: torch.optim.SGD([torch.ones(1)], lr, **arguments),
-        "tensorflow": lambda: keras.optimizers.SGD(lr, **of_keras),
-    }
-
-
 WRONG_SETTINGS: dict[tuple[str, str], dict[str, Callable[[], Any]]] = {
     (kind, wrong): tries
     for kind, by_wrong in {
-        "Linear": {
-            "no output features": _layer(
-                lambda: Linear(2, 0), lambda: torch.nn.Linear(2, 0), lambda: keras.layers.Dense(0)
-            ),
-            "negative output features": _layer(
-                lambda: Linear(2, -1), lambda: torch.nn.Linear(2, -1), lambda: keras.layers.Dense(-1)
-            ),
-        },
-        "Dropout": {
-            f"p={p}": _layer(
-                lambda p=p: Dropout(p),  # type: ignore[misc]
-                lambda p=p: torch.nn.Dropout(p),  # type: ignore[misc]
-                lambda p=p: keras.layers.Dropout(p),  # type: ignore[misc]
-            )
-            for p in (-0.5, 1.0, 1.5)
-        },
-        "BatchNormalization": {
-            f"eps={eps}": _layer(
-                lambda eps=eps: BatchNormalization(2, eps=eps),  # type: ignore[misc]
-                lambda eps=eps: torch.nn.BatchNorm1d(2, eps=eps),  # type: ignore[misc]
-                lambda eps=eps: keras.layers.BatchNormalization(epsilon=eps),  # type: ignore[misc]
-            )
-            for eps in (0.0, -1.0)
-        },
-        "MSECriterion": {
-            "an unknown reduction": {
-                "numpynet": lambda: MSECriterion("average")(x, x),  # type: ignore[arg-type]
-                "torch": lambda: torch.nn.MSELoss(reduction="average")(torch.from_numpy(x), torch.from_numpy(x)),
-                "tensorflow": lambda: keras.losses.MeanSquaredError(reduction="average")(x, x),
-            }
-        },
-        "SGD": {
-            "a negative learning rate": _sgd(-0.5),
-            "a negative momentum": _sgd(momentum=-0.5),
-            "a momentum above 1": _sgd(momentum=1.5),
-            "a negative weight decay": _sgd(weight_decay=-0.5),
-            "Nesterov without momentum": _sgd(nesterov=True),
-            "Nesterov with dampening": _sgd(momentum=0.5, nesterov=True, dampening=0.5),
-        },
+        **layers.SETTINGS,
+        **images.SETTINGS,
+        **rules.SETTINGS,
     }.items()
     for wrong, tries in by_wrong.items()
 }
@@ -258,9 +236,9 @@ WRONG_SETTINGS: dict[tuple[str, str], dict[str, Callable[[], Any]]] = {
 
 def attempts(target: type) -> Iterator[tuple[str, dict[str, Callable[[], Any]]]]:
     """Every wrong thing for the pair of `target`, and how each implementation is tried on it."""
-    if target not in (SGD, Sequential):
+    if not any(issubclass(target, kind) for kind in (Optimizer, Sequential, Graph)):
         attempt = right(target)
-        wrong = dict(WRONG_INPUTS)
+        wrong = WRONG_INPUTS | (WRONG_TUPLES if isinstance(attempt.input, tuple) else {})
         if isinstance(attempt.module, Loss):
             wrong |= _wrong_targets(WRONG_TARGETS)
             if attempt.module.target.ndim == 1:
