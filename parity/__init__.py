@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from parity.failure import ParityError
     from parity.pairing import Case, Counterpart, Pair, Step, Tensor, pair, transposed
     from parity.proving import check, explain, load, prove
+    from parity.weights import load_weights, save_weights
 
 _HOMES = {
     "proving": ("check", "explain", "load", "prove"),
     "convert": ("to_tensorflow", "to_torch"),
     "failure": ("ParityError",),
+    "weights": ("load_weights", "save_weights"),
     "pairing": ("Case", "Counterpart", "Pair", "Step", "Tensor", "pair", "transposed"),
 }
 
@@ -28,8 +30,10 @@ __all__ = [
     "check",
     "explain",
     "load",
+    "load_weights",
     "pair",
     "prove",
+    "save_weights",
     "to_tensorflow",
     "to_torch",
     "transposed",

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from parity.curves import Curve
+    from parity.modes import Row
     from parity.proving import Report
 
 
@@ -87,3 +88,23 @@ def print_curves(curves: list[Curve]) -> None:
     console().print(table)
     for message in sorted({curve.message for curve in curves if curve.message}):
         typer.echo(message)
+
+
+def print_modes(rows: list[Row]) -> None:
+    from rich.table import Table
+
+    colours = {"agrees": "[green]", "finding": "[yellow]", "off": "[red]", "not run": "[yellow]"}
+    executions = list(dict.fromkeys(row.execution for row in rows))
+    table = Table("model", "dtype", "framework", "mode", *executions, title="largest share of the allowance used")
+    cells: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        largest = f" {max([*row.used.values(), *row.apart.values()]):.3g}" if row.used else ""
+        place = (row.model, row.dtype, row.framework, row.mode)
+        said = largest.strip() if row.status == "agrees" else row.status + largest
+        cells.setdefault(place, {})[row.execution] = colours[row.status] + said
+    for names, found in cells.items():
+        table.add_row(*names, *(found.get(execution, "") for execution in executions))
+    console().print(table)
+    for row in rows:
+        if row.note:
+            typer.echo(f"{row.key}: {row.note}")

@@ -1,0 +1,140 @@
+"""What is written in many ways: the notebooks' networks, sized down, and two on which the ways part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from numpynet import (
+    SGD,
+    Array,
+    BatchNormalization,
+    Conv2d,
+    Criterion,
+    CrossEntropyCriterion,
+    Flatten,
+    Linear,
+    LogSoftMax,
+    MSECriterion,
+    NLLCriterion,
+    NLLCriterionUnstable,
+    Parameter,
+    ReLU,
+    Scaling,
+    Sequential,
+    SoftMax,
+)
+from parity.lazy import keras
+from parity.pairing import Case, pair_of
+
+STEPS, BATCH, CLASSES = 3, 16, 10
+LossFunction = Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with its weights, the batches that it is trained on, one a step, and how.
+
+    target: an array of the output's shape, the same at every step
+    losses: by framework, a loss (output, target) that stands in for the counterpart of the criterion
+    """
+
+    name: str
+    network: Sequential
+    criterion: Criterion
+    batches: list[Array]
+    target: Array
+    losses: Mapping[str, LossFunction] = field(default_factory=dict)
+    optimizer: type[SGD] = SGD
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.target.dtype
+
+    def astype(self, dtype: np.dtype[Any]) -> Model:
+        """The same numbers, carried in another format."""
+        batches = [batch.astype(dtype) for batch in self.batches]
+        return replace(self, network=self.network.astype(dtype), batches=batches, target=self.target.astype(dtype))
+
+    def rule(self, parameters: Iterable[Parameter] = ()) -> SGD:
+        """The optimizer of the notebook's second half; its numbers are float32s."""
+        return self.optimizer(parameters, lr=2**-4, momentum=0.875, nesterov=True)
+
+    def as_computed_by(self, framework: str) -> Model | None:
+        """The same by the framework's own formulas; None where they are numpynet's."""
+        case: Any = Case(self.network, [], arguments={}, optimizer=self.optimizer).as_computed_by(framework)
+        return None if case is None else replace(self, network=case.module, optimizer=case.optimizer)
+
+    def loss(self, framework: str) -> LossFunction:
+        """The framework's loss function (output, target)."""
+        return self.losses.get(framework) or getattr(pair_of(self.criterion), f"{framework}_loss")(self.criterion)
+
+
+def classifier(name: str, *layers: Any, shape: tuple[int, ...], criterion: Criterion, dtype: np.dtype[Any]) -> Model:
+    """`layers` on normal inputs (N, *shape), with classes drawn at random."""
+    rng = np.random.default_rng(0)
+    batches = [rng.standard_normal((BATCH, *shape)).astype(dtype) for _ in range(STEPS)]
+    target = np.eye(CLASSES, dtype=dtype)[rng.integers(0, CLASSES, BATCH)]
+    return Model(name, Sequential(*layers).astype(dtype), criterion, batches, target)
+
+
+def mlp(dtype: np.dtype[Any]) -> Model:
+    """The source course's 784-128-10."""
+    rng = np.random.default_rng(1)
+    layers = (Flatten(), Linear(64, 32, rng=rng), ReLU(), Linear(32, CLASSES, rng=rng), LogSoftMax())
+    return classifier("mlp", *layers, shape=(1, 8, 8), criterion=NLLCriterion(), dtype=dtype)
+
+
+def normalized(dtype: np.dtype[Any]) -> Model:
+    """The same with batch normalisation: state that is no gradient's."""
+    rng = np.random.default_rng(2)
+    layers = (
+        Linear(64, 32, bias=False, rng=rng),
+        BatchNormalization(32, alpha=0.875, eps=2**-10),
+        Scaling(32),
+        ReLU(),
+        Linear(32, CLASSES, rng=rng),
+    )
+    return classifier("normalized", *layers, shape=(64,), criterion=CrossEntropyCriterion(), dtype=dtype)
+
+
+def conv(dtype: np.dtype[Any]) -> Model:
+    """The TensorFlow notebook's three layers."""
+    rng = np.random.default_rng(3)
+    layers = (
+        Conv2d(3, 8, 5, padding=2, rng=rng),
+        ReLU(),
+        Conv2d(8, 4, 3, padding=1, rng=rng),
+        ReLU(),
+        Flatten(),
+        Linear(4 * 8 * 8, CLASSES, rng=rng),
+    )
+    return classifier("conv", *layers, shape=(3, 8, 8), criterion=CrossEntropyCriterion(), dtype=dtype)
+
+
+def probabilities(dtype: np.dtype[Any]) -> Model:
+    """A sure and wrong answer, judged by Keras' own loss on probabilities where there is one."""
+    linear = Linear(2, 2, bias=False, dtype=dtype)
+    linear.weight.map(lambda values: np.eye(2, dtype=values.dtype))
+    batch, target = np.array([[0, 50]], dtype), np.array([[1, 0]], dtype)
+    losses = {"tensorflow": lambda output, target: keras.losses.CategoricalCrossentropy()(target, output)}
+    criterion = NLLCriterionUnstable(eps=2.0**-100)
+    return Model("probabilities", Sequential(linear, SoftMax()), criterion, [batch], target, losses=losses)
+
+
+def million(dtype: np.dtype[Any]) -> Model:
+    """A million pixels of sixteen grey levels: the loss and the gradients of gamma and beta are sums of as many
+    numbers, few of them different, so that errors of rounding do not average out."""
+    scaling = Scaling(1, dtype=dtype)
+    scaling.gamma.map(lambda values: np.full_like(values, 0.1))
+    batch = (np.random.default_rng(4).integers(1, 17, (2**20, 1)) / 16).astype(dtype)
+    return Model("million", Sequential(scaling), MSECriterion(), [batch], np.zeros_like(batch))
+
+
+MODELS: dict[str, Callable[[np.dtype[Any]], Model]] = {
+    make.__name__: make for make in (mlp, normalized, conv, probabilities, million)
+}
+ANY_DTYPE = ("probabilities", "million")  # what they show depends on no dtype: float32 is enough

@@ -1,0 +1,100 @@
+"""What one training of a model leaves, in numpynet or in any mode of a framework, under the ladder's own keys."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from numpynet import Array
+from parity.allowance import Noisy, deviations, noisy, wider
+from parity.modes.models import Model
+from parity.rungs.record import GRADIENT, OUTPUT, STEP, Key, Record, layer_of
+
+
+class NotHere(Exception):
+    """A mode that this installation cannot run; the message says what it lacks."""
+
+
+@dataclass
+class Seen:
+    """What one step of training shows; arrays by their numpynet names.
+
+    arrays: parameters and running statistics, after the update
+    output, gradients: None in a mode that keeps them to itself
+    """
+
+    loss: Any
+    arrays: dict[str, Array]
+    output: Any = None
+    gradients: dict[str, Array] | None = None
+
+
+class Mode(Protocol):
+    """A model as one way of writing it has it, run in one way."""
+
+    def step(self, inputs: Array) -> Seen:
+        """Train on one batch."""
+
+
+def trained(model: Model, mode: Mode) -> Record:
+    """Every array of a training, by its key, in the order of computation."""
+    record: Record = {}
+    buffers = model.network.named_buffers()
+    for index, batch in enumerate(model.batches):
+        seen = mode.step(batch)
+        if seen.output is not None:
+            record[Key(index, OUTPUT, "", "output")] = np.asarray(seen.output)
+        record[Key(index, OUTPUT, "", "loss")] = np.asarray(seen.loss)
+        for name, values in (seen.gradients or {}).items():
+            layer, tensor = layer_of(name)
+            record[Key(index, GRADIENT, layer, "parameter gradient", tensor)] = values
+        for name, values in seen.arrays.items():
+            layer, tensor = layer_of(name)
+            record[Key(index, STEP, layer, "state" if name in buffers else "parameter", tensor)] = values
+    return record
+
+
+class InNumpynet:
+    """numpynet's own; `perturbed` makes its arrays `Noisy`."""
+
+    def __init__(self, model: Model, perturbed: bool = False) -> None:
+        self.array_class = Noisy if perturbed else np.ndarray
+        self.network, self.criterion, self.target = copy.deepcopy(model.network).train(), model.criterion, model.target
+        if perturbed:
+            noisy(self.network)
+        self.parameters = self.network.named_parameters()
+        self.optimizer = model.rule(self.parameters.values())
+
+    def step(self, inputs: Array) -> Seen:
+        self.optimizer.zero_grad()
+        output = self.network(inputs.view(self.array_class))
+        loss = self.criterion(output, self.target)
+        self.network.backward(self.criterion.backward())
+        gradients = {name: parameter.grad.copy() for name, parameter in self.parameters.items()}
+        self.optimizer.step()
+        return Seen(loss, self.network.state_dict(), output, gradients)
+
+
+def reference(model: Model, frameworks: Iterable[str]) -> tuple[Record, dict[str, Record]]:
+    """What numpynet computes in a wider format, and by framework what rounding allows in the model's own.
+
+    Where the framework has formulas of its own, what these allow counts too.
+    """
+    wide = model.astype(wider(model.dtype))
+
+    def allowed(model: Model) -> Record:
+        return deviations(
+            trained(model, InNumpynet(model)), lambda: trained(model, InNumpynet(model, perturbed=True)), dtype
+        )
+
+    dtype, by_framework = model.dtype, {}
+    plain = allowed(wide)
+    for name in frameworks:
+        formula = wide.as_computed_by(name)
+        own = allowed(formula) if formula else plain
+        by_framework[name] = {key: np.maximum(bound, own[key]) for key, bound in plain.items()}
+    return trained(wide, InNumpynet(wide)), by_framework

@@ -1,0 +1,144 @@
+"""Every mode of every framework, judged: among themselves first, then against numpynet in a wider format."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from typing import Any
+
+import numpy as np
+
+from parity.modes.models import ANY_DTYPE, MODELS, Model
+from parity.modes.record import NotHere, reference, trained
+from parity.proving import DTYPES
+from parity.results import Results
+from parity.rungs.judge import share_used
+from parity.rungs.record import Record
+
+Progress = Callable[[int, int], object]
+
+# Rows that are known to part, and the entry of the catalogue that measures why.
+FINDINGS = {
+    "probabilities/*/tensorflow/raw/eager": "probabilities-eager-graph",
+    "million/*/tensorflow/*/xla": "compiled-sums",
+    "million/*/torch/*/compile": "compiled-sums",
+    "*/float64/tensorflow/fit at floatx float32/*": "fit-in-floatx",
+}
+
+
+@dataclass
+class Row:
+    """One mode of one framework on one model.
+
+    used: by quantity, the largest share of the allowance that its distance from the reference took
+    apart: the same for its distance from the middle of the framework's modes, those that are findings left out
+    status: "agrees", "off", "not run", or "finding" where it is off as the catalogue says
+    """
+
+    model: str
+    dtype: str
+    framework: str
+    mode: str
+    execution: str
+    used: dict[str, float] = field(default_factory=dict)
+    apart: dict[str, float] = field(default_factory=dict)
+    status: str = "agrees"
+    note: str = ""
+    record: Record | None = None
+
+    @property
+    def key(self) -> str:
+        return "/".join((self.model, self.dtype, self.framework, self.mode, self.execution))
+
+    @property
+    def finding(self) -> str | None:
+        """The entry that says why this row parts."""
+        return next((entry for pattern, entry in FINDINGS.items() if fnmatch(self.key, pattern)), None)
+
+    def as_record(self) -> dict[str, Any]:
+        """For the results store."""
+        return {name: value for name, value in vars(self).items() if name != "record"}
+
+
+def run_modes(
+    results: Results,
+    frameworks: Sequence[str],
+    models: Sequence[str] = tuple(MODELS),
+    dtypes: Sequence[str] = DTYPES,
+    progress: Progress = lambda done, total: None,
+) -> list[Row]:
+    """Every row, recorded as soon as its framework's modes on its model are judged."""
+    asked = [(name, dtype) for name in models for dtype in dtypes if dtype == "float32" or name not in ANY_DTYPE]
+    found: list[Row] = []
+    for done, (name, dtype) in enumerate(asked):
+        model = MODELS[name](np.dtype(dtype))
+        expected, allowed = reference(model, frameworks)
+        for framework in frameworks:
+            rows = run(model, framework)
+            judge(rows, expected, allowed[framework])
+            for row in rows:
+                results.append("modes", row.key, row.as_record())
+            found += rows
+        progress(done + 1, len(asked))
+    return found
+
+
+def run(model: Model, framework: str) -> list[Row]:
+    """Train the model in every mode of the framework. What is raised is the mode's verdict."""
+    home, found = importlib.import_module(f"parity.modes.{framework}"), []
+    for mode, execution in home.modes(model):
+        row = Row(model.name, model.dtype.name, framework, mode, execution)
+        try:
+            row.record = trained(model, home.make(mode, execution, model))
+        except NotHere as obstacle:
+            row.status, row.note = "not run", str(obstacle)
+        except Exception as crash:
+            row.status, row.note = "off", f"{type(crash).__name__}: {crash}"
+        found.append(row)
+    return found
+
+
+def judge(found: list[Row], expected: Record, allowed: Record) -> None:
+    """Fill in what each row used, and its status: a mode that parts from the others is not asked for more."""
+    ran = [row for row in found if row.record is not None]
+    middle = _middle([row.record for row in ran if not row.finding] or [row.record for row in ran], expected)
+    for row in ran:
+        row.apart, from_others = _shares(row, middle, allowed)
+        row.used, from_reference = _shares(row, expected, allowed)
+        if not max(row.apart.values()) <= 1:
+            row.status, row.note = "off", f"parts from the other modes: {from_others}"
+        elif not max(row.used.values()) <= 1:
+            row.status, row.note = "off", f"parts from numpynet: {from_reference}"
+        if row.finding:
+            differs = row.status == "off"
+            row.status = "finding" if differs else "agrees"
+            row.note = f"{row.finding}: {from_reference if differs else 'not seen here'}"
+    for row in ran:
+        row.record = None  # the arrays have served
+
+
+def _middle(records: Iterable[Any], expected: Record) -> Record:
+    """The median of what the modes computed."""
+    fitting = {
+        key: [record[key] for record in records if key in record and record[key].shape == values.shape]
+        for key, values in expected.items()
+    }
+    return {key: np.median(values, axis=0) for key, values in fitting.items() if values}
+
+
+def _shares(row: Row, expected: Record, allowed: Record) -> tuple[dict[str, float], str]:
+    """By quantity that the mode shows, the largest share of the allowance used, and the largest of all in words."""
+    record: Any = row.record
+    shown = {key.quantity for key in record}
+    shares = {
+        key: share_used(record.get(key), values, allowed[key], np.dtype(row.dtype))
+        for key, values in expected.items()
+        if key.quantity in shown
+    }
+    worst = max(shares, key=lambda key: shares[key])
+    by_quantity: dict[str, float] = {}
+    for key, share in shares.items():
+        by_quantity[key.quantity] = max(share, by_quantity.get(key.quantity, 0.0))
+    return by_quantity, f"{worst} by {shares[worst]:.3g} of the allowance"

@@ -1,0 +1,124 @@
+"""The ways of writing a network in PyTorch, run eagerly, and one of them compiled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from numpynet import Array
+from parity.frameworks.torch import convert
+from parity.lazy import torch
+from parity.modes.models import Model
+from parity.modes.record import Mode, NotHere, Seen
+from parity.pairing import Tensor, pair_of
+
+
+class Functional:
+    """torch.func: the network as a function of its arrays; parameters are replaced, not changed."""
+
+    def __init__(self, model: Model, execution: str) -> None:
+        counterpart = convert(model.network, model.dtype)
+        self.layer, self.places = counterpart.layer, counterpart.tensors()
+        named = dict(self.layer.named_parameters()) | dict(self.layer.named_buffers())
+        called = {id(tensor): name for name, tensor in named.items()}
+        self.names = {name: called[id(place.tensor)] for name, place in self.places.items()}
+        trained = {id(tensor) for tensor in self.layer.parameters()}
+        self.arrays = {name: torch.nn.Parameter(t.detach()) if id(t) in trained else t for name, t in named.items()}
+        self.velocities = {called[identity]: 0.0 for identity in trained}
+        self.loss, self.target = model.loss("torch"), torch.from_numpy(model.target)
+        self.rule = model.rule()
+
+    def step(self, inputs: Array) -> Seen:
+        output = torch.func.functional_call(self.layer, self.arrays, (torch.from_numpy(inputs),))
+        loss = self.loss(output, self.target)
+        trained = {name: self.arrays[name] for name in self.velocities}
+        gradients = dict(zip(trained, torch.autograd.grad(loss, list(trained.values())), strict=True))
+        lr, momentum = self.rule.lr, self.rule.momentum
+        with torch.no_grad():
+            for name, gradient in gradients.items():
+                self.velocities[name] = velocity = momentum * self.velocities[name] + gradient
+                self.arrays[name] = (self.arrays[name] - lr * (gradient + momentum * velocity)).requires_grad_()
+        return Seen(_numpy(loss), self._of_numpynet(self.arrays), _numpy(output), self._of_numpynet(gradients))
+
+    def _of_numpynet(self, tensors: dict[str, Any]) -> dict[str, Array]:
+        """By their numpynet names, in numpynet's layout."""
+        return {
+            name: self.places[name].to_numpynet(_numpy(tensors[called]))
+            for name, called in self.names.items()
+            if called in tensors
+        }
+
+
+class Stateful:
+    """The pair's layers in a torch.nn.Module that `build` makes of them, with the pair's optimizer."""
+
+    def __init__(self, build: Callable[[list[Any]], Any], model: Model, execution: str) -> None:
+        counterpart = convert(model.network, model.dtype)
+        self.places: dict[str, Tensor] = counterpart.tensors()
+        self.trained = {name: self.places[name] for name in model.network.named_parameters()}
+        layer = build([part.layer for part in counterpart.parts.values()])
+        self.run = torch.compile(layer) if execution == "compile" else layer
+        rule = model.rule()
+        tensors = [place.tensor for place in self.trained.values()]
+        self.optimizer = pair_of(rule).torch_optimizer(rule, tensors)  # type: ignore[attr-defined]
+        self.loss, self.target = model.loss("torch"), torch.from_numpy(model.target)
+
+    def step(self, inputs: Array) -> Seen:
+        self.optimizer.zero_grad()
+        output = self.run(torch.from_numpy(inputs))
+        loss = self.loss(output, self.target)
+        loss.backward()
+        gradients = {name: place.to_numpynet(_numpy(place.tensor.grad)) for name, place in self.trained.items()}
+        self.optimizer.step()
+        arrays = {name: place.to_numpynet(_numpy(place.tensor)) for name, place in self.places.items()}
+        return Seen(_numpy(loss), arrays, _numpy(output), gradients)
+
+
+def module(layers: list[Any]) -> Any:
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = torch.nn.ModuleList(layers)
+
+        def forward(self, inputs: Any) -> Any:
+            for layer in self.parts:
+                inputs = layer(inputs)
+            return inputs
+
+    return Network()
+
+
+def sequential(layers: list[Any]) -> Any:
+    return torch.nn.Sequential(*layers)
+
+
+def _numpy(tensor: Any) -> Array:
+    values: Array = tensor.detach().numpy().copy()
+    return values
+
+
+WAYS: dict[str, Callable[[Model, str], Mode]] = {
+    "functional": Functional,
+    "module": partial(Stateful, module),
+    "sequential": partial(Stateful, sequential),
+}
+
+
+def modes(model: Model) -> list[tuple[str, str]]:
+    """Every (mode, execution). Compiling takes seconds, and sees the same operations in every way of writing."""
+    return [*((mode, "eager") for mode in WAYS), ("module", "compile")]
+
+
+def make(mode: str, execution: str, model: Model) -> Mode:
+    """Raises NotHere where it needs a C++ compiler that is not there."""
+    if execution == "compile" and not compiler():
+        raise NotHere("torch.compile needs a C++ compiler, named by CXX, g++ or clang++: none is here")
+    return WAYS[mode](model, execution)
+
+
+def compiler() -> str | None:
+    """Where the compiler is that torch.compile would call."""
+    return next(filter(None, map(shutil.which, filter(None, [os.environ.get("CXX"), "g++", "clang++"]))), None)

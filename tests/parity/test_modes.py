@@ -1,0 +1,271 @@
+"""Every way of writing and running a model gives the same training, what parts is in the catalogue, and faults show."""
+
+import importlib
+import subprocess
+import sys
+from fnmatch import fnmatch
+
+import numpy as np
+import pytest
+
+from numpynet import Dropout, ReLU
+from parity.differences import catalogue
+from parity.frameworks import FRAMEWORKS, available
+from parity.modes import FINDINGS, MODELS, run_modes
+from parity.modes.models import classifier
+from parity.modes.raw import operations
+from parity.modes.record import Seen
+from parity.proving import DTYPES
+from parity.results import Results
+
+needs_torch = pytest.mark.skipif("torch" not in available(), reason="torch is not installed")
+needs_tensorflow = pytest.mark.skipif("tensorflow" not in available(), reason="tensorflow is not installed")
+
+
+@pytest.fixture
+def only(monkeypatch):
+    """Leaves a framework these modes alone: compiling takes seconds."""
+
+    def choose(framework, *wanted):
+        home = importlib.import_module(f"parity.modes.{framework}")
+        monkeypatch.setattr(home, "modes", lambda model: [tuple(each.split("/")) for each in wanted])
+        return home
+
+    return choose
+
+
+@pytest.fixture
+def statuses(tmp_path):
+    """The judged rows of a model, by mode and execution."""
+
+    def judged(framework, model="mlp", dtype="float32"):
+        rows = run_modes(Results(tmp_path), [framework], [model], [dtype])
+        return {f"{row.mode}/{row.execution}": row for row in rows}
+
+    return judged
+
+
+@needs_tensorflow
+def test_all_ways_of_the_tensorflow_notebook_agree_eagerly_as_a_graph_and_through_xla(tmp_path):
+    seen = []
+    rows = run_modes(Results(tmp_path), ["tensorflow"], ["mlp"], ["float32"], lambda *count: seen.append(count))
+    ways = ["raw", "subclass", "sequential", "functional", "fit"]
+    assert [(r.mode, r.execution) for r in rows] == [(w, e) for w in ways for e in ("eager", "graph", "xla")]
+    assert {row.status for row in rows} == {"agrees"}
+    for row in rows:
+        shown = {"loss", "parameter"} | ({"output", "parameter gradient"} if row.mode != "fit" else set())
+        assert row.used.keys() == row.apart.keys() == shown
+        assert max([*row.used.values(), *row.apart.values()]) <= 1
+    assert seen == [(1, 1)]
+    records = Results(tmp_path).read("modes")
+    assert [record["key"] for record in records] == [row.key for row in rows]
+    assert records[0]["key"] == "mlp/float32/tensorflow/raw/eager"
+    assert records[0]["used"] == rows[0].used
+
+
+@needs_torch
+@pytest.mark.parametrize(("model", "dtype"), [("mlp", "float64"), ("normalized", "float32"), ("conv", "float32")])
+def test_all_ways_of_torch_agree(model, dtype, only, statuses):
+    only("torch", "functional/eager", "module/eager", "sequential/eager")
+    found = statuses("torch", model, dtype)
+    assert {row.status for row in found.values()} == {"agrees"}
+    assert ("state" in found["functional/eager"].used) == (model == "normalized")
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(("model", "dtype"), [("normalized", "float64"), ("conv", "float32")])
+def test_raw_operations_agree_with_keras(model, dtype, only, statuses):
+    only("tensorflow", "raw/eager", "raw/graph", "functional/graph", "fit/graph")
+    assert {row.status for row in statuses("tensorflow", model, dtype).values()} == {"agrees"}
+
+
+@needs_torch
+def test_torch_compile_is_among_the_modes_and_not_run_without_a_compiler(monkeypatch, statuses):
+    monkeypatch.setattr("parity.modes.torch.compiler", lambda: None)
+    row = statuses("torch")["module/compile"]
+    assert (row.status, row.used) == ("not run", {})
+    assert "needs a C++ compiler" in row.note
+
+
+@needs_tensorflow
+def test_a_layer_without_raw_operations_is_not_run_raw(only, statuses, monkeypatch):
+    def with_dropout(dtype):
+        model = MODELS["mlp"](dtype)
+        layers = (*model.network.modules, Dropout(0.0))
+        return classifier("dropout", *layers, shape=(1, 8, 8), criterion=model.criterion, dtype=dtype)
+
+    monkeypatch.setitem(MODELS, "dropout", with_dropout)
+    only("tensorflow", "raw/eager", "sequential/eager")
+    found = statuses("tensorflow", "dropout")
+    assert found["raw/eager"].status == "not run"
+    assert found["raw/eager"].note == "no raw operations for Dropout"
+    assert found["sequential/eager"].status == "agrees"
+
+
+# What truly parts
+
+
+def test_every_finding_is_measured_by_the_catalogue_and_has_its_rows():
+    assert set(FINDINGS.values()) <= {entry.id for entry in catalogue()}
+    homes = {name: importlib.import_module(f"parity.modes.{name}") for name in FRAMEWORKS}
+    keys = [
+        "/".join((name, dtype, framework, *each))
+        for name, make in MODELS.items()
+        for dtype in DTYPES
+        for framework, home in homes.items()
+        for each in home.modes(make(np.dtype(dtype)))
+    ]
+    for pattern in FINDINGS:
+        assert any(fnmatch(key, pattern) for key in keys)
+
+
+@needs_tensorflow
+def test_probabilities_part_eager_from_graph_in_raw_operations_and_not_behind_keras_softmax(only, statuses):
+    only("tensorflow", "raw/eager", "raw/graph", "sequential/eager", "sequential/graph")
+    found = statuses("tensorflow", "probabilities")
+    assert {name: row.status for name, row in found.items()} == {
+        "raw/eager": "finding",
+        "raw/graph": "agrees",
+        "sequential/eager": "agrees",
+        "sequential/graph": "agrees",
+    }
+    assert found["raw/eager"].note.startswith("probabilities-eager-graph: ")
+
+
+@needs_tensorflow
+def test_fit_computes_a_float64_model_in_floatx(only, statuses):
+    only("tensorflow", "raw/graph", "sequential/graph", "fit/graph", "fit at floatx float32/graph")
+    found = statuses("tensorflow", "mlp", "float64")
+    assert found["fit/graph"].status == "agrees"
+    assert found["fit at floatx float32/graph"].status == "finding"
+    # Not to the last bit of float32 wrong, but no better than float32 either.
+    assert found["fit at floatx float32/graph"].used["loss"] > np.finfo(np.float32).eps / np.finfo(np.float64).eps / 1e3
+
+
+# Faults
+
+
+class Slipped:
+    """A mode of which one array is off by `share` of itself."""
+
+    def __init__(self, mode, what, share):
+        self.mode, self.what, self.share = mode, what, share
+
+    def step(self, inputs):
+        seen = self.mode.step(inputs)
+        changed = dict(vars(seen))
+        values = changed[self.what]
+        if isinstance(values, dict):
+            name = next(iter(values))
+            changed[self.what] = values | {name: values[name] * values[name].dtype.type(1 + self.share)}
+        else:
+            changed[self.what] = values * values.dtype.type(1 + self.share)
+        return Seen(**changed)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("output", "output"),
+        ("loss", "loss"),
+        ("gradients", "parameter gradient of 1.weight"),
+        ("arrays", "parameter of 1.weight"),
+    ],
+)
+def test_a_small_slip_in_any_array_of_one_mode_shows_there_and_nowhere_else(what, said, only, statuses, monkeypatch):
+    home = only("torch", "functional/eager", "module/eager", "sequential/eager")
+    make = home.make
+
+    def slipping(mode, execution, model):
+        made = make(mode, execution, model)
+        return Slipped(made, what, 2.0**-12) if mode == "module" else made
+
+    monkeypatch.setattr(home, "make", slipping)
+    found = statuses("torch")
+    assert [row.status for row in found.values()] == ["agrees", "off", "agrees"]
+    assert found["module/eager"].note.startswith(f"parts from the other modes: {said}, step ")
+
+
+@needs_torch
+def test_what_all_modes_of_a_framework_have_in_common_parts_from_numpynet(only, statuses, monkeypatch):
+    home = only("torch", "functional/eager", "module/eager", "sequential/eager")
+    make = home.make
+    monkeypatch.setattr(home, "make", lambda *given: Slipped(make(*given), "loss", 2.0**-12))
+    for row in statuses("torch").values():
+        assert row.status == "off"
+        assert row.note.startswith("parts from numpynet: loss, step ")
+
+
+@needs_tensorflow
+def test_a_wrong_raw_operation_is_seen_in_the_raw_modes_alone(only, statuses):
+    import tensorflow as tf
+
+    only("tensorflow", "raw/eager", "sequential/eager", "functional/graph", "fit/graph")
+    right = operations.dispatch(ReLU)
+    operations.register(ReLU, lambda module, input: tf.maximum(input, 2.0**-10 * input))
+    try:
+        found = statuses("tensorflow")
+    finally:
+        operations.register(ReLU, right)
+    assert [row.status for row in found.values()] == ["off", "agrees", "agrees", "agrees"]
+
+
+@needs_tensorflow
+def test_a_number_that_a_graph_has_kept_from_its_trace_is_seen(only, statuses, monkeypatch):
+    from parity.modes.tensorflow import RawOperations
+
+    right = RawOperations.update
+
+    def counting(self, gradients):
+        self.calls = getattr(self, "calls", 0) + 1  # Python's: traced once
+        right(self, [gradient * (1 + 2.0**-10 * (self.calls == 1)) for gradient in gradients])
+
+    monkeypatch.setattr(RawOperations, "update", counting)
+    only("tensorflow", "raw/graph", "sequential/eager", "sequential/graph")
+    assert [row.status for row in statuses("tensorflow").values()] == ["off", "agrees", "agrees"]
+
+
+@needs_torch
+def test_a_mode_that_crashes_loses_an_array_or_bends_its_shape_is_off(only, statuses, monkeypatch):
+    home = only("torch", "functional/eager", "module/eager", "sequential/eager")
+    make = home.make
+
+    class Lossy:
+        def __init__(self, mode, kept):
+            self.mode, self.kept = mode, kept
+
+        def step(self, inputs):
+            seen = self.mode.step(inputs)
+            return Seen(seen.loss, self.kept(seen.arrays), seen.output, seen.gradients)
+
+    def broken(mode, execution, model):
+        made = make(mode, execution, model)
+        if mode == "functional":
+            raise MemoryError("out of it")
+        if mode == "module":
+            return Lossy(made, lambda arrays: {n: v for n, v in arrays.items() if n != "3.bias"})
+        return Lossy(made, lambda arrays: arrays | {"3.bias": arrays["3.bias"][None]})
+
+    monkeypatch.setattr(home, "make", broken)
+    found = statuses("torch")
+    assert [row.status for row in found.values()] == ["off"] * 3
+    assert found["functional/eager"].note == "MemoryError: out of it"
+    assert "3.bias" in found["sequential/eager"].note
+
+
+@needs_torch
+def test_torch_alone_is_enough():
+    code = """
+import sys, tempfile
+sys.modules["tensorflow"] = sys.modules["keras"] = None
+import parity.modes.torch
+parity.modes.torch.compiler = lambda: None
+from parity.modes import run_modes
+from parity.proving import DTYPES
+from parity.results import Results
+rows = run_modes(Results(tempfile.mkdtemp()), ["torch"], ["mlp"], ["float32"])
+print([row.status for row in rows])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['agrees', 'agrees', 'agrees', 'not run']"
