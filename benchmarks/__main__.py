@@ -1,4 +1,4 @@
-"""`python -m benchmarks [step] [memory] [ladder]`: measure, print tables, write JSON.
+"""`python -m benchmarks [step] [convolution] [memory] [ladder] [study]`: measure, print tables, write JSON.
 
 This process imports neither NumPy nor a framework: a child's peak memory starts at its parent's.
 """
@@ -29,11 +29,23 @@ def step(quick: bool) -> Found:
     }
 
 
+def convolution(quick: bool) -> Found:
+    rounds = 5 if quick else 30
+    return {
+        f"threads {threads}": in_own_process("benchmarks.convolution", "time", threads, rounds, threads=threads)
+        for threads in (1, 2)
+    } | {"megabytes": _peaks(quick, "benchmarks.convolution", "memory")}
+
+
 def memory(quick: bool) -> Found:
+    return _peaks(quick, "benchmarks.memory")
+
+
+def _peaks(quick: bool, module: str, *arguments: str) -> Found:
     """Megabytes; each twice or more, the least counts: a peak is only ever raised by chance."""
     names = ["numpynet", *(name for name in ("torch", "tensorflow") if importlib.util.find_spec(name))]
     return {
-        name: min(in_own_process("benchmarks.memory", name, threads=2) for _ in range(1 if quick else 2))
+        name: min(in_own_process(module, *arguments, name, threads=2) for _ in range(1 if quick else 2))
         for name in names
     }
 
@@ -43,7 +55,13 @@ def ladder(quick: bool) -> Found:
     return found
 
 
-BENCHMARKS = {"step": step, "memory": memory, "ladder": ladder}
+def study(quick: bool) -> Found:
+    found: Found = in_own_process("benchmarks.study", *((1, 2, 100) if quick else (2, 30, 1_000)))
+    return found
+
+
+PEERS = ("numpynet", "torch", "tensorflow")
+BENCHMARKS = {"step": step, "convolution": convolution, "memory": memory, "ladder": ladder, "study": study}
 
 
 def requirements(found: Found) -> list[tuple[str, float, float]]:
@@ -53,14 +71,23 @@ def requirements(found: Found) -> list[tuple[str, float, float]]:
         for pair, ratio in figures["ratios"].items():
             limit = 0.6 if figures["dtype"] == "float32" else 1.0
             rows.append((f"step, {setting}: {pair}", ratio["median"], limit))
-    megabytes = found.get("memory", {})
+    images = dict(found.get("convolution", {}))
+    peaks = {"peak memory": (found.get("memory", {}), 1.0), "convolution, memory": (images.pop("megabytes", {}), 3.0)}
     rows += [
-        (f"peak memory: numpynet / {peer}", megabytes["numpynet"] / value, 1.0)
+        (f"convolution, {setting}: numpynet / torch", figures["ratios"]["numpynet / torch"]["median"], 2.0)
+        for setting, figures in images.items()
+    ]
+    rows += [
+        (f"{what}: numpynet / {peer}", megabytes["numpynet"] / value, limit)
+        for what, (megabytes, limit) in peaks.items()
         for peer, value in megabytes.items()
         if peer != "numpynet"
     ]
     if "ladder" in found:
         rows.append(("ladder: wall time / time inside implementations", found["ladder"]["total"]["ratio"], 2.0))
+    if "study" in found:
+        speed_up = found["study"]["speed-up"]["ratio"]["median"]
+        rows.append(("study: time on two processes / on one", speed_up, 1 / 1.8))
     return rows
 
 
@@ -75,25 +102,42 @@ def _spread(values: Spread, form: str) -> str:
     return f"{values['median']:{form}} ({values['min']:{form}} to {values['max']:{form}})"
 
 
+def _show_steps(title: str, settings: Found, console: Console) -> None:
+    times = table(f"{title}, microseconds: median (min to max)", "", *settings)
+    for name in next(iter(settings.values()))["microseconds"]:
+        times.add_row(name, *(_spread(figures["microseconds"][name], ".0f") for figures in settings.values()))
+    rates = table(f"{title}, ratios within a round: median (min to max)", "", *settings)
+    for pair in next(iter(settings.values()))["ratios"]:
+        rates.add_row(pair, *(_spread(figures["ratios"][pair], ".2f") for figures in settings.values()))
+    console.print(times, rates)
+
+
 def show(found: Found, console: Console) -> None:
-    if "step" in found:
-        times = table("One training step, microseconds: median (min to max)", "", *found["step"])
-        for name in next(iter(found["step"].values()))["microseconds"]:
-            times.add_row(name, *(_spread(figures["microseconds"][name], ".0f") for figures in found["step"].values()))
-        rates = table("Ratios within a round: median (min to max)", "", *found["step"])
-        for pair in next(iter(found["step"].values()))["ratios"]:
-            rates.add_row(pair, *(_spread(figures["ratios"][pair], ".2f") for figures in found["step"].values()))
-        console.print(times, rates)
-    if "memory" in found:
-        peaks = table("Peak memory, Fashion-MNIST, one epoch", "", "MB")
-        for name, megabytes in found["memory"].items():
-            peaks.add_row(name, f"{megabytes:.0f}")
-        console.print(peaks)
+    images = dict(found.get("convolution", {}))
+    peaks = {"Fashion-MNIST, one epoch": found.get("memory"), "convolution, 20 steps": images.pop("megabytes", None)}
+    for title, settings in (("One training step", found.get("step")), ("One step of convolutions", images)):
+        if settings:
+            _show_steps(title, settings, console)
+    if any(peaks.values()):
+        rows = table("Peak memory, MB", "", *PEERS)
+        for what, megabytes in peaks.items():
+            if megabytes:
+                rows.add_row(what, *(f"{megabytes[name]:.0f}" if name in megabytes else "" for name in PEERS))
+        console.print(rows)
     if "ladder" in found:
         costs = table("Rungs 1 to 3, seconds", "pair", "examples", "wall", "inside", "ratio")
         for key, cost in [*found["ladder"]["pairs"].items(), ("total", found["ladder"]["total"])]:
             costs.add_row(key, f"{cost['examples']}", *(f"{cost[name]:.2f}" for name in ("wall", "inside", "ratio")))
         console.print(costs, f"{found['ladder']['examples_per_second']:.0f} examples per second")
+    if "study" in found:
+        runs, tiny = found["study"]["speed-up"], found["study"]["overhead"]
+        times = table(f"{runs['runs']} runs of the study of digits, seconds: median (min to max)", "workers", "")
+        for workers, values in runs["seconds"].items():
+            times.add_row(workers, _spread(values, ".0f"))
+        beyond = table(f"{tiny['runs']} tiny runs, milliseconds each", "", "")
+        for name, value in {"the run itself": tiny["itself"], **tiny["beyond"]}.items():
+            beyond.add_row(name, f"{value:.1f}")
+        console.print(times, beyond)
     summary = table("Requirements", "", "measured", "at most", "")
     for what, measured, limit in requirements(found):
         summary.add_row(what, f"{measured:.2f}", f"{limit:.2f}", "holds" if measured <= limit else "MISSED")

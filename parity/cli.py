@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
 
 from parity.jobs import experiment_on_all, plant_one, prove_one, run_all
-from parity.terminal import console, print_checks, print_curves, progress
+from parity.terminal import console, print_checks, print_curves, print_modes, progress
 
 if TYPE_CHECKING:
     from parity.proving import Report
     from parity.results import Results
     from parity.statistics import Verdict
 
+
+class Commands(typer.core.TyperGroup):
+    """What may befall any command, a disk that is full or a cluster that is lost, is one line and exit code 3."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            from parity.results import ResultsError
+
+            if isinstance(error, ResultsError | OSError):
+                _fail(str(error), code=3)
+            raise
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Shows that numpynet, PyTorch and TensorFlow compute the same thing, and by how much they may not.",
     no_args_is_help=True,
     add_completion=False,
@@ -113,28 +131,47 @@ def curves(framework: FrameworkOption = None, results: ResultsOption = None) -> 
 
 
 @app.command()
+def modes(framework: FrameworkOption = None, results: ResultsOption = None) -> None:
+    """The ways of writing and running the same model: each framework's agree, and agree with numpynet.
+
+    Exit code 1 if one is off that no known difference explains.
+    """
+    from parity.modes import run_modes
+
+    store = _results(results)
+    with progress("ways of writing a model") as show:
+        found = run_modes(store, _frameworks(framework), progress=show)
+    print_modes(found)
+    raise typer.Exit(int(any(row.status == "off" for row in found)))
+
+
+@app.command()
 def study(
     name: Annotated[
-        str, typer.Argument(help="A pre-registered study: digits, digits-quick or fashion-mnist.")
+        str, typer.Argument(help="A pre-registered study: digits, digits-convolutional, digits-quick or fashion-mnist.")
     ] = "digits",
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     workers: WorkersOption = 2,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Address of a Dask scheduler (tcp://host:port) whose workers perform the runs instead."),
+    ] = None,
     optional: Annotated[bool, typer.Option("--optional", help="Exit with 0 where its data cannot be had.")] = False,
 ) -> None:
     """Rung 5: final accuracies over seeds, by a pre-registered equivalence test. Resumes where it was stopped.
 
     Exit code 0: identical, equivalent or negligibly different; 1: different; 2: inconclusive; 3: invalid.
     """
-    from parity.study import NoData
+    from parity.study import NoData, cluster
     from parity.study import study as run_study
 
     store, frameworks = _results(results), _frameworks(framework)
-    with progress(f"rung 5: {name}") as show:
+    with progress(f"rung 5: {name}") as show, cluster(dask) if dask else nullcontext() as executor:
 
         def conduct() -> Verdict | None:
             try:
-                return run_study(name, store, frameworks=frameworks, workers=workers, progress=show)
+                return run_study(name, store, frameworks=frameworks, workers=workers, executor=executor, progress=show)
             except NoData as error:
                 if not optional:
                     raise
@@ -226,16 +263,21 @@ def report(
 def experiment(
     name: Annotated[str | None, typer.Argument(help="Which one; default: list them.")] = None,
     framework: FrameworkOption = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 0 to N - 1; default: the experiment's own.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One epoch on a few rows, not judged; kept in a folder of its own.")
+    ] = False,
     results: ResultsOption = None,
     workers: WorkersOption = 1,
 ) -> None:
-    """Runs one of the source course's experiments, or `all`, on all implementations.
+    """Runs one of the source course's experiments, or `all`, on all implementations. Resumes where it was stopped.
 
     Exit code 1 if one falls short, 2 if one could not be run (its data is missing).
     """
     from rich.table import Table
 
     from parity.experiments import EXPERIMENTS
+    from parity.results import stack_name
 
     if name is None:
         table = Table("experiment", "what it must show")
@@ -246,15 +288,20 @@ def experiment(
     chosen = list(EXPERIMENTS) if name == "all" else [name]
     if unknown := [key for key in chosen if key not in EXPERIMENTS]:
         _fail(f"no experiment called {unknown[0]!r}; `parity experiment` lists them")
-    store, outcomes = _results(results), []
-    jobs = [(key, _frameworks(framework), str(store.folder)) for key in chosen]
+    store = _results(results or (Path("results") / stack_name() / "quick" if quick else None))
+    jobs = [(key, _frameworks(framework), str(store.folder), seeds, quick) for key in chosen]
     marks = {True: "[green]holds", False: "[red]falls short", None: "[yellow]not judged"}
-    for records in run_all(experiment_on_all, jobs, workers, "experiments"):
-        for record in records:
-            store.append("experiments", record["key"], record)
-            outcomes.append(record["passed"])
-            console().print(f"{record['key']}: {marks[record['passed']]}[/] {record['summary']}")
-    raise typer.Exit(1 if False in outcomes else 2 if None in outcomes else 0)
+    outcomes = []
+    try:
+        one_by_one = (experiment_on_all(*job, shown=True) for job in jobs)
+        for records in one_by_one if workers == 1 else run_all(experiment_on_all, jobs, workers, "experiments"):
+            for record in records:
+                store.append("experiments", record["key"], record)
+                outcomes.append(record["passed"])
+                console().print(f"{record['key']}: {marks[record['passed']]}[/] {record['summary']}")
+    except KeyboardInterrupt:
+        _fail(f"interrupted; every training that had ended is kept in {store.folder}: run it again to go on", 130)
+    raise typer.Exit(1 if False in outcomes else 2 if None in outcomes and not quick else 0)
 
 
 def _check_facts(store: Results, frameworks: list[str], examples: int) -> bool:
@@ -313,17 +360,15 @@ def _results(folder: Path | None) -> Results:
     from parity.results import Results, environment, stack_name
 
     store = Results(folder or Path("results") / stack_name())
-    _or_exit(lambda: store.write_environment(environment()))
+    store.write_environment(environment())
     return store
 
 
 def _or_exit(action: Any, code: int = 3) -> Any:
     """The result of `action`; its foreseen errors become one line and an exit code."""
-    from parity.results import ResultsError
-
     try:
         return action()
-    except (ResultsError, FileNotFoundError, LookupError, ValueError) as error:
+    except (FileNotFoundError, LookupError, ValueError) as error:
         _fail(str(error), code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from parity.terminal import progress
@@ -28,11 +29,22 @@ def plant_one(name: str) -> dict[str, Any]:
     return run(next(defect for defect in gallery() if defect.name == name))
 
 
-def experiment_on_all(name: str, frameworks: list[str], folder: str) -> list[dict[str, Any]]:
+def experiment_on_all(
+    name: str, frameworks: list[str], folder: str, seeds: int | None, quick: bool, shown: bool = False
+) -> list[dict[str, Any]]:
+    """Under a bar of its own epochs where it is `shown`."""
     from parity.experiments import run_experiment
     from parity.results import Results
 
-    return run_experiment(name, frameworks, results=Results(folder))
+    with progress(name) if shown else nullcontext() as show:
+        return run_experiment(
+            name,
+            frameworks,
+            "quick" if quick else "full",
+            show or (lambda done, total: None),
+            Results(folder),
+            range(seeds) if seeds else None,
+        )
 
 
 def run_all(work: Any, arguments: list[tuple[Any, ...]], workers: int, title: str) -> Iterator[Any]:

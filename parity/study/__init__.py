@@ -1,21 +1,47 @@
 """Rung 5: the same result? Pre-registered studies of final accuracies over seeds."""
 
-from parity.study.arms import ARMS, COUPLED, Arm
-from parity.study.conducting import NoData, conduct, study
-from parity.study.registration import Registration, load, registered
-from parity.study.runs import InProcess
-from parity.study.tasks import EXPERIMENTS
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parity.study.arms import ARMS, COUPLED, Arm
+    from parity.study.conducting import NoData, conduct, study
+    from parity.study.dask import ClusterError, cluster
+    from parity.study.registration import Registration, load, registered
+    from parity.study.runs import InProcess
+    from parity.study.tasks import EXPERIMENTS
+
+_HOMES = {
+    "arms": ("ARMS", "COUPLED", "Arm"),
+    "conducting": ("NoData", "conduct", "study"),
+    "dask": ("ClusterError", "cluster"),
+    "registration": ("Registration", "load", "registered"),
+    "runs": ("InProcess",),
+    "tasks": ("EXPERIMENTS",),
+}
 
 __all__ = [
     "ARMS",
     "COUPLED",
     "EXPERIMENTS",
     "Arm",
+    "ClusterError",
     "InProcess",
     "NoData",
     "Registration",
+    "cluster",
     "conduct",
     "load",
     "registered",
     "study",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when first asked for: the processes that perform runs need no statistics."""
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"parity.study.{home}"), name)
+    raise AttributeError(f"module 'parity.study' has no attribute {name!r}")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from numpynet import Module
 from parity.experiment import Experiment, MakeTrainer, one_ulp, trainer
 from parity.results import Record
-from parity.statistics import Verdict
-from parity.statistics.outcome import Outcome
+
+if TYPE_CHECKING:
+    from parity.statistics import Verdict
 
 # Where the seeds of a framework begin when it has its own, far above any registered number of seeds.
 OWN_SEEDS = {"numpynet": 0, "torch": 10_000, "tensorflow": 20_000}
@@ -23,11 +24,16 @@ def accept(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str |
 
 
 def must_repeat(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str | None:
-    off = [a["seed"] for a, b in zip(coupled, runs, strict=True) if a["final_weights"] != b["final_weights"]]
+    if lost := [run["seed"] for run in runs if run["status"] == "crashed"]:
+        return f"numpynet was not shown to repeat itself: a rerun crashed for seeds {lost}"
+    pairs = [(a, b) for a, b in zip(coupled, runs, strict=True) if a["status"] != "crashed"]
+    off = [a["seed"] for a, b in pairs if a["final_weights"] != b["final_weights"]]
     return f"numpynet does not repeat itself: a rerun ended in other weights for seeds {off}" if off else None
 
 
 def must_be_seen(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str | None:
+    from parity.statistics import Outcome
+
     if verdict.outcome is Outcome.DIFFERENT:
         return None
     return f"this study cannot tell implementations apart: with a planted defect it came out {verdict.outcome.value}"

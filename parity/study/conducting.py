@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
+from itertools import chain
 from typing import Any
 
 import numpynet
@@ -17,6 +15,7 @@ from parity.frameworks import FRAMEWORKS, available
 from parity.results import Record, Results, ResultsError
 from parity.statistics import Provenance, Verdict, decide, provenance_problems, trend_problems
 from parity.study.arms import ARMS, COUPLED, Arm
+from parity.study.origin import origin
 from parity.study.registration import Registration, description, load
 from parity.study.runs import Job, performed
 from parity.study.tasks import EXPERIMENTS
@@ -74,8 +73,9 @@ def conduct(
     other code is repeated. Progress is told the runs (done, planned).
 
     Data that refuse to be split make the study invalid. Raises ResultsError where `results` holds runs of this study
-    under another registration or another process is conducting it there, ValueError where `experiment` is not the one
-    registered, NoData where its data cannot be had.
+    under another registration, another process is conducting it there, or a run was performed by other code, ValueError
+    where `experiment` is not the one registered, NoData where its data cannot be had, BrokenExecutor where `executor`
+    breaks down.
     """
     implementations = ["numpynet", *(available() if frameworks is None else frameworks)]
     chosen = [arms[name] for name in registration.arms]
@@ -94,9 +94,9 @@ def conduct(
         finished = {record["key"] for record in _finished(results, registration) if record["status"] != "crashed"}
         waiting = [job for job in planned if job.key not in finished]
         progress(len(planned) - len(waiting), len(planned))
-        origin = {"registration": registration.hash, "code": code_hash()}
         for done, (job, record) in enumerate(performed(waiting, workers, executor), len(planned) - len(waiting) + 1):
-            results.append("runs", job.key, record | origin)
+            _from_here(record)
+            results.append("runs", job.key, record | {"registration": registration.hash})
             progress(done, len(planned))
         records = {record["key"]: record for record in _finished(results, registration)}
     found = Found(registration, dataset, implementations, [records[job.key] for job in planned])
@@ -124,7 +124,7 @@ class Found:
     def verdict(self, arms: Sequence[Arm], verdicts: Mapping[str, Verdict]) -> Verdict:
         """On the coupled runs, with everything that speaks against them."""
         columns = {name: self.runs("coupled", name) for name in self.implementations}
-        problems = self._provenance(columns, coupled=True)
+        problems = _unfinished(chain.from_iterable(columns.values())) + self._provenance(columns, coupled=True)
         for name, runs in columns.items():
             problems += [f"{name}: {problem}" for problem in trend_problems(_accuracies(runs))]
         for arm in arms:
@@ -169,6 +169,15 @@ class Found:
         return provenance_problems(runs, classes=self.dataset.num_classes, coupled=coupled)
 
 
+def _unfinished(runs: Iterable[Record]) -> list[str]:
+    """What kept runs from their end, and the seeds that it kept."""
+    seeds: dict[str, list[int]] = {}
+    for run in runs:
+        if run["status"] != "ok":
+            seeds.setdefault(f"{run['implementation']} {run['status']}: {run['message']}", []).append(run["seed"])
+    return [f"{what} (seeds {whose})" for what, whose in seeds.items()]
+
+
 def _accuracies(runs: Sequence[Record]) -> list[float]:
     return [float("nan") if run["accuracy"] is None else run["accuracy"] for run in runs]
 
@@ -199,7 +208,16 @@ def _finished(results: Results, registration: Registration) -> list[Record]:
             f"{results.folder} holds runs of {registration.name} under another registration than the present one: "
             "a study that has begun is not changed. Choose another folder"
         )
-    return [record for record in runs if record["code"] == code_hash()]
+    return [record for record in runs if record["code"] == origin()["code"]]
+
+
+def _from_here(record: Record) -> None:
+    if off := [f"{name} {record[name]}" for name, own in origin().items() if record[name] != own]:
+        raise ResultsError(
+            f"the run {record['arm']}/{record['implementation']}/{record['seed']} was performed with {', '.join(off)}, "
+            f"not with {', '.join(origin().values())}: the code changed meanwhile, or a worker has another. "
+            "That run is not kept, earlier ones are; run again with the same everywhere"
+        )
 
 
 def _same_training(registration: Registration, experiment: Experiment) -> None:
@@ -212,18 +230,6 @@ def _same_training(registration: Registration, experiment: Experiment) -> None:
             )
 
 
-@functools.cache
-def code_hash() -> str:
-    """The SHA-256 (hex) of the code that a run depends on."""
-    package, parity = Path(numpynet.__file__).parent, Path(__file__).parents[1]
-    files = [*package.rglob("*.py"), *(parity / "frameworks").rglob("*.py"), *(parity / "pairs").rglob("*.py")]
-    files += [parity / "experiment.py", parity / "study" / "arms.py", parity / "study" / "tasks.py"]
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.name.encode() + path.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()
-
-
 @contextmanager
 def _alone(results: Results, name: str) -> Iterator[None]:
     """Keeps a second process from performing the same runs; ResultsError there."""
@@ -231,7 +237,7 @@ def _alone(results: Results, name: str) -> Iterator[None]:
         yield
         return
     results.folder.mkdir(parents=True, exist_ok=True)
-    with open(results.folder / f"{name}.lock", "w") as lock:
+    with open(results.folder / f"{name}.lock", "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

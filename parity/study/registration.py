@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from numpynet import Schedule
 from parity.experiment import Experiment
 from parity.statistics import margin, seed_noise
 from parity.statistics.margins import FEWEST_EXAMPLES, LARGEST_MARGIN, SHARE_OF_SEED_NOISE
@@ -103,7 +104,13 @@ def description(experiment: Experiment) -> dict[str, Any]:
         "criterion": repr(experiment.criterion()),
         "optimizer": repr(experiment.optimizer(model.parameters())),
         "epochs": experiment.epochs,
-        "schedule": ", ".join(f"lr {rate:g} from step {step}" for step, rate in experiment.schedule.items()),
+        "schedule": _described(experiment.schedule),
         "batch_size": experiment.batch_size,
         "dtype": experiment.dtype,
     }
+
+
+def _described(schedule: Schedule | Mapping[int, float]) -> str:
+    if isinstance(schedule, Schedule):
+        return repr(schedule)
+    return ", ".join(f"lr {rate:g} from step {step}" for step, rate in schedule.items())

@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 from numpynet import SGD, Linear, LogSoftMax, NLLCriterion, ReLU, Sequential
-from numpynet.datasets import Dataset, Split, blobs, digits
+from numpynet.datasets import blobs
 from parity.experiment import Experiment, trainer
+from parity.experiments import run_experiment
+from parity.experiments.mistakes import MISTAKES, leaking, one_model_for_all
 from parity.frameworks import available
+from parity.report import write_report
 from parity.results import Results, ResultsError
 from parity.statistics import Outcome, fewest_seeds, seed_noise
 from parity.study import ARMS, COUPLED, EXPERIMENTS, InProcess, Registration, conduct, load, registered, study
+from parity.study.origin import origin
 from parity.study.registration import description
 
 SEEDS = 6
@@ -150,12 +154,55 @@ def test_a_run_that_crashes_is_recorded_and_tried_again_by_the_next_call(tmp_pat
 
     verdict, results = conducted(tmp_path, frameworks=["torch"], coupled=in_place_of("torch", crashing))
     assert verdict.outcome is Outcome.INVALID
+    assert "torch crashed: RuntimeError: no such kernel (seeds [0, 1, 2, 3, 4, 5])" in verdict.reason
     assert "6 of 6 runs of torch diverged or did not finish" in verdict.reason
     assert {run["message"] for run in results.read("runs") if run["status"] == "crashed"} == {
         "RuntimeError: no such kernel"
     }
     verdict, _ = conducted(tmp_path, frameworks=["torch"], coupled=in_place_of("torch", lambda made, seed: made))
     assert verdict.outcome is Outcome.IDENTICAL
+
+
+def test_runs_that_did_not_finish_stay_in_the_denominator_of_the_report(tmp_path):
+    """One diverges, one runs out of memory: four of six are left, and the report says of six."""
+
+    def failing(made, seed):
+        if seed == 1:
+            raise MemoryError("no room for the weights")
+        made.optimizer.lr = 1e30 if seed == 2 else made.optimizer.lr
+        return made
+
+    conducted(tmp_path / "results", frameworks=["torch"], coupled=in_place_of("torch", failing))
+    summary = write_report([tmp_path / "results"], tmp_path / "report")
+    [study] = summary.document["studies"]
+    assert summary.exit_code == 3
+    assert study["outcome"] == "invalid"
+    assert (study["accuracies"]["torch"]["runs"], study["accuracies"]["torch"]["finished"]) == (SEEDS, SEEDS - 2)
+    unfinished = {(run["implementation"], run["seed"], run["status"]) for run in study["unfinished"]}
+    assert unfinished == {("torch", 1, "crashed"), ("torch", 2, "diverged")}
+    for report in ("report.md", "report.html", "junit.xml"):
+        said = (tmp_path / "report" / report).read_text()
+        assert "torch crashed: MemoryError: no room for the weights (seeds [1])" in said
+        assert "2 of 6 runs of torch diverged or did not finish" in said
+
+
+def test_a_control_that_crashed_controls_nothing(tmp_path):
+    def crashing(experiment, implementation, seed):
+        raise RuntimeError("no such kernel")
+
+    planned, same = registration(arms=("rerun",)), in_place_of("torch", lambda made, seed: made)
+    arms = {"rerun": replace(ARMS["rerun"], make=crashing)}
+    verdict, _ = conducted(tmp_path, planned, frameworks=["torch"], coupled=same, arms=arms)
+    assert verdict.outcome is Outcome.INVALID
+    assert "numpynet was not shown to repeat itself: a rerun crashed for seeds [0, 1, 2, 3, 4, 5]" in verdict.reason
+
+
+def test_a_run_of_other_code_than_the_study_is_not_kept(tmp_path, monkeypatch):
+    """A worker of a cluster may have another version, or somebody edits while the study runs."""
+    monkeypatch.setattr("parity.study.runs.origin", lambda: {**origin(), "packages": "numpy1.0"})
+    with pytest.raises(ResultsError, match=r"coupled/numpynet/0 was performed with packages numpy1\.0, not with"):
+        conducted(tmp_path, frameworks=["torch"])
+    assert Results(tmp_path).read("runs") == []
 
 
 def test_too_few_seeds_are_invalid(tmp_path):
@@ -184,15 +231,8 @@ def test_with_no_framework_there_is_nothing_to_compare(tmp_path):
 
 
 def test_five_repeats_on_one_model_are_no_study(tmp_path):
-    """As a source notebook had it: the model that was trained is trained on, and that is called a repeat."""
-    models = {}
-
-    def same_model(experiment, implementation, seed):
-        return models.setdefault(implementation, trainer(experiment, "numpynet", 0))
-
-    verdict, _ = conducted(
-        tmp_path, registration(seeds=5), frameworks=["torch"], coupled=replace(COUPLED, make=same_model)
-    )
+    arm = replace(COUPLED, make=one_model_for_all())
+    verdict, _ = conducted(tmp_path, registration(seeds=5), frameworks=available()[:1], coupled=arm)
     assert verdict.outcome is Outcome.INVALID
     assert "the model was trained before (repeats of one model are pseudo-replication)" in verdict.reason
     assert "the optimizer had already made steps at the start of seeds [1, 2, 3, 4]" in verdict.reason
@@ -217,13 +257,6 @@ def test_implementations_that_start_from_different_weights_are_not_coupled(tmp_p
     assert verdict.exit_code == 3
 
 
-def leaking():
-    """As another source notebook had it: the validation rows are taken out of the training rows, which keep them."""
-    whole = digits()
-    validation = Split(whole.train.inputs[:100], whole.train.targets[:100])
-    return Dataset("digits", whole.train, validation, whole.test, whole.classes)
-
-
 def test_a_split_that_leaks_makes_the_study_invalid_before_any_run(tmp_path):
     experiment = replace(TINY, data=leaking)
     verdict, results = conducted(tmp_path, registration(experiment), experiment)
@@ -231,6 +264,21 @@ def test_a_split_that_leaks_makes_the_study_invalid_before_any_run(tmp_path):
     assert "100 of the validation rows occur in train" in verdict.reason
     assert results.read("runs") == []
     assert results.read("studies")[0]["verdict"]["outcome"] == "invalid"
+
+
+@pytest.mark.parametrize("name", ["five-repeats", "leaking-split"])
+def test_the_mistakes_of_the_source_notebooks_are_experiments_that_pass_when_they_are_refused(name, tmp_path):
+    records = run_experiment(name, [], results=Results(tmp_path))
+    assert [record["passed"] for record in records] == [True]
+    assert records[0]["summary"].startswith("invalid: ")
+    assert Results(tmp_path).kinds() == []
+
+
+def test_a_mistake_that_is_not_made_is_not_refused(tmp_path):
+    [repeats] = [entry for entry in MISTAKES if entry.name == "five-repeats"]
+    sound = replace(repeats, make=lambda: trainer, experiment=TINY)
+    [record] = sound.run([], False, lambda done, total: None, Results(tmp_path))
+    assert record["passed"] is False
 
 
 # Controls
@@ -291,13 +339,14 @@ def test_runs_of_other_code_are_repeated(tmp_path, monkeypatch):
     seen = []
     conducted(tmp_path, frameworks=["torch"], coupled=arm, progress=lambda *done: seen.append(done))
     assert seen == [(12, 12)]
-    monkeypatch.setattr("parity.study.conducting.code_hash", lambda: "another")
+    for user in ("conducting", "runs"):
+        monkeypatch.setattr(f"parity.study.{user}.origin", lambda: {"code": "another", "packages": ""})
     conducted(tmp_path, frameworks=["torch"], coupled=arm, progress=lambda *done: seen.append(done))
     assert seen[1:] == [(n, 12) for n in range(13)]
 
 
 def test_an_unknown_study_names_those_there_are(tmp_path):
-    with pytest.raises(LookupError, match="digits, digits-quick, fashion-mnist"):
+    with pytest.raises(LookupError, match="digits, digits-convolutional, digits-quick, fashion-mnist"):
         study("cifar", Results(tmp_path))
 
 
@@ -322,7 +371,7 @@ def test_every_registration_has_enough_seeds_arms_and_a_reference_set_of_its_own
         assert math.isclose(registration.margin_for(n_test), expected)
 
 
-@pytest.mark.parametrize("name", ["digits", "digits-quick"])
+@pytest.mark.parametrize("name", ["digits", "digits-convolutional", "digits-quick"])
 def test_registrations_describe_the_experiment_as_it_is(name):
     registration = load(name)
     assert description(EXPERIMENTS[registration.experiment]) == registration.training

@@ -1,57 +1,27 @@
 """Runs in processes: killed, crashed or refused, each is on record exactly once."""
 
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, CancelledError, Future
 
 import pytest
+import tiny_study
+from tiny_study import COMMAND, ENVIRONMENT, RUNS, dying, written
 
 from parity.results import Results, ResultsError
 from parity.study import ARMS, COUPLED, EXPERIMENTS, InProcess, study
 from parity.study.arms import Arm
 from parity.study.runs import Job, perform, performed
 
-STUDY = """
-import sys
-from dataclasses import replace
-from parity.experiment import trainer
-from parity.results import Results
-from parity.study import COUPLED, EXPERIMENTS, Registration, conduct
-
-def on_numpynet(experiment, implementation, seed):
-    return trainer(experiment, "numpynet", seed)
-
-if __name__ == "__main__":
-    registration = Registration("short", "digits", 12, 0.05, ("rerun",), {}, {}, (0.97, 0.98, 0.99))
-    verdict = conduct(
-        registration,
-        replace(EXPERIMENTS["digits"], epochs=3),
-        Results(sys.argv[1]),
-        frameworks=["torch"],
-        coupled=replace(COUPLED, make=on_numpynet),
-        progress=lambda done, total: print(done, total, flush=True),
-    )
-    print(verdict.outcome.value)
-"""
 DIGITS = EXPERIMENTS["digits"]
 
 
 def job(arm, seed=0):
     return Job("test", DIGITS, arm, "numpynet", seed)
-
-
-def dying(experiment, implementation, seed):
-    if seed == 1:
-        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
-    return COUPLED.make(experiment, implementation, seed)
-
-
-def failing(experiment, implementation, seed):
-    raise MemoryError("no room for the weights")
 
 
 def alive(pid):
@@ -64,40 +34,48 @@ def alive(pid):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self"), reason="looks for processes in /proc")
 def test_a_study_killed_in_the_middle_resumes_with_no_run_lost_or_doubled_and_leaves_no_process(tmp_path):
-    script = tmp_path / "short.py"
-    script.write_text(STUDY)
-    command = [sys.executable, str(script), str(tmp_path / "results")]
+    command = [sys.executable, tiny_study.__file__, *COMMAND, str(tmp_path)]
     for killed_after in (5, 12):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        while int(process.stdout.readline().split()[0]) < killed_after:
-            pass
+        process = subprocess.Popen(command, env=ENVIRONMENT)
+        while len(written(tmp_path)) < killed_after:
+            assert process.poll() is None
+            time.sleep(0.01)
         children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
         process.kill()
-        process.communicate()
+        process.wait()
+        assert len(written(tmp_path)) < RUNS
         deadline = time.monotonic() + 30
         while any(map(alive, children)):
             assert time.monotonic() < deadline
             time.sleep(0.1)
-    finished = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert int(finished[0].split()[0]) >= 12
-    assert finished[-1] == "identical"
-    lines = (tmp_path / "results" / "runs.jsonl").read_text().splitlines()
-    keys = [json.loads(line)["key"] for line in lines]
-    assert len(keys) == len(set(keys)) == 36
+    finished = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    assert finished.stdout.startswith("identical")
+    keys = [run["key"] for run in written(tmp_path)]
+    assert len(keys) == len(set(keys)) == RUNS
 
 
-def test_a_process_that_dies_takes_no_other_run_with_it_and_its_run_is_recorded_as_crashed():
+@pytest.mark.skipif(sys.platform == "win32", reason="processes of Windows die of other causes")
+def test_a_process_that_dies_takes_no_other_run_with_it_and_its_run_is_recorded_with_how_it_ended():
     arm = Arm("dying", "", dying)
-    records = {job.seed: record for job, record in performed([job(arm, seed) for seed in range(4)])}
-    assert {seed: record["status"] for seed, record in records.items()} == {0: "ok", 1: "crashed", 2: "ok", 3: "ok"}
-    assert records[1]["accuracy"] is None
-    assert "its process died" in records[1]["message"]
+    records = {job.seed: record for job, record in performed([job(arm, seed) for seed in (4, 0, 1, 5, 2, 3, 6)])}
+    crashed = {seed: record["message"] for seed, record in records.items() if record["status"] == "crashed"}
+    assert {seed for seed, record in records.items() if record["status"] == "ok"} == {4, 5, 6}
+    died = "its process died, and again alone: "
+    assert crashed.pop(0) == died + f"signal {signal.SIGKILL} (Killed), as a system does that has no memory left"
+    assert crashed.pop(1) == died + f"signal {signal.SIGSEGV} (Segmentation fault)"
+    assert crashed.pop(2) == died + "exit code 7"
+    assert re.match("_?.*MemoryError: Unable to allocate 8.00 GiB", crashed.pop(3))
+    assert not crashed
 
 
-def test_an_error_within_a_run_is_recorded_with_its_message():
+@pytest.mark.parametrize("problem", [MemoryError("no room for the weights"), SystemExit("no license")])
+def test_an_error_within_a_run_is_recorded_with_its_message(problem):
+    def failing(experiment, implementation, seed):
+        raise problem
+
     record = perform(job(Arm("failing", "", failing)))
     assert record["status"] == "crashed"
-    assert record["message"] == "MemoryError: no room for the weights"
+    assert record["message"] == f"{type(problem).__name__}: {problem}"
     assert record.keys() == perform(job(COUPLED)).keys()
 
 
@@ -111,22 +89,44 @@ def test_the_result_of_a_run_does_not_depend_on_the_process():
 
 
 class Remote(InProcess):
-    """An executor whose workers get lost, as a cluster's may."""
+    """An executor whose workers get lost, as a cluster's may, with the runs of these seeds."""
+
+    def __init__(self, lost):
+        self.lost = lost
 
     def submit(self, fn, /, job):
-        if job.seed != 1:
+        if job.seed not in self.lost:
             return super().submit(fn, job)
+        self.lost.remove(job.seed)
         future = Future()
         future.set_exception(RuntimeError("the scheduler gave up on it"))
         return future
 
 
-def test_any_executor_will_do_and_a_run_that_it_loses_is_recorded():
-    records = {
-        job.seed: record for job, record in performed([job(COUPLED, seed) for seed in range(3)], executor=Remote())
-    }
+def on(executor):
+    return {job.seed: record for job, record in performed([job(COUPLED, seed) for seed in range(3)], executor=executor)}
+
+
+def test_any_executor_will_do_and_a_run_that_it_loses_twice_is_recorded():
+    records = on(Remote(lost=[1, 1]))
     assert [records[seed]["status"] for seed in range(3)] == ["ok", "crashed", "ok"]
     assert records[1]["message"] == "RuntimeError: the scheduler gave up on it"
+
+
+def test_a_run_that_is_lost_with_anothers_worker_is_performed_in_the_end():
+    assert [record["status"] for record in on(Remote(lost=[0])).values()] == ["ok"] * 3
+
+
+@pytest.mark.parametrize("problem", [BrokenExecutor("gone"), CancelledError()])
+def test_an_executor_that_breaks_down_is_no_run_that_crashed(problem):
+    class Broken(InProcess):
+        def submit(self, fn, /, job):
+            future = Future()
+            future.set_exception(problem)
+            return future
+
+    with pytest.raises(BrokenExecutor):
+        on(Broken())
 
 
 def test_every_arm_makes_its_trainer_from_the_seed_alone():
