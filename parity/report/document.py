@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,14 @@ from parity.report.records import Json, read
 from parity.report.study import studies
 from parity.report.verdict import not_compared, verdict
 
-SCHEMA = 1  # of report.json, see schema.json
-ORDER = ("numpynet", "torch", "tensorflow")
+SCHEMA = 2  # of report.json, see schema.json
+BY = ("apart", "used")  # what a mode is held against: the framework's other modes, numpynet
 PICTURE = "data:image/png;base64,"
 
 
 def build(folders: Sequence[Path]) -> Json:
     """The document on the results in `folders`; raises ResultsError as `records.read` does."""
     stacks, kinds, notes = read(folders)
-    for stack in stacks:
-        stack["implementations"].sort(key=_rank)
     for record in kinds["derivatives"]:
         record["pair"] = record["pair"] or record["key"]
         if record["holds"] is None:
@@ -31,7 +30,7 @@ def build(folders: Sequence[Path]) -> Json:
     for cell in kinds["calibration"]:
         cell["passed"] = cell["lowest"] <= cell["rate"] <= cell["highest"]
     decided = studies(kinds)
-    allowances, largest = _allowances(kinds["checks"])
+    allowances = _allowances(kinds["checks"])
     return {
         "schema": SCHEMA,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -42,11 +41,16 @@ def build(folders: Sequence[Path]) -> Json:
         "studies": decided,
         "checks": [{name: value for name, value in check.items() if name != "uses"} for check in kinds["checks"]],
         "allowances": allowances,
-        "largest_used": largest,
+        "largest_by_pair": _largest(allowances, ("stack", "pair", "dtype")),
+        "largest_used": _largest(allowances, ("stack",)),
         "cost": _cost(kinds["checks"]),
         "curves": kinds["curves"],
         "defects": kinds["defects"],
         "caught_by": _caught_by(kinds["defects"]),
+        "modes": [
+            mode | {"largest": {by: _largest_share(mode[by].values()) for by in BY if mode[by]}}
+            for mode in kinds["modes"]
+        ],
         "refusals": kinds["refusals"],
         "differences": kinds["differences"],
         "experiments": [_experiment(record) for record in kinds["experiments"]],
@@ -56,30 +60,42 @@ def build(folders: Sequence[Path]) -> Json:
     }
 
 
-def _rank(implementation: str) -> int:
-    return ORDER.index(implementation) if implementation in ORDER else len(ORDER)
-
-
-def _allowances(checks: Sequence[Json]) -> tuple[list[Json], list[Json]]:
-    """Shares of the allowance used: a row for each pair, dtype and quantity; and each implementation's largest.
+def _allowances(checks: Sequence[Json]) -> list[Json]:
+    """Shares of the allowance used: a row for each pair, dtype and quantity.
 
     A share is None where it is infinite: an error where none was allowed, a missing tensor, a wrong shape or dtype.
     """
     rows: dict[tuple[str, str, str, str], Json] = {}
-    largest: dict[tuple[str, str], Json] = {}
     for check in checks:
         for use in check["uses"]:
             place = (check["stack"], check["pair"], check["dtype"], use["quantity"])
             row = rows.setdefault(
                 place, dict(zip(("stack", "pair", "dtype", "quantity"), place, strict=True)) | {"used": {}}
             )
-            name, used = use["implementation"], use.get("used")
-            row["used"][name] = {"share": used, "module": use.get("module", "")}
-            top = largest.setdefault((check["stack"], name), {"share": 0.0})
-            if used is None or (top["share"] is not None and used >= top["share"]):
-                where = {"pair": check["pair"], "dtype": check["dtype"], "quantity": use["quantity"]}
-                top |= {"stack": check["stack"], "implementation": name, "share": used, **where}
-    return list(rows.values()), list(largest.values())
+            row["used"][use["implementation"]] = {"share": use.get("used"), "module": use.get("module", "")}
+    return list(rows.values())
+
+
+def _largest(allowances: Sequence[Json], fields: Sequence[str]) -> list[Json]:
+    """Of the rows that agree in these fields, each implementation's largest share and where that was."""
+    found: dict[tuple[str, ...], Json] = {}
+    for row in allowances:
+        place = tuple(row[field] for field in fields)
+        group = found.setdefault(place, dict(zip(fields, place, strict=True)) | {"used": {}})
+        for name, use in row["used"].items():
+            known = group["used"].get(name)
+            if known is None or _finite(use["share"]) > _finite(known["share"]):
+                where = {field: row[field] for field in ("pair", "dtype", "quantity") if field not in fields}
+                group["used"][name] = use | where
+    return list(found.values())
+
+
+def _finite(share: float | None) -> float:
+    return math.inf if share is None else share
+
+
+def _largest_share(shares: Iterable[float | None]) -> float | None:
+    return max(shares, key=_finite, default=None)
 
 
 def _cost(checks: Sequence[Json]) -> Json | None:
@@ -121,20 +137,12 @@ def _curve(values: Any) -> Json | None:
 
 
 def _experiment(record: Json) -> Json:
-    """Figures split into numbers and PNG pictures; anything else that claims to be a picture is left out."""
-    figures, pictures = record["figures"], record["pictures"]
-    pictures = {"": pictures} if isinstance(pictures, str) else dict(pictures or {})
-    pictures |= {name: value for name, value in figures.items() if isinstance(value, str) and value.startswith("data:")}
     name, _, implementation = record["key"].rpartition("/")
+    name = record["experiment"] or name or record["key"]
     return record | {
-        "experiment": name or record["key"],
+        "experiment": name,
         "implementation": record["implementation"] or implementation,
-        "title": record["title"] or name or record["key"],
-        "figures": {
-            name: value
-            for name, value in figures.items()
-            if name not in pictures and isinstance(value, int | float | str | None)
-        },
-        "pictures": {name: value for name, value in pictures.items() if value.startswith(PICTURE)},
-        "curves": {name: curve for name, values in record["curves"].items() if (curve := _curve(values))},
+        "title": record["title"] or name,
+        "pictures": {title: uri for title, uri in record["pictures"].items() if str(uri).startswith(PICTURE)},
+        "curves": {title: curve for title, values in record["curves"].items() if (curve := _curve(values))},
     }

@@ -21,6 +21,7 @@ SYMBOLS = {"numpynet": "circle", "torch": "diamond", "tensorflow": "square"}
 WIDTHS = {"numpynet": 5.0, "torch": 3.0, "tensorflow": 1.8}
 INK, MUTED, LINE, BAND = "var(--ink)", "var(--muted)", "var(--line)", "var(--band)"
 ROW = 62  # pixels for a row of a forest plot and its label
+DIGITS = ".9~g"  # what hovering shows: all that tells anything
 
 
 class Chart(NamedTuple):
@@ -76,40 +77,55 @@ def forest(id: str, studies: Sequence[Json]) -> Chart | None:
     figure = go.Figure()
     limits = [limit for _, pair in rows for limit in (pair["test"]["margin"], *pair["test"]["interval_95"])]
     reach = 115 * max(map(abs, limits))  # in points, with some air
+    stacks = len(studies) > 1
     for y, (study, pair) in enumerate(reversed(rows)):
-        test, where = pair["test"], f"{study['stack']}<br>{pair_name(pair)}"
+        test = pair["test"]
         margin, difference = 100 * test["margin"], 100 * test["difference"]
-        low, high = y - 0.34, y + 0.14  # the label is above
-        figure.add_shape(type="rect", x0=-margin, x1=margin, y0=low, y1=high, fillcolor=BAND, line_width=0)
+        low, high = y - 0.42, y + 0.02  # the label is above
+        figure.add_shape(
+            type="rect", x0=-margin, x1=margin, y0=low, y1=high, fillcolor=BAND, line_width=0, layer="between"
+        )
         for bound in (-margin, margin):
             line = {"color": MUTED, "width": 1.5}
-            figure.add_shape(type="line", x0=bound, x1=bound, y0=low, y1=high, line=line)
-        for level, width in ((95, 2), (90, 8)):
-            low, high = (100 * limit for limit in test[f"interval_{level}"])
-            figure.add_scatter(
-                x=[low, high], y=[y - 0.1] * 2, mode="lines", line={"color": INK, "width": width}, hoverinfo="skip"
-            )
+            figure.add_shape(type="line", x0=bound, x1=bound, y0=low, y1=high, line=line, layer="between")
         low90, high90, low95, high95 = (100 * limit for limit in (*test["interval_90"], *test["interval_95"]))
+        for ends, width in (((low95, high95), 2), ((low90, high90), 8)):
+            figure.add_scatter(
+                x=ends, y=[y - 0.2] * 2, mode="lines", line={"color": INK, "width": width}, hoverinfo="skip"
+            )
         figure.add_scatter(
             x=[difference],
-            y=[y - 0.1],
+            y=[y - 0.2],
             mode="markers",
             marker={"color": "var(--paper)", "size": 11, "symbol": "circle", "line": {"color": INK, "width": 2}},
-            hovertemplate=f"{where}<br>difference {difference:+.4f} points<br>90% {low90:+.4f} to {high90:+.4f}"
-            f"<br>95% {low95:+.4f} to {high95:+.4f}<br>margin ±{margin:.4f}<extra></extra>",
+            hovertemplate=f"{study['stack']}<br>{pair_name(pair)}<br>difference {difference:+.9g} points"
+            f"<br>90% {low90:+.9g} to {high90:+.9g}<br>95% {low95:+.9g} to {high95:+.9g}"
+            f"<br>margin ±{margin:.9g}<extra></extra>",
         )
-        text = f"<b>{pair_name(pair)}</b>: {pair['outcome']}" + (f" · {study['stack']}" if len(studies) > 1 else "")
-        figure.add_annotation(xref="paper", x=0, y=y + 0.31, text=text, showarrow=False, xanchor="left")
+        text = f"<b>{pair_name(pair)}</b>: {pair['outcome']}"
+        figure.add_annotation(
+            xref="paper",
+            x=0,
+            y=y + 0.06,
+            text=text + f"<br><span style='font-size: 11px'>{study['stack']}</span>" * stacks,
+            align="left",
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+            bgcolor="var(--paper)",
+            borderpad=0,
+        )
+    said = [f"{pair_name(pair)} {100 * pair['test']['difference']:+.4f}, {pair['outcome']}" for _, pair in rows]
     return chart(
         id,
-        f"Forest plot of the study {studies[0]['name']}: difference in accuracy of each pair, with 90% and 95% "
-        "intervals against the equivalence margin",
+        f"Forest plot of the study {studies[0]['name']}: difference in accuracy of each pair, in points, with 90% and "
+        f"95% intervals against the equivalence margin. {'; '.join(said)}. The table above has the intervals",
         figure,
-        ROW * len(rows) + 60,
+        (ROW + 14 * stacks) * len(rows) + 60,
         showlegend=False,
         margin={"l": 8, "r": 12, "t": 8, "b": 44},
         xaxis={"title": "difference in accuracy, points", "zeroline": True, "range": [-reach, reach]},
-        yaxis={"range": [-0.5, len(rows) - 0.5], "showticklabels": False, "showgrid": False, "ticks": ""},
+        yaxis={"range": [-0.5, len(rows) - 0.4], "showticklabels": False, "showgrid": False, "ticks": ""},
     )
 
 
@@ -147,8 +163,8 @@ def seeds(id: str, study: Json) -> Chart | None:
             mode="markers",
             marker={"color": INK, "size": 7},
             customdata=[[100 * seed["first"], 100 * seed["second"]] for seed in pair["per_seed"]],
-            hovertemplate=f"seed %{{x}}<br>%{{y:+.4f}} points<br>{pair['first']} %{{customdata[0]:.3f}}%<br>"
-            f"{pair['second']} %{{customdata[1]:.3f}}%<extra></extra>",
+            hovertemplate=f"seed %{{x}}<br>%{{y:+{DIGITS}}} points<br>{pair['first']} %{{customdata[0]:{DIGITS}}}%<br>"
+            f"{pair['second']} %{{customdata[1]:{DIGITS}}}%<extra></extra>",
             row=row,
             col=1,
         )
@@ -161,7 +177,10 @@ def seeds(id: str, study: Json) -> Chart | None:
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_xaxes(title="seed", row=len(pairs), col=1)
     figure.update_yaxes(title="points")
-    label = f"Paired differences of the study {study['name']}, seed by seed, in the margin band; dashed: their mean"
+    label = (
+        f"Paired differences of the study {study['name']}, seed by seed, in the margin band; dashed: their mean. "
+        "The table below has them"
+    )
     return chart(id, label, figure, 165 * len(pairs) + 50, showlegend=False, margin={"l": 8, "r": 12, "t": 26, "b": 44})
 
 
@@ -178,7 +197,7 @@ def power(id: str, study: Json) -> Chart | None:
             name=pair_name(pair),
             mode="lines",
             line={"color": INK, "width": 2, "dash": dash},
-            hovertemplate=f"{pair_name(pair)}<br>%{{x}} seeds: power %{{y:.4f}}<extra></extra>",
+            hovertemplate=f"{pair_name(pair)}<br>%{{x}} seeds: power %{{y:{DIGITS}}}<extra></extra>",
         )
     line = {"color": MUTED, "width": 1, "dash": "dot"}
     figure.add_vline(study["seeds"], line=line, annotation_text=f"{study['seeds']} seeds", annotation_position="right")
@@ -204,7 +223,7 @@ def curve(id: str, record: Json) -> Chart | None:
     figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.1, subplot_titles=titles)
     for name, values in losses.items():
         line = {"color": colour(name), "dash": DASHES.get(name, "dashdot"), "width": WIDTHS.get(name, 1.2)}
-        hover = f"{name}, step %{{x}}: %{{y:.9g}}<extra></extra>"
+        hover = f"{name}, step %{{x}}: %{{y:{DIGITS}}}<extra></extra>"
         figure.add_scatter(
             x=steps, y=values, name=name, mode="lines", line=line, hovertemplate=hover, legendgroup=name, row=1, col=1
         )
@@ -223,14 +242,14 @@ def curve(id: str, record: Json) -> Chart | None:
                 col=1,
             )
     for field, text, dash in (("envelope", "one-ulp envelope", "solid"), ("allowed", "allowed", "dash")):
-        for name, values in _by_name(record[field]).items():
+        if record[field]:
             figure.add_scatter(
                 x=steps,
-                y=_positive(values),
-                name=f"{text} {name}".strip(),
+                y=_positive(record[field]),
+                name=text,
                 mode="lines",
                 line={"color": MUTED, "width": 1.5, "dash": dash},
-                hovertemplate=f"{text}, step %{{x}}: %{{y:.4g}}<extra></extra>",
+                hovertemplate=f"{text}, step %{{x}}: %{{y:{DIGITS}}}<extra></extra>",
                 row=2,
                 col=1,
             )
@@ -241,7 +260,11 @@ def curve(id: str, record: Json) -> Chart | None:
     figure.update_yaxes(type="log", exponentformat="power", dtick=1, nticks=6, row=2, col=1)
     figure.update_yaxes(rangemode="tozero", row=1, col=1)
     figure.update_xaxes(title="step", row=2, col=1)
-    label = f"{record['title'] or record['key']}: training losses, and the gaps between them against the envelope"
+    label = (
+        f"{record['title'] or record['key']}: training losses, and the gaps between them against the one-ulp envelope. "
+        + "; ".join(f"{name} from {ends[0]:.4g} to {ends[-1]:.4g}" for name, ends in _finite(losses).items())
+        + ". The table above has the shares of what is allowed"
+    )
     return chart(id, label, figure, 480, showlegend=True, margin={"l": 8, "r": 12, "t": 72, "b": 44})
 
 
@@ -249,10 +272,9 @@ def colour(implementation: str) -> str:
     return COLOURS.get(implementation, "var(--other)")
 
 
-def _by_name(values: Any) -> dict[str, list[float | None]]:
-    """One series for all implementations, or one for each."""
-    named = values if isinstance(values, dict) else {"": values}
-    return {name: series for name, series in named.items() if series}
+def _finite(losses: Json) -> dict[str, list[float]]:
+    found = {name: [value for value in values if value is not None] for name, values in losses.items()}
+    return {name: values for name, values in found.items() if values}
 
 
 def _gap(first: float | None, second: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""junit.xml: a test case for each check, curve, defect, refusal, difference, derivative, experiment and study."""
+"""junit.xml: a test case for each check, curve, mode, defect, refusal, difference, derivative, experiment and study."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from parity.statistics import Outcome
 
 # What XML 1.0 has no place for, escaped or not.
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-JUDGED = ("passed", "holds", "caught")  # None where a record was not judged
+JUDGED = ("passed", "holds", "caught", "largest")  # None, or empty, where a record was not judged
 
 
 def junit(document: Json) -> str:
     """The document as JUnit's XML, one test suite for each kind of record."""
     root = xml.Element("testsuites", name="parity")
-    for kind in ("checks", "derivatives", "refusals", "differences", "defects", "curves", "experiments"):
+    for kind in ("checks", "derivatives", "refusals", "differences", "modes", "defects", "curves", "experiments"):
         _suite(root, kind, [(record, record["key"], _failure(kind, record)) for record in document[kind]])
     _suite(root, "studies", [(study, study["name"], _study(study)) for study in document["studies"]])
     arms = [(study, arm) for study in document["studies"] for arm in study["arms"] if arm["holds"] is not None]
@@ -48,6 +48,8 @@ def _failure(kind: str, record: Json) -> str | None:
             if record["passed"] is not False
             else f"outside the envelope: shares used {record['used']} {record['message']}"
         )
+    if kind == "modes":
+        return record["note"] or "parts from the other modes or numpynet" if record["status"] == "off" else None
     return f"{record['summary']}; must show: {record['requirement']}" if record["passed"] is False else None
 
 
@@ -59,21 +61,23 @@ def _suite(root: xml.Element, kind: str, cases: Sequence[tuple[Json, str, str | 
     if not cases:
         return
     suite = xml.SubElement(root, "testsuite", name=kind, tests=str(len(cases)))
-    failures = errors = 0
+    failures = errors = skipped = 0
     for record, name, why in cases:
         case = xml.SubElement(suite, "testcase", classname=f"parity.{kind}.{record['stack']}", name=_clean(name))
         if record.get("seconds"):
             case.set("time", f"{record['seconds']:.3f}")
         if why is None:
-            if any(record.get(field, True) is None for field in JUDGED):
-                xml.SubElement(case, "skipped", message=_clean(record.get("message") or "not judged"))
+            if any(record.get(field, True) in (None, {}) for field in JUDGED):
+                why_not = record.get("message") or record.get("note") or "not judged"
+                xml.SubElement(case, "skipped", message=_clean(why_not))
+                skipped += 1
             continue
         invalid = kind == "studies" and record["outcome"] == Outcome.INVALID.value
         failures, errors = failures + (not invalid), errors + invalid
         found = xml.SubElement(case, "error" if invalid else "failure", message=_clean(why.splitlines()[0]), type=kind)
         found.text = _clean(why)
-    suite.set("failures", str(failures))
-    suite.set("errors", str(errors))
+    for name, counted in (("failures", failures), ("errors", errors), ("skipped", skipped)):
+        suite.set(name, str(counted))
 
 
 def _clean(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from parity.report.figures import DASHES, INK, MUTED, SYMBOLS, Chart, chart, colour
+from parity.report.figures import DASHES, DIGITS, INK, MUTED, SYMBOLS, Chart, chart, colour
 from parity.report.records import Json
 
 # Lightest for what catches a defect first; "nobody" has the colour of a failure.
@@ -26,31 +27,42 @@ GOLDEN_RATIO = 0.618  # its multiples spread evenly: points of like share lie ap
 
 
 def shares(id: str, allowances: Sequence[Json]) -> Chart | None:
-    """Every pair, dtype and quantity as a point: the largest share of its allowance that an implementation used."""
+    """Every pair, dtype and quantity as a point: the largest share of its allowance that an implementation used.
+
+    What is infinite stands at the right edge.
+    """
     names = list(dict.fromkeys(name for row in allowances for name in row["used"]))
+    if not names:
+        return None
+    known = [use["share"] for row in allowances for use in row["used"].values() if use["share"] is not None]
+    edge = 1.1 * max([1.0, *known])
     figure = go.Figure()
     for y, name in enumerate(reversed(names)):
-        found = [(row, row["used"][name]["share"]) for row in allowances if name in row["used"]]
-        finite = sorted((pair for pair in found if pair[1] is not None), key=lambda pair: pair[1])
-        spread = [0.6 * (place * GOLDEN_RATIO % 1 - 0.5) for place in range(len(finite))]
+        rows = [(row["used"][name]["share"], row) for row in allowances if name in row["used"]]
+        found = sorted(((edge if share is None else share, row) for share, row in rows), key=lambda pair: pair[0])
         figure.add_scatter(
-            x=[share for _, share in finite],
-            y=[y + shift for shift in spread],
+            x=[share for share, _ in found],
+            y=[y + 0.6 * (place * GOLDEN_RATIO % 1 - 0.5) for place in range(len(found))],
             mode="markers",
-            marker={"color": colour(name), "symbol": SYMBOLS.get(name, "x"), "size": 7, "opacity": 0.75},
-            text=[f"{row['pair']}, {row['dtype']}, {row['quantity']}<br>{row['stack']}" for row, _ in finite],
-            hovertemplate=f"{name}: %{{x:.4g}} of the allowance<br>%{{text}}<extra></extra>",
+            marker={
+                "color": ["var(--bad)" if share > 1 else colour(name) for share, _ in found],
+                "symbol": SYMBOLS.get(name, "x"),
+                "size": 7,
+                "opacity": 0.75,
+            },
+            customdata=["∞" if share == edge else f"{share:.9g}" for share, _ in found],
+            text=[f"{row['pair']}, {row['dtype']}, {row['quantity']}<br>{row['stack']}" for _, row in found],
+            hovertemplate=f"{name}: %{{customdata}} of the allowance<br>%{{text}}<extra></extra>",
         )
-    if not figure.data:
-        return None
     figure.add_vline(1, line={"color": "var(--bad)", "width": 2}, annotation_text="allowed", annotation_position="top")
     return chart(
         id,
-        "Share of the allowance used, one point for each pair, dtype and quantity, by implementation; 1 is the limit",
+        "Share of the allowance used, one point for each pair, dtype and quantity, by implementation; 1 is the limit. "
+        "The table below has the largest",
         figure,
         70 * len(names) + 80,
         showlegend=False,
-        xaxis={"title": "observed / allowed", "rangemode": "tozero"},
+        xaxis={"title": "observed / allowed", "range": [-0.01 * edge, 1.03 * edge]},
         yaxis={"tickvals": list(range(len(names))), "ticktext": names[::-1], "showgrid": False},
     )
 
@@ -76,7 +88,12 @@ def defects(id: str, caught_by: Json) -> Chart | None:
         return None
     return chart(
         id,
-        "Planted defects by what caught them: the rungs of the ladder, and the usual way of comparing",
+        "Planted defects by what caught them. "
+        + ". ".join(
+            f"The {way}: {', '.join(f'{by} {count}' for by, count in caught_by[field].items())}"
+            for field, way in (("ladder", "ladder"), ("usual", "usual way"))
+            if caught_by[field]
+        ),
         figure,
         190,
         barmode="stack",
@@ -98,38 +115,105 @@ def experiment(id: str, records: Sequence[Json], name: str) -> Chart | None:
                 name=implementation,
                 mode="lines",
                 line={"color": colour(implementation), "dash": DASHES.get(implementation, "dashdot"), "width": 2},
-                hovertemplate=f"{implementation}, %{{x}}: %{{y:.6g}}<extra></extra>",
+                hovertemplate=f"{implementation}, %{{x}}: %{{y:{DIGITS}}}<extra></extra>",
             )
     if not figure.data:
         return None
-    return chart(id, f"{records[0]['title']}: {name}", figure, 280, showlegend=True, yaxis={"title": name})
+    ends = "; ".join(
+        f"{record['implementation']} from {found[0]:.4g} to {found[-1]:.4g}"
+        for record in records
+        if (found := [y for y in record["curves"].get(name, {"y": []})["y"] if y is not None])
+    )
+    label = f"{records[0]['title']}: {name}, {ends}"
+    return chart(id, label, figure, 280, showlegend=True)
+
+
+def effects(id: str, records: Sequence[Json]) -> Chart | None:
+    """What changing a factor does to each implementation's accuracy, in points, with intervals over seeds."""
+    factors = list(dict.fromkeys(effect["factor"] for record in records for effect in record["effects"]))
+    if not factors:
+        return None
+    figure = go.Figure()
+    for place, record in enumerate(records):
+        name, found = record["implementation"], record["effects"]
+        estimates = [100 * effect["estimate"] for effect in found]
+        limits = [[100 * limit for limit in effect["interval"]] for effect in found]
+        figure.add_scatter(
+            x=estimates,
+            y=[-factors.index(effect["factor"]) - 0.22 * (place - (len(records) - 1) / 2) for effect in found],
+            error_x={
+                "symmetric": False,
+                "array": [high - value for value, (_, high) in zip(estimates, limits, strict=True)],
+                "arrayminus": [value - low for value, (low, _) in zip(estimates, limits, strict=True)],
+                "color": colour(name),
+                "thickness": 1.5,
+                "width": 3,
+            },
+            name=name,
+            mode="markers",
+            marker={"color": colour(name), "symbol": SYMBOLS.get(name, "x"), "size": 8},
+            customdata=limits,
+            text=[effect["factor"] for effect in found],
+            hovertemplate=f"{name}, %{{text}}<br>%{{x:+{DIGITS}}} points<br>%{{customdata[0]:+{DIGITS}}} to "
+            f"%{{customdata[1]:+{DIGITS}}}<extra></extra>",
+        )
+    figure.add_vline(0, line={"color": MUTED, "width": 1.5})
+    return chart(
+        id,
+        f"{records[0]['title']}: what changing one factor does to the accuracy of each implementation, with intervals "
+        "over seeds. The table below has them",
+        figure,
+        62 * len(factors) + 90,
+        showlegend=True,
+        xaxis={"title": "difference in accuracy, points"},
+        yaxis={"tickvals": [-place for place in range(len(factors))], "ticktext": factors, "showgrid": False},
+    )
 
 
 def calibration(id: str, cells: Sequence[Json]) -> Chart | None:
-    """Simulated rates minus what theory says, with the limits that Monte Carlo error sets."""
-    figure = go.Figure()
-    for kind, symbol in (("type I", "circle"), ("power", "diamond-open")):
-        of_kind = [cell for cell in cells if cell["kind"] == kind]
-        figure.add_scatter(
-            x=[cell["expected"] for cell in of_kind],
-            y=[cell["rate"] for cell in of_kind],
-            name=kind,
-            mode="markers",
-            marker={"color": [INK if cell["passed"] else "var(--bad)" for cell in of_kind], "symbol": symbol},
-            text=[
-                f"{cell['procedure']}, {cell['law']}, size {cell['size']}, noise {cell['noise']:g}" for cell in of_kind
-            ],
-            hovertemplate="%{text}<br>simulated %{y:.5f}, expected %{x:.5f}<extra></extra>",
-        )
+    """Above, rates of false claims by procedure; below, rates of passes less what the power integral says."""
     if not cells:
         return None
-    figure.add_shape(type="line", x0=0, x1=1, y0=0, y1=1, line={"color": MUTED, "width": 1, "dash": "dash"})
-    return chart(
-        id,
-        "Calibration: simulated rates of false claims and of passes, against what the procedures promise",
-        figure,
-        380,
-        showlegend=True,
-        xaxis={"title": "promised rate", "range": [-0.02, 1.02]},
-        yaxis={"title": "simulated rate", "range": [-0.02, 1.02]},
+    false, passes = ([cell for cell in cells if cell["kind"] == kind] for kind in ("type I", "power"))
+    procedures = list(dict.fromkeys(cell["procedure"] for cell in false))
+    titles = ("rate of false claims", "rate of passes, less power")
+    figure = make_subplots(2, 1, subplot_titles=titles, vertical_spacing=0.2, row_heights=[0.6, 0.4])
+    below, above = ([abs(cell[limit] - cell["expected"]) for cell in passes] for limit in ("lowest", "highest"))
+    drawn = (
+        (1, false, [cell["rate"] for cell in false], [procedures.index(cell["procedure"]) for cell in false], None),
+        (
+            2,
+            passes,
+            [cell["expected"] for cell in passes],
+            [cell["rate"] - cell["expected"] for cell in passes],
+            {"symmetric": False, "array": above, "arrayminus": below, "color": MUTED, "thickness": 1, "width": 0},
+        ),
     )
+    for row, found, x, y, error in drawn:
+        figure.add_scatter(
+            x=x,
+            y=y,
+            error_y=error,
+            mode="markers",
+            marker={"color": [INK if cell["passed"] else "var(--bad)" for cell in found], "size": 7, "opacity": 0.6},
+            text=[f"{c['procedure']}, {c['law']}, size {c['size']}, noise {c['noise']:g}" for c in found],
+            customdata=[[cell["rate"], cell["expected"]] for cell in found],
+            hovertemplate=f"%{{text}}<br>simulated %{{customdata[0]:{DIGITS}}}, promised "
+            f"%{{customdata[1]:{DIGITS}}}<extra></extra>",
+            row=row,
+            col=1,
+        )
+    for promised in {cell["expected"] for cell in false}:
+        figure.add_vline(promised, line={"color": MUTED, "width": 1.5, "dash": "dash"}, row=1, col=1)
+    figure.add_hline(0, line={"color": MUTED, "width": 1}, row=2, col=1)
+    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK})
+    figure.update_xaxes(rangemode="tozero", row=1, col=1)
+    figure.update_xaxes(title="power", range=[-0.02, 1.02], row=2, col=1)
+    places = list(range(len(procedures)))
+    figure.update_yaxes(tickvals=places, ticktext=procedures, range=[len(places) - 0.5, -0.5], row=1, col=1)
+    label = (
+        f"Calibration: {sum(cell['passed'] for cell in cells)} of {len(cells)} simulated rates are within Monte Carlo "
+        f"error of what the procedures promise; the largest rate of false claims is "
+        f"{max((cell['rate'] for cell in false), default=0):.4f}"
+    )
+    return chart(id, label, figure, 30 * len(places) + 330, showlegend=False)

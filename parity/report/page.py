@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import functools
+import gzip
 import json
 from collections.abc import Callable
 from typing import Any
@@ -11,16 +14,9 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from parity.report import figures, overviews
-from parity.report.figures import COLOURS, Chart, pair_name
+from parity.report.figures import Chart
+from parity.report.formats import FILTERS
 from parity.report.records import Json
-from parity.report.study import GREEN
-from parity.statistics import Outcome, points
-
-TONES = dict.fromkeys(GREEN, "held") | {
-    Outcome.INCONCLUSIVE.value: "inconclusive",
-    Outcome.DIFFERENT.value: "different",
-    Outcome.INVALID.value: "invalid",
-}
 
 
 def html(document: Json) -> str:
@@ -34,9 +30,9 @@ def html(document: Json) -> str:
             document,
             charts=charts,
             **_derived(document),
-            figures=_in_script("{" + drawn + "}"),
-            data=_in_script(json.dumps(document, ensure_ascii=False)),
-            plotly=Markup(get_plotlyjs()),
+            figures=_packed("{" + drawn + "}"),
+            data=_packed(json.dumps(document, ensure_ascii=False)),
+            plotly=_plotly(),
         )
     )
 
@@ -72,6 +68,7 @@ def _charts(document: Json) -> dict[str, Chart]:
     add("defects", overviews.defects, document["caught_by"])
     add("calibration", overviews.calibration, document["calibration"])
     for place, records in _experiments(document["experiments"]).items():
+        add(f"effects/{'/'.join(place)}", overviews.effects, records)
         for name in dict.fromkeys(name for record in records for name in record["curves"]):
             add(f"experiment/{'/'.join(place)}/{name}", overviews.experiment, records, name)
     return charts
@@ -85,11 +82,26 @@ def _experiments(records: list[Json]) -> dict[tuple[str, str], list[Json]]:
     return grouped
 
 
-def _in_script(text: str) -> Markup:
-    """JSON that cannot end the script element it stands in."""
-    return Markup(text.replace("<", "\\u003c"))
+def _ways(modes: list[Json]) -> list[tuple[Json, dict[str, Json]]]:
+    """Each way of writing a model, with its record for each way of running it."""
+    fields = ("stack", "model", "dtype", "framework", "mode")
+    grouped: dict[tuple[str, ...], dict[str, Json]] = {}
+    for mode in modes:
+        grouped.setdefault(tuple(mode[field] for field in fields), {})[mode["execution"]] = mode
+    return [(dict(zip(fields, place, strict=True)), cells) for place, cells in grouped.items()]
 
 
+def _packed(text: str) -> Markup:
+    """Compressed and in base64, as report.js unpacks it: a third as large, and nothing in it can end its script."""
+    return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
+
+
+@functools.cache
+def _plotly() -> Markup:
+    return _packed(get_plotlyjs())
+
+
+@functools.cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("parity.report"),
@@ -98,29 +110,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "points": _points,
-        "percent": lambda value, digits=2: _number(value, f".{digits}%"),
-        "g": lambda value, digits=3: _number(value, f".{digits}g"),
-        "size": lambda value: _number(None if value is None else 100 * value, ".3f"),  # in points, without a sign
-        "bound": lambda value: "–" if value is None else f"±{100 * value:.3f}",
-        "sentence": _sentence,
-        "plainly": _plainly,
-        "p": lambda value: "< 0.0001" if value is not None and value < 1e-4 else _number(value, ".2g"),
-        "share": lambda value: "∞" if value is None else _number(value, ".3g"),
-        "margin": lambda value: "–" if value is None else f"±{points(value)}",
-        "interval": lambda limits: f"{_points(limits[0])} to {_points(limits[1])}",
-        "tone": lambda outcome: TONES.get(outcome, "partial"),
-        "link": lambda url: url if str(url).startswith(("https://", "http://")) else "",
-        "under": lambda charts, prefix: [key for key in charts if key.startswith(prefix)],
-        "keys_of": lambda records, field: list(dict.fromkeys(key for record in records for key in record[field])),
-        "numeric": lambda title: f"#{title}",  # a column of numbers, see macros.html
-        "pair_name": pair_name,
-        "cell": lambda text: str(text).replace("|", "\\|").replace("\n", " "),
-        "colour": lambda implementation: COLOURS.get(implementation, "var(--other)"),
-    }
+    environment.filters |= FILTERS
     environment.globals |= {
         "experiments_of": _experiments,
+        "ways_of": _ways,
         "style": Markup(_source(environment, "report.css")),
         "script": Markup(_source(environment, "report.js")),
     }
@@ -130,28 +123,3 @@ def _environment() -> Environment:
 def _source(environment: Environment, name: str) -> str:
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]
-
-
-def _plainly(value: Any) -> str:
-    """Nested settings in one line."""
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {_plainly(item)}" for name, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_plainly, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _sentence(text: str) -> str:
-    """With a full stop, and a capital unless it begins with the name of an implementation or of a stack."""
-    word = text.split(" ")[0].rstrip(":;,")
-    start = text[:1].upper() if word.isalpha() and word not in COLOURS else text[:1]
-    return f"{start}{text[1:].rstrip('.')}."
-
-
-def _points(value: float | None) -> str:
-    """A difference of accuracies in points, with its sign."""
-    return _number(None if value is None else 100 * value, "+.3f")
-
-
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form).replace("-", "−")

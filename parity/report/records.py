@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from parity.results import Results, ResultsError, read_all
 
 Json = dict[str, Any]
+ORDER = ("numpynet", "torch", "tensorflow")
 
 # The fields of a record of each kind, with what stands in for one that is missing.
 FIELDS: dict[str, Json] = {
@@ -58,6 +59,17 @@ FIELDS: dict[str, Json] = {
         "holds": None,
         "sources": [],
     },
+    "modes": {
+        "model": "",
+        "dtype": "",
+        "framework": "",
+        "mode": "",
+        "execution": "",
+        "used": {},
+        "apart": {},
+        "status": "not run",
+        "note": "",
+    },
     "defects": {
         "title": "",
         "target": "",
@@ -77,7 +89,7 @@ FIELDS: dict[str, Json] = {
         "compared": None,
         "losses": {},
         "envelope": [],
-        "allowed": {},
+        "allowed": [],
         "used": {},
         "worst_step": {},
         "validation": None,
@@ -103,14 +115,20 @@ FIELDS: dict[str, Json] = {
     },
     "studies": {"preregistration": {}, "verdict": None, "arms": {}, "message": ""},
     "experiments": {
+        "experiment": "",
         "title": "",
         "implementation": "",
         "requirement": "",
+        "yardstick": "",
+        "seeds": [],
         "passed": None,
         "summary": "",
         "figures": {},
         "curves": {},
         "pictures": {},
+        "accuracies": {},
+        "effects": [],
+        "tables": {},
     },
     "calibration": {
         "kind": "",
@@ -126,6 +144,17 @@ FIELDS: dict[str, Json] = {
         "highest": 1.0,
     },
 }
+
+
+def rank(implementation: str) -> int:
+    """Its place wherever implementations stand side by side."""
+    return ORDER.index(implementation) if implementation in ORDER else len(ORDER)
+
+
+def shortened(names: Iterable[str], most: int = 3) -> str:
+    """The first few, each once, and how many more there are."""
+    found = list(dict.fromkeys(names))
+    return ", ".join(found[:most]) + (f" and {len(found) - most} more" if len(found) > most else "")
 
 
 def read(folders: Sequence[Path]) -> tuple[list[Json], dict[str, list[Json]], list[str]]:
@@ -173,7 +202,7 @@ def _stacks(folders: Sequence[Path], kinds: dict[str, list[Json]]) -> list[Json]
 
 
 def _implementations(stack: str, kinds: dict[str, list[Json]]) -> list[str]:
-    """Those of which there are results, in the order of first mention."""
+    """Those of which there are results."""
     found: dict[str, None] = {}
     for record in kinds["checks"]:
         if record["stack"] == stack:
@@ -182,4 +211,4 @@ def _implementations(stack: str, kinds: dict[str, list[Json]]) -> list[str]:
         for record in kinds[kind]:
             if record["stack"] == stack and record[field]:
                 found |= dict.fromkeys([record[field]] if isinstance(record[field], str) else record[field])
-    return list(found)
+    return sorted(found, key=rank)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.report.records import Json
+from parity.report.records import Json, rank
 from parity.statistics import Outcome, PairedTable, churn, mcnemar, tango_interval, tost_power
 from parity.statistics.power import CUSTOMARY_POWER
 
@@ -38,7 +38,9 @@ def studies(kinds: Mapping[str, list[Json]]) -> list[Json]:
 def _study(stack: str, name: str, record: Json, runs: Sequence[Json]) -> Json:
     verdict = record["verdict"] or {}
     design = verdict.get("design", "coupled")
-    own = sorted((run for run in runs if run["arm"] == design), key=lambda run: run["seed"])
+    own = sorted(
+        (run for run in runs if run["arm"] == design), key=lambda run: (rank(run["implementation"]), run["seed"])
+    )
     by_implementation: dict[str, list[Json]] = {}
     for run in own:
         by_implementation.setdefault(run["implementation"], []).append(run)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parity.report.records import Json
+from parity.report.records import ORDER, Json, shortened
 from parity.report.study import GREEN
 from parity.statistics import Outcome, points
+from parity.statistics.power import LARGEST_STUDY
 
 RUNGS = (
     (1, "output", "same function?"),
@@ -24,6 +25,7 @@ KINDS = {
     "derivatives": "the reference's derivatives against numerical differentiation",
     "refusals": "which inputs are refused",
     "differences": "the catalogue of known differences",
+    "modes": "the ways of writing the same model",
     "defects": "planted defects: whether the suite can turn red",
 }
 
@@ -54,24 +56,29 @@ def _status(
     studies: Sequence[Json],
 ) -> tuple[str, str]:
     """The first of these that is so, from what undoes everything else to what was shown."""
+    guilty = shortened(where(study, studies) for study in studies if study["outcome"] == worst)
     if not anything:
         return "invalid", "Nothing was compared: there are no records"
+    if worst == Outcome.INVALID.value:
+        return "invalid", f"Invalid: nothing was decided about the final accuracies of {guilty}"
     if broken:
         return "invalid", f"Invalid, the controls failed: not all {', not all '.join(broken)}"
-    if worst == Outcome.INVALID.value:
-        return "invalid", "Invalid: nothing was decided about final accuracies"
     if parted := [rung for rung in ladder if rung["rung"] < 5 and rung["held"] is False]:
-        return "different", f"Implementations part on rung {parted[0]['rung']} ({parted[0]['name']})"
+        lowest = parted[0]
+        parting = f"Implementations part on rung {lowest['rung']} ({lowest['name']})"
+        return "different", f"{parting}: {shortened(lowest['failed'])}"
+    if off := [record["key"] for record in kinds["modes"] if record["status"] == "off"]:
+        return "different", f"Ways of writing the same model part: {shortened(off)}"
     if worst == Outcome.DIFFERENT.value:
-        return "different", "Final accuracies differ"
+        return "different", f"Final accuracies differ: {guilty}"
     if changed := [record["key"] for record in kinds["differences"] if record["holds"] is False]:
-        return "different", f"Known differences have changed: {', '.join(changed)}"
+        return "different", f"Known differences have changed: {shortened(changed)}"
     if short := [record["key"] for record in kinds["experiments"] if record["passed"] is False]:
-        return "different", f"Fell short of what it must show: {', '.join(short)}"
+        return "different", f"Fell short of what it must show: {shortened(short)}"
     if worst == Outcome.INCONCLUSIVE.value:
-        needed = [pair["seeds_to_decide"] for study in studies for pair in study["pairs"] if pair["seeds_to_decide"]]
-        decide = f": about {max(needed)} seeds would decide" if needed else ""
-        return "inconclusive", f"Inconclusive, neither equivalence nor a difference was shown{decide}"
+        return "inconclusive", (
+            f"Inconclusive: neither equivalence nor a difference was shown of {guilty}; {_seeds_needed(studies)}"
+        )
     if worst is None:
         held = [str(rung["rung"]) for rung in ladder if rung["held"]]
         lead = f"Rung{'s' * (len(held) > 1)} {', '.join(held)} held" if held else "No rung was climbed"
@@ -82,7 +89,26 @@ def _status(
         Outcome.EQUIVALENT.value: f"Equivalent within ±{points(margin)}",
         Outcome.NEGLIGIBLE.value: f"Different, and shown to be within ±{points(margin)}",
     }
-    return "held", shown[worst]
+    compared = list(dict.fromkeys(p[side] for study in studies for p in study["pairs"] for side in ("first", "second")))
+    return "held", shown[worst] + (f": {' and '.join(compared)} alone" if len(compared) < len(ORDER) else "")
+
+
+def where(study: Json, studies: Sequence[Json]) -> str:
+    """The study's name, and its stack where there are several."""
+    return str(study["name"]) if len({s["stack"] for s in studies}) == 1 else f"{study['name']} ({study['stack']})"
+
+
+def _seeds_needed(studies: Sequence[Json]) -> str:
+    """How many seeds would decide the worst of all pairs; what is out of reach for one is so for the study."""
+    needed = [
+        pair["seeds_to_decide"]
+        for study in studies
+        for pair in study["pairs"]
+        if pair["outcome"] == Outcome.INCONCLUSIVE.value
+    ]
+    if not all(needed):
+        return f"more than {LARGEST_STUDY} seeds would be needed to decide"
+    return f"about {max(needed)} seeds would decide"
 
 
 def not_compared(stacks: Sequence[Json], kinds: Mapping[str, list[Json]], studies: Sequence[Json]) -> list[str]:
@@ -104,6 +130,9 @@ def not_compared(stacks: Sequence[Json], kinds: Mapping[str, list[Json]], studie
     for curve in kinds["curves"]:
         if curve["passed"] is None:
             found.append(f"{curve['stack']}: curve {curve['key']}: {curve['message'] or 'not judged'}")
+    for mode in kinds["modes"]:
+        if mode["status"] == "not run":
+            found.append(f"{mode['stack']}: {mode['key']}: {mode['note'] or 'not run'}")
     for experiment in kinds["experiments"]:
         if experiment["passed"] is None:
             found.append(

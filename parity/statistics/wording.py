@@ -60,8 +60,13 @@ def study_reason(
 
 def points(difference: float) -> str:
     """A difference of accuracies in points, hundredths of 1."""
-    return f"{100 * difference:.3g} points"
+    return f"{_hundredths(difference)} points"
 
 
 def _span(interval: Interval) -> str:
-    return f"{100 * interval[0]:.3g} to {points(interval[1])}"
+    return f"{_hundredths(interval[0])} to {points(interval[1])}"
+
+
+def _hundredths(value: float) -> str:
+    """To four decimals, as the report's tables have them."""
+    return f"{round(100 * value, 4) + 0.0:g}"  # without the sign of zero

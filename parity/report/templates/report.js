@@ -1,6 +1,11 @@
 "use strict";
-const figures = JSON.parse(document.getElementById("figures").textContent);
 const PRINTED_WIDTH = 680; // pixels of an A4 page within its margins
+
+// What is embedded is compressed: plotly's code, the charts, and report.json.
+async function unpack(id) {
+  const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (c) => c.charCodeAt(0));
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+}
 
 // Charts name their colours as CSS variables, so that they follow the theme.
 function themed(text) {
@@ -8,27 +13,42 @@ function themed(text) {
   return text.replace(/var\((--[\w-]+)\)/g, (_, name) => style.getPropertyValue(name).trim());
 }
 
-function draw(element, width) {
-  const figure = JSON.parse(themed(JSON.stringify(figures[element.id])));
-  const layout = { ...figure.layout, autosize: !width, ...(width && { width }) };
-  Plotly.react(element, figure.data, layout, { displayModeBar: false, responsive: true, scrollZoom: false });
-}
+async function main() {
+  const figures = JSON.parse(await unpack("figures"));
+  const plotly = document.createElement("script");
+  plotly.textContent = await unpack("plotly");
+  document.head.append(plotly);
 
-const drawable = () => [...document.querySelectorAll(".chart")].filter((element) => element.offsetParent);
-const drawAll = (width) => drawable().forEach((element) => draw(element, width));
+  function draw(element, width) {
+    const figure = JSON.parse(themed(JSON.stringify(figures[element.id])));
+    const layout = { ...figure.layout, autosize: !width, ...(width && { width }) };
+    Plotly.react(element, figure.data, layout, { displayModeBar: false, responsive: true, scrollZoom: false });
+  }
 
-drawAll();
-document.querySelectorAll("details").forEach((block) =>
-  block.addEventListener("toggle", () => block.open && drawAll()));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll());
-addEventListener("beforeprint", () => {
-  document.documentElement.classList.add("printing");
-  drawAll(PRINTED_WIDTH);
-});
-addEventListener("afterprint", () => {
-  document.documentElement.classList.remove("printing");
+  function drawAll(width, within = document) {
+    [...within.querySelectorAll(".chart")].filter((element) => element.offsetParent)
+      .forEach((element) => draw(element, width));
+  }
+
   drawAll();
-});
+  document.querySelectorAll("details").forEach((block) =>
+    block.addEventListener("toggle", () => block.open && drawAll(0, block)));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll());
+  addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("printing");
+    drawAll(PRINTED_WIDTH);
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("printing");
+    drawAll();
+  });
+
+  const report = JSON.parse(await unpack("data"));
+  document.querySelectorAll("img[data-picture]").forEach((image) => {
+    const { stack, key, picture } = image.dataset;
+    image.src = report.experiments.find((record) => record.stack === stack && record.key === key).pictures[picture];
+  });
+}
 
 const value = (row, column) => {
   const cell = row.cells[column];
@@ -51,10 +71,12 @@ document.querySelectorAll("th button").forEach((button) =>
     body.append(...(descending ? sorted.reverse() : sorted));
   }));
 
-document.getElementById("download").addEventListener("click", () => {
+document.getElementById("download").addEventListener("click", async () => {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([document.getElementById("data").textContent], { type: "application/json" }));
+  link.href = URL.createObjectURL(new Blob([await unpack("data")], { type: "application/json" }));
   link.download = "report.json";
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href));
 });
+
+main();
