@@ -67,9 +67,10 @@ def parity(session: nox.Session) -> None:
     parser.add_argument("--stack", choices=STACKS, default="current", help="the versions to judge")
     parser.add_argument("--quick", action="store_true", help="fewer examples, the short study")
     options = parser.parse_args(session.posargs)
-    studies = ["digits-quick"] if options.quick else ["digits", "fashion-mnist"]
+    studies = ["digits-quick"] if options.quick else ["digits", "digits-convolutional", "fashion-mnist"]
     steps = [
-        ["check", "--examples", "25" if options.quick else "200", "--workers", "2"],
+        ["check", "--examples", "10" if options.quick else "100", "--workers", "2"],
+        *([] if options.quick else [["modes"]]),
         ["curves"],
         ["defects", "--workers", "2"],
         *(["study", study, "--optional"] for study in studies),
@@ -84,7 +85,7 @@ def parity(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def experiments(session: nox.Session) -> None:
-    """The source course's experiments, on all three implementations."""
+    """The source notebooks' experiments, on all three implementations: hours; resumes. -- --quick takes minutes."""
     Environment(session, "current").run("parity", "experiment", "all", *session.posargs, env=SINGLE_THREADED)
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import SGD, Array, Criterion, Module, Parameter
+from numpynet import Array, Criterion, Module, Optimizer, Parameter
 from numpynet.datasets import Dataset
-from numpynet.training import Callback, Divergence, History, Trainer, correct, fit
+from numpynet.schedules import Schedule
+from numpynet.training import Callback, Divergence, History, Logs, Trainer, correct, fit
 from parity.frameworks import framework
 
 MakeTrainer = Callable[["Experiment", str, int], Any]
@@ -27,7 +28,7 @@ class Experiment:
     data: makes the dataset, preprocessing included; called once a process
     network: makes the model, every random number drawn from the generator it is given
     optimizer: makes the optimizer of the model's parameters
-    schedule: learning rates by the step, counted from 0, from which they hold
+    schedule: the learning rate of every step, counted from 0; or rates by the step from which they hold
     one_hot: the criterion takes rows (N, classes) of zeros and ones rather than classes (N,)
     """
 
@@ -36,11 +37,11 @@ class Experiment:
     data: Callable[[], Dataset]
     network: Callable[[np.random.Generator], Module]
     criterion: Callable[[], Criterion]
-    optimizer: Callable[[Iterable[Parameter]], SGD]
+    optimizer: Callable[[Iterable[Parameter]], Optimizer]
     epochs: int
     batch_size: int
     dtype: str = "float32"
-    schedule: Mapping[int, float] = field(default_factory=dict)
+    schedule: Schedule | Mapping[int, float] = field(default_factory=dict)
     one_hot: bool = False
 
     @property
@@ -65,6 +66,7 @@ class Run:
     correct: base64 of np.packbits of the correctness of each test row
     seconds: of the training, with its validation
     trainer: the trained one, to predict with
+    divergence: where and when training met a NaN or an infinity
     """
 
     experiment: str
@@ -83,10 +85,12 @@ class Run:
     message: str
     history: History
     trainer: Any
+    divergence: Divergence | None = None
 
     def as_record(self) -> dict[str, Any]:
-        """Everything but the history and the trainer, for the results store."""
-        return {name: value for name, value in vars(self).items() if name not in ("trainer", "history")}
+        """Everything that is plain, for the results store."""
+        left_out = ("trainer", "history", "divergence")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
 
 def trainer(
@@ -143,6 +147,7 @@ def run(
         message="" if divergence is None else str(divergence),
         history=history,
         trainer=made,
+        divergence=divergence,
     )
 
 
@@ -156,7 +161,7 @@ def train(
     progress: bool = False,
 ) -> tuple[History, Divergence | None]:
     """Drive a trainer through the experiment by `loop`; where it diverges, the history ends before that step."""
-    record = _Record()
+    record = Callback()  # keeps the history that a divergence would take with it
     try:
         loop(
             trainer,
@@ -186,12 +191,13 @@ def weights_hash(state: Mapping[str, Array]) -> str:
 
 
 def optimizer_steps(trainer: Any) -> int:
-    """Steps that the optimizer remembers. numpynet and torch keep a velocity but no count: 1 then stands for any."""
+    """Steps that the optimizer remembers. torch's SGD keeps a velocity but no count: 1 then stands for any."""
     optimizer = trainer.optimizer
     if hasattr(optimizer, "keras"):
         return int(optimizer.keras.iterations.numpy())
-    state = optimizer.state_dict()
-    return int(bool(state.get("state", state)))
+    if isinstance(optimizer, Optimizer):
+        return optimizer.steps
+    return max((int(state.get("step", 1)) for state in optimizer.state.values()), default=0)
 
 
 def one_ulp(model: Module, rng: np.random.Generator) -> None:
@@ -223,23 +229,16 @@ class OneHot:
 
 
 class _Schedule(Callback):
-    def __init__(self, trainer: Any, rates: Mapping[int, float]) -> None:
+    def __init__(self, trainer: Any, schedule: Schedule | Mapping[int, float]) -> None:
         # A framework's trainer follows the numpynet optimizer it was made from.
         self.rule = getattr(trainer, "source", trainer.optimizer)
-        self.rates = rates
+        self.schedule = schedule
 
-    def on_batch_begin(self, step: int, history: History) -> None:
-        if step in self.rates:
-            self.rule.lr = self.rates[step]
-
-
-class _Record(Callback):
-    """Keeps the history that a divergence would take with it."""
-
-    history: History
-
-    def on_train_begin(self, history: History) -> None:
-        self.history = history
+    def on_train_batch_begin(self, batch: int, logs: Logs) -> None:
+        step = len(self.history.step_losses)
+        rate = self.schedule(step) if isinstance(self.schedule, Schedule) else self.schedule.get(step)
+        if rate is not None:
+            self.rule.lr = rate
 
 
 @functools.cache

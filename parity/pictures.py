@@ -9,6 +9,7 @@ import base64
 import functools
 import importlib.util
 import io
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -116,11 +117,58 @@ def images_with_probabilities(images: Array, targets: Array, probabilities: Arra
     return figure
 
 
+@picture("distributions while it trains")
+def distributions(seen: Mapping[str, Any], other: Mapping[str, Any] | None) -> Figure:
+    """One panel for each watched tensor, quantities by layers: bands between quantiles over the steps.
+
+    seen, other: records of `parity.observing.Watch`; the other's quantiles are drawn as dashed lines over the bands
+    """
+    places = {tag: re.sub("^(pre-)?activations", "outputs", tag).split("/", 1) for tag in seen["quantiles"]}
+    rows = list(dict.fromkeys(row for row, _ in places.values()))
+    columns = sorted({column for _, column in places.values()})
+    figure, _ = _figure(1.5 * len(columns), 1.1 * len(rows), 0, 0)
+    figure.set_layout_engine("none")  # to lay out so many panels well would take seconds
+    grid = figure.add_gridspec(
+        len(rows), len(columns), left=0.04, right=0.99, bottom=0.04, top=0.95, wspace=0.3, hspace=0.6
+    )
+    for tag, (row, column) in places.items():
+        axes = figure.add_subplot(grid[rows.index(row), columns.index(column)])
+        axes.set_title(f"{row}, {column}", fontsize=6)
+        axes.tick_params(labelsize=5)
+        axes.yaxis.offsetText.set_fontsize(5)
+        found = np.array(seen["quantiles"][tag], np.float64).T
+        for low, alpha in ((0, 0.2), (1, 0.35), (2, 0.5)):
+            axes.fill_between(seen["steps"], found[low], found[-1 - low], color=BLUE, alpha=alpha, linewidth=0)
+        axes.plot(seen["steps"], found[len(found) // 2], color=BLUE, linewidth=1)
+        if other is not None:
+            for line in np.array(other["quantiles"][tag], np.float64).T:
+                axes.plot(other["steps"], line, color=ORANGE, linewidth=0.6, linestyle="--")
+    return figure
+
+
+@picture("effects, with their intervals")
+def effect_intervals(effects: Sequence[Any], others: Sequence[Any]) -> Figure:
+    """Each effect on the accuracy in points, with a dot for each seed; the others' in grey below."""
+    figure, axes = _figure(6.4, 0.9 + 0.42 * len(effects))
+    for found, colour, shift in ((others, GREY, 0.22), (effects, BLUE, 0.0)):
+        for row, effect in enumerate(found):
+            low, high = (100 * limit for limit in effect.interval)
+            axes.plot([low, high], [row + shift] * 2, color=colour, linewidth=2)
+            seeds = 100 * np.array(effect.differences)
+            axes.scatter(seeds, [row + shift] * len(seeds), s=12, color=colour, alpha=0.6, linewidths=0)
+            axes.scatter([100 * effect.estimate], [row + shift], s=30, marker="|", color="black", zorder=3)
+    axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
+    axes.set_yticks(range(len(effects)), labels=[effect.factor for effect in effects], fontsize=8)
+    axes.set(xlabel="points of test accuracy against the baseline")
+    axes.invert_yaxis()
+    return figure
+
+
 def _figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
-    return figure, figure.subplots(rows, columns, **options)
+    return figure, figure.subplots(rows, columns, **options) if rows else None
 
 
 def _from_blue_to_orange() -> Any:

@@ -1,7 +1,7 @@
 """Data for classification, split into training, validation and test rows that share nothing.
 
-`digits` ships with numpynet, `blobs` and `circles` are generated, `mnist` and `fashion_mnist` come from the
-published idx files. A seed and an epoch fix the order of the batches (`batch_order`).
+`digits` ships with numpynet, `blobs` and `circles` are generated, `mnist`, `fashion_mnist` and `cifar10` come
+from the published files. A seed and an epoch fix the order of the batches (`batch_order`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numpynet.datasets.images import fashion_mnist, mnist
+from numpynet.datasets.images import cifar10, fashion_mnist, mnist
 from numpynet.datasets.small import blobs, circles, digits
 from numpynet.datasets.splits import Dataset, Split, batch_order, order_hash
 
@@ -19,6 +19,7 @@ __all__ = [
     "Split",
     "batch_order",
     "blobs",
+    "cifar10",
     "circles",
     "digits",
     "fashion_mnist",
@@ -33,6 +34,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "circles": circles,
     "fashion-mnist": fashion_mnist,
     "mnist": mnist,
+    "cifar-10": cifar10,
 }
 
 

@@ -1,6 +1,6 @@
 """Training: `fit` drives a `Trainer`, or any other `Steps`, over a dataset and returns its `History`."""
 
-from numpynet.training.loop import Callback, History, ProgressBar, Scores, Steps, evaluate, fit
+from numpynet.training.loop import Callback, History, Logs, ProgressBar, Scores, Steps, evaluate, fit, predict
 from numpynet.training.scores import accuracy, correct
 from numpynet.training.trainer import Divergence, Optimizer, Trainer
 
@@ -8,6 +8,7 @@ __all__ = [
     "Callback",
     "Divergence",
     "History",
+    "Logs",
     "Optimizer",
     "ProgressBar",
     "Scores",
@@ -17,4 +18,5 @@ __all__ = [
     "correct",
     "evaluate",
     "fit",
+    "predict",
 ]

@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from numpynet.datasets import Dataset, Split, batch_order, order_hash
 from numpynet.module import Array
-from numpynet.training.scores import accuracy
+from numpynet.training.scores import Tally
 from numpynet.training.trainer import Divergence
 
 
 class Steps(Protocol):
     """What `fit` drives: a model of any framework.
 
-    Where it also has `loss(outputs, targets) -> float`, the history gets validation losses.
+    Where it also has `loss(outputs, targets) -> float`, the history gets validation losses; where it keeps the
+    `outputs` (N, C) of the batch last trained on, training accuracies.
     """
 
     def step(self, inputs: Array, targets: Array) -> float:
@@ -35,6 +36,8 @@ class History:
     """What `fit` saw. Lists of one entry a step (`step_losses`) or one an epoch (all others).
 
     losses: mean of the epoch's step losses, weighted by the rows of each batch
+    accuracies: fraction of the epoch's rows classified correctly when they were trained on, where the trainer keeps
+        its outputs
     validation_losses: of the validation split, where the trainer has a `loss`
     validation_accuracies: fraction of validation rows classified correctly
     seconds: wall time of the epoch's steps with their callbacks, without validation
@@ -43,58 +46,88 @@ class History:
 
     step_losses: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
     validation_losses: list[float] = field(default_factory=list)
     validation_accuracies: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     order_hashes: list[str] = field(default_factory=list)
 
 
-class Callback:
-    """Hooks of `fit`; override what you need. Epochs and steps count from 0, steps through all epochs.
+Logs = Mapping[str, Any]
 
-    At each hook the history holds all that has ended: in `on_batch_end` its last step loss is the batch's.
+
+class Callback:
+    """Hooks of `fit`, `evaluate` and `predict`: Keras' own, in its order, with its values; override what you need.
+
+    Epochs count from 0, batches from 0 in each epoch. `logs` is empty where something begins. It holds the "loss" and
+    "accuracy" of the rows so far where a batch ends, of all rows where an epoch or a test ends; at the end of an epoch
+    and of the training also "val_loss" and "val_accuracy" where there are validation rows; "outputs" where a batch of
+    predictions ends. What a trainer cannot tell is left out.
+
+    trainer, history: of the `fit` under way, which sets them; the history holds all that has ended
     """
 
-    def on_train_begin(self, history: History) -> None: ...
+    trainer: Steps
+    history: History
 
-    def on_train_end(self, history: History) -> None: ...
+    def on_train_begin(self, logs: Logs) -> None: ...
 
-    def on_epoch_begin(self, epoch: int, history: History) -> None: ...
+    def on_train_end(self, logs: Logs) -> None: ...
 
-    def on_epoch_end(self, epoch: int, history: History) -> None: ...
+    def on_epoch_begin(self, epoch: int, logs: Logs) -> None: ...
 
-    def on_batch_begin(self, step: int, history: History) -> None: ...
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None: ...
 
-    def on_batch_end(self, step: int, history: History) -> None: ...
+    def on_train_batch_begin(self, batch: int, logs: Logs) -> None: ...
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None: ...
+
+    def on_test_begin(self, logs: Logs) -> None: ...
+
+    def on_test_end(self, logs: Logs) -> None: ...
+
+    def on_test_batch_begin(self, batch: int, logs: Logs) -> None: ...
+
+    def on_test_batch_end(self, batch: int, logs: Logs) -> None: ...
+
+    def on_predict_begin(self, logs: Logs) -> None: ...
+
+    def on_predict_end(self, logs: Logs) -> None: ...
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs) -> None: ...
+
+    def on_predict_batch_end(self, batch: int, logs: Logs) -> None: ...
 
 
 class ProgressBar(Callback):
     """One line an epoch on the standard error stream, redrawn at most ten times a second."""
 
-    def __init__(self, epochs: int, steps_per_epoch: int) -> None:
+    def __init__(self, epochs: int, batches: int) -> None:
         self.epochs = epochs
-        self.steps_per_epoch = steps_per_epoch
+        self.batches = batches
+        self._epoch = 0
         self._drawn_at = 0.0
 
-    def on_batch_end(self, step: int, history: History) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
         if time.monotonic() - self._drawn_at > 0.1:
             self._drawn_at = time.monotonic()
-            epoch, batch = divmod(step, self.steps_per_epoch)
-            bar = "=" * (20 * (batch + 1) // self.steps_per_epoch)
-            text = f"[{bar:.<20}] {batch + 1}/{self.steps_per_epoch}, loss {history.step_losses[-1]:.4g}"
+            bar = "=" * (20 * (batch + 1) // self.batches)
             # A carriage return last: whatever is printed next, a traceback say, begins at the left margin.
-            self._draw(epoch, text, end="\r")
+            self._draw(f"[{bar:.<20}] {batch + 1}/{self.batches}, loss {logs['loss']:.4g}", end="\r")
 
-    def on_epoch_end(self, epoch: int, history: History) -> None:
-        text = f"{history.seconds[-1]:.1f} s, loss {history.losses[-1]:.4g}"
-        if history.validation_losses:
-            text += f", validation loss {history.validation_losses[-1]:.4g}"
-        if history.validation_accuracies:
-            text += f", accuracy {history.validation_accuracies[-1]:.4f}"
-        self._draw(epoch, text, end="\n")
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        text = f"{self.history.seconds[-1]:.1f} s, loss {logs['loss']:.4g}"
+        if "val_loss" in logs:
+            text += f", validation loss {logs['val_loss']:.4g}"
+        if "val_accuracy" in logs:
+            text += f", accuracy {logs['val_accuracy']:.4f}"
+        self._draw(text, end="\n")
 
-    def _draw(self, epoch: int, text: str, end: str) -> None:
-        print(f"epoch {epoch + 1}/{self.epochs}: {text:<60}", end=end, file=sys.stderr, flush=True)
+    def _draw(self, text: str, end: str) -> None:
+        print(f"epoch {self._epoch + 1}/{self.epochs}: {text:<60}", end=end, file=sys.stderr, flush=True)
 
 
 def fit(
@@ -120,40 +153,36 @@ def fit(
     steps_per_epoch = math.ceil(len(train) / batch_size)
     if progress and sys.stderr.isatty():
         callbacks = [*callbacks, ProgressBar(epochs, steps_per_epoch)]
-
-    def notify(hook: str, *position: int) -> None:
-        for callback in callbacks:
-            getattr(callback, hook)(*position, history)
-
-    notify("on_train_begin")
+    for callback in callbacks:
+        callback.trainer, callback.history = trainer, history
+    logs: dict[str, float] = {}
+    notify(callbacks, "on_train_begin", {})
     for epoch in range(epochs):
-        notify("on_epoch_begin", epoch)
+        notify(callbacks, "on_epoch_begin", epoch, {})
         started = time.perf_counter()
         batches = batch_order(len(train), batch_size, seed, epoch)
-        for step, rows in enumerate(batches, epoch * steps_per_epoch):
-            notify("on_batch_begin", step)
-            try:
-                loss = trainer.step(train.inputs[rows], train.targets[rows])
-                if not math.isfinite(loss):
-                    raise Divergence(loss)
-            except Divergence as divergence:
-                divergence.step = max(step - divergence.steps_ago, 0)
-                divergence.epoch = divergence.step // steps_per_epoch
-                divergence.loss = [*history.step_losses, divergence.loss][divergence.step]
-                raise
+        tally = Tally()
+        for batch, rows in enumerate(batches):
+            notify(callbacks, "on_train_batch_begin", batch, {})
+            targets = train.targets[rows]
+            loss = _finite_step(trainer, train.inputs[rows], targets, history, steps_per_epoch)
             history.step_losses.append(loss)
-            notify("on_batch_end", step)
+            logs = tally.add(targets, getattr(trainer, "outputs", None), loss)
+            notify(callbacks, "on_train_batch_end", batch, logs)
         history.seconds.append(time.perf_counter() - started)
         history.order_hashes.append(order_hash(batches))
-        sizes = [len(rows) for rows in batches]
-        history.losses.append(float(np.average(history.step_losses[-len(batches) :], weights=sizes)))
         if len(dataset.validation):
-            scores = evaluate(trainer, dataset.validation, batch_size)
-            history.validation_accuracies.append(scores.accuracy)
-            if scores.loss is not None:
-                history.validation_losses.append(scores.loss)
-        notify("on_epoch_end", epoch)
-    notify("on_train_end")
+            found = _test(trainer, dataset.validation, batch_size, callbacks)
+            logs = logs | {f"val_{name}": value for name, value in found.items()}
+        for name, values in (
+            ("loss", history.losses),
+            ("accuracy", history.accuracies),
+            ("val_loss", history.validation_losses),
+            ("val_accuracy", history.validation_accuracies),
+        ):
+            values += [logs[name]] if name in logs else []
+        notify(callbacks, "on_epoch_end", epoch, logs)
+    notify(callbacks, "on_train_end", logs)
     return history
 
 
@@ -164,8 +193,62 @@ class Scores(NamedTuple):
     accuracy: float
 
 
-def evaluate(trainer: Steps, split: Split, batch_size: int = 1024) -> Scores:
-    """Score all rows of a split in evaluation mode; ValueError on an empty one."""
-    outputs = trainer.predict(split.inputs, batch_size)
-    loss = getattr(trainer, "loss", None)
-    return Scores(loss and loss(outputs, split.targets), accuracy(outputs, split.targets))
+def evaluate(trainer: Steps, split: Split, batch_size: int = 1024, callbacks: Sequence[Callback] = ()) -> Scores:
+    """Score all rows of a split in evaluation mode; ValueError on an empty one.
+
+    The loss is the mean over the batches, weighted by their rows.
+    """
+    if len(split) == 0:
+        raise ValueError("there is no accuracy over no rows")
+    logs = _test(trainer, split, batch_size, callbacks)
+    return Scores(logs.get("loss"), logs["accuracy"])
+
+
+def predict(trainer: Steps, inputs: Array, batch_size: int = 1024, callbacks: Sequence[Callback] = ()) -> Array:
+    """The outputs (N, C) for inputs (N, ...), in evaluation mode."""
+    outputs = []
+    notify(callbacks, "on_predict_begin", {})
+    for batch, rows in enumerate(_slices(max(len(inputs), 1), batch_size)):
+        notify(callbacks, "on_predict_batch_begin", batch, {})
+        outputs.append(trainer.predict(inputs[rows], batch_size))
+        notify(callbacks, "on_predict_batch_end", batch, {"outputs": outputs[-1]})
+    notify(callbacks, "on_predict_end", {})
+    return np.concatenate(outputs)
+
+
+def notify(callbacks: Sequence[Callback], hook: str, *arguments: Any) -> None:
+    """Call one hook of every callback."""
+    for callback in callbacks:
+        getattr(callback, hook)(*arguments)
+
+
+def _finite_step(trainer: Steps, inputs: Array, targets: Array, history: History, steps_per_epoch: int) -> float:
+    """A step's loss; the Divergence of one that is not finite says when it was."""
+    try:
+        loss = trainer.step(inputs, targets)
+        if not math.isfinite(loss):
+            raise Divergence(loss)
+    except Divergence as divergence:
+        divergence.step = max(len(history.step_losses) - divergence.steps_ago, 0)
+        divergence.epoch = divergence.step // steps_per_epoch
+        divergence.loss = [*history.step_losses, divergence.loss][divergence.step]
+        raise
+    return loss
+
+
+def _test(trainer: Steps, split: Split, batch_size: int, callbacks: Sequence[Callback]) -> dict[str, float]:
+    criterion = getattr(trainer, "loss", None)
+    tally, logs = Tally(), dict[str, float]()
+    notify(callbacks, "on_test_begin", {})
+    for batch, rows in enumerate(_slices(len(split), batch_size)):
+        notify(callbacks, "on_test_batch_begin", batch, {})
+        targets = split.targets[rows]
+        outputs = trainer.predict(split.inputs[rows], batch_size)
+        logs = tally.add(targets, outputs, criterion and criterion(outputs, targets))
+        notify(callbacks, "on_test_batch_end", batch, logs)
+    notify(callbacks, "on_test_end", logs)
+    return logs
+
+
+def _slices(rows: int, batch_size: int) -> Iterator[slice]:
+    return (slice(start, start + batch_size) for start in range(0, rows, batch_size))

@@ -13,11 +13,16 @@ def correct(outputs: Array, targets: Array) -> Array:
     Targets are classes (N,) or one-hot (N, C). A row with a NaN is wrong; of equal outputs the first counts.
     Raises ValueError on other shapes.
     """
-    if outputs.ndim != 2 or targets.shape not in (outputs.shape, outputs.shape[:1]):
+    if not classify(outputs, targets):
         raise ValueError(f"takes outputs (N, C) and targets (N,) or (N, C), got {outputs.shape} and {targets.shape}")
     classes = targets if targets.ndim == 1 else targets.argmax(axis=1)
     hits: Array = (outputs.argmax(axis=1) == classes) & ~np.isnan(outputs).any(axis=1)
     return hits
+
+
+def classify(outputs: Array, targets: Array) -> bool:
+    """Whether outputs and targets have the shapes of a classification."""
+    return outputs.ndim == 2 and targets.shape in (outputs.shape, outputs.shape[:1])
 
 
 def accuracy(outputs: Array, targets: Array) -> float:
@@ -25,3 +30,29 @@ def accuracy(outputs: Array, targets: Array) -> float:
     if len(outputs) == 0:
         raise ValueError("there is no accuracy over no rows")
     return float(np.mean(correct(outputs, targets)))
+
+
+class Tally:
+    """Loss and accuracy of the rows seen so far."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.classified = 0
+        self.hits = 0
+        self.loss = 0.0
+
+    def add(self, targets: Array, outputs: Array | None, loss: float | None) -> dict[str, float]:
+        """Count in a batch, whose `loss` is a mean over its rows; returns the means of all rows so far.
+
+        Without outputs that classify the rows there is no accuracy, without a loss no loss.
+        """
+        means = {}
+        self.rows += len(targets)
+        if loss is not None:
+            self.loss += loss * len(targets)
+            means["loss"] = self.loss / self.rows
+        if outputs is not None and classify(outputs, targets):
+            self.classified += len(targets)
+            self.hits += int(np.count_nonzero(correct(outputs, targets)))
+            means["accuracy"] = self.hits / self.classified
+        return means

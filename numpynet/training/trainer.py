@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
 from numpynet.criteria import Criterion
-from numpynet.module import Array, Module, Parameter
+from numpynet.module import Array, Module, Parameter, each
 
 
 class Optimizer(Protocol):
@@ -46,8 +47,11 @@ class Divergence(RuntimeError):
 class Trainer:
     """A model with its criterion and its optimizer, for `fit`, or for a loop of one's own.
 
-    Inputs are cast to the dtype of the model's parameters.
+    Inputs are cast to the dtype of the model's parameters. `outputs` are those of the last step, until the model is
+    used again.
     """
+
+    outputs: Array
 
     def __init__(self, model: Module, criterion: Criterion, optimizer: Optimizer) -> None:
         self.model = model
@@ -56,7 +60,7 @@ class Trainer:
         self._parameters = model.parameters()
         self._modules = [module for _, module in model.named_modules()]
 
-    def step(self, inputs: Array, targets: Array) -> float:
+    def step(self, inputs: Any, targets: Any) -> float:
         """Train on one batch, in training mode; returns the loss before the update.
 
         Raises Divergence where the loss, a gradient or a parameter is not finite, before the optimizer moves
@@ -69,7 +73,8 @@ class Trainer:
         for parameter in self._parameters:
             parameter.zero_grad()
         with np.errstate(all="ignore"):
-            loss = float(self.criterion(self.model(inputs), targets))
+            self.outputs = self.model(inputs)
+            loss = float(self.criterion(self.outputs, targets))
             if math.isfinite(loss):
                 self.model.accumulate(self.criterion.backward())
             if not math.isfinite(loss) or not all(map(_is_finite, self._parameters)):
@@ -79,21 +84,29 @@ class Trainer:
             self.optimizer.step()
         return loss
 
-    def predict(self, inputs: Array, batch_size: int = 1024) -> Array:
+    def predict(self, inputs: Any, batch_size: int = 1024) -> Array:
         """The outputs (N, C) for inputs (N, ...), in evaluation mode, in which the model stays."""
         self.model.evaluate()
-        batches = (inputs[start : start + batch_size] for start in range(0, max(len(inputs), 1), batch_size))
         with np.errstate(all="ignore"):
             # Copies: a layer may write its next output over this one.
-            return np.concatenate([self.model(self._cast(batch)).copy() for batch in batches])
+            return np.concatenate([self.model(self._cast(batch)).copy() for batch in batches(inputs, batch_size)])
 
     def loss(self, outputs: Array, targets: Array) -> float:
         """The criterion of outputs that are already there."""
         with np.errstate(all="ignore"):
             return float(self.criterion(outputs, targets))
 
-    def _cast(self, inputs: Array) -> Array:
-        return inputs.astype(self._parameters[0].value.dtype, copy=False) if self._parameters else inputs
+    def _cast(self, inputs: Any) -> Any:
+        if not self._parameters:
+            return inputs
+        return each(lambda array: array.astype(self._parameters[0].value.dtype, copy=False), inputs)
+
+
+def batches(inputs: Any, batch_size: int) -> Iterator[Any]:
+    """Successive rows of an array, or of every array of a tuple; one batch, an empty one, where there is no row."""
+    rows = len(inputs[0] if isinstance(inputs, tuple) else inputs)
+    for start in range(0, max(rows, 1), batch_size):
+        yield each(operator.itemgetter(slice(start, start + batch_size)), inputs)
 
 
 def _generator(module: Module) -> np.random.Generator | None:
@@ -108,22 +121,22 @@ def _is_finite(parameter: Parameter) -> bool:
     return bool(np.isfinite(np.vdot(value, grad)) or (np.isfinite(value).all() and np.isfinite(grad).all()))
 
 
-def _replay(trainer: Trainer, inputs: Array, targets: Array, loss: float) -> NoReturn:
+def _replay(trainer: Trainer, inputs: Any, targets: Any, loss: float) -> NoReturn:
     """Repeat a step on copies of the model and criterion; raise Divergence at the first tensor not finite."""
 
-    def check(array: Array, tensor: str, layer: str, steps_ago: int = 0) -> Array:
-        if not np.isfinite(array).all():
+    def check(value: Any, tensor: str, layer: str, steps_ago: int = 0) -> Any:
+        if not all(np.isfinite(array).all() for array in (value if isinstance(value, tuple) else (value,))):
             raise Divergence(loss, tensor, layer, steps_ago=steps_ago)
-        return array
+        return value
 
     def watch(module: Module, layer: str) -> None:
         parameters = {name: value for name, value in vars(module).items() if isinstance(value, Parameter)}
         for name, parameter in parameters.items():
             check(parameter.value, f"parameter {name}", layer, steps_ago=1)
 
-        def checked(method: Callable[[Array], Array], tensor: str) -> Callable[[Array], Array]:
-            def call(array: Array) -> Array:
-                result = method(array)
+        def checked(method: Callable[[Any], Any], tensor: str) -> Callable[[Any], Any]:
+            def call(value: Any) -> Any:
+                result = method(value)
                 for name, parameter in parameters.items():
                     check(parameter.grad, f"gradient of {name}", layer)
                 return check(result, tensor, layer)

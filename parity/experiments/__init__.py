@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from parity.experiments.clothes import CLOTHES
+from parity.experiments.factors import FACTORS
+from parity.experiments.initialisation import INITIALISATION
+from parity.experiments.mistakes import MISTAKES, Mistake
+from parity.experiments.photographs import PHOTOGRAPHS
 from parity.experiments.points import POINTS
 from parity.experiments.significance import SIGNIFICANCE, StudyEntry
 from parity.experiments.training import Progress, Record, TrainingEntry
@@ -14,7 +18,15 @@ from parity.results import Results, stack_name
 
 __all__ = ["EXPERIMENTS", "run_experiment"]
 
-ENTRIES: tuple[TrainingEntry | StudyEntry, ...] = (*POINTS, *CLOTHES, SIGNIFICANCE)
+ENTRIES: tuple[TrainingEntry | StudyEntry | Mistake, ...] = (
+    *POINTS,
+    *CLOTHES,
+    SIGNIFICANCE,
+    *PHOTOGRAPHS,
+    *INITIALISATION,
+    *FACTORS,
+    *MISTAKES,
+)
 EXPERIMENTS = {entry.name: entry for entry in ENTRIES}
 
 
@@ -24,14 +36,16 @@ def run_experiment(
     profile: Literal["full", "quick"] = "full",
     progress: Progress = lambda done, total: None,
     results: Results | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> list[Record]:
     """Records of one experiment, numpynet's first; `passed` is None where it was not judged.
 
-    quick: one epoch, from one seed, without a judgement
-    results: where a study keeps its runs; default: results/<framework versions>
+    quick: one epoch on a few rows, from one seed, without a judgement
+    results: where trainings are kept, and not repeated; default: results/<framework versions>
+    seeds: instead of the experiment's own
     Raises LookupError for a name that is not in EXPERIMENTS.
     """
     if name not in EXPERIMENTS:
         raise LookupError(f"no experiment is called {name!r}; there are {', '.join(EXPERIMENTS)}")
     store = results or Results(Path("results") / stack_name())
-    return EXPERIMENTS[name].run(frameworks, profile == "quick", progress, store)
+    return EXPERIMENTS[name].run(frameworks, profile == "quick", progress, store, seeds)

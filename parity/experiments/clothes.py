@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from numpynet import (
 )
 from numpynet.datasets import Dataset, fashion_mnist
 from numpynet.initializers import Initializer, he_normal, uniform_fan_in
-from parity.experiment import Experiment
+from parity.experiment import Experiment, Run
 from parity.experiments.training import Finding, Runs, TrainingEntry
 from parity.pictures import images_with_probabilities
 
@@ -87,12 +88,17 @@ def entry(name: str, title: str, experiment: Experiment, yardstick: str = "") ->
     return TrainingEntry(name, f"Fashion-MNIST: {title}", requirement, {name: experiment}, judge, yardstick=yardstick)
 
 
+def first_images(experiment: Experiment, run: Run) -> dict[str, Any]:
+    """Probabilities (IMAGES, classes) of the first test rows, whatever they are."""
+    return {"probabilities": np.exp(run.trainer.predict(experiment.dataset.test.inputs[:IMAGES]))}
+
+
 def show_images(runs: Runs, reference: Runs) -> Finding:
-    """The first test rows, whatever they are; shown when every implementation gives them numpynet's classes."""
+    """Shown when every implementation gives the images numpynet's classes."""
     data = PLAIN.dataset
     images, targets = data.test.inputs[:IMAGES], data.test.targets[:IMAGES]
     probabilities, expected = (
-        np.exp(found.trainer.predict(images)) for (found,) in (runs["plain"], reference["plain"])
+        np.array(found.observed["probabilities"]) for (found,) in (runs["plain"], reference["plain"])
     )
     pictures = images_with_probabilities(images.reshape(-1, 28, 28), targets, probabilities, data.classes)
     guesses = probabilities.argmax(axis=1)
@@ -138,5 +144,6 @@ CLOTHES = (
         "a picture of five images with their predicted probabilities, of which the largest are numpynet's",
         {"plain": PLAIN},
         show_images,
+        observe=first_images,
     ),
 )

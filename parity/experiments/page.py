@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from parity.experiments import EXPERIMENTS
@@ -29,23 +29,64 @@ def write_page(results: Results, folder: Path) -> Path:
         *table(records),
     ]
     for name, entry in EXPERIMENTS.items():
-        files = [file for i in IMPLEMENTATIONS if (found := records.get(f"{name}/{i}")) for file in save(found, folder)]
-        if files:
-            lines += ["", f"## {entry.title}", "", *(f"![{title}]({file})" for title, file in files)]
+        found = [record for i in IMPLEMENTATIONS if (record := records.get(f"{name}/{i}"))]
+        body = [*effects(found), *tables(found), *pictures(found, folder)]
+        lines += ["", f"## {entry.title}", *body] if body else []
     page = folder / "experiments.md"
     page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return page
 
 
+def rows_of(rows: Iterable[Sequence[object]], columns: Sequence[str]) -> list[str]:
+    """Lines of a Markdown table."""
+    return [f"| {' | '.join(map(str, row))} |" for row in (columns, ["---"] * len(columns), *rows)]
+
+
 def table(records: Mapping[str, Record]) -> list[str]:
     """Lines of a Markdown table: what each experiment must show, and what each implementation showed."""
-    header = ["experiment", "must show", *IMPLEMENTATIONS.values(), "to compare with"]
-    rows: list[Sequence[str]] = [header, ["---"] * len(header)]
+    rows = []
     for name, entry in EXPERIMENTS.items():
         found = (records.get(f"{name}/{implementation}") for implementation in IMPLEMENTATIONS)
         cells = [MARKS[record["passed"]] + record["summary"] if record else "not run" for record in found]
         rows.append([f"`{name}`: {entry.title}", entry.requirement, *cells, entry.yardstick])
-    return [f"| {' | '.join(row)} |" for row in rows]
+    return rows_of(rows, ["experiment", "must show", *IMPLEMENTATIONS.values(), "to compare with"])
+
+
+def effects(found: Sequence[Record]) -> list[str]:
+    """What each factor does to the accuracy, by each implementation: a paragraph and a table."""
+    found = [record for record in found if record.get("effects")]
+    if not found:
+        return []
+    first, *_ = found[0]["effects"]
+    rows = [
+        [same[0]["factor"], *(effect_in_points(effect) for effect in same)]
+        for same in zip(*(record["effects"] for record in found), strict=True)
+    ]
+    text = (
+        f"Change of the test accuracy in points, paired by seed ({len(first['differences'])} seeds), with intervals by "
+        f"Student's t that hold all at once (each {first['level']:.2%}); a conclusion where one leaves out zero."
+    )
+    return ["", text, "", *rows_of(rows, ["factor", *(IMPLEMENTATIONS[record["implementation"]] for record in found)])]
+
+
+def effect_in_points(effect: Record) -> str:
+    low, high = (100 * limit for limit in effect["interval"])
+    return f"{100 * effect['estimate']:+.2f} ({low:+.2f} to {high:+.2f}), {effect['conclusion']}"
+
+
+def tables(found: Sequence[Record]) -> list[str]:
+    lines = []
+    for record in found:
+        for title, each in record.get("tables", {}).items():
+            rows = [[f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in each["rows"]]
+            name = IMPLEMENTATIONS[record["implementation"]]
+            lines += ["", f"{name}, {title}:", "", *rows_of(rows, each["columns"])]
+    return lines
+
+
+def pictures(found: Sequence[Record], folder: Path) -> list[str]:
+    files = [file for record in found for file in save(record, folder)]
+    return ["", *(f"![{title}]({file})" for title, file in files)] if files else []
 
 
 def save(record: Record, folder: Path) -> list[tuple[str, str]]:

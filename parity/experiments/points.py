@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from numpynet import SGD, Linear, LogSoftMax, Module, NLLCriterion, ReLU, Sequential
 from numpynet.datasets import Dataset, blobs, circles
-from parity.experiment import Experiment
+from parity.experiment import Experiment, Run
 from parity.experiments.training import Finding, Runs, TrainingEntry
 from parity.pictures import accuracy_by_units, decision_boundary, learning_rates
 
@@ -60,10 +61,16 @@ def entry(
             summary=f"loss {losses[-1]:.4f}",
             figures={"final loss": losses[-1], "lowest loss": min(losses), "test accuracy": trained.accuracy or 0.0},
             curves={"training loss": losses},
-            pictures=decision_boundary(experiment.dataset, trained.trainer.predict),
+            pictures=trained.observed["pictures"],
         )
 
-    return TrainingEntry(name, title, requirement, {name: experiment}, judge, yardstick=yardstick)
+    return TrainingEntry(
+        name, title, requirement, {name: experiment}, judge, yardstick=yardstick, observe=draw_boundary
+    )
+
+
+def draw_boundary(experiment: Experiment, run: Run) -> dict[str, Any]:
+    return {"pictures": decision_boundary(experiment.dataset, run.trainer.predict)}
 
 
 def compare_rates(runs: Runs, reference: Runs) -> Finding:

@@ -21,11 +21,18 @@ class StudyEntry:
     study: str
     yardstick: str = ""
 
-    def run(self, frameworks: Sequence[str], quick: bool, progress: Progress, results: Results) -> list[Record]:
+    def run(
+        self,
+        frameworks: Sequence[str],
+        quick: bool,
+        progress: Progress,
+        results: Results,
+        seeds: Sequence[int] | None = None,
+    ) -> list[Record]:
         """numpynet's record holds the verdict on all pairs, a framework's that on its pair with numpynet.
 
         The runs are kept in `results`, where a later call resumes. `quick` conducts the short study of digits, which
-        says nothing about this one.
+        says nothing about this one. `seeds` is not used: their number was registered.
         """
         from parity.study import study
 

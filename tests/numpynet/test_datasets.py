@@ -2,9 +2,11 @@
 
 import gzip
 import hashlib
+import io
 import os
 import subprocess
 import sys
+import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -19,7 +21,7 @@ from numpynet.datasets import (
     blobs,
     circles,
     digits,
-    images,
+    files,
     load,
     order_hash,
 )
@@ -160,15 +162,15 @@ class TestOrder:
 def published(monkeypatch):
     """A tiny MNIST with 30 training and 10 test rows: its idx files by name, published under their hashes."""
     rng = np.random.default_rng(0)
-    files = {}
+    contents = {}
     for part, n in (("train", 30), ("t10k", 10)):
         pixels, targets = rng.integers(0, 256, (n, 28, 28), np.uint8), rng.integers(0, 10, n, np.uint8)
         for kind, values in (("images-idx3", pixels), ("labels-idx1", targets)):
             header = np.array([0x800 + values.ndim, *values.shape], ">i4").tobytes()
-            files[f"{part}-{kind}-ubyte"] = header + values.tobytes()
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    monkeypatch.setitem(images.SHA256, "mnist", hashes)
-    return files
+            contents[f"{part}-{kind}-ubyte"] = header + values.tobytes()
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    monkeypatch.setitem(files.SHA256, "mnist", hashes)
+    return contents
 
 
 @pytest.fixture
@@ -212,12 +214,12 @@ class TestFiles:
         ("damage", "said"),
         [
             (lambda packed: packed[: len(packed) // 2], "truncated or damaged"),
-            (lambda packed: b"", "is not the published mnist file"),
+            (lambda packed: b"", "is not what was published of mnist"),
             (lambda packed: b"<html>404</html>", "truncated or damaged"),
             (lambda packed: packed[:99] + bytes([packed[99] ^ 1]) + packed[100:], "truncated or damaged"),
             (
                 lambda packed: gzip.compress(b"others"),
-                "is not the published mnist file: the SHA-256 .*expected",
+                "is not what was published of mnist: the SHA-256 .*expected",
             ),
         ],
         ids=["truncated", "empty", "html", "flipped bit", "another file"],
@@ -225,7 +227,7 @@ class TestFiles:
     def test_a_damaged_file_is_named_with_the_remedy(self, folder, damage, said):
         path = folder / f"{IMAGES}.gz"
         path.write_bytes(damage(path.read_bytes()))
-        with pytest.raises(ValueError, match=rf"{IMAGES}\.gz .*Replace it by the published file, or delete") as e:
+        with pytest.raises(ValueError, match=rf"{IMAGES}\.gz .*Replace it by what was published, or delete") as e:
             load("mnist")
         e.match(said)
 
@@ -239,6 +241,100 @@ class TestFiles:
         assert len({row.tobytes() for s in data.splits.values() for row in s.inputs}) == 70_000
 
 
+COLOURS = "cifar-10-batches-bin"
+
+
+@pytest.fixture
+def colours(monkeypatch):
+    """A tiny CIFAR-10 with 30 training and 6 test rows: (36, 3073) bytes, published under their hash."""
+    rows = np.random.default_rng(0).integers(0, 256, (36, 3073), np.uint8)
+    rows[:, 0] %= 10
+    monkeypatch.setitem(files.SHA256, "cifar-10", {COLOURS: hashlib.sha256(rows.tobytes()).hexdigest()})
+    return rows
+
+
+def parts_of(colours):
+    names = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
+    return dict(zip(names, (part.tobytes() for part in np.split(colours, 6)), strict=True))
+
+
+@pytest.fixture
+def bins(colours, tmp_path, monkeypatch):
+    """The tiny CIFAR-10 in $NUMPYNET_DATA/cifar-10-batches-bin."""
+    (tmp_path / COLOURS).mkdir()
+    for name, content in parts_of(colours).items():
+        (tmp_path / COLOURS / name).write_bytes(content)
+    monkeypatch.setenv("NUMPYNET_DATA", str(tmp_path))
+    return tmp_path / COLOURS
+
+
+def archive_of(parts):
+    """As published: a folder of binary files and two others, in no order."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, content in reversed([*parts.items(), ("batches.meta.txt", b"airplane"), ("readme.html", b"<html>")]):
+            member = tarfile.TarInfo(f"{COLOURS}/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+class TestColours:
+    def test_pixels_and_targets_are_those_of_the_files(self, colours, bins):
+        data = load("cifar-10", standardise=False, validation=4)
+        assert [s.inputs.shape for s in data.splits.values()] == [(n, 3, 32, 32) for n in (26, 4, 6)]
+        rows = [np.column_stack([s.targets, s.inputs.reshape(-1, 3072)]) for s in data.splits.values()]
+        np.testing.assert_array_equal(rows[2], colours[30:])
+        trained, published = np.concatenate(rows[:2]), colours[:30]
+        np.testing.assert_array_equal(trained[np.lexsort(trained.T)], published[np.lexsort(published.T)])
+
+    def test_channels_are_standardised_by_the_training_rows_alone(self, bins):
+        raw = load("cifar-10", standardise=False, validation=4).splits
+        channels = raw["train"].inputs.astype(np.float64)
+        mean, deviation = (values.reshape(3, 1, 1) for values in (channels.mean((0, 2, 3)), channels.std((0, 2, 3))))
+        for part, found in load("cifar-10", validation=4).splits.items():
+            assert found.inputs.dtype == np.float32
+            np.testing.assert_allclose(found.inputs, (raw[part].inputs - mean) / deviation, rtol=1e-6, atol=1e-6)
+
+    @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"half")])
+    def test_a_missing_or_damaged_part_is_noticed(self, bins, damage):
+        damage(bins / "data_batch_3.bin")
+        with pytest.raises(
+            ValueError, match=rf"{COLOURS} is not what was published of cifar-10: the SHA-256 of its co"
+        ):
+            load("cifar-10")
+
+    def test_the_archive_is_downloaded_once_and_unpacked(self, colours, server, monkeypatch):
+        server.answer = lambda handler, _: deliver(handler, archive_of(parts_of(colours)))
+        monkeypatch.setitem(files.URLS, "cifar-10", f"http://127.0.0.1:{server.server_port}/cifar-10-binary.tar.gz")
+        for _ in range(2):
+            assert len(load("cifar-10", validation=4).train) == 26
+        assert server.paths == ["/cifar-10-binary.tar.gz"]
+        assert files_in(server.cache) == [COLOURS]
+
+    @pytest.mark.parametrize("damage", [lambda packed: packed[: len(packed) // 2], lambda packed: gzip.compress(b"")])
+    def test_a_damaged_archive_leaves_no_file(self, colours, server, monkeypatch, damage):
+        server.answer = lambda handler, _: deliver(handler, damage(archive_of(parts_of(colours))))
+        monkeypatch.setitem(files.URLS, "cifar-10", f"http://127.0.0.1:{server.server_port}/cifar-10-binary.tar.gz")
+        with pytest.raises(
+            ValueError, match=r"did not deliver the published files of cifar-10: .*\$NUMPYNET_DATA/cifar-10-"
+        ):
+            load("cifar-10")
+        assert files_in(server.cache) == []
+
+    def test_the_published_files_give_60_000_different_rows(self):
+        if not Path(os.environ.get("NUMPYNET_DATA", "nowhere"), COLOURS).is_dir():
+            pytest.skip(f"no $NUMPYNET_DATA/{COLOURS}")
+        data = load("cifar-10")
+        assert [len(s) for s in data.splits.values()] == [49_000, 1_000, 10_000]
+        assert np.bincount(data.test.targets).tolist() == [1000] * 10
+        pixels = np.frombuffer(files.content("cifar-10", COLOURS), np.uint8).reshape(-1, 3073)[:, 1:]
+        # The means over all 50,000 published training rows, as they are commonly subtracted.
+        means = pixels[:50_000].reshape(-1, 3, 1024).mean(axis=(0, 2)) / 255
+        assert means.round(4).tolist() == [0.4914, 0.4822, 0.4465]
+        assert len(set(map(bytes, pixels))) == 60_000
+
+
 @pytest.fixture
 def server(published, tmp_path, monkeypatch):
     """Serves the tiny MNIST on loopback; `answer(handler, body)` may be replaced, `paths` were asked for."""
@@ -247,7 +343,7 @@ def server(published, tmp_path, monkeypatch):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             self.server.paths.append(self.path)
-            self.server.answer(self, gzip.compress(published[Path(self.path).stem]))
+            self.server.answer(self, gzip.compress(published.get(Path(self.path).stem, b"")))
 
         def log_message(self, *_):
             pass
@@ -255,7 +351,7 @@ def server(published, tmp_path, monkeypatch):
     server = HTTPServer(("127.0.0.1", 0), Handler)
     server.paths, server.answer, server.cache = [], deliver, tmp_path / "cache"
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    monkeypatch.setitem(images.URLS, "mnist", f"http://127.0.0.1:{server.server_port}/")
+    monkeypatch.setitem(files.URLS, "mnist", f"http://127.0.0.1:{server.server_port}/{{file}}.gz")
     monkeypatch.setattr(pooch, "os_cache", lambda _: server.cache)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("NUMPYNET_DATA", str(tmp_path / "empty"))
@@ -279,8 +375,8 @@ class TestDownload:
     def test_every_file_is_downloaded_once(self, server):
         for _ in range(2):
             assert len(load("mnist", validation=5).train) == 25
-        assert sorted(server.paths) == sorted(f"/{name}.gz" for name in images.SHA256["mnist"])
-        assert sorted(files_in(server.cache)) == sorted(images.SHA256["mnist"])
+        assert sorted(server.paths) == sorted(f"/{name}.gz" for name in files.SHA256["mnist"])
+        assert sorted(files_in(server.cache)) == sorted(files.SHA256["mnist"])
 
     @pytest.mark.parametrize(
         ("answer", "error", "said"),
@@ -295,7 +391,9 @@ class TestDownload:
     )
     def test_a_failed_download_says_so_and_leaves_no_file(self, server, answer, error, said):
         server.answer = answer
-        with pytest.raises(error, match=rf"{IMAGES}.gz.*Try again, or put the published file in \$NUMPY") as e:
+        with pytest.raises(
+            error, match=rf"{IMAGES}.gz.*Try again, or put what was published in \$NUMPYNET_DATA/mnist/{IMAGES}.gz"
+        ) as e:
             load("mnist")
         e.match(said)
         assert files_in(server.cache) == []

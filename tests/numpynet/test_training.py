@@ -20,7 +20,7 @@ from numpynet import (
     Sequential,
 )
 from numpynet.datasets import Dataset, Split, batch_order, digits, order_hash
-from numpynet.training import Callback, Divergence, Trainer, accuracy, correct, evaluate, fit
+from numpynet.training import Callback, Divergence, Trainer, accuracy, correct, evaluate, fit, predict
 
 
 def network(rng, *extra):
@@ -34,6 +34,17 @@ def trainer(*extra, seed=0, dtype=np.float32):
 
 def short(callbacks=(), epochs=2, **options):
     return {"epochs": epochs, "batch_size": 128, "seed": 0, "callbacks": callbacks, **options}
+
+
+def recorded(run):
+    """What `run` returns, given a callback, and the calls of its hooks: name, arguments."""
+    calls = []
+
+    class Recorder(Callback):
+        def __getattribute__(self, hook):
+            return lambda *arguments: calls.append((hook, *arguments))
+
+    return run(Recorder()), calls
 
 
 class TestLoop:
@@ -62,7 +73,8 @@ class TestLoop:
         assert history.order_hashes == [order_hash(batches) for batches in orders]
         weights = [len(rows) for rows in orders[0]]
         assert weights[-1] < weights[0]
-        assert history.losses == [np.average(values, weights=weights) for values in losses]
+        expected = [np.average(values, weights=weights) for values in losses]
+        assert history.losses == pytest.approx(expected, rel=1e-15)  # added up in another order
 
     def test_validation_scores_are_those_of_the_evaluation_mode(self):
         learner, data = trainer(Dropout(0.5, rng=np.random.default_rng(0))), digits()
@@ -107,7 +119,7 @@ class TestLoop:
 
         history, data = fit(Constant(), digits(), **short()), digits()
         assert history.step_losses[:10] == [*[128] * 9, 45]
-        assert history.validation_losses == []
+        assert history.validation_losses == history.accuracies == []
         assert history.validation_accuracies == [np.mean(data.validation.targets == 3)] * 2
 
     @pytest.mark.parametrize("rows", [0, 1, 7, 8])
@@ -126,35 +138,41 @@ class TestLoop:
 
 class TestCallbacks:
     def test_hooks_are_called_in_order_with_what_has_ended(self):
-        calls = []
+        history, calls = recorded(lambda recorder: fit(trainer(), digits(), **short([recorder], batch_size=600)))
+        epoch = ["on_epoch_begin", *["on_train_batch_begin", "on_train_batch_end"] * 2]
+        epoch += ["on_test_begin", "on_test_batch_begin", "on_test_batch_end", "on_test_end", "on_epoch_end"]
+        assert [hook for hook, *_ in calls] == ["on_train_begin", *epoch * 2, "on_train_end"]
+        logs = {"loss": history.losses[1], "accuracy": history.accuracies[1]}
+        logs |= {"val_loss": history.validation_losses[1], "val_accuracy": history.validation_accuracies[1]}
+        assert calls[-2:] == [("on_epoch_end", 1, logs), ("on_train_end", logs)]
+        assert all(logs == {} for hook, *_, logs in calls if hook.endswith("begin"))
 
-        class Recorder(Callback):
-            def __getattribute__(self, hook):
-                return lambda *position: calls.append((hook, *position[:-1], len(position[-1].step_losses)))
+    def test_logs_of_a_batch_are_means_over_the_rows_of_the_epoch_so_far(self):
+        history, calls = recorded(lambda recorder: fit(trainer(), digits(), **short([recorder], batch_size=500)))
+        first, second, third = [logs for hook, *_, logs in calls if hook == "on_train_batch_end"][3:]
+        losses = history.step_losses[3:]
+        assert first["loss"] == losses[0]
+        assert second["loss"] == pytest.approx((losses[0] + losses[1]) / 2, rel=1e-15)
+        assert third["loss"] == pytest.approx((500 * losses[0] + 500 * losses[1] + 197 * losses[2]) / 1197, rel=1e-15)
+        assert third["accuracy"] == history.accuracies[1]
 
-        fit(trainer(), digits(), **short([Recorder()], batch_size=600))
-        assert calls == [
-            ("on_train_begin", 0),
-            ("on_epoch_begin", 0, 0),
-            ("on_batch_begin", 0, 0),
-            ("on_batch_end", 0, 1),
-            ("on_batch_begin", 1, 1),
-            ("on_batch_end", 1, 2),
-            ("on_epoch_end", 0, 2),
-            ("on_epoch_begin", 1, 2),
-            ("on_batch_begin", 2, 2),
-            ("on_batch_end", 2, 3),
-            ("on_batch_begin", 3, 3),
-            ("on_batch_end", 3, 4),
-            ("on_epoch_end", 1, 4),
-            ("on_train_end", 4),
-        ]
+    def test_a_test_and_a_prediction_have_hooks_of_their_own(self):
+        learner, data = trainer(), digits()
+        scores, calls = recorded(lambda recorder: evaluate(learner, data.test, 150, [recorder]))
+        batch = ["on_test_batch_begin", "on_test_batch_end"]
+        assert [hook for hook, *_ in calls] == ["on_test_begin", *batch * 3, "on_test_end"]
+        assert calls[-1][1] == {"loss": scores.loss, "accuracy": scores.accuracy}
+        outputs, calls = recorded(lambda recorder: predict(learner, data.test.inputs, 150, [recorder]))
+        batch = ["on_predict_batch_begin", "on_predict_batch_end"]
+        assert [hook for hook, *_ in calls] == ["on_predict_begin", *batch * 3, "on_predict_end"]
+        assert [len(logs["outputs"]) for hook, *_, logs in calls if hook == batch[1]] == [150, 150, 100]
+        assert scores.accuracy == accuracy(outputs, data.test.targets)
 
     def test_a_callback_may_change_the_learning_rate(self):
         learner = trainer()
 
         class Freeze(Callback):
-            def on_epoch_begin(self, epoch, history):
+            def on_epoch_begin(self, epoch, logs):
                 learner.optimizer.lr = 0.1 if epoch == 0 else 0
 
         history = fit(learner, digits(), **short([Freeze()], epochs=3))
@@ -215,8 +233,8 @@ class TestDivergence:
 
     def test_an_output_is_traced_to_its_layer(self):
         class Grow(Callback):
-            def on_batch_begin(self, step, history):
-                if step == 13:
+            def on_train_batch_begin(self, batch, logs):
+                if len(self.history.step_losses) == 13:
                     learner.model[2].weight.value[:] = 3e38
 
         learner = trainer()
@@ -241,13 +259,13 @@ class TestDivergence:
     @pytest.mark.parametrize("step", [0, 9, 10])
     def test_an_update_is_reported_at_its_own_step_though_a_relu_hides_it(self, step):
         class Spoil(SGD):
-            steps = 0
+            calls = 0
 
             def step(self):
                 super().step()
-                if self.steps == step:
+                if self.calls == step:
                     self.parameters[1].value[:] = -np.inf
-                self.steps += 1
+                self.calls += 1
 
         learner = trainer()
         learner.optimizer = Spoil(learner.model.parameters(), lr=0.1)

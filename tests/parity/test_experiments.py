@@ -10,8 +10,10 @@ import io
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from numpynet.datasets import Dataset, blobs
+from parity.cli import app
 from parity.experiments import EXPERIMENTS, run_experiment
 from parity.experiments.clothes import PLAIN
 from parity.experiments.page import write_page
@@ -36,20 +38,22 @@ def missing() -> Dataset:
     raise ConnectionError(NO_NETWORK)
 
 
-@functools.cache
-def records(name: str) -> list[dict]:
-    return run_experiment(name, available())
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """The records of an experiment, by its name."""
+    store = Results(tmp_path_factory.mktemp("results"))
+    return functools.cache(lambda name: run_experiment(name, available(), results=store))
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_every_implementation_shows_what_it_must(name):
+def test_every_implementation_shows_what_it_must(records, name):
     assert [record["implementation"] for record in records(name)] == ["numpynet", *available()]
     assert all(record["passed"] for record in records(name)), [record["summary"] for record in records(name)]
 
 
 @pytest.mark.parametrize("name", SMALL)
 @needs_matplotlib
-def test_pictures_are_small_png_files(name):
+def test_pictures_are_small_png_files(records, name):
     image = pytest.importorskip("PIL.Image")
     for record in records(name):
         (uri,) = record["pictures"].values()
@@ -60,7 +64,7 @@ def test_pictures_are_small_png_files(name):
 
 
 @pytest.mark.parametrize("std", [1.0, 2.5])
-def test_the_loss_on_blobs_is_not_below_the_best_of_all_linear_models(std):
+def test_the_loss_on_blobs_is_not_below_the_best_of_all_linear_models(records, std):
     linear_model = pytest.importorskip("sklearn.linear_model")
     train = blobs(cluster_std=std).train
     # C so large that the penalty is nothing; scikit-learn spells "none" differently from version to version.
@@ -71,14 +75,15 @@ def test_the_loss_on_blobs_is_not_below_the_best_of_all_linear_models(std):
     assert best <= records(entry.name)[0]["figures"]["final loss"]
 
 
-def test_the_smaller_the_learning_rate_the_higher_the_loss_on_blobs():
-    (record,) = run_experiment("blobs-learning-rates", [])
+def test_the_smaller_the_learning_rate_the_higher_the_loss_on_blobs(tmp_path):
+    (record,) = run_experiment("blobs-learning-rates", [], results=Results(tmp_path))
     assert record["passed"], record["summary"]
     assert len(record["curves"]) == 8
 
 
-def test_more_hidden_units_separate_the_circles():
-    (record,) = run_experiment("circles-hidden-units", [])
+def test_more_hidden_units_separate_the_circles(tmp_path):
+    (record,) = run_experiment("circles-hidden-units", [], results=Results(tmp_path))
+    assert len(record["accuracies"]["100 units"]) == len(record["seeds"]) == 3
     assert record["passed"], record["summary"]
 
 
@@ -91,8 +96,8 @@ def test_fashion_mnist_without_its_data_is_not_run_and_not_passed(name):
         assert record["summary"] == f"not run: {NO_NETWORK}"
 
 
-def test_one_epoch_is_not_judged():
-    for record in run_experiment("blobs-1.0", [], profile="quick"):
+def test_one_epoch_is_not_judged(tmp_path):
+    for record in run_experiment("blobs-1.0", [], profile="quick", results=Results(tmp_path)):
         assert record["passed"] is None
         assert record["summary"].startswith("one epoch only, not judged")
         assert len(record["curves"]["training loss"]) == 1
@@ -112,15 +117,15 @@ def test_the_short_study_of_digits_is_no_verdict_on_fashion_mnist(monkeypatch, t
         assert record["summary"].startswith("digits-quick instead, not judged")
 
 
-def test_a_diverged_training_falls_short_and_says_where():
+def test_a_diverged_training_falls_short_and_says_where(tmp_path):
     entry = EXPERIMENTS["blobs-1.0"]
     wild = {label: dataclasses.replace(each, schedule={1: float("inf")}) for label, each in entry.trainings.items()}
-    (record,) = dataclasses.replace(entry, trainings=wild).run([], False, ignore, Results("unused"))
+    (record,) = dataclasses.replace(entry, trainings=wild).run([], False, ignore, Results(tmp_path))
     assert record["passed"] is False
     assert "diverged" in record["summary"]
 
 
-def test_an_uncoupled_training_falls_short():
+def test_an_uncoupled_training_falls_short(tmp_path):
     entry = EXPERIMENTS["blobs-1.0"]
     generator = np.random.default_rng(0)  # shared: every implementation is given other weights
     forgetful = {
@@ -128,15 +133,48 @@ def test_an_uncoupled_training_falls_short():
         for label, each in entry.trainings.items()
     }
     framework = available()[:1]
-    for record in dataclasses.replace(entry, trainings=forgetful).run(framework, False, ignore, Results("unused"))[1:]:
+    for record in dataclasses.replace(entry, trainings=forgetful).run(framework, False, ignore, Results(tmp_path))[1:]:
         assert record["passed"] is False
         assert "other weights or batches" in record["summary"]
 
 
-def test_progress_counts_every_epoch():
+def test_progress_counts_every_epoch(tmp_path):
     seen = []
-    run_experiment("blobs-1.0", [], progress=lambda done, total: seen.append((done, total)))
+    run_experiment("blobs-1.0", [], results=Results(tmp_path), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(done, 30) for done in range(31)]
+
+
+def test_what_was_trained_is_not_trained_again(tmp_path, monkeypatch):
+    first = run_experiment("circles-hidden-units", [], results=Results(tmp_path), seeds=[0])
+    monkeypatch.setattr("parity.experiments.training.run", None)
+    seen = []
+    again = run_experiment(
+        "circles-hidden-units", [], results=Results(tmp_path), seeds=[0], progress=lambda *done: seen.append(done)
+    )
+    assert again == first
+    assert seen[-1] == (270, 270)
+
+
+def test_a_training_of_other_code_or_of_another_experiment_is_repeated(tmp_path, monkeypatch):
+    entry = EXPERIMENTS["blobs-1.0"]
+    longer = {label: dataclasses.replace(each, epochs=31) for label, each in entry.trainings.items()}
+    entry.run([], False, ignore, Results(tmp_path))
+    (record,) = dataclasses.replace(entry, trainings=longer).run([], False, ignore, Results(tmp_path))
+    assert len(record["curves"]["training loss"]) == 31
+    monkeypatch.setattr("parity.study.origin.origin", lambda: {"code": "other"})
+    monkeypatch.setattr("parity.experiments.training.run", None)
+    with pytest.raises(TypeError):
+        entry.run([], False, ignore, Results(tmp_path))
+
+
+def test_an_interrupted_experiment_keeps_the_trainings_that_had_ended(tmp_path):
+    def interrupt(done, total):
+        if done == 100:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment("circles-hidden-units", [], results=Results(tmp_path), progress=interrupt)
+    assert len(Results(tmp_path).read("trainings")) == 3
 
 
 @pytest.mark.parametrize(
@@ -160,7 +198,7 @@ def test_an_unknown_experiment_is_refused_by_name():
         run_experiment("blob", [])
 
 
-def test_the_page_shows_every_experiment_and_its_pictures(tmp_path):
+def test_the_page_shows_every_experiment_and_its_pictures(records, tmp_path):
     results = Results(tmp_path / "results")
     for record in records("blobs-1.0"):
         results.append("experiments", record["key"], plain(record))
@@ -172,9 +210,29 @@ def test_the_page_shows_every_experiment_and_its_pictures(tmp_path):
 
 
 @needs_matplotlib
-def test_fashion_mnist_runs_where_its_data_is():
+def test_fashion_mnist_runs_where_its_data_is(tmp_path):
     if problem := unavailable([PLAIN]):
         pytest.skip(problem.summary)
-    (record,) = run_experiment("fashion-mnist-five-images", [], profile="quick")
+    (record,) = run_experiment("fashion-mnist-five-images", [], profile="quick", results=Results(tmp_path))
     assert record["figures"]["right"] >= 1
     assert all(len(uri) < LARGEST_PICTURE for uri in record["pictures"].values())
+
+
+def test_the_command_resumes_and_exits_cleanly_when_interrupted(tmp_path, monkeypatch):
+    def command(*options):
+        return CliRunner().invoke(app, ["experiment", "blobs-1.0", "--results", str(tmp_path), *options])
+
+    def interrupted(*job, shown):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("parity.cli.experiment_on_all", interrupted)
+        found = command()
+        assert found.exit_code == 130
+        assert "run it again to go on" in found.output
+    for _ in range(2):
+        found = command("--seeds", "2", "--framework", available()[0])
+        assert found.exit_code == 0, found.output
+    assert len(Results(tmp_path).read("trainings")) == 4
+    assert [record["seeds"] for record in Results(tmp_path).read("experiments")] == [[0, 1]] * 2
+    assert command("--quick").exit_code == 0
