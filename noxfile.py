@@ -69,7 +69,7 @@ def parity(session: nox.Session) -> None:
     options = parser.parse_args(session.posargs)
     studies = ["digits-quick"] if options.quick else ["digits", "digits-convolutional", "fashion-mnist"]
     steps = [
-        ["check", "--examples", "10" if options.quick else "100", "--workers", "2"],
+        ["check", "--examples", "10" if options.quick else "60", "--workers", "2"],
         *([] if options.quick else [["modes"]]),
         ["curves"],
         ["defects", "--workers", "2"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -146,3 +148,13 @@ def test_value_beside_a_kink_is_on_either_side_of_it_in_some_run() -> None:
             {0: np.ones(3)}, lambda values=values: {0: np.where(values.view(Noisy) * 1 > 0, 1.0, 0)}, F32
         )[0]
         assert np.all(allowed >= 1)
+
+
+def test_jump_is_allowed_where_the_rounding_beside_it_made_it_smaller_in_every_run() -> None:
+    calls = itertools.count()
+
+    def run() -> dict[int, Array]:
+        natural = next(calls) % 6 < 2  # errors of natural size do not reach the kink
+        return {0: np.array([1.0 if natural else 0.4 + 4 * UNIT])}
+
+    assert deviations({0: np.ones(1)}, run, F32)[0] >= 0.6
