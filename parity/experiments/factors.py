@@ -22,8 +22,8 @@ from parity.pictures import effect_intervals
 from parity.statistics import paired_tost
 
 SEEDS = range(5)
-# From seeds 0 to 4 the two differ with an SD of 0.34 points (torch 0.38): too few to show equivalence. Twelve others show
-# it with a probability of 0.99 where there is no difference.
+# From seeds 0 to 4 the two differ with an SD of 0.34 points (torch 0.38): too few to show equivalence. Twelve others
+# show it with a probability of 0.99 where there is no difference.
 FRESH_SEEDS = range(5, 17)
 BASELINE, ORDER = "baseline", permutation(784, 0)
 MARGIN = 0.005  # the widest that a study may register, see parity.statistics.margins
