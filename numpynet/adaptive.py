@@ -55,7 +55,7 @@ class Adam(Optimizer):
         np.multiply(gradient, gradient, out=scratch)
         second = self.average(state, "second_moment", scratch, self.beta2, scratch)
         if self.amsgrad:
-            largest = state.setdefault("largest_second_moment", np.zeros_like(second))
+            largest = kept(state, "largest_second_moment", second)
             second = np.maximum(largest, second, out=largest)
         of_first, of_second = self.corrections(parameter)
         root = np.sqrt(second, out=scratch)
@@ -149,7 +149,7 @@ class RMSprop(Optimizer):
 
     def advance(self, direction: Array, state: State) -> Array:
         """Bring the velocity up to date; returns the direction to move along."""
-        velocity = state.setdefault("velocity", np.zeros_like(direction))
+        velocity = kept(state, "velocity", direction)
         velocity *= self.momentum
         velocity += direction
         return velocity
@@ -185,11 +185,17 @@ class Adagrad(Optimizer):
 
     def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
         scratch = parameter.scratch
-        if "accumulator" not in state:
-            state["accumulator"] = np.full_like(parameter.value, self.initial_accumulator)
-        state["accumulator"] += np.multiply(gradient, gradient, out=scratch)
-        np.divide(gradient, raised_root(state["accumulator"], self.eps, self.eps_inside, scratch), out=scratch)
+        squares = kept(state, "accumulator", parameter.value, self.initial_accumulator)
+        squares += np.multiply(gradient, gradient, out=scratch)
+        np.divide(gradient, raised_root(squares, self.eps, self.eps_inside, scratch), out=scratch)
         parameter.value -= np.multiply(scratch, self.lr, out=scratch)
+
+
+def kept(state: State, slot: str, like: Array, start: float = 0.0) -> Array:
+    """The array in `slot`, made when it is first asked for, of `like`'s shape and full of `start`."""
+    if slot not in state:
+        state[slot] = np.full_like(like, start)
+    return state[slot]
 
 
 def moving_average(state: State, slot: str, values: Array, decay: float, scratch: Array) -> Array:

@@ -115,7 +115,7 @@ def _read_torch(path: Path, model: Module, optimizer: Optimizer | None) -> tuple
     built.layer.load_state_dict(found)
     saved = document.get("optimizer_state_dict")
     state = _torch_state(path, saved, built, model, optimizer) if optimizer and saved else {}
-    return {name: place.to_numpynet(place.tensor.detach().numpy()) for name, place in built.tensors().items()}, state
+    return framework("torch").arrays(built.tensors()), state
 
 
 def _torch_state(path: Path, saved: Any, built: Counterpart, model: Module, optimizer: Optimizer) -> State:
@@ -192,7 +192,7 @@ class _Keras:
 
     def load(self, path: Path) -> tuple[State, State]:
         self.layer.load_weights(str(path))
-        weights = {name: place.to_numpynet(place.tensor.numpy()) for name, place in self.built.tensors().items()}
+        weights = framework("tensorflow").arrays(self.built.tensors())
         if self.rule is None:
             return weights, {}
         state = {

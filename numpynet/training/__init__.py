@@ -2,14 +2,13 @@
 
 from numpynet.training.loop import Callback, History, Logs, ProgressBar, Scores, Steps, evaluate, fit, predict
 from numpynet.training.scores import accuracy, correct
-from numpynet.training.trainer import Divergence, Optimizer, Trainer
+from numpynet.training.trainer import Divergence, Trainer
 
 __all__ = [
     "Callback",
     "Divergence",
     "History",
     "Logs",
-    "Optimizer",
     "ProgressBar",
     "Scores",
     "Steps",

@@ -7,17 +7,13 @@ import math
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import numpy as np
 
 from numpynet.criteria import Criterion
 from numpynet.module import Array, Module, Parameter, each
-
-
-class Optimizer(Protocol):
-    def step(self) -> object:
-        """Move the parameters once."""
+from numpynet.optimizers import Optimizer
 
 
 @dataclass(eq=False)

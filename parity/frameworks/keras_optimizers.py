@@ -62,7 +62,7 @@ class Rule:
         if self.factor is not None:
             gradients = [g * self.factor for g in gradients]
             self.factor.assign(self.dampened)  # the first step is not dampened
-        self.keras.apply(list(gradients), self.variables)
+        self.keras.apply(gradients, self.variables)
 
     def step(self, gradients: Iterable[Any], lr: float) -> None:
         self.set_lr(lr)

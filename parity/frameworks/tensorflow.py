@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpynet import Array, Criterion, Module, Optimizer
 from numpynet.module import each
 from numpynet.training.trainer import batches
 from parity.lazy import keras, tf
-from parity.pairing import Case, Counterpart, counterpart, dtype_of, pair_of
+from parity.pairing import Case, Counterpart, Tensor, counterpart, dtype_of, pair_of
 from parity.rungs.record import Places
 
 # Networks of width 1 are drawn on purpose.
@@ -121,7 +121,7 @@ class Subject:
         return {name: self.trained[name].to_numpynet(grad.numpy()) for name, grad in self.found.items()}
 
     def state(self) -> dict[str, Array]:
-        return {name: place.to_numpynet(_numpy(place.tensor)) for name, place in self.tensors.items()}
+        return arrays(self.tensors)
 
     def step(self, lr: float) -> None:
         if self.optimizer is not None:
@@ -184,12 +184,17 @@ class Trainer:
         return float(self.criterion(outputs, targets))
 
     def state(self) -> dict[str, Array]:
-        return {name: p.to_numpynet(_numpy(p.tensor)) for name, p in self.counterpart.tensors().items()}
+        return arrays(self.counterpart.tensors())
 
 
 def _variable(variable: Any) -> Any:
     """The tf.Variable inside a Keras variable."""
     return variable if callable(variable.value) else variable.value
+
+
+def arrays(places: Mapping[str, Tensor]) -> dict[str, Array]:
+    """What the variables hold, in numpynet's layout."""
+    return {name: place.to_numpynet(_numpy(place.tensor)) for name, place in places.items()}
 
 
 def _numpy(variable: Any) -> Array:

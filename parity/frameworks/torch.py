@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpynet import Array, Criterion, Module, Optimizer
 from numpynet.module import each
 from numpynet.training.trainer import batches
 from parity.lazy import torch
-from parity.pairing import Case, Counterpart, counterpart, dtype_of, pair_of
+from parity.pairing import Case, Counterpart, Tensor, counterpart, dtype_of, pair_of
 from parity.rungs.record import Places
 
 
@@ -81,7 +81,7 @@ class Subject:
     @property
     def observed(self) -> dict[str, list[Array]]:
         return {
-            name: [_numpy(output)] + ([] if output.grad is None else [_numpy(output.grad)])
+            name: [to_array(output)] + ([] if output.grad is None else [to_array(output.grad)])
             for name, output in self.outputs.items()
         }
 
@@ -92,17 +92,17 @@ class Subject:
         self.places.calls.clear()
         self.input = each(lambda array: torch.from_numpy(np.array(array)).requires_grad_(True), input)
         self.output = self.layer(self.input)
-        return each(_numpy, self.output)
+        return each(to_array, self.output)
 
     def backward(self, cotangent: Any) -> Any:
         torch.autograd.backward(self.output, each(lambda array: torch.from_numpy(np.array(array)), cotangent))
-        return each(lambda tensor: _numpy(tensor.grad), self.input)
+        return each(lambda tensor: to_array(tensor.grad), self.input)
 
     def gradients(self) -> dict[str, Array]:
-        return {name: place.to_numpynet(_numpy(place.tensor.grad)) for name, place in self.trained.items()}
+        return {name: place.to_numpynet(to_array(place.tensor.grad)) for name, place in self.trained.items()}
 
     def state(self) -> dict[str, Array]:
-        return {name: place.to_numpynet(_numpy(place.tensor)) for name, place in self.tensors.items()}
+        return arrays(self.tensors)
 
     def step(self, lr: float) -> None:
         if self.optimizer is not None:
@@ -114,7 +114,7 @@ class Subject:
             return {}
         return {
             name: {
-                slot: self.trained[name].to_numpynet(_numpy(self.optimizer.state[tensor][of_torch]))
+                slot: self.trained[name].to_numpynet(to_array(self.optimizer.state[tensor][of_torch]))
                 for slot, of_torch in self.names_of_slots.items()
                 if self.optimizer.state[tensor].get(of_torch) is not None
             }
@@ -145,13 +145,13 @@ class Trainer:
         loss = self.loss_function(outputs, torch.from_numpy(targets))
         loss.backward()
         self.optimizer.step()
-        self.outputs = _numpy(outputs)
+        self.outputs = to_array(outputs)
         return float(loss.detach())
 
     def predict(self, inputs: Any, batch_size: int = 1024) -> Array:
         self.layer.eval()
         with torch.no_grad():
-            return np.concatenate([_numpy(self.layer(each(self._tensor, b))) for b in batches(inputs, batch_size)])
+            return np.concatenate([to_array(self.layer(each(self._tensor, b))) for b in batches(inputs, batch_size)])
 
     def _tensor(self, values: Array) -> Any:
         return torch.from_numpy(values.astype(self.dtype, copy=False))
@@ -160,9 +160,15 @@ class Trainer:
         return float(self.criterion(outputs, targets))
 
     def state(self) -> dict[str, Array]:
-        return {name: p.to_numpynet(_numpy(p.tensor)) for name, p in self.counterpart.tensors().items()}
+        return arrays(self.counterpart.tensors())
 
 
-def _numpy(tensor: Any) -> Array:
+def arrays(places: Mapping[str, Tensor]) -> dict[str, Array]:
+    """What the tensors hold, in numpynet's layout."""
+    return {name: place.to_numpynet(to_array(place.tensor)) for name, place in places.items()}
+
+
+def to_array(tensor: Any) -> Array:
+    """A copy of a tensor's numbers."""
     values: Array = tensor.detach().numpy().copy()
     return values

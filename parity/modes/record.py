@@ -84,17 +84,15 @@ def reference(model: Model, frameworks: Iterable[str]) -> tuple[Record, dict[str
 
     Where the framework has formulas of its own, what these allow counts too.
     """
-    wide = model.astype(wider(model.dtype))
+    wide, by_framework = model.astype(wider(model.dtype)), {}
 
-    def allowed(model: Model) -> Record:
-        return deviations(
-            trained(model, InNumpynet(model)), lambda: trained(model, InNumpynet(model, perturbed=True)), dtype
-        )
+    def judged(wide: Model) -> tuple[Record, Record]:
+        expected = trained(wide, InNumpynet(wide))
+        return expected, deviations(expected, lambda: trained(wide, InNumpynet(wide, perturbed=True)), model.dtype)
 
-    dtype, by_framework = model.dtype, {}
-    plain = allowed(wide)
+    expected, plain = judged(wide)
     for name in frameworks:
         formula = wide.as_computed_by(name)
-        own = allowed(formula) if formula else plain
+        own = judged(formula)[1] if formula else plain
         by_framework[name] = {key: np.maximum(bound, own[key]) for key, bound in plain.items()}
-    return trained(wide, InNumpynet(wide)), by_framework
+    return expected, by_framework

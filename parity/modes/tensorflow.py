@@ -13,7 +13,7 @@ import numpy as np
 
 from numpynet import Array
 from numpynet.module import join
-from parity.frameworks.tensorflow import convert, precision
+from parity.frameworks.tensorflow import arrays, convert, precision
 from parity.lazy import keras, tf
 from parity.modes.models import Model
 from parity.modes.raw import operations
@@ -46,8 +46,8 @@ class RawOperations:
         self.velocities = [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
 
     def __call__(self, inputs: Any) -> Any:
-        for layer, arrays in self.layers:
-            inputs = operations(layer, inputs, **arrays)
+        for layer, own in self.layers:
+            inputs = operations(layer, inputs, **own)
         return inputs
 
     def update(self, gradients: list[Any]) -> None:
@@ -123,7 +123,7 @@ class Taped:
             name: self.way.places[name].to_numpynet(gradient.numpy())
             for name, gradient in zip(names, gradients, strict=True)
         }
-        return Seen(loss.numpy(), _arrays(self.way.places), output.numpy(), found)
+        return Seen(loss.numpy(), arrays(self.way.places), output.numpy(), found)
 
 
 class Fitted:
@@ -147,11 +147,7 @@ class Fitted:
             history = self.way.layer.fit(
                 inputs, self.model.target, batch_size=len(inputs), shuffle=False, verbose=0
             ).history
-        return Seen(np.asarray(history["loss"][0], self.model.dtype), _arrays(self.way.places))
-
-
-def _arrays(places: dict[str, Tensor]) -> dict[str, Array]:
-    return {name: place.to_numpynet(np.array(place.tensor.numpy())) for name, place in places.items()}
+        return Seen(np.asarray(history["loss"][0], self.model.dtype), arrays(self.way.places))
 
 
 WAYS: dict[str, Callable[[Model, str], Mode]] = {

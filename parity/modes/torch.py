@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from numpynet import Array
-from parity.frameworks.torch import convert
+from parity.frameworks.torch import arrays, convert, to_array
 from parity.lazy import torch
 from parity.modes.models import Model
 from parity.modes.record import Mode, NotHere, Seen
@@ -41,12 +41,12 @@ class Functional:
             for name, gradient in gradients.items():
                 self.velocities[name] = velocity = momentum * self.velocities[name] + gradient
                 self.arrays[name] = (self.arrays[name] - lr * (gradient + momentum * velocity)).requires_grad_()
-        return Seen(_numpy(loss), self._of_numpynet(self.arrays), _numpy(output), self._of_numpynet(gradients))
+        return Seen(to_array(loss), self._of_numpynet(self.arrays), to_array(output), self._of_numpynet(gradients))
 
     def _of_numpynet(self, tensors: dict[str, Any]) -> dict[str, Array]:
         """By their numpynet names, in numpynet's layout."""
         return {
-            name: self.places[name].to_numpynet(_numpy(tensors[called]))
+            name: self.places[name].to_numpynet(to_array(tensors[called]))
             for name, called in self.names.items()
             if called in tensors
         }
@@ -71,10 +71,9 @@ class Stateful:
         output = self.run(torch.from_numpy(inputs))
         loss = self.loss(output, self.target)
         loss.backward()
-        gradients = {name: place.to_numpynet(_numpy(place.tensor.grad)) for name, place in self.trained.items()}
+        gradients = {name: place.to_numpynet(to_array(place.tensor.grad)) for name, place in self.trained.items()}
         self.optimizer.step()
-        arrays = {name: place.to_numpynet(_numpy(place.tensor)) for name, place in self.places.items()}
-        return Seen(_numpy(loss), arrays, _numpy(output), gradients)
+        return Seen(to_array(loss), arrays(self.places), to_array(output), gradients)
 
 
 def module(layers: list[Any]) -> Any:
@@ -93,11 +92,6 @@ def module(layers: list[Any]) -> Any:
 
 def sequential(layers: list[Any]) -> Any:
     return torch.nn.Sequential(*layers)
-
-
-def _numpy(tensor: Any) -> Array:
-    values: Array = tensor.detach().numpy().copy()
-    return values
 
 
 WAYS: dict[str, Callable[[Model, str], Mode]] = {

@@ -106,7 +106,7 @@ class TestGradients:
         output, middle = graph(x)
         np.testing.assert_array_equal(output, second(middle))
         expected = (grads[0] @ second.weight.value + grads[1]) @ first.weight.value
-        np.testing.assert_allclose(graph.backward(grads), expected, rtol=1e-14)
+        np.testing.assert_allclose(graph.backward(grads), expected, rtol=1e-14)  # products in another order
 
     def test_of_concatenated_arrays_are_split_where_they_meet(self) -> None:
         parts, grad = tuple(batch(5, n, 3, seed=n) for n in (2, 1, 4)), batch(5, 7, 3)
@@ -151,7 +151,7 @@ class TestSharedLayer:
     )
     def test_computes_what_two_layers_with_the_same_parameters_do(self, make: Callable[[], Module]) -> None:
         for found, expected in zip(trained(twice(make())), trained(unrolled(make())), strict=True):
-            np.testing.assert_allclose(found, expected, rtol=1e-13)
+            np.testing.assert_allclose(found, expected, rtol=1e-13)  # gradients added in another order
 
     def test_is_in_the_state_once(self) -> None:
         graph = twice(linear())

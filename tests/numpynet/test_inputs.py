@@ -37,6 +37,7 @@ every_criterion = pytest.mark.parametrize(
     "target", [target for target in targets() if issubclass(target, Criterion)], ids=lambda target: target.__name__
 )
 every_class = pytest.mark.parametrize("target", targets(), ids=lambda target: target.__name__)
+# A framework's first call takes longer than Hypothesis expects of drawing.
 quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -25,6 +25,7 @@ decays = (
     | st.builds(lambda lr, over, share: CosineDecay(lr, over, lr * share), rates, periods, shares)
 )
 warmed = st.builds(lambda over, decay, share: WarmUp(over, decay, decay.lr * share), st.integers(1, 10), decays, shares)
+# A framework's first call takes longer than Hypothesis expects of drawing.
 quick = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="torch is not installed")
 needs_keras = pytest.mark.skipif("tensorflow" not in available(), reason="TensorFlow is not installed")
