@@ -119,15 +119,45 @@ def check(
 
 
 @app.command()
-def curves(framework: FrameworkOption = None, results: ResultsOption = None) -> None:
+def curves(
+    framework: FrameworkOption = None,
+    results: ResultsOption = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The curves of digits alone.")] = False,
+) -> None:
     """Rung 4: training-loss curves from the same weights, judged by the measured one-ulp envelope."""
     from parity.curves import run_curves
 
     store = _results(results)
     with progress("rung 4: curves") as show:
-        found = run_curves(store, _frameworks(framework), show)
+        found = run_curves(store, _frameworks(framework), show, quick=quick)
     print_curves(found)
     raise typer.Exit(int(any(curve.passed is False for curve in found)))
+
+
+@app.command("soak-curves")
+def soak_curves(
+    count: Annotated[
+        int, typer.Option("--curves", min=1, help="Curves, at least; every network in every dtype.")
+    ] = 2000,
+    seed: Annotated[int, typer.Option(help="The first of the seeds that are used.")] = 1000,
+    machine: Annotated[
+        list[str] | None, typer.Option(help="An emulated machine, once for each; default: all that can be.")
+    ] = None,
+    framework: FrameworkOption = None,
+    results: ResultsOption = None,
+) -> None:
+    """Rung 4's budget: how far right implementations stray, on emulated machines in turn. Resumes where it was stopped.
+
+    Exit code 1 if a right implementation was called wrong, 3 if a machine could not be run.
+    """
+    from parity.curve_soak import soak
+
+    store, frameworks = _results(results), _frameworks(framework)
+    with progress("rung 4: soak") as show:
+        unable = _or_exit(lambda: soak(store, frameworks, count, seed, machine, show))
+    for message in unable:
+        typer.echo(message, err=True)
+    raise typer.Exit(3 * bool(unable))
 
 
 @app.command()
@@ -234,6 +264,58 @@ def defects(
         table.add_row(record["title"], rung, str(record["examples"]), record["usual"]["by"] or "[yellow]not caught")
     console().print(table)
     raise typer.Exit(int(escaped > 0))
+
+
+@app.command()
+def twins(
+    examples: Annotated[int, typer.Option(min=1, help="Random examples for each twin.")] = 20,
+    framework: FrameworkOption = None,
+    results: ResultsOption = None,
+) -> None:
+    """Undamaged twins of the planted defects: the ladder must catch none; the baseline's false alarms are counted.
+
+    Exit code 1 if the ladder catches one.
+    """
+    from parity.defects.twins import run_twin, targets
+
+    store, frameworks, records = _results(results), _frameworks(framework), []
+    with progress("undamaged twins") as show:
+        for count, name in enumerate(names := list(targets()), 1):
+            records.append(run_twin(name, frameworks, examples))
+            store.append("twins", name, records[-1])
+            show(count, len(names))
+    caught = [record["key"] for record in records if not record["passed"]]
+    alarms = [record["key"] for record in records if record["usual"] and record["usual"]["caught"]]
+    console().print(f"the ladder catches {len(caught)} of {len(records)} undamaged twins {' '.join(caught)}")
+    console().print(f"the baseline raises {len(alarms)} false alarms on undamaged twins {' '.join(alarms)}")
+    raise typer.Exit(int(bool(caught)))
+
+
+@app.command()
+def machines(
+    names: Annotated[list[str] | None, typer.Argument(help="Emulated machines; default: all.")] = None,
+    ci: Annotated[
+        bool, typer.Option("--ci", help="The two that differ most from this processor, briefly, side by side.")
+    ] = False,
+    results: ResultsOption = None,
+    workers: WorkersOption = 1,
+) -> None:
+    """Check, curves and twins on other processors, emulated by the switches of the libraries' kernels.
+
+    Resumes where it was stopped. Exit code 1 if anything is off, 3 if a machine could not be run.
+    """
+    from parity.machines import find
+    from parity.machines.run import exit_code, most_different, run_machines
+    from parity.machines.table import remarks, table
+
+    chosen = most_different() if ci and not names else _or_exit(lambda: find(names), code=2)
+    store = _results(results)
+    with progress("emulated machines") as show:
+        outcomes = run_machines(store, chosen, quick=ci, workers=2 if ci else workers, progress=show)
+    console().print(table(outcomes))
+    for line in remarks(outcomes):
+        typer.echo(line)
+    raise typer.Exit(exit_code(outcomes))
 
 
 @app.command()

@@ -204,11 +204,26 @@ def one_ulp(model: Module, rng: np.random.Generator) -> None:
     """Move every weight one unit in the last place up or down, at random; a zero stays (its ulp is subnormal)."""
 
     def moved(values: Array) -> Array:
-        towards = np.where(rng.random(values.shape) < 0.5, -np.inf, np.inf).astype(values.dtype)
-        return np.where(values == 0, values, np.nextafter(values, towards))
+        units = values.view(f"i{values.itemsize}")  # the bits of a float, read as an integer, count its ulps
+        steps = 2 * rng.integers(0, 2, values.shape, np.int8) - 1
+        return np.where(values == 0, values, (units + steps).view(values.dtype))
 
     for parameter in model.parameters():
         parameter.map(moved)
+
+
+class Moved:
+    """A numpynet trainer whose weights are moved by `one_ulp` before every step: rounding errs in each of them."""
+
+    def __init__(self, trainer: Any, rng: np.random.Generator) -> None:
+        self._trainer, self._rng = trainer, rng
+
+    def step(self, inputs: Array, targets: Array) -> float:
+        one_ulp(self.model, self._rng)
+        return float(self._trainer.step(inputs, targets))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
 
 
 class OneHot:

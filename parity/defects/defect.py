@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from numpynet import Module, Optimizer
+from numpynet.datasets import batch_order
 from numpynet.training import Trainer
 from parity.pairing import Case
 
@@ -47,6 +48,12 @@ class Defect:
         if not isinstance(self.broken, type):
             return Trainer
         return next(base for base in self.broken.__mro__ if base.__module__.startswith("numpynet."))
+
+    @property
+    def twin(self) -> Defect:
+        """What changes nothing in the place of the mistake: a subclass of the target, or the right batches."""
+        broken = type("Harmless", (self.target,), {}) if isinstance(self.broken, type) else batch_order
+        return replace(self, broken=broken)
 
     def plant(self, case: Case) -> Case:
         """The same case with the defect in it."""

@@ -1,0 +1,147 @@
+"""How often rung 4 would call a right implementation wrong: curves over fresh seeds, networks, dtypes and machines.
+
+Each curve is trained in full, with more moved runs than are judged by. What is kept of it is the factor that it needs:
+the least one with which its deviations stay within the allowance, for every number of moved runs. From these
+`parity.curve_budget` derives the number of moved runs and the factor. The deviations themselves, step by step, are
+kept beside the records, so that another envelope can be tried on them without training anything again.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array
+from parity import recipes
+from parity.curves import Trainings, envelope, steps_before_chaos, train_all, unit
+from parity.machines.machine import Machine, environment_of, find
+from parity.proving import DTYPES
+from parity.recipes import EXPERIMENTS
+from parity.results import Record, Results
+from parity.study.origin import origin as code
+
+KIND = "soak-curves"
+MOVED = 8  # twice what was judged by before: what more would bring shows in how the factor falls until here
+
+Progress = Callable[[int, int], object]
+
+
+def factors(reference: Array, moved: Array, found: Array, dtype: str) -> list[float]:
+    """The least factor that allows `found`, by the number of moved runs: 1 to all of them."""
+    padded = np.full(len(reference), np.nan)
+    padded[: len(found)] = found
+    off = np.nan_to_num(np.abs(padded - reference), nan=np.inf)
+    needed = []
+    for count in range(1, len(moved) + 1):
+        wide = envelope(reference, moved[:count])
+        until = steps_before_chaos(reference, wide)
+        needed.append(float((off / (wide + unit(reference, dtype)))[:until].max(initial=0)))
+    return needed
+
+
+def observe(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> tuple[Record, dict[str, Array]]:
+    """One curve: its record, and the deviations (moved and found, step by step) to be kept beside it."""
+    experiment = replace(next(e for e in EXPERIMENTS if e.name == name), dtype=dtype)
+    started = time.perf_counter()
+    trained = train_all(experiment, frameworks, seed=seed, moved=MOVED)
+    needed: dict[str, list[float]] = {}
+    kept: dict[str, Array] = {}
+    for part in ("step_losses", "validation_losses"):
+        reference, moved, found = series(trained, part)
+        for implementation, losses in found.items():
+            here = factors(reference, moved, losses, dtype)
+            needed[implementation] = list(map(max, needed.get(implementation, here), here))
+            kept[f"{part} {implementation}"] = losses - reference[: len(losses)]
+        kept |= {f"{part} reference": reference, f"{part} moved": moved - reference}
+    wide = envelope(*series(trained, "step_losses")[:2])
+    record = {
+        "seed": seed,
+        "name": name,
+        "dtype": dtype,
+        "steps": len(wide),
+        "compared": steps_before_chaos(np.array(trained.reference.step_losses), wide),
+        "factors": needed,
+        "seconds": time.perf_counter() - started,
+    }
+    return record, kept
+
+
+def series(trained: Trainings, part: str) -> tuple[Array, Array, dict[str, Array]]:
+    """Losses of the reference (steps,), of the moved runs (runs, steps), and of each implementation."""
+    found = {name: np.array(getattr(history, part)) for name, history in trained.found.items()}
+    return np.array(getattr(trained.reference, part)), np.array([getattr(m, part) for m in trained.moved]), found
+
+
+def soak_seed(folder: str, machine: str, seed: int, frameworks: Sequence[str]) -> None:
+    """Every curve of one seed, in the process of its machine; those that are in the folder are not repeated."""
+    results = Results(folder)
+    done = {record["key"] for record in results.read(KIND) if record["origin"] == origin()}
+    beside = results.folder / "deviations"
+    beside.mkdir(parents=True, exist_ok=True)
+    for name, dtype in curves():
+        key = f"{machine}/{seed}/{name}/{dtype}"
+        if key not in done:
+            record, kept = observe(name, dtype, seed, frameworks)
+            np.savez_compressed(beside / key.replace("/", "_"), **kept)
+            results.append(KIND, key, record | {"machine": machine, "origin": origin()})
+
+
+@functools.cache
+def origin() -> Record:
+    """What a curve depends on: the code that trains it, and the packages. How it is judged is none of that."""
+    return code() | {"recipes": hashlib.sha256(Path(recipes.__file__).read_bytes()).hexdigest()}
+
+
+def curves() -> Iterator[tuple[str, str]]:
+    """The name and dtype of every curve whose data are here."""
+    for experiment in EXPERIMENTS:
+        try:
+            experiment.dataset  # noqa: B018
+        except (ConnectionError, ImportError):
+            continue
+        yield from ((experiment.name, dtype) for dtype in DTYPES)
+
+
+def soak(
+    results: Results,
+    frameworks: Sequence[str],
+    count: int,
+    first_seed: int,
+    machines: Sequence[str] | None = None,
+    progress: Progress = lambda done, total: None,
+) -> list[str]:
+    """At least `count` curves from `first_seed` on, each seed on all machines in turn; goes on where it was stopped.
+
+    Returns what could not be run: the machines that cannot be emulated here, and what a process died of.
+    """
+    chosen = find(list(machines) if machines else None)
+    unable = [f"{m.name} cannot be emulated here: no {', '.join(sorted(m.missing))}" for m in chosen if m.missing]
+    able = [machine for machine in chosen if not machine.missing]
+    each = len(list(curves()))
+    rounds = -(-count // each)
+    for index in range(rounds):
+        machine, seed = able[index % len(able)], first_seed + index
+        progress(index * each, rounds * each)
+        if message := _on(machine, results, seed, frameworks):
+            unable.append(f"{machine.name}, seed {seed}: {message}")
+    progress(rounds * each, rounds * each)
+    return unable
+
+
+def _on(machine: Machine, results: Results, seed: int, frameworks: Sequence[str]) -> str:
+    """What the process of one seed on one machine died of; empty where it did not."""
+    arguments: tuple[Any, ...] = (str(results.folder), machine.name, seed, list(frameworks))
+    call = f"from parity.curve_soak import soak_seed; soak_seed(*{arguments!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", call], env=environment_of(machine), capture_output=True, text=True, check=False
+    )
+    return "" if done.returncode == 0 else f"exit code {done.returncode}: {done.stderr.strip()[-500:]}"

@@ -1,0 +1,49 @@
+"""Undamaged twins of the defects: the ladder must not catch them; how often the baseline does is counted.
+
+The baseline compares with tolerances that were chosen by hand, so that it may call a right implementation wrong, on one
+processor and not on another. Its false alarms are a figure, as its misses are. The ladder's would be a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from numpynet.training import Trainer
+from parity.defects.defect import Defect, gallery
+from parity.defects.run import run
+
+KIND = "twins"
+EXAMPLES = 20  # enough to go through the harness of the defect; `parity check` looks at the same classes at length
+
+
+def targets() -> dict[str, Defect]:
+    """One defect for each class that defects are planted in and, of the trainer's, one in it and one in its batches."""
+    found = {}
+    for defect in gallery():
+        name = defect.target.__name__
+        if defect.target is Trainer and not isinstance(defect.broken, type):
+            name = "batch_order"
+        found.setdefault(name, defect)
+    return found
+
+
+def run_twin(name: str, frameworks: list[str] | None = None, examples: int = EXAMPLES) -> dict[str, Any]:
+    """The record of the twin in the place `name` of `targets`.
+
+    passed: the ladder did not catch it
+    message: the ladder's, where it did
+    usual: what the baseline made of it, see `usual_way`; caught is a false alarm
+    """
+    record = run(targets()[name].twin, examples=examples, frameworks=frameworks, shrink=False)
+    return {
+        "key": name,
+        "passed": not record["caught"],
+        "message": record["message"],
+        "usual": record["usual"],
+    }
+
+
+def run_twins(frameworks: list[str], examples: int = EXAMPLES) -> Iterator[dict[str, Any]]:
+    """The records of all twins."""
+    return (run_twin(name, frameworks, examples) for name in targets())

@@ -1,0 +1,114 @@
+"""What a process computes with: asked of the libraries themselves, to see whether the switches of a machine took."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array
+from parity.frameworks import available
+from parity.machines.machine import Machine, environment_of
+
+# What the libraries answer to a switch, where it is another word than the switch's own.
+ANSWERS = {
+    ("OPENBLAS_CORETYPE", "Zen"): {"zen", "haswell"},  # NumPy's wheels have no kernel of its own for Zen
+    ("OPENBLAS_CORETYPE", "Prescott"): {"prescott", "katmai"},
+    ("ONEDNN_MAX_CPU_ISA", "SSE41"): {"intel sse4.1"},
+    ("ONEDNN_MAX_CPU_ISA", "AVX"): {"intel avx"},
+    ("ONEDNN_MAX_CPU_ISA", "AVX2"): {"intel avx2"},
+    ("ONEDNN_MAX_CPU_ISA", "AVX512_CORE"): {"intel avx-512 with avx512bw, avx512vl, and avx512dq extensions"},
+}
+SECONDS = 300  # that a probe may take: importing both frameworks on a busy machine takes up to one minute
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the libraries of a process say that they compute with, and a digest of some bits that each computed.
+
+    Two machines with the same digest of a library's bits were no two machines to it.
+    """
+
+    switches: dict[str, str]
+    bits: dict[str, str]
+
+
+def probe(machine: Machine) -> Found:
+    """Ask in a process of `machine`; RuntimeError with how it died, such as of an instruction that is not there."""
+    verbose = {"ONEDNN_VERBOSE": "1", "DNNL_VERBOSE": "1", "MKL_VERBOSE": "1"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", "from parity.machines.probe import ask; ask()"],
+            env=environment_of(machine) | verbose,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"the probe did not answer within {SECONDS} s") from error
+    answer = re.search(r"^answer (.*)$", done.stdout, re.MULTILINE)
+    if done.returncode or answer is None:
+        raise RuntimeError(f"the probe ended with exit code {done.returncode}: {done.stderr.strip()[-300:]}")
+    found = json.loads(answer[1])
+    said = found["switches"]
+    if isa := re.search(r"info,cpu,isa:(.*)", done.stdout):
+        said["ONEDNN_MAX_CPU_ISA"] = isa[1].strip()
+    if mode := re.search(r"MKL_VERBOSE \w+\(.*CNR:(\S+)", done.stdout):
+        said["MKL_CBWR"] = mode[1]
+    return Found(said, found["bits"])
+
+
+def not_taken(machine: Machine, found: Found) -> list[str]:
+    """The switches that a library answers otherwise; those that none answers (it is not installed) are left out."""
+    off = []
+    for name, asked in machine.environment.items():
+        answer = found.switches.get(name)
+        if answer is not None and answer.lower() not in ANSWERS.get((name, asked), {asked.lower()}):
+            off.append(f"{name}={asked} was asked for, {answer} is what the library says")
+    return off
+
+
+def ask() -> None:
+    """Print the answers of this process as one line of JSON."""
+    from threadpoolctl import threadpool_info
+
+    random = np.random.default_rng(0)
+    matrix, filters = random.standard_normal((300, 300), np.float32), random.standard_normal((8, 1, 3, 3), np.float32)
+    switches: dict[str, Any] = {}
+    bits = {"numpy": _digest(matrix @ matrix, np.exp(matrix), matrix.sum(axis=0))}
+    for pool in threadpool_info():
+        if pool["user_api"] == "blas" and "architecture" in pool:
+            switches |= {"OPENBLAS_CORETYPE": pool["architecture"], "OPENBLAS_NUM_THREADS": str(pool["num_threads"])}
+    if "torch" in available():
+        torch = importlib.import_module("torch")
+        held, kernel = torch.from_numpy(matrix), torch.from_numpy(filters)
+        convolved = torch.nn.functional.conv2d(held[None, None], kernel)
+        bits["torch"] = _digest(*(part.numpy() for part in (held @ held, held.exp(), held.sum(0), convolved)))
+        switches |= {
+            "ATEN_CPU_CAPABILITY": torch.backends.cpu.get_cpu_capability(),
+            "OMP_NUM_THREADS": str(torch.get_num_threads()),
+        }
+    if "tensorflow" in available():
+        tf = importlib.import_module("tensorflow")
+        image, kernel = matrix[None, :, :, None], filters.transpose(2, 3, 1, 0)
+        convolved = tf.nn.conv2d(image, kernel, 1, "VALID")
+        parts = (tf.matmul(matrix, matrix), tf.exp(matrix), tf.reduce_sum(matrix, 0), convolved)
+        bits["tensorflow"] = _digest(*(part.numpy() for part in parts))
+        port = importlib.import_module("tensorflow.python.util._pywrap_util_port")
+        switches["TF_ENABLE_ONEDNN_OPTS"] = str(int(port.IsMklEnabled()))
+    print("\nanswer " + json.dumps({"switches": switches, "bits": bits}))
+
+
+def _digest(*arrays: Array) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:12]
