@@ -14,8 +14,8 @@ from numpynet import SGD, Adam, Array, CrossEntropyCriterion, Linear, Module, Re
 from numpynet.datasets import Dataset, Split, mnist
 from numpynet.datasets.splits import permutation
 from numpynet.initializers import glorot_uniform
-from parity.curves import MOVED_RUNS, judge_losses
-from parity.experiment import Experiment, Run, one_ulp, trainer, weights
+from parity.curves import judge_losses, moved_runs
+from parity.experiment import Experiment, Run, trainer, weights
 from parity.experiments.effects import effects
 from parity.experiments.training import Finding, Runs, TrainingEntry
 from parity.pictures import effect_intervals
@@ -179,14 +179,9 @@ def with_first_weights(rng: np.random.Generator) -> Module:
     return model
 
 
-def moved(index: int, rng: np.random.Generator) -> Module:
-    model = network(2, 64, ReLU, rng).astype("float64")
-    one_ulp(model, np.random.default_rng(index))
-    return model
-
-
 def same_function(experiment: Experiment, run: Run) -> dict[str, Any]:
-    """Whether permuting pixels and first weights leaves every output bit of the trained network as it was.
+    """Whether permuting pixels and first weights leaves every output bit of the trained network as it was; of numpynet
+    also the losses of runs whose weights were moved, to know rounding by.
 
     The first layer's weights and biases are rounded to multiples of 2^-16. A centred pixel is a multiple of 2^-25, so
     that in float64 each product and each partial sum of 784 is exact, in whatever order.
@@ -200,12 +195,15 @@ def same_function(experiment: Experiment, run: Run) -> dict[str, Any]:
         return made.predict(np.ascontiguousarray(pixels[:, order]))
 
     same = np.array_equal(outputs(np.arange(784)), outputs(ORDER))
-    return {"same bits": same, "step losses": run.history.step_losses}
+    observed = {"same bits": same, "step losses": run.history.step_losses}
+    if run.implementation == "numpynet" and experiment.network is ONE_EPOCH.network:
+        observed["moved"] = [history.step_losses for history in moved_runs(experiment, run.seed)]
+    return observed
 
 
 def judge_exactly(runs: Runs, reference: Runs) -> Finding:
     losses = {label: list(trained.observed["step losses"]) for label, (trained,) in runs.items()}
-    rounded = [found for label, found in losses.items() if label.startswith("moved")]
+    rounded = reference["in order"][0].observed["moved"]
     series = judge_losses({"permuted": losses["permuted"]}, losses["in order"], rounded, "float64")
     same = all(trained.observed["same bits"] for found in runs.values() for trained in found)
     return Finding(
@@ -226,7 +224,7 @@ ONE_EPOCH = replace(
 EXACTLY = {
     "in order": ONE_EPOCH,
     "permuted": replace(ONE_EPOCH, network=with_first_weights, data=partial(changed, permuted)),
-} | {f"moved {index}": replace(ONE_EPOCH, network=partial(moved, index)) for index in range(MOVED_RUNS)}
+}
 FACTORS = (
     TrainingEntry(
         "mnist-settings",

@@ -10,7 +10,7 @@ from numpynet.datasets import Dataset, Split, batch_order, digits
 from numpynet.training import Callback, Trainer, evaluate, fit, predict
 from parity import to_tensorflow
 from parity.curves import MOVED_RUNS, judge_losses
-from parity.experiment import one_ulp
+from parity.experiment import Moved
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="needs Keras")
 
@@ -45,10 +45,9 @@ def recorder(base: type):
     return type("Recorder", (base,), {name: hook(name) for name in HOOKS})(), calls
 
 
-def of_numpynet(prepare=lambda model: None):
+def of_numpynet(change=lambda trainer: trainer):
     model = network()
-    prepare(model)
-    trainer = Trainer(model, CrossEntropyCriterion(), SGD(model.parameters(), 0.125, **RULE))
+    trainer = change(Trainer(model, CrossEntropyCriterion(), SGD(model.parameters(), 0.125, **RULE)))
     callback, calls = recorder(Callback)
     fit(trainer, data(), epochs=EPOCHS, batch_size=BATCH, seed=SEED, callbacks=[callback], progress=False)
     evaluate(trainer, data().test, BATCH, [callback])
@@ -125,7 +124,7 @@ def test_accuracies_are_equal(sides):
 def test_losses_differ_by_no_more_than_a_unit_in_the_last_place_of_the_weights_makes_them(sides):
     ours, theirs = map(losses, sides)
     generators = [np.random.default_rng([SEED, index]) for index in range(MOVED_RUNS)]
-    moved = [losses(of_numpynet(lambda model, rng=rng: one_ulp(model, rng))) for rng in generators]
+    moved = [losses(of_numpynet(lambda trainer, rng=rng: Moved(trainer, rng))) for rng in generators]
     series = judge_losses({"keras": theirs}, ours, moved, "float64")
     assert series.compared == len(ours)
     assert series.used["keras"] <= 1

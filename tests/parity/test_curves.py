@@ -10,8 +10,8 @@ from numpynet import Criterion, Module
 from numpynet.datasets import batch_order
 from numpynet.training import fit
 from parity import curves
-from parity.curves import CHAOS, EXPERIMENTS, Curve, compare_curves, judge_losses, run_curves
-from parity.experiment import optimizer_steps, run, trainer, weights, weights_hash
+from parity.curves import CHAOS, EXPERIMENTS, FACTOR, Curve, compare_curves, judge_losses, run_curves
+from parity.experiment import Moved, optimizer_steps, run, trainer, weights, weights_hash
 from parity.frameworks import available
 from parity.pairs.adaptive import OPTIMIZERS
 from parity.results import Results
@@ -146,19 +146,37 @@ def test_a_diverging_implementation_uses_infinitely_much_and_its_curve_ends_ther
     assert len(curve.training.losses["numpynet"]) < len(curve.training.envelope)
 
 
-def test_the_allowance_is_four_running_envelopes_and_four_units_in_the_last_place():
+def test_the_allowance_is_a_multiple_of_the_running_envelope_and_of_one_unit_in_the_last_place():
     reference, moved = [1.0, 1.0, 1.0], [[1.0, 1.125, 1.0], [1.0, 1.0, 1.0625]]
     unit = float(np.spacing(np.float32(1)))
-    judged = judge_losses({"x": [1 + 4 * unit, 1.0, 1.0]}, reference, moved, "float32")
-    assert judged.envelope == [0, 0.125, 0.125]
+    judged = judge_losses({"x": [1 + FACTOR * unit, 1.0, 1.0]}, reference, moved, "float32")
+    assert judged.envelope == pytest.approx([0, 0.125 / 2**0.5, 0.125 / 2**0.5])
     assert judged.compared == 1  # an eighth of the loss is chaos
     assert judged.used == {"x": 1.0}
     small = [[1.0, 1 + CHAOS / 4, 1.0]]
-    judged = judge_losses({"x": [1.0, 1.0, 1 + CHAOS], "y": [1.0, 1.0, 1.0]}, reference, small, "float64")
+    judged = judge_losses({"x": [1.0, 1.0, 1 + FACTOR * CHAOS / 4], "y": [1.0] * 3}, reference, small, "float64")
     assert judged.compared == 3
     assert judged.worst["x"] == 2
     assert judged.used["x"] == pytest.approx(1)
     assert judged.used["y"] == 0
+
+
+def test_weights_are_moved_by_a_unit_before_every_step_and_zeros_stay():
+    made, seen = trainer(PLAIN), []
+
+    class Seen(Altered):
+        def step(self, inputs, targets):
+            seen.append([p.value.copy() for p in self.trainer.model.parameters()])
+            return 0.0
+
+    moved = Moved(Seen(made), np.random.default_rng(0))
+    before = [p.value.copy() for p in made.model.parameters()]
+    for _ in range(2):
+        moved.step(None, None)
+    for old, once, twice in zip(before, *seen, strict=True):
+        assert (np.abs(once - old) == np.where(old == 0, 0, np.spacing(np.abs(old)))).mean() > 0.9  # but at powers of 2
+        assert (once != old).sum() == (old != 0).sum()
+        assert 0 < (twice == old).mean() < 1 or not old.any()
 
 
 def test_nothing_passes_where_chaos_rules_from_the_start():

@@ -29,7 +29,7 @@ from numpynet import (
 from numpynet.datasets import digits
 from numpynet.training import Trainer
 from parity.curves import MOVED_RUNS, judge_losses
-from parity.experiment import one_ulp
+from parity.experiment import Moved
 from parity.frameworks import available, framework
 from parity.pairing import pair_of
 from parity.proving import targets
@@ -195,10 +195,8 @@ RULES = {
 }
 
 
-def trainer(implementation, rule, seed=0, prepare=None):
+def trainer(implementation, rule, seed=0):
     net = mlp(seed)
-    if prepare is not None:
-        prepare(net)
     make = Trainer if implementation == "numpynet" else framework(implementation).Trainer
     return make(net, CrossEntropyCriterion(), rule(net.parameters()))
 
@@ -248,11 +246,11 @@ def test_numpynet_goes_on_from_a_file_as_if_it_had_never_stopped(suffix, rule, t
 
 @pytest.fixture(scope="module", params=RULES)
 def curve(request):
-    """The uninterrupted curve, and those of weights moved by a unit in the last place."""
+    """The uninterrupted curve, and those of weights moved by a unit in the last place before every step."""
     rule = RULES[request.param]
 
     def moved(index):
-        return trainer("numpynet", rule, prepare=lambda net: one_ulp(net, np.random.default_rng(index)))
+        return Moved(trainer("numpynet", rule), np.random.default_rng(index))
 
     reference = losses(trainer("numpynet", rule), 0, BEFORE + AFTER)
     return rule, reference, [losses(moved(index), 0, BEFORE + AFTER) for index in range(MOVED_RUNS)]
