@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from parity.jobs import experiment_on_all, plant_one, prove_one, run_all
-from parity.terminal import console, print_checks, print_curves, print_modes, progress
+from parity.jobs import digest_one, experiment_on_all, plant_one, prove_one, run_all
+from parity.terminal import console, print_checks, print_curves, print_modes, print_soak, progress
 
 if TYPE_CHECKING:
     from parity.proving import Report
@@ -116,6 +116,55 @@ def check(
     if not what:
         failed |= _check_facts(store, frameworks, examples)
     raise typer.Exit(int(failed))
+
+
+@app.command()
+def examples(
+    what: Annotated[list[str] | None, typer.Argument(help="Class names; default: every pair.")] = None,
+    counts: Annotated[
+        list[int] | None, typer.Option("--examples", min=1, help="How many, once for each digest; default: 60.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Those of another seed.")] = None,
+    workers: WorkersOption = 1,
+) -> None:
+    """Digests of the examples that `parity check` draws: equal ones mean the same examples, here and elsewhere."""
+    from rich.table import Table
+
+    from parity.proving import DTYPES, targets
+
+    asked = sorted(set(counts or [60]))
+    known = [target.__name__ for target in targets()]
+    if unknown := [name for name in what or [] if name not in known]:
+        _fail(f"no pair for {unknown[0]!r}; there are: {', '.join(known)}")
+    jobs = [(name, dtype, asked, seed) for name in what or known for dtype in DTYPES]
+    rows = sorted(run_all(digest_one, jobs, workers, "examples"))
+    table = Table("pair", "dtype", *(f"{count} examples" for count in asked))
+    for name, dtype, digests in rows:
+        table.add_row(name, dtype, *digests)
+    console().print(table)
+
+
+@app.command()
+def soak(
+    number: Annotated[int, typer.Option("--examples", min=1, help="Random examples in all.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Names the examples; another one draws others.")] = 1,
+    framework: FrameworkOption = None,
+    results: ResultsOption = None,
+    workers: WorkersOption = 2,
+) -> None:
+    """How often a right implementation is called wrong: every pair with fresh seeds. Resumes where it was stopped.
+
+    Exit code 1 if there was an alarm: a finding, or a hole in the model of rounding.
+    """
+    from functools import partial
+
+    from parity.soak import finished
+    from parity.soak import soak as run_soak
+
+    store = _results(results)
+    spread = partial(run_all, workers=workers, title="soak")
+    print_soak(run_soak(store, number, seed, _frameworks(framework), spread), finished(store))
+    raise typer.Exit(int(any(chunk["alarm"] for chunk in finished(store))))
 
 
 @app.command()

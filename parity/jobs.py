@@ -23,6 +23,13 @@ def prove_one(
     return prove(target, dtype, examples=examples, frameworks=frameworks, random_seed=seed)
 
 
+def digest_one(name: str, dtype: str, counts: list[int], seed: int | None) -> tuple[str, str, list[str]]:
+    from parity.proving import digests, targets
+
+    target = next(target for target in targets() if target.__name__ == name)
+    return name, dtype, digests(target, dtype, counts, seed)
+
+
 def plant_one(name: str) -> dict[str, Any]:
     from parity.defects import gallery, run
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from parity.curves import Curve
     from parity.modes import Row
     from parity.proving import Report
+    from parity.results import Record
 
 
 @contextmanager
@@ -108,3 +109,38 @@ def print_modes(rows: list[Row]) -> None:
     for row in rows:
         if row.note:
             typer.echo(f"{row.key}: {row.note}")
+
+
+def print_soak(records: list[Record], chunks: list[Record]) -> None:
+    """The largest share and the tail by pair and dtype, the worst over implementations and quantities."""
+    from rich.table import Table
+
+    from parity.statistics.tails import upper_bound
+
+    table = Table("pair", "dtype", "examples", "largest share", "of", "P(share > 1), estimate", "upper 95%", "alarms")
+    for pair, dtype in sorted({(record["pair"], record["dtype"]) for record in records}):
+        own = [record for record in records if (record["pair"], record["dtype"]) == (pair, dtype)]
+        largest = max(own, key=lambda record: record["largest"])
+        tails = [(r["tail"], r["tail_interval"][1]) for r in own if r["tail"] is not None]
+        estimate, upper = max(tails, default=(None, None))
+        alarms = sum(bool(chunk["alarm"]) for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))
+        table.add_row(
+            pair,
+            dtype,
+            str(sum(chunk["examples"] for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))),
+            f"{largest['largest']:.3f}",
+            f"{largest['implementation']}, {largest['quantity']}",
+            "too few" if estimate is None else f"{estimate:.1e}",
+            "" if upper is None else f"{upper:.1e}",
+            f"[red]{alarms}" if alarms else "0",
+        )
+    console().print(table)
+    count, alarms = sum(chunk["examples"] for chunk in chunks), sum(bool(chunk["alarm"]) for chunk in chunks)
+    networks = sum(chunk["examples"] for chunk in chunks if chunk["pair"] in ("Sequential", "Graph"))
+    console().print(
+        f"{count} examples, {networks} of them random networks; {alarms} alarms: with 95% confidence fewer than "
+        f"{upper_bound(alarms, count):.1e} of all examples"
+    )
+    for chunk in chunks:
+        if chunk["alarm"]:
+            typer.echo(f"\n{chunk['key']}, example {chunk['examples']}:\n{chunk['alarm']}")
