@@ -162,6 +162,15 @@ class Dual(np.ndarray[Any, np.dtype[Any]]):
             raise unsupported("ndarray.view of another dtype", "use astype")
         return super().view(*args)
 
+    # NumPy compares arrays of a structured dtype without asking the hooks.
+    def __eq__(self, other: Any) -> Any:
+        return np.equal(self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return np.not_equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __bool__(self) -> bool:
         return bool(self != 0)
 
@@ -225,10 +234,12 @@ def _forbidden(name: str, instead: str) -> Any:
     return method
 
 
-for _name in ("__float__", "__int__", "__complex__", "__index__", "item", "tolist", "tobytes", "flat", "imag", "data"):
+DROPPING = "__float__ __int__ __complex__ __index__ item tolist tobytes tofile dump dumps flat imag data"
+NOT_FOLLOWED = "partition argpartition searchsorted choose cumprod byteswap setfield getfield"
+for _name in DROPPING.split():
     _method = _forbidden(_name, "it drops the derivative: keep the array, of shape () if need be")
     setattr(Dual, _name, property(_method) if _name in ("flat", "imag", "data") else _method)
-for _name in ("partition", "argpartition", "searchsorted", "choose", "cumprod", "byteswap", "setfield", "getfield"):
+for _name in NOT_FOLLOWED.split():
     setattr(Dual, _name, _forbidden(_name, "write it with ufuncs, sums, sort or indexing"))
 
 
