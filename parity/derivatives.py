@@ -69,6 +69,13 @@ class DerivativeError(AssertionError):
         )
 
 
+class BackwardError(AssertionError):
+    """A module's forward or backward raises where it should return a gradient."""
+
+    def __init__(self, module: Module, reason: Exception) -> None:
+        super().__init__(f"{module!r}: no gradient, {type(reason).__name__}: {reason}")
+
+
 class NotDifferentiable(TypeError):
     """A module's forward does something of which no derivative is known here."""
 
@@ -116,7 +123,7 @@ class DerivativeReport:
 def derivatives(case: Case, alter: Callable[[Module], Module] | None = None) -> list[Derivative]:
     """The directional derivatives of the case's first step, for each input and for each parameter.
 
-    Raises NotDifferentiable where forward leaves what `parity.duals` can follow.
+    Raises NotDifferentiable where forward leaves what `parity.duals` can follow, BackwardError where backward raises.
     """
     case = (case if alter is None else case.with_module(alter(case.module))).astype(FORMAT)
     point = _inputs(case.steps[0].input)
@@ -128,7 +135,10 @@ def derivatives(case: Case, alter: Callable[[Module], Module] | None = None) -> 
         return _backward(case, directions, array_class)
 
     with np.errstate(all="ignore"):
-        gradients = backward(np.ndarray)
+        try:
+            gradients = backward(np.ndarray)
+        except Exception as error:
+            raise BackwardError(case.module, error) from error
         try:
             rounding = deviations(gradients, lambda: backward(Noisy), FORMAT)
         except TypeError as error:
@@ -150,14 +160,12 @@ def _judged(case: Case, name: str, along: Array, centre: Rounded, gradient: Roun
     found = Derivative(name, gradient[0][()], exact, gradient[1])
     if not tied and np.isfinite(exact) and found.used <= 1:
         return found
-    behind = OneSided(case, name, -along) if tied else ahead
-    smooth = np.isfinite(exact) and (
-        not tied
-        or same(ahead.slope, behind.slope, -1)
-        and same(ahead.value, behind.value)
-        and same(ahead.value, centre)
-    )
-    return replace(found, allowed=gradient[1] + ahead.slope[1], kink=not smooth)
+    kink = not np.isfinite(exact)
+    if tied:
+        behind = OneSided(case, name, -along)
+        smooth = same(ahead.slope, behind.slope, -1) and same(ahead.value, behind.value) and same(ahead.value, centre)
+        kink = kink or not smooth
+    return replace(found, allowed=gradient[1] + ahead.slope[1], kink=kink)
 
 
 Rounded = tuple[Any, Any]  # a number, and how far rounding may move it
@@ -196,7 +204,7 @@ class OneSided:
 
 
 def _forward(case: Case, name: str, along: Array, side: Side) -> Point:
-    """L and its derivative, as `side` has it, where `name` moves along `along`. The module starts afresh: same masks."""
+    """L and its derivative where `name` moves along `along`, as `side` has it. The module starts afresh: same masks."""
     module = case.fresh()
     parameters = module.named_parameters()
     module.map_state(lambda key, values: dual(values, along if key == name and key in parameters else 0))
@@ -208,7 +216,9 @@ def _forward(case: Case, name: str, along: Array, side: Side) -> Point:
         try:
             # A plain output is constant: whatever else leaves the class, raises.
             total = lifted(_total(case.steps[0].cotangent, module(packed(inputs))))
-        except Exception as error:  # forward did without the class: it is what the module does with it that is not known
+        except (
+            Exception
+        ) as error:  # forward did without the class: it is what the module does with it that is not known
             raise NotDifferentiable(case.module, error) from error
         return {"value": total.value, "slope": total.tangent}
 
@@ -233,6 +243,9 @@ def _backward(case: Case, directions: Point, array_class: type[np.ndarray[Any, A
     module.zero_grad()
     gradients = _inputs(module.backward(step[1]))
     gradients |= {name: parameter.grad for name, parameter in module.named_parameters().items()}
+    for name, along in directions.items():
+        if gradients[name].shape != along.shape:
+            raise ValueError(f"the gradient of the {name}, of shape {along.shape}, has shape {gradients[name].shape}")
     found = {name: np.asanyarray(np.sum(gradients[name] * along)) for name, along in directions.items()}
     return {"": _total(step[1], output)} | found
 
@@ -248,6 +261,7 @@ def check_derivatives(
     examples: int = 50,
     alter: Callable[[Module], Module] | None = None,
     random_seed: int | None = None,
+    shrink: bool = True,
 ) -> DerivativeReport:
     """Check the gradients of `examples` random cases of the pair of `target`; a failure is shrunk and reported.
 
@@ -267,8 +281,8 @@ def check_derivatives(
                 raise DerivativeError(case.module if alter is None else alter(case.module), derivative)
 
     try:
-        for_all(property_, target, "float64", examples=examples, random_seed=random_seed)
-    except DerivativeError as error:
+        for_all(property_, target, "float64", examples=examples, random_seed=random_seed, shrink=shrink)
+    except (DerivativeError, BackwardError) as error:
         report.message = str(error)
     except NotDifferentiable as error:
         report.message, report.measured = str(error), False

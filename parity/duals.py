@@ -12,12 +12,12 @@ both, whoever made it, and what is written into it, by whatever means, is writte
 be lost unnoticed: where an array leaves the class (`np.asarray`) or is written into one that is not of it, NumPy meets
 elements that are no numbers, and raises TypeError. `dtype` says what the layer computes in.
 
-A comparison whose operands are equal is decided by their tangents: it comes out as it does just beside the point, in the
-direction of the tangents. So is what selects (maximum, absolute, argmax, sorting) or jumps (sign, floor). The tangent of
-the result is then the exact derivative to that side, and where those along a direction and against it are different,
-the function has a kink. Functions whose branches join smoothly have none, however many comparisons they make. Operands
-whose tangents are equal too are taken as equal: they stay so, unless they part in second order, which a comparison of
-x * x with 0 at x = 0 would have to know.
+A comparison whose operands are equal is decided by their tangents: it comes out as it does just beside the point, in
+the direction of the tangents. So is what selects (maximum, absolute, argmax, sorting) or jumps (sign, floor). The
+tangent of the result is then the exact derivative to that side, and where those along a direction and against it are
+different, the function has a kink. Functions whose branches join smoothly have none, however many comparisons they
+make. Operands whose tangents are equal too are taken as equal: they stay so, unless they part in second order, which a
+comparison of x * x with 0 at x = 0 would have to know.
 """
 
 from __future__ import annotations
@@ -368,9 +368,7 @@ def _maximum(first: Any, second: Any) -> Found:
 
 
 def _minimum(first: Any, second: Any) -> Found:
-    return _choose(
-        _compare(np.less_equal, first, second), np.minimum(parts(first)[0], parts(second)[0]), first, second
-    )
+    return _choose(_compare(np.less_equal, first, second), np.minimum(parts(first)[0], parts(second)[0]), first, second)
 
 
 def _fmax(first: Any, second: Any) -> Found:
@@ -423,7 +421,7 @@ def _heaviside(x: Any, at_zero: Any) -> Found:
 def _floor(x: Any) -> Found:
     value, tangent = parts(x)
     low = np.floor(value)
-    steps = current().decide(low, np.equal(low, value), lambda: low - (tangent < 0), lambda: tangent < 0)
+    steps = current().decide(low, np.equal(low, value), lambda: low - (tangent < 0), lambda: tangent != 0)
     return steps, np.zeros_like(steps)
 
 
