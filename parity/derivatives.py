@@ -11,7 +11,7 @@ other side is computed too. Where both sides have the same value and the same de
 smooth there, and the gradient is judged. Where they do not, f has a kink: there is no derivative to compare with, and
 the direction is counted and left out. So it is where the derivative is infinite, as a root's at 0.
 Rounding must not turn one side into the other for that: ties that are exact at the point stay decided as they are. A
-value that only nearly is at a kink may be on either side, and what is allowed contains the jump, as in `parity.allowance`.
+value that only nearly is at a kink may be on either side, and what is allowed contains the jump, as on every rung.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class NotDifferentiable(TypeError):
     def __init__(self, module: Module, reason: Exception) -> None:
         super().__init__(
             f"{module!r}: its gradients were not compared with its derivatives\n  {reason}\n"
-            "  a layer that keeps array subclasses (np.asanyarray, not np.asarray or np.array) and makes its buffers by "
-            "np.empty_like or np.zeros_like of an input can be differentiated"
+            "  it can be differentiated if it keeps array subclasses (np.asanyarray(x) without a dtype, not np.asarray or "
+            "np.array) and makes its buffers by np.empty_like or np.zeros_like of an input"
         )
 
 
