@@ -82,8 +82,8 @@ class NotDifferentiable(TypeError):
     def __init__(self, module: Module, reason: Exception) -> None:
         super().__init__(
             f"{module!r}: its gradients were not compared with its derivatives\n  {reason}\n"
-            "  it can be differentiated if it keeps array subclasses (np.asanyarray(x) without a dtype, not np.asarray or "
-            "np.array) and makes its buffers by np.empty_like or np.zeros_like of an input"
+            "  it can be differentiated if it keeps array subclasses (np.asanyarray(x) without a dtype, not np.asarray "
+            "nor np.array) and makes its buffers by np.empty_like or np.zeros_like of an input"
         )
 
 

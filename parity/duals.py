@@ -101,7 +101,7 @@ class Dual(np.ndarray[Any, np.dtype[Any]]):
     __array_priority__ = 100.0
 
     @property
-    def dtype(self) -> Any:  # type: ignore[override]
+    def dtype(self) -> Any:
         """The format of values and tangents: longdouble."""
         return FORMAT
 
@@ -155,7 +155,7 @@ class Dual(np.ndarray[Any, np.dtype[Any]]):
         kind = np.dtype(dtype).kind
         if kind == "f":  # rounded to the format, and held in ours
             return dual(self.value.astype(dtype), self.tangent)
-        return np.asarray((self != 0) if kind == "b" else np.trunc(self).value).astype(dtype)
+        return np.asarray(np.not_equal(self, 0) if kind == "b" else _trunc(self)[0]).astype(dtype)
 
     def view(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs or any(not (isinstance(kind, type) and issubclass(kind, np.ndarray)) for kind in args):
@@ -169,7 +169,7 @@ class Dual(np.ndarray[Any, np.dtype[Any]]):
     def __ne__(self, other: Any) -> Any:
         return np.not_equal(self, other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __bool__(self) -> bool:
         return bool(self != 0)
@@ -211,7 +211,7 @@ class Dual(np.ndarray[Any, np.dtype[Any]]):
     def nonzero(self) -> Any:
         return np.nonzero(self)
 
-    def round(self, decimals: int = 0, out: Any = None) -> Any:
+    def round(self, decimals: Any = 0, out: Any = None) -> Any:
         return np.round(self, decimals, out)
 
     def put(self, *args: Any, **kwargs: Any) -> None:
@@ -221,10 +221,6 @@ class Dual(np.ndarray[Any, np.dtype[Any]]):
         return self
 
     conjugate = conj
-
-    @property
-    def real(self) -> Any:
-        return self
 
 
 def _forbidden(name: str, instead: str) -> Any:
@@ -239,6 +235,7 @@ NOT_FOLLOWED = "partition argpartition searchsorted choose cumprod byteswap setf
 for _name in DROPPING.split():
     _method = _forbidden(_name, "it drops the derivative: keep the array, of shape () if need be")
     setattr(Dual, _name, property(_method) if _name in ("flat", "imag", "data") else _method)
+setattr(Dual, "real", property(lambda array: array))  # noqa: B010 (NumPy declares that it can be set)
 for _name in NOT_FOLLOWED.split():
     setattr(Dual, _name, _forbidden(_name, "write it with ufuncs, sums, sort or indexing"))
 
@@ -384,7 +381,7 @@ def _fmin(first: Any, second: Any) -> Found:
 def _clip(x: Any, low: Any = None, high: Any = None) -> Found:
     if low is not None:
         x = dual(*_maximum(x, low))
-    return parts(x) if high is None else _minimum(x, high)  # type: ignore[return-value]
+    return parts(x) if high is None else _minimum(x, high)
 
 
 def _absolute(x: Any) -> Found:
@@ -503,15 +500,15 @@ def _along_axis(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: d
         raise unsupported(f"{ufunc.__name__}.{method}", "write it as a loop over the axis")
     axis, keepdims = kwargs.get("axis", 0), kwargs.get("keepdims", False)
     axes = tuple(range(array.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(one % array.ndim for one in axes)
     if ufunc in (np.logical_or, np.logical_and):
         return ufunc.reduce(array != 0, axis=axes, keepdims=keepdims), None
-    shape = [1 if i in [a % array.ndim for a in axes] else n for i, n in enumerate(array.shape)]
-    rest = [i for i, n in enumerate(array.shape) if i not in [a % array.ndim for a in axes]]
-    kept = tuple(array.shape[i] for i in rest)
-    line = array.transpose(*rest, *axes).reshape(*kept, math.prod(array.shape[a] for a in axes))
+    rest = [one for one in range(array.ndim) if one not in axes]
+    kept = [array.shape[one] for one in rest]
+    line: Any = array.transpose(*rest, *axes).reshape(*kept, math.prod(array.shape[one] for one in axes))
     if ufunc in (np.maximum, np.minimum) and line.shape[-1]:
         best = np.expand_dims(_winner(line, ufunc is np.maximum), -1)
-        result = np.take_along_axis(line, best, -1)[..., 0]
+        result: Any = np.take_along_axis(line, best, -1)[..., 0]
         if np.isnan(line.value).any():
             result = dual(ufunc.reduce(line.value, axis=-1), result.tangent)
     elif ufunc in (np.multiply, np.maximum, np.minimum, np.fmax, np.fmin, np.logaddexp) and line.shape[-1]:
@@ -519,10 +516,11 @@ def _along_axis(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: d
     elif line.shape[-1]:
         raise unsupported(f"{ufunc.__name__}.reduce", "write it as a loop over the axis")
     else:
-        return ufunc.reduce(array.value, axis=axes, keepdims=keepdims, initial=kwargs["initial"]), np.zeros(kept)
-    if "initial" in kwargs:
+        value = ufunc.reduce(line.value, axis=-1, **{name: kwargs[name] for name in kwargs if name == "initial"})
+        result = dual(value)
+    if "initial" in kwargs and line.shape[-1]:
         result = ufunc(result, kwargs["initial"])
-    return parts(result.reshape(shape) if keepdims else result)
+    return parts(np.expand_dims(result, axes) if keepdims else result)
 
 
 def _winner(line: Dual, largest: bool) -> Array:
