@@ -1,10 +1,10 @@
 """Triton before TensorFlow: torch's ordinary wheel and TensorFlow in one process, which would crash.
 
-TensorFlow's wheels from 2.20 on are loaded with RTLD_GLOBAL (`tensorflow.python.pywrap_dlopen_global_flags`), and hand
-the LLVM that is linked into them to every library loaded later. Triton 3.7, which torch's wheels for CUDA require, has an
-LLVM of its own and dies of TensorFlow's while it is loaded: SIGSEGV
-(https://github.com/tensorflow/tensorflow/issues/124205). torch imports triton late, when the first optimizer is made or
-something is compiled.
+TensorFlow's wheels from 2.20 on are loaded with RTLD_GLOBAL (`tensorflow.python.pywrap_dlopen_global_flags`), and
+hand the LLVM that is linked into them to every library loaded later. Triton 3.7, which torch's wheels for CUDA
+require, has an LLVM of its own and dies of TensorFlow's while it is loaded: SIGSEGV
+(https://github.com/tensorflow/tensorflow/issues/124205). torch imports triton late, when the first optimizer is made
+or something is compiled.
 
 Measured with TensorFlow 2.21.0, torch 2.13.0 and triton 3.7.1 on Linux:
 
@@ -15,9 +15,9 @@ Measured with TensorFlow 2.21.0, torch 2.13.0 and triton 3.7.1 on Linux:
 | triton (0.2 s), tensorflow, a torch optimizer, `torch.compile` | all run |
 | tensorflow, triton marked as absent, a torch optimizer, `torch.compile` for the CPU | all run |
 
-Importing `parity` therefore sees to it that triton is loaded just before TensorFlow, wherever that is imported from, or,
-where TensorFlow is there already, that triton stays out of the process. As a plugin of pytest this module does it before
-pytest imports anybody's test file, so that a file may begin with `import keras`.
+Importing `parity` therefore sees to it that triton is loaded just before TensorFlow, wherever that is imported from,
+or, where TensorFlow is there already, that triton stays out of the process. As a plugin of pytest this module does it
+before pytest imports anybody's test file, so that a file may begin with `import keras`.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Stacks: the exact versions that a verdict is about, and the environments made of them.
 
 `<stack>.in` names the few packages that make the stack and the Pythons that have wheels of all of them. `nox -s lock`
-resolves it, with this project's own dependencies, to `<stack>-py3.XX.txt`: every package of the environment, pinned, test
-tools too. What torch's ordinary wheel brings for graphics cards (several GB) stands beside it in
-`<stack>-py3.XX-cuda.txt`: pinned as well, but installed only where torch's wheel asks for it, so that a build of torch for
-the CPU needs none of it.
+resolves it, with this project's own dependencies, to `<stack>-py3.XX.txt`: every package of the environment, pinned,
+test tools too. What torch's ordinary wheel brings for graphics cards (several GB) stands beside it in
+`<stack>-py3.XX-cuda.txt`: pinned as well, but installed only where torch's wheel asks for it, so that a build of
+torch for the CPU needs none of it.
 
-The locks are resolved for Linux on x86-64, where CI runs; another platform gets the same versions where they exist, and is
-told what else it installed. A stack without locks floats. noxfile.py makes the environments; this module needs nothing but
-Python.
+The locks are resolved for Linux on x86-64, where CI runs; another platform gets the same versions where they exist,
+and is told what else it installed. A stack without locks floats. noxfile.py makes the environments; this module needs
+nothing but Python.
 """
 
 from __future__ import annotations
