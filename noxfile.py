@@ -41,13 +41,14 @@ class Environment:
             session.error(str(error))
         self.folder = Path(".nox", f"{stack}-py{self.python}").absolute()
         self.programs = self.folder / ("Scripts" if os.name == "nt" else "bin")
-        stamp, made_of = self.folder / "stack.json", self._made_of()
-        if not stamp.exists() or json.loads(stamp.read_text()) != made_of:
+        stamp, made_of = self.folder / "stack.json", json.dumps(self._made_of(), indent=1) + "\n"
+        runs = stacks.version(str(self.programs / "python")) == self.python  # the Python below it may have gone
+        if not runs or not stamp.exists() or stamp.read_text() != made_of:
             session.log(f"making {self.folder.name}, which takes some minutes")
             stamp.unlink(missing_ok=True)
             session.run(interpreter, "-m", "venv", "--clear", str(self.folder), external=True)
             self._install()
-            stamp.write_text(json.dumps(made_of, indent=1) + "\n")
+            stamp.write_text(made_of)
 
     def run(self, program: str, *arguments: str, env: dict[str, str] | None = None) -> None:
         self.session.run(str(self.programs / program), *arguments, env=env, external=True)
