@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from parity.report.absent import in_words
 from parity.report.figures import COLOURS, pair_name
 from parity.report.records import Json, shortened
 from parity.report.study import GREEN
@@ -20,7 +21,11 @@ TONES = dict.fromkeys(GREEN, "held") | {
     "agrees": "held",
     "finding": "inconclusive",
     "off": "different",
-}
+    "failed": "different",
+    "different": "different",
+    "crashed": "incomplete",
+    "incomplete": "incomplete",
+} | dict.fromkeys(("held", "passed", "green", "ok"), "held")
 NOTHING = "–"
 # What follows the decimal point of the longest number of a column, so that shorter ones can be filled up to it.
 FRACTION = {"fixed": ".0000", "share": ".000", "percent": ".000%", "scientific": ".0000e−", "whole": ""}
@@ -125,6 +130,7 @@ FILTERS = {
     "aligned": aligned,
     "plainly": plainly,
     "sentence": sentence,
+    "in_words": in_words,
     "keys_of": keys_of,
     "columns_of": columns_of,
     "shortened": shortened,
