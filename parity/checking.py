@@ -1,4 +1,4 @@
-"""What `parity check` does: rungs 1 to 3, derivatives, refusals and differences, planned first and shared by workers."""
+"""What `parity check` does: rungs 1 to 3, derivatives, refusals, differences; planned first and shared by workers."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ class Checked:
         return self.records.get(kind, [])
 
     @property
-    def crashes(self) -> Records:
-        return [record for records in self.records.values() for record in records if crashed(record)]
+    def crashes(self) -> list[tuple[str, Record]]:
+        """Each with its kind."""
+        return [(kind, record) for kind, records in self.records.items() for record in records if crashed(record)]
 
     @property
     def failed(self) -> bool:

@@ -74,7 +74,9 @@ def list_() -> None:
 @app.command()
 def begin(
     steps: Annotated[list[str], typer.Argument(help="check, curves, modes, defects, study:NAME, experiment:NAME ...")],
-    quick: Annotated[bool, typer.Option("--quick", help="The job is the quick profile, and its report says so.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The job is the quick profile, and its report says so.")
+    ] = False,
     results: ResultsOption = None,
 ) -> None:
     """Writes down that a job is about to run these commands, so that the report misses what never started."""
@@ -101,8 +103,8 @@ def check(
 ) -> None:
     """Rungs 1 to 3: outputs, gradients and update steps, on random examples, judged by derived allowances.
 
-    Also the derivatives of the reference; without arguments what each implementation refuses, and the catalogue of known
-    differences. Exit code 1 if anything is off, 3 if nothing is but something crashed.
+    Also the derivatives of the reference; without arguments what each implementation refuses, and the catalogue of
+    known differences. Exit code 1 if anything is off, 3 if nothing is but something crashed.
     """
     from parity.checking import run_check
     from parity.jobs import classes_in
@@ -291,9 +293,9 @@ def report(
 ) -> None:
     """Writes report.html, report.md, report.json and junit.xml from one or many stacks' results.
 
-    Exit code 0: held, or partial (nothing is off, and what was left out, data or a framework that is not here, is named);
-    1: something differs; 2: a study is inconclusive; 3: invalid (a control failed), or incomplete: of what was planned
-    something is missing, crashed or was killed, or nobody wrote down what was planned.
+    Exit code 0: held, or partial (nothing is off; data or a framework that is not here, and what that kept from being
+    looked at, is named); 1: something differs; 2: a study is inconclusive; 3: invalid (a control failed), or incomplete
+    (of what was planned something is missing, crashed or was killed, or nobody wrote down what was planned).
     """
     from parity.report import write_report
     from parity.terminal import print_report

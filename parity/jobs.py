@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import cache
+from types import ModuleType
 from typing import Any, TypeAlias, cast
 
 from parity.results import Record, Results, plain
@@ -14,9 +16,9 @@ Records: TypeAlias = list[Record]
 
 def classes_in(file: str) -> list[str]:
     """The names of the classes whose pairs the Python file defines."""
-    from parity.proving import load, targets
+    from parity.proving import targets
 
-    return [target.__name__ for target in targets([load(file)])]
+    return [target.__name__ for target in targets([_module(file)])]
 
 
 def prove_one(
@@ -68,7 +70,15 @@ def experiment_on_all(
 
 
 def _target(file: str | None, name: str) -> type:
-    from parity.proving import load, targets
+    from parity.proving import targets
 
-    modules = None if file is None else [load(file)]
+    modules = None if file is None else [_module(file)]
     return next(target for target in targets(modules) if target.__name__ == name)
+
+
+@cache
+def _module(file: str) -> ModuleType:
+    """The Python file, imported once in each process."""
+    from parity.proving import load
+
+    return load(file)

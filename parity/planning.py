@@ -39,13 +39,12 @@ def planned(results: Results, command: str, items: Mapping[str, Iterable[str]], 
         yield
     except BaseException as error:
         record["stopped"] = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
+        with suppress(ResultsError):  # what stopped it counts, such as a disk that is full
+            results.append(KIND, key, record)
         raise
-    else:
-        record["ended"] = _now()
     finally:
         results.plan = outer
-        with suppress(ResultsError) if record["stopped"] else suppress():
-            results.append(KIND, key, record)
+    results.append(KIND, key, record | {"ended": _now()})
 
 
 def begin(results: Results, commands: Sequence[str], quick: bool = False) -> None:

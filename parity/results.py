@@ -110,8 +110,8 @@ class Results:
             )
         if known.get("lock", environment.get("lock")) != environment.get("lock"):
             raise ResultsError(
-                f"{self.folder} holds results of other packages than those installed now: {_changed(known, environment)}. "
-                "Choose another folder"
+                f"{self.folder} holds results of other packages than those installed now: "
+                f"{_changed(known, environment)}. Choose another folder"
             )
         path = self.folder / "environment.json"
         text = json.dumps({"schema": SCHEMA, **plain(environment)}, indent=1, allow_nan=False)
@@ -277,7 +277,7 @@ def stack_name() -> str:
 def installed() -> dict[str, str]:
     """Version of every distribution that this process would import, by name.
 
-    Left out are pip, which computes nothing and is renewed at will, and this project, whose code has a digest of its own.
+    Left out are pip, which computes nothing and is renewed at will, and this project, whose code has a digest.
     """
     found: dict[str, str] = {}
     for distribution in metadata.distributions():

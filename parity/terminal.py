@@ -63,10 +63,10 @@ def print_check(checked: Checked) -> None:
     for record in proven:
         if record["failure"]:
             typer.echo(f"\n{record['pair']}, {record['dtype']}, example {record['failed_after']}:\n{record['failure']}")
-    for record in checked.crashes:
-        typer.echo(f"\n{record['key']} crashed and was not compared: {record['message']}")
+    for kind, record in checked.crashes:
+        typer.echo(f"\n{kind}, {record['key']}: crashed and was not compared: {record['message']}")
     if checked.crashes:
-        console().print(f"[red]{len(checked.crashes)} crashed, and count as not shown")
+        console().print(f"[red]{len(checked.crashes)} crashed and count as not shown")
 
 
 def _print_proven(records: list[Record]) -> None:

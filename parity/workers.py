@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from parity.results import THREAD_VARIABLES
 
-DEPTH = 8  # frames of a traceback that are told: those of our own code and the first of a framework's
+DEPTH = 5  # frames of a traceback that are told: enough to get from a framework into our own code
 
 
 class Call(NamedTuple):
@@ -148,10 +148,10 @@ def _performed(pipe: Connection) -> Any:
 
 
 def said(error: BaseException) -> str:
-    """The error in one line, and below it where it came from."""
-    frames = traceback.extract_tb(error.__traceback__)[1:]
+    """The error in one line, and below it where it came from, the innermost first."""
+    frames = traceback.extract_tb(error.__traceback__)[: -DEPTH - 1 : -1]
     headline = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return "\n".join([headline, *map(str.rstrip, traceback.format_list(frames[:DEPTH]))])
+    return "\n".join([headline, *(f"  {frame.filename}, line {frame.lineno}, in {frame.name}" for frame in frames)])
 
 
 def how_it_ended(exit_code: int | None) -> str:

@@ -25,9 +25,9 @@ SCHEMA_FILE = Path(__file__).with_name("schema.json")
 class Summary:
     """The report in one breath.
 
-    status: "held"; "partial", which is nothing off, but something was left out for want of data or a framework, or there
-        is no study; "inconclusive"; "different"; "invalid"; or "incomplete", which is something planned that is missing,
-        crashed or was killed, or records that nobody planned
+    status: "held"; "partial": nothing is off, but something was left out for want of data or a framework, or there is
+        no study; "inconclusive"; "different"; "invalid"; "incomplete": something that was planned is missing, crashed
+        or was killed, or nobody planned the records
     exit_code: 0 held or partial, 1 different, 2 inconclusive, 3 invalid or incomplete
     document: the contents of report.json
     """

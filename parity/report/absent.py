@@ -35,72 +35,78 @@ TITLES = {"fashion-mnist": "Fashion-MNIST", "mnist": "MNIST", "cifar-10": "CIFAR
 ELSEWHERE = re.compile(r"not measured: (differs so with .*|not so on this machine.*)")  # speaks of others than these
 
 
-def missing(rows: Sequence[Json], crashes: Sequence[Json]) -> list[str]:
-    """A sentence for everything that was planned and is not there, and for what crashed."""
+def missing(rows: Sequence[Json], stacks: Sequence[Json]) -> list[str]:
+    """A sentence for everything that was planned and is not there."""
     found = []
     for row in rows:
+        where = _where(row["stack"], stacks)
         if row["keys"]:
             of = f" of {row['planned']}" if row["planned"] > len(row["keys"]) else ""
             many = _counted(row["kind"], len(row["keys"]), of)
-            found.append(f"{row['stack']}: {many} missing ({shortened(row['keys'])}): {row['why']}")
+            found.append(f"{where}{many} missing ({shortened(row['keys'])}): {row['why']}")
         else:
-            found.append(f"{row['stack']}: {row['command']}: {row['why']}".replace(": : ", ": "))
-    by_kind: dict[tuple[str, str], list[str]] = {}
-    for crash in crashes:
-        by_kind.setdefault((crash["stack"], crash["kind"]), []).append(crash["key"])
-    for (stack, kind), keys in by_kind.items():
-        found.append(f"{stack}: {_counted(kind, len(keys))} crashed ({shortened(keys)})")
+            found.append(f"{where}{row['why']}")
     return found
+
+
+def _where(stack: str, stacks: Sequence[Json]) -> str:
+    """The stack in front of a sentence, where there are several."""
+    return f"{stack}: " if len(stacks) > 1 else ""
 
 
 def left_out(stacks: Sequence[Json], kinds: Mapping[str, list[Json]], studies: Sequence[Json]) -> list[str]:
     """A sentence for each cause that kept something from being looked at, with all that it kept."""
     found = []
     for stack in stacks:
-        name = stack["name"]
+        name = _where(stack["name"], stacks)
         if not any(stack["records"].values()):
-            found.append(f"{name}: nothing, there are no records")
+            found.append(f"{name}nothing was compared, there are no records")
             continue
         causes: dict[str, dict[str, set[str]]] = {}
         if absent := [each for each in ORDER if each not in stack["implementations"]]:
             causes[f"nothing was compared with {' or '.join(absent)}, of which there are no results"] = {}
         for cause, kind, key in _unjudged(stack, kinds, studies):
             causes.setdefault(_framework(cause, absent) or cause, {}).setdefault(kind, set()).add(key)
-        found += [_sentence(f"{name}: {cause}", kept) for cause, kept in causes.items()]
-        found += _partly(stack, kinds)
-        if nothing := [what for kind, what in KINDS.items() if not stack["records"][kind] and not _said(kind, causes)]:
-            found.append(f"{name}: there are no records of {'; '.join(nothing)}")
+        found += [_sentence(f"{name}{cause}", kept) for cause, kept in causes.items()]
+        found += [f"{name}{sentence}" for sentence in _partly(stack, kinds)]
+        said = {kind for kept in causes.values() for kind in kept}
+        if nothing := [what for kind, what in KINDS.items() if not stack["records"][kind] and kind not in said]:
+            found.append(f"{name}there are no records of {'; '.join(nothing)}")
     for study in studies:
-        where = f"{study['stack']}: study {study['name']}"
+        where = f"{_where(study['stack'], stacks)}study {study['name']}"
         if study["outcome"] == "not decided" and not study["reason"].startswith("not run: "):
             found.append(f"{where} has no verdict: {study['reason']}")
         found += [
-            f"{where} did not compare {pair['first']} with {pair['second']}" for pair in study["pairs"] if not pair["test"]
+            f"{where} did not compare {pair['first']} with {pair['second']}"
+            for pair in study["pairs"]
+            if not pair["test"]
         ]
     return found
 
 
-def elsewhere(kinds: Mapping[str, list[Json]]) -> list[str]:
+def elsewhere(kinds: Mapping[str, list[Json]], stacks: Sequence[Json]) -> list[str]:
     """A sentence for each stack on entries that speak of other versions or machines: nothing is lacking."""
     counts: dict[str, list[str]] = {}
     for record in kinds["differences"]:
         if ELSEWHERE.match(record["message"]):
             counts.setdefault(record["stack"], []).append(record["key"])
     return [
-        f"{stack}: {_counted('differences', len(keys))} not measured, being about other versions or machines "
+        f"{_where(stack, stacks)}{_counted('differences', len(keys))} not measured, being about other versions or machines "
         f"({shortened(keys)})"
         for stack, keys in counts.items()
     ]
 
 
-def unverified(kinds: Mapping[str, list[Json]]) -> list[str]:
+def unverified(kinds: Mapping[str, list[Json]], stacks: Sequence[Json]) -> list[str]:
     """A sentence for each boundary between versions that nobody has measured for those installed: no red."""
     found: dict[tuple[str, str], list[str]] = {}
     for kind in ("refusals", "differences"):
         for record in kinds[kind]:
             if record["boundary"]:
                 found.setdefault((record["stack"], record["boundary"]), []).append(record["key"])
-    return [f"{stack}: boundary {boundary}: {shortened(keys)}" for (stack, boundary), keys in found.items()]
+    return [
+        f"{_where(stack, stacks)}boundary {boundary}: {shortened(keys)}" for (stack, boundary), keys in found.items()
+    ]
 
 
 def in_words(message: str) -> str:
@@ -115,9 +121,7 @@ def in_words(message: str) -> str:
     return message.splitlines()[0] if message else "not judged"
 
 
-def _unjudged(
-    stack: Json, kinds: Mapping[str, list[Json]], studies: Sequence[Json]
-) -> Iterator[tuple[str, str, str]]:
+def _unjudged(stack: Json, kinds: Mapping[str, list[Json]], studies: Sequence[Json]) -> Iterator[tuple[str, str, str]]:
     """Cause, kind and key of everything in this stack that has no verdict."""
 
     def of(kind: str) -> Iterable[Json]:
@@ -127,7 +131,11 @@ def _unjudged(
         if record["passed"] is None:
             yield in_words(record["message"]), "curves", record["key"]
     for study in studies:
-        if study["stack"] == stack["name"] and study["outcome"] == "not decided" and study["reason"].startswith("not run: "):
+        if (
+            study["stack"] == stack["name"]
+            and study["outcome"] == "not decided"
+            and study["reason"].startswith("not run: ")
+        ):
             yield in_words(study["reason"]), "studies", study["name"]
     for record in of("experiments"):
         if record["passed"] is None:
@@ -151,10 +159,7 @@ def _partly(stack: Json, kinds: Mapping[str, list[Json]]) -> list[str]:
         left = [name for name in stack["implementations"] if name not in ("numpynet", *record["frameworks"])]
         if record["stack"] == stack["name"] and left:
             without.setdefault(" and ".join(left), []).append(record["key"])
-    return [
-        f"{stack['name']}: {_counted('checks', len(keys))} without {left} ({shortened(keys)})"
-        for left, keys in without.items()
-    ]
+    return [f"{_counted('checks', len(keys))} without {left} ({shortened(keys)})" for left, keys in without.items()]
 
 
 def _framework(cause: str, absent: Sequence[str]) -> str | None:
@@ -164,10 +169,6 @@ def _framework(cause: str, absent: Sequence[str]) -> str | None:
     if names and set(names) <= set(absent):
         return f"nothing was compared with {' or '.join(absent)}, of which there are no results"
     return None
-
-
-def _said(kind: str, causes: Mapping[str, Mapping[str, set[str]]]) -> bool:
-    return any(kind in kept for kept in causes.values())
 
 
 def _sentence(cause: str, kept: Mapping[str, set[str]]) -> str:
@@ -180,7 +181,8 @@ def _sentence(cause: str, kept: Mapping[str, set[str]]) -> str:
 
 def _counted(kind: str, count: int, of: str = "") -> str:
     """Such as "one check is" and "82 of 88 checks are"."""
-    return f"{_number(count) if not of else count}{of} {NAMES.get(kind, (kind, kind))[count > 1 or bool(of)]} {'is' if count == 1 else 'are'}"
+    verb = "is" if count == 1 else "are"
+    return f"{count if of else _number(count)}{of} {NAMES.get(kind, (kind, kind))[count > 1 or bool(of)]} {verb}"
 
 
 def _number(count: int) -> str:

@@ -38,7 +38,7 @@ def build(folders: Sequence[Path]) -> Json:
         cell["passed"] = cell["lowest"] <= cell["rate"] <= cell["highest"]
     decided = studies(kinds)
     allowances = _allowances(kinds["checks"])
-    missing = absent.missing(evidence.missing, evidence.crashes)
+    missing = absent.missing(evidence.missing, stacks)
     not_compared = absent.left_out(stacks, kinds, decided)
     return {
         "schema": SCHEMA,
@@ -89,7 +89,14 @@ def _notes(evidence: Evidence) -> list[str]:
     usual = {defect["stack"] for defect in kinds["defects"] if defect["usual"] is None}
     untried = [f"{stack}: the usual way was not tried on the defects: it is torch's" for stack in sorted(usual)]
     quickly = [quick(evidence.plans).rstrip(". ")] if quick(evidence.plans) else []
-    return quickly + evidence.notes + absent.unverified(kinds) + absent.elsewhere(kinds) + untried + partly
+    return (
+        quickly
+        + evidence.notes
+        + absent.unverified(kinds, evidence.stacks)
+        + absent.elsewhere(kinds, evidence.stacks)
+        + untried
+        + partly
+    )
 
 
 def _same_examples(checks: Sequence[Json]) -> Json | None:

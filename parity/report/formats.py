@@ -14,18 +14,22 @@ from parity.report.records import Json, shortened
 from parity.report.study import GREEN
 from parity.statistics import Outcome, points
 
-TONES = dict.fromkeys(GREEN, "held") | {
-    Outcome.INCONCLUSIVE.value: "inconclusive",
-    Outcome.DIFFERENT.value: "different",
-    Outcome.INVALID.value: "invalid",
-    "agrees": "held",
-    "finding": "inconclusive",
-    "off": "different",
-    "failed": "different",
-    "different": "different",
-    "crashed": "incomplete",
-    "incomplete": "incomplete",
-} | dict.fromkeys(("held", "passed", "green", "ok"), "held")
+TONES = (
+    dict.fromkeys(GREEN, "held")
+    | {
+        Outcome.INCONCLUSIVE.value: "inconclusive",
+        Outcome.DIFFERENT.value: "different",
+        Outcome.INVALID.value: "invalid",
+        "agrees": "held",
+        "finding": "inconclusive",
+        "off": "different",
+        "failed": "different",
+        "different": "different",
+        "crashed": "incomplete",
+        "incomplete": "incomplete",
+    }
+    | dict.fromkeys(("held", "passed", "green", "ok"), "held")
+)
 NOTHING = "–"
 # What follows the decimal point of the longest number of a column, so that shorter ones can be filled up to it.
 FRACTION = {"fixed": ".0000", "share": ".000", "percent": ".000%", "scientific": ".0000e−", "whole": ""}

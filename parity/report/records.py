@@ -298,12 +298,13 @@ class _Folder:
         for place in sorted({*left, *self.plans.unended()}):
             plan, why = self.plans.records[place], _why(self.plans.records[place])
             lost = {
-                kind: [key for key in keys if (kind, key) not in elsewhere] for kind, keys in left.get(place, {}).items()
+                kind: [key for key in keys if (kind, key) not in elsewhere]
+                for kind, keys in left.get(place, {}).items()
             }
             found += [self._missing(plan["command"], why, kind, keys, plan) for kind, keys in lost.items() if keys]
             if not any(lost.values()) and not plan.get("ended"):
                 found.append(self._missing(plan["command"], why, "", [], plan))
-        found += [self._missing(command, "it never began") for command in self.plans.never_begun()]
+        found += [self._missing(command, f"{command} never began") for command in self.plans.never_begun()]
         if not self.plans.records and any(self.records[kind] for kind in PLANNED):
             found.append(self._missing("", "nobody wrote down what was planned: what is not there cannot be known"))
         return found
@@ -330,7 +331,9 @@ class _Folder:
     def notes(self) -> list[str]:
         found = []
         if self.stale:
-            found.append(f"{self.stack}: {self.stale} records of earlier runs were left out: they were planned again since")
+            found.append(
+                f"{self.stack}: {self.stale} records of earlier runs were left out: they were planned again since"
+            )
         codes = {plan.get("code") for place, plan in enumerate(self.plans.records) if place in self.plans.owners()}
         if len(codes) > 1:
             found.append(f"{self.stack}: the records are of {len(codes)} versions of the code")
@@ -342,7 +345,9 @@ def _why(plan: Json) -> str:
     command = plan["command"]
     if plan.get("ended"):
         return f"{command} ended without it"
-    return f"{command} was stopped by {plan['stopped']}" if plan.get("stopped") else f"{command} was killed, or still runs"
+    return (
+        f"{command} was stopped by {plan['stopped']}" if plan.get("stopped") else f"{command} was killed, or still runs"
+    )
 
 
 def _stacks(located: Sequence[_Folder], found: Evidence) -> list[Json]:
@@ -375,8 +380,8 @@ def _implementations(stack: str, kinds: dict[str, list[Json]]) -> list[str]:
     for record in kinds["checks"]:
         if record["stack"] == stack:
             found |= dict.fromkeys(["numpynet", *record["frameworks"]])
-    for kind, field in (("curves", "losses"), ("runs", "implementation"), ("experiments", "implementation")):
+    for kind, name in (("curves", "losses"), ("runs", "implementation"), ("experiments", "implementation")):
         for record in kinds[kind]:
-            if record["stack"] == stack and record[field]:
-                found |= dict.fromkeys([record[field]] if isinstance(record[field], str) else record[field])
+            if record["stack"] == stack and record[name]:
+                found |= dict.fromkeys([record[name]] if isinstance(record[name], str) else record[name])
     return sorted(found, key=rank)

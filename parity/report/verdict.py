@@ -19,6 +19,8 @@ RUNGS = (
     (5, "accuracy", "same result?"),
 )
 EXIT_CODES = {"held": 0, "partial": 0, "different": 1, "inconclusive": 2, "incomplete": 3, "invalid": 3}
+
+
 def verdict(evidence: Evidence, studies: Sequence[Json], missing: Sequence[str], left_out: Sequence[str]) -> Json:
     """Status, exit code, headline, the ladder's rungs and the controls."""
     kinds = evidence.kinds
@@ -27,9 +29,9 @@ def verdict(evidence: Evidence, studies: Sequence[Json], missing: Sequence[str],
     outcomes = [study["outcome"] for study in studies if study["outcome"] != "not decided"]
     worst = max(outcomes, key=[outcome.value for outcome in Outcome].index, default=None)
     broken = [control["title"] for control in controls if control["held"] is False]
-    anything = any(kinds.values()) or bool(missing)
+    anything = any(kinds.values()) or bool(missing or evidence.crashes)
     status, headline = _status(ladder, broken, worst, anything, kinds, studies)
-    if missing:
+    if missing or evidence.crashes:
         besides = f". Besides: {headline[:1].lower()}{headline[1:]}" if EXIT_CODES[status] else ""
         status, headline = "incomplete", f"Incomplete: {_how_incomplete(evidence)}{besides}"
     elif left_out and status == "held":
@@ -62,7 +64,9 @@ def _how_incomplete(evidence: Evidence) -> str:
         said.append(f"{len(evidence.crashes)} crashed")
     commands = [row["command"] for row in evidence.missing if not row["keys"] and row["command"]]
     if commands:
-        said.append(f"{shortened(commands)} did not end" if said else f"{shortened(commands)} never began or did not end")
+        said.append(
+            f"{shortened(commands)} did not end" if said else f"{shortened(commands)} never began or did not end"
+        )
     return ", ".join(said) or "nobody wrote down what was planned"
 
 

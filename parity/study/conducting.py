@@ -96,18 +96,20 @@ def conduct(
         raise NoData(f"the study {registration.name} was not run: {error}") from error
     _same_training(registration, experiment)
     planned = _jobs(registration, experiment, implementations, [coupled, *chosen])
-    with _alone(results, registration.name), plan():
+    with _alone(results, registration.name):
         finished = {record["key"] for record in _finished(results, registration) if record["status"] != "crashed"}
         waiting = [job for job in planned if job.key not in finished]
-        progress(len(planned) - len(waiting), len(planned))
-        for done, (job, record) in enumerate(performed(waiting, workers, executor), len(planned) - len(waiting) + 1):
-            _from_here(record)
-            results.append("runs", job.key, record | {"registration": registration.hash})
-            progress(done, len(planned))
-        records = {record["key"]: record for record in _finished(results, registration)}
-        found = Found(registration, dataset, implementations, [records[job.key] for job in planned])
-        verdicts = {arm.name: found.verdict_of(arm) for arm in chosen}
-        return _conclude(results, registration, implementations, found.verdict(chosen, verdicts), verdicts)
+        with plan():
+            progress(len(planned) - len(waiting), len(planned))
+            ended = performed(waiting, workers, executor)
+            for done, (job, record) in enumerate(ended, len(planned) - len(waiting) + 1):
+                _from_here(record)
+                results.append("runs", job.key, record | {"registration": registration.hash})
+                progress(done, len(planned))
+            records = {record["key"]: record for record in _finished(results, registration)}
+            found = Found(registration, dataset, implementations, [records[job.key] for job in planned])
+            verdicts = {arm.name: found.verdict_of(arm) for arm in chosen}
+            return _conclude(results, registration, implementations, found.verdict(chosen, verdicts), verdicts)
 
 
 class Found:
