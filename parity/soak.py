@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,12 @@ from typing import Any
 import numpy as np
 
 import numpynet
+from parity.planning import CRASHED
+from parity.planning import planned as plan
 from parity.proving import DTYPES, prove, targets
 from parity.results import Record, Results
 from parity.statistics.tails import quantiles, tail
+from parity.workers import Call, Crash
 
 CHUNKS, SUMMARY = "soak-chunks", "soak"  # kinds of records
 # Random networks meet what no layer's own examples do, so that they are a fifth of all; Graph's cost three times as
@@ -108,34 +111,51 @@ def soak(
     examples: int,
     seed: int,
     frameworks: Sequence[str],
-    spread: Callable[[Any, list[tuple[Any, ...]]], Iterator[Record]],
+    run: Callable[[Iterable[Call]], Iterator[tuple[Call, Any]]],
+    progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> list[Record]:
-    """Perform the chunks that `results` does not hold yet, by `spread(function, arguments)`, and record the summary.
+    """Have `run` perform the chunks that `results` does not hold yet, and record the summary.
 
-    Returns the summary's records: one for each pair, dtype, implementation and quantity.
+    A chunk that crashed is recorded with how, and is tried again by the next soak. Returns the summary's records: one
+    for each pair, dtype, implementation and quantity.
     """
-    done = {record["key"] for record in finished(results)}
+    done = {record["key"] for record in chunks(results)}
     waiting = [chunk for chunk in planned(examples, seed) if chunk.key not in done]
-    arguments = [(*asdict(chunk).values(), list(frameworks)) for chunk in waiting]
-    for record in spread(perform, arguments):
-        results.append(CHUNKS, record["key"], record)
-    summary = summarised(finished(results))
+    calls = [Call(chunk, perform, (*asdict(chunk).values(), list(frameworks))) for chunk in waiting]
+    with plan(results, "soak", {CHUNKS: [chunk.key for chunk in waiting]}, examples=examples, seed=seed):
+        progress(0, len(calls))
+        for number, (call, found) in enumerate(run(calls), 1):
+            record = found
+            if isinstance(found, Crash):
+                record = {**asdict(call.about), "status": CRASHED, "message": found.message, "code": code()}
+            results.append(CHUNKS, call.about.key, record)
+            progress(number, len(calls))
+    summary = summarised(chunks(results))
     for record in summary:
         results.append(SUMMARY, record["key"], record)
     return summary
 
 
-def finished(results: Results) -> list[Record]:
-    """The chunks that were performed by this code."""
+def chunks(results: Results) -> list[Record]:
+    """The chunks that were judged by this code."""
+    return [record for record in _of_this_code(results) if record.get("status") != CRASHED]
+
+
+def crashes(results: Results) -> list[Record]:
+    """The chunks that crashed by this code, and have not been judged since."""
+    return [record for record in _of_this_code(results) if record.get("status") == CRASHED]
+
+
+def _of_this_code(results: Results) -> list[Record]:
     return [record for record in results.read(CHUNKS) if record["code"] == code()]
 
 
-def summarised(chunks: Sequence[Record]) -> list[Record]:
+def summarised(judged: Sequence[Record]) -> list[Record]:
     """By pair, dtype, implementation and quantity: the distribution of the share used, and the estimate of its tail."""
     shares: dict[tuple[str, str, str, str], list[float]] = {}
     alarms: dict[tuple[str, str], list[str]] = {}
     seeds: dict[tuple[str, str], set[int]] = {}
-    for chunk in chunks:
+    for chunk in judged:
         place = chunk["pair"], chunk["dtype"]
         seeds.setdefault(place, set()).add(chunk["seed"])
         if chunk["alarm"]:

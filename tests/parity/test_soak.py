@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import pytest
 from parity import soak as module
 from parity.proving import targets
 from parity.results import Results
-from parity.soak import NETWORKS, Chunk, finished, planned, soak, summarised
+from parity.soak import NETWORKS, Chunk, chunks, crashes, planned, soak, summarised
+from parity.workers import Call, Crash
 
 
-def one_by_one(function: Any, arguments: list[tuple[Any, ...]]) -> Iterator[Any]:
-    return (function(*each) for each in arguments)
+def one_by_one(calls: Iterable[Call]) -> Iterator[tuple[Call, Any]]:
+    return ((call, call.work(*call.arguments)) for call in calls)
 
 
 @pytest.fixture
@@ -49,9 +50,8 @@ def test_a_fifth_are_networks_and_the_others_have_equal_shares() -> None:
 
 
 def test_early_chunks_are_of_every_pair() -> None:
-    chunks = planned(100_000, 1)
-    pairs = len(targets())
-    assert len({chunk.pair for chunk in chunks[: 2 * pairs]}) == pairs
+    early = planned(100_000, 1)[: 2 * len(targets())]
+    assert len({chunk.pair for chunk in early}) == len(targets())
 
 
 def test_no_two_chunks_share_a_seed_and_a_larger_soak_contains_the_smaller() -> None:
@@ -63,8 +63,8 @@ def test_no_two_chunks_share_a_seed_and_a_larger_soak_contains_the_smaller() -> 
 def test_a_soak_that_was_stopped_goes_on(tmp_path: Path, instant: list[str]) -> None:
     results = Results(tmp_path)
 
-    def stops(function: Any, arguments: list[tuple[Any, ...]]) -> Iterator[Any]:
-        yield from one_by_one(function, arguments[:7])
+    def stops(calls: Iterable[Call]) -> Iterator[tuple[Call, Any]]:
+        yield from one_by_one(list(calls)[:7])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -73,18 +73,34 @@ def test_a_soak_that_was_stopped_goes_on(tmp_path: Path, instant: list[str]) -> 
     assert sorted(instant) == sorted(chunk.key for chunk in planned(10_000, 1))
     soak(results, 10_000, 1, ["torch"], one_by_one)
     assert len(instant) == len(planned(10_000, 1))
-    assert len(finished(results)) == len(instant)
+    assert len(chunks(results)) == len(instant)
 
 
 def test_chunks_of_other_code_do_not_count(tmp_path: Path, instant: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     results = Results(tmp_path)
     soak(results, 1000, 1, ["torch"], one_by_one)
     monkeypatch.setattr(module, "code", lambda: "mended")
-    assert finished(results) == []
+    assert chunks(results) == []
+
+
+def test_a_chunk_that_crashed_is_named_and_tried_again(tmp_path: Path, instant: list[str]) -> None:
+    results = Results(tmp_path)
+
+    def crash(calls: Iterable[Call]) -> Iterator[tuple[Call, Any]]:
+        first, *others = calls
+        yield first, Crash("signal 9 (Killed)", died=True)
+        yield from one_by_one(others)
+
+    soak(results, 1000, 1, ["torch"], crash)
+    assert [record["message"] for record in crashes(results)] == ["signal 9 (Killed)"]
+    assert len(chunks(results)) == len(planned(1000, 1)) - 1
+    soak(results, 1000, 1, ["torch"], one_by_one)
+    assert crashes(results) == []
+    assert len(chunks(results)) == len(planned(1000, 1))
 
 
 def test_the_summary_has_the_distribution_and_the_alarm() -> None:
-    chunks = [
+    judged = [
         {
             "pair": "ReLU",
             "dtype": "float32",
@@ -95,7 +111,7 @@ def test_the_summary_has_the_distribution_and_the_alarm() -> None:
         }
         for number, shares, alarm in ((0, [0.1] * 99 + [0.75], None), (1, [0.1, None], "rung 1"))
     ]
-    [record] = summarised(chunks)
+    [record] = summarised(judged)
     assert record["key"] == "ReLU/float32/torch/output"
     assert record["examples"] == 102
     assert record["alarms"] == 1
