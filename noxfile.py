@@ -1,74 +1,161 @@
-"""Sessions: `nox -l` lists them. Environments are made with pip and kept, one for each stack."""
+"""Sessions: `nox -l` lists them. Environments are made of the locks in stacks/ and kept, one for each stack."""
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import json
 import os
+import platform
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "typecheck", "tests"]
-nox.options.reuse_venv = "yes"
+sys.path.insert(0, str(Path(__file__).parent))  # nox does not
+import stacks
 
-PYTHON = "3.11"
-# A stack is what a verdict is about: exact versions of everything that computes.
-STACKS = {
-    "current": ["numpy==2.4.6", "torch==2.13.0", "tensorflow-cpu==2.21.0", "keras==3.15.1"],
-    "oldest": ["numpy==1.26.4", "torch==2.2.2", "tensorflow-cpu==2.16.2", "keras==3.3.3"],
-}
+nox.options.sessions = ["lint", "typecheck", "tests"]
+
+STACKS = ("current", "oldest", "newest")
 # One process must not take the cores that another one counts on.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 SINGLE_THREADED = dict.fromkeys(THREADS, "1") | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 class Environment:
-    """The stack and this project in .nox/<stack>, shared by all sessions: torch and TensorFlow are installed once.
+    """A stack and this project in .nox/<stack>-py3.XX, shared by all sessions: torch and TensorFlow are installed once.
 
+    stack.json in it says which lock it was made of. It is written last, so that an environment without it is one whose
+    installation was interrupted; that one, and one whose lock or pyproject.toml has changed since, is made anew.
     PARITY_TORCH_INDEX names an index of CPU wheels for torch; unset, pip decides.
     """
 
-    def __init__(self, session: nox.Session, stack: str) -> None:
-        self.session = session
-        folder = Path(".nox") / stack
-        self.programs = folder / ("Scripts" if os.name == "nt" else "bin")
-        if not folder.exists():
-            session.run(f"python{PYTHON}", "-m", "venv", str(folder), external=True)
-        self.run("python", "-m", "pip", "install", "--quiet", "--upgrade", "pip")
-        if index := os.environ.get("PARITY_TORCH_INDEX"):
-            torch = [package for package in STACKS[stack] if package.startswith("torch")]
-            self.run("pip", "install", "--quiet", *torch, "--index-url", index)
-        self.run("pip", "install", "--quiet", *STACKS[stack], "-e", ".[test]")
+    def __init__(self, session: nox.Session, stack: str, python: str | None = None) -> None:
+        self.session, self.stack = session, stack
+        try:
+            self.python, interpreter = stacks.interpreter(stack, python)
+        except stacks.StackError as error:
+            session.error(str(error))
+        self.folder = Path(".nox", f"{stack}-py{self.python}").absolute()
+        self.programs = self.folder / ("Scripts" if os.name == "nt" else "bin")
+        stamp, made_of = self.folder / "stack.json", json.dumps(self._made_of(), indent=1) + "\n"
+        runs = stacks.version(str(self.programs / "python")) == self.python  # the Python below it may have gone
+        if not runs or not stamp.exists() or stamp.read_text() != made_of:
+            session.log(f"making {self.folder.name}, which takes some minutes")
+            stamp.unlink(missing_ok=True)
+            session.run(interpreter, "-m", "venv", "--clear", str(self.folder), external=True)
+            self._install()
+            stamp.write_text(made_of)
 
     def run(self, program: str, *arguments: str, env: dict[str, str] | None = None) -> None:
-        self.session.run(str((self.programs / program).absolute()), *arguments, env=env, external=True)
+        self.session.run(str(self.programs / program), *arguments, env=env, external=True)
 
-    def succeeds(self, program: str, *arguments: str) -> bool:
+    def succeeds(self, program: str, *arguments: str, env: dict[str, str] | None = None) -> bool:
         try:
-            self.run(program, *arguments, env=SINGLE_THREADED)
+            self.run(program, *arguments, env=env)
         except nox.command.CommandFailed:
             return False
         return True
 
+    def _made_of(self) -> dict[str, str | None]:
+        floats = None if self.locked else datetime.date.today().isoformat()  # made anew on another day
+        project = nox.project.load_toml("pyproject.toml")["project"]
+        return {
+            "stack": self.stack,
+            "lock": stacks.lock_digest(self.stack, self.python),
+            "made of": stacks.digest(self.stack, self.python, [project, floats, str(self.folder)]),
+        }
+
+    @property
+    def locked(self) -> bool:
+        """Whether the stack is a lock; if not, it floats."""
+        return stacks.lock(self.stack, self.python).exists()
+
+    def _install(self) -> None:
+        if not self.locked:
+            self.pip("-r", str(stacks.source(self.stack)), "-e", ".[test]")
+            return
+        lock, cuda = stacks.lock(self.stack, self.python), stacks.cuda(self.stack, self.python)
+        constraints = ("-c", str(cuda)) if cuda.exists() else ()
+        torch = stacks.pins(lock).get("torch")
+        if torch and (index := os.environ.get("PARITY_TORCH_INDEX")):
+            # Nothing but torch itself: what it requires is in the lock, and may not be in that index.
+            self.pip("--no-deps", f"torch=={torch}", "--index-url", index)
+        self.pip("-r", str(lock), *constraints)
+        if self.stack != "tools":  # which read the checkout
+            self.pip("--no-deps", "--no-build-isolation", "-e", ".")  # by the lock's setuptools, not by today's
+        if said := stacks.deviations(self.stack, self.python, stacks.installed(self.programs / "python")):
+            message = f"{self.folder.name} is not what {lock.name} says: " + "; ".join(said)
+            if sys.platform == "linux" and platform.machine() == "x86_64":
+                self.session.error(message)
+            self.session.warn(f"{message} (the locks are resolved for Linux on x86-64)")
+
+    def pip(self, *arguments: str) -> None:
+        self.run("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+
+
+def asked(session: nox.Session, *flags: str) -> tuple[argparse.Namespace, list[str]]:
+    """The options that sessions share, and `flags`; the arguments that are left are the program's own."""
+    parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --", add_help=False)
+    parser.add_argument("--stack", choices=STACKS, default="current")
+    parser.add_argument("--python", metavar="3.XX")
+    for flag in flags:
+        parser.add_argument(flag, action="store_true")
+    return parser.parse_known_args(session.posargs)
+
+
+def command(session: nox.Session, *arguments: str, env: dict[str, str] | None = SINGLE_THREADED) -> None:
+    """Runs one of parity's commands in the stack's environment; what the session was not asked for, the command was."""
+    options, rest = asked(session)
+    Environment(session, options.stack, options.python).run("parity", *arguments, *rest, env=env)
+
 
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
-    """The test suite, in under three minutes; arguments go to pytest."""
-    Environment(session, "current").run("pytest", "-n", "2", *(session.posargs or ["tests"]), env=SINGLE_THREADED)
+    """The test suite, in under three minutes; arguments go to pytest. -- [--stack STACK] [--python 3.XX]"""
+    options, rest = asked(session)
+    environment = Environment(session, options.stack, options.python)
+    env = SINGLE_THREADED | triton(environment)
+    environment.run("pytest", "-n", "2", *(rest or ["tests"]), env=env)
+
+
+def triton(environment: Environment) -> dict[str, str]:
+    """Where the tests find the triton that torch's ordinary wheel brings, which crashes when loaded after TensorFlow.
+
+    A folder of its own, since the environment need not have it; none where triton has no wheels.
+    """
+    pin = stacks.pins(stacks.cuda(environment.stack, environment.python)).get("triton")
+    if pin is None or sys.platform != "linux" or platform.machine() != "x86_64":
+        return {}
+    folder = environment.folder.with_name(f"triton-{pin}-py{environment.python}")
+    if not folder.exists():
+        part = folder.with_name(f"{folder.name}-part")
+        shutil.rmtree(part, ignore_errors=True)
+        environment.pip("--no-deps", "--target", str(part), f"triton=={pin}")
+        part.rename(folder)
+    return {"PARITY_TRITON": str(folder)}
 
 
 @nox.session(python=False)
 def parity(session: nox.Session) -> None:
     """The whole ladder on a stack, the planted defects, the studies and the report.
 
-    -- [--stack current|oldest] [--quick]
+    -- [--stack current|oldest|newest] [--python 3.XX] [--quick] [--install-only]
     """
-    parser = argparse.ArgumentParser(prog="nox -s parity --")
-    parser.add_argument("--stack", choices=STACKS, default="current", help="the versions to judge")
-    parser.add_argument("--quick", action="store_true", help="fewer examples, the short study")
-    options = parser.parse_args(session.posargs)
+    options, rest = asked(session, "--quick", "--install-only")
+    if rest:
+        session.error(f"{rest[0]!r} is no option of this session; its options are {parity.__doc__.split('--', 1)[1]}")
+    environment = Environment(session, options.stack, options.python)
+    if options.install_only:
+        return
+    if options.quick:
+        session.log("QUICK: 10 of the 60 examples, no modes, the short study; the main job is `nox -s parity`")
     studies = ["digits-quick"] if options.quick else ["digits", "digits-convolutional", "fashion-mnist"]
     steps = [
+        # What the steps below are going to do is written down here, before they begin.
         ["check", "--examples", "10" if options.quick else "60", "--workers", "2"],
         *([] if options.quick else [["modes"]]),
         ["curves"],
@@ -76,9 +163,8 @@ def parity(session: nox.Session) -> None:
         *(["study", study, "--optional"] for study in studies),
         ["report"],
     ]
-    environment = Environment(session, options.stack)
     # Every step runs, whatever the ones before it said.
-    failed = [" ".join(step[:2]) for step in steps if not environment.succeeds("parity", *step)]
+    failed = [" ".join(step[:2]) for step in steps if not environment.succeeds("parity", *step, env=SINGLE_THREADED)]
     if failed:
         session.error(f"not shown: {', '.join(failed)}; see results/report/report.html")
 
@@ -86,31 +172,84 @@ def parity(session: nox.Session) -> None:
 @nox.session(python=False, default=False)
 def experiments(session: nox.Session) -> None:
     """The source notebooks' experiments, on all three implementations: hours; resumes. -- --quick takes minutes."""
-    Environment(session, "current").run("parity", "experiment", "all", *session.posargs, env=SINGLE_THREADED)
+    command(session, "experiment", "all")
 
 
 @nox.session(python=False, default=False)
 def calibrate(session: nox.Session) -> None:
     """The error rates of rung 5's procedures, by simulation; the report shows them."""
-    Environment(session, "current").run("parity", "calibrate", *session.posargs, env=SINGLE_THREADED)
+    command(session, "calibrate")
+
+
+@nox.session(python=False, default=False)
+def machines(session: nox.Session) -> None:
+    """The ladder on one machine that stands for many: other processors' instructions, kernels and threads."""
+    command(session, "machines", env=None)  # threads and instructions are what it varies
+
+
+@nox.session(python=False, default=False)
+def soak(session: nox.Session) -> None:
+    """Fresh examples: how often a right implementation is called wrong. -- --examples N --seed S; resumes."""
+    command(session, "soak")
+
+
+@nox.session(python=False, default=False)
+def boundaries(session: nox.Session) -> None:
+    """Between which two releases each version condition of the catalogue changes, found by installing them."""
+    command(session, "boundaries")
+
+
+@nox.session(python=False, default=False)
+def examples(session: nox.Session) -> None:
+    """What is drawn for each pair, dtype and seed, as digests: equal ones mean the same examples."""
+    command(session, "examples")
 
 
 @nox.session(python=False, default=False)
 def bench(session: nox.Session) -> None:
     """Speed and memory, as ratios within one run."""
-    Environment(session, "current").run("python", "-m", "benchmarks", *session.posargs)
+    options, rest = asked(session)
+    Environment(session, options.stack, options.python).run("python", "-m", "benchmarks", *rest)
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=False)
 def lint(session: nox.Session) -> None:
     """Formatting and lints."""
-    session.install("ruff==0.17.6", silent=True)
-    session.run("ruff", "format", "--check", ".")
-    session.run("ruff", "check", ".")
+    environment = Environment(session, "tools", asked(session)[0].python)
+    environment.run("ruff", "format", "--check", ".")
+    environment.run("ruff", "check", ".")
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=False)
 def typecheck(session: nox.Session) -> None:
     """mypy --strict on both packages; the frameworks are not needed."""
-    session.install("mypy==2.4.1", "-e", ".[test]", silent=True)
-    session.run("mypy")
+    Environment(session, "tools", asked(session)[0].python).run("mypy")
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Resolves stacks/*.in to locks for each Python; what is locked stays. -- --upgrade renews all."""
+    session.install("uv==0.13.9", silent=True)
+    for stack in ("current", "oldest", "tools"):  # tools take what current has, where both have it
+        for python in stacks.pythons(stack):
+            files = stacks.lock(stack, python), stacks.cuda(stack, python)
+            with tempfile.TemporaryDirectory() as folder:
+                resolved = Path(folder, "resolved.txt")
+                resolved.write_text("".join(path.read_text() for path in files if path.exists()))
+                current = stacks.lock("current", python)
+                session.run(
+                    *("uv", "pip", "compile", str(stacks.source(stack).relative_to(Path.cwd()))),
+                    *(("pyproject.toml", "--extra", "test") if stack != "tools" else ()),
+                    *("--python-version", python, "--python-platform", "x86_64-manylinux_2_28"),
+                    # Wheels of releases alone: what has to be compiled differs from machine to machine.
+                    *("--only-binary", ":all:", "--prerelease", "disallow"),
+                    *("--no-config", "--no-header", "--no-emit-index-url", "--no-emit-find-links"),
+                    *("--annotation-style", "line", "--quiet", "--output-file", str(resolved)),
+                    *(("--constraints", str(current)) if stack == "tools" and current.exists() else ()),
+                    *session.posargs,
+                    silent=True,
+                )
+                parts = stacks.split(resolved.read_text(), f"# Python {python}: made by `nox -s lock`, not by hand.")
+            for path, text in zip(files, parts, strict=True):
+                if text.count("\n") > 1:  # the tools have no torch
+                    path.write_text(text)

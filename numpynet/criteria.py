@@ -49,7 +49,7 @@ class Criterion:
             raise ValueError(f"{self!r} takes a floating, non-empty input, got {input.dtype} of shape {input.shape}")
         total, memory = self.loss(input, target)
         divisor = {"mean": self.count, "sum": lambda *_: 1, "batchmean": lambda *_: len(input)}[self.reduction]
-        self._divisor = np.asanyarray(divisor(input, target), input.dtype)
+        self._divisor = np.asanyarray(divisor(input, target)).astype(input.dtype, copy=False)
         self._memory = memory
         return total / self._divisor
 

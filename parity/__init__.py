@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from parity.importing import keep_triton_and_tensorflow_apart
+
 if TYPE_CHECKING:
     from parity.convert import to_tensorflow, to_torch
     from parity.failure import ParityError
@@ -38,6 +40,8 @@ __all__ = [
     "to_torch",
     "transposed",
 ]
+
+keep_triton_and_tensorflow_apart()
 
 
 def __getattr__(name: str) -> Any:

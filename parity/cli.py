@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from parity.jobs import experiment_on_all, plant_one, prove_one, run_all
-from parity.terminal import console, print_checks, print_curves, print_modes, progress
+from parity.terminal import console, print_check, print_curves, print_modes, print_soak, progress
 
 if TYPE_CHECKING:
-    from parity.proving import Report
     from parity.results import Results
     from parity.statistics import Verdict
 
@@ -49,6 +47,18 @@ FrameworkOption = Annotated[
     typer.Option("--framework", help="torch or tensorflow, once for each; default: all that are installed."),
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")]
+# commands that write down a plan
+STEPS = ("check", "curves", "modes", "defects", "twins", "machines", "study", "experiment", "calibrate")
+    "check",
+    "curves",
+    "modes",
+    "defects",
+    "twins",
+    "machines",
+    "study",
+    "experiment",
+    "calibrate",
+)  # commands that write down a plan
 
 
 @app.command("list")
@@ -73,6 +83,23 @@ def list_() -> None:
 
 
 @app.command()
+def begin(
+    steps: Annotated[list[str], typer.Argument(help="check, curves, modes, defects, study:NAME, experiment:NAME ...")],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The job is the quick profile, and its report says so.")
+    ] = False,
+    results: ResultsOption = None,
+) -> None:
+    """Writes down that a job is about to run these commands, so that the report misses what never started."""
+    from parity.planning import begin as write
+
+    for step in steps:
+        if step.partition(":")[0] not in STEPS:
+            _fail(f"no step called {step!r}; there are: {', '.join(STEPS)}")
+    write(_results(results), steps, quick)
+
+
+@app.command()
 def check(
     what: Annotated[
         list[str] | None,
@@ -87,35 +114,102 @@ def check(
 ) -> None:
     """Rungs 1 to 3: outputs, gradients and update steps, on random examples, judged by derived allowances.
 
-    Without arguments also the derivatives of the reference, what each implementation refuses, and the catalogue of
-    known differences. Exit code 1 if anything is off.
+    Also the derivatives of the reference; without arguments what each implementation refuses, and the catalogue of
+    known differences. Exit code 1 if anything is off, 3 if nothing is but something crashed.
     """
-    from parity.proving import DTYPES, load, targets
+    from parity.checking import run_check
+    from parity.jobs import classes_in
+    from parity.proving import DTYPES, targets
+    from parity.workers import Call, Crash, Pool
 
     frameworks = _frameworks(framework)
-    names = {target.__name__: target for target in targets()}
-    jobs: list[tuple[str | None, str]] = []
-    for item in what or names:
-        if item.endswith(".py"):
-            found = targets([_or_exit(lambda item=item: load(item), code=2)])
-            if not found:
-                _fail(f"{item} defines no pair: decorate a parity.Pair with @parity.pair(YourLayer)")
-            jobs += [(item, target.__name__) for target in found]
-        elif item in names:
-            jobs.append((None, item))
-        else:
-            _fail(f"no pair for {item!r}; there are: {', '.join(names)}. A file must end in .py")
+    names = {target.__name__ for target in targets()}
+    classes: list[tuple[str | None, str]] = []
+    with Pool(workers) as pool, progress("outputs, gradients, steps, derivatives") as show:
+        for item in what or sorted(names):
+            if item.endswith(".py"):
+                [(_, found)] = pool.run([Call(item, classes_in, (item,))])
+                if isinstance(found, Crash):
+                    _fail(f"{item} cannot be imported: {found.message}")
+                if not found:
+                    _fail(f"{item} defines no pair: decorate a parity.Pair with @parity.pair(YourLayer)")
+                classes += [(item, name) for name in found]
+            elif item in names:
+                classes.append((None, item))
+            else:
+                _fail(f"no pair for {item!r}; there are: {', '.join(sorted(names))}. A file must end in .py")
+        checked = run_check(
+            _results(results),
+            pool,
+            " ".join(["check", *(what or [])]),
+            classes,
+            examples=examples,
+            dtypes=dtype or DTYPES,
+            frameworks=frameworks,
+            seed=seed,
+            everything=not what,
+            progress=show,
+        )
+    print_check(checked)
+    raise typer.Exit(1 if checked.failed else 3 if checked.crashes else 0)
+
+
+@app.command()
+def examples(
+    what: Annotated[list[str] | None, typer.Argument(help="Class names; default: every pair.")] = None,
+    counts: Annotated[
+        list[int] | None, typer.Option("--examples", min=1, help="How many, once for each digest; default: 60.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Those of another seed.")] = None,
+    workers: WorkersOption = 1,
+) -> None:
+    """Digests of the examples that `parity check` draws: equal ones mean the same examples, here and elsewhere."""
+    from rich.table import Table
+
+    from parity.jobs import digest_one
+    from parity.proving import DTYPES, targets
+    from parity.workers import Call, Crash, Pool
+
+    asked = sorted(set(counts or [60]))
+    known = [target.__name__ for target in targets()]
+    if unknown := [name for name in what or [] if name not in known]:
+        _fail(f"no pair for {unknown[0]!r}; there are: {', '.join(known)}")
+    calls = [Call(name, digest_one, (name, dtype, asked, seed)) for name in what or known for dtype in DTYPES]
+    rows = []
+    with Pool(workers) as pool, progress("examples") as show:
+        for done, (call, found) in enumerate(pool.run(calls), 1):
+            if isinstance(found, Crash):
+                _fail(f"no examples of {call.about} could be drawn: {found.message}", code=3)
+            rows.append(found)
+            show(done, len(calls))
+    table = Table("pair", "dtype", *(f"{count} examples" for count in asked))
+    for name, dtype, digests in sorted(rows):
+        table.add_row(name, dtype, *digests)
+    console().print(table)
+
+
+@app.command()
+def soak(
+    number: Annotated[int, typer.Option("--examples", min=1, help="Random examples in all.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Names the examples; another one draws others.")] = 1,
+    framework: FrameworkOption = None,
+    results: ResultsOption = None,
+    workers: WorkersOption = 2,
+) -> None:
+    """How often a right implementation is called wrong: every pair with fresh seeds. Resumes where it was stopped.
+
+    Exit code 1 if there was an alarm: a finding, or a hole in the model of rounding; 3 if something crashed.
+    """
+    from parity.soak import chunks, crashes
+    from parity.soak import soak as run_soak
+    from parity.workers import Pool
+
     store = _results(results)
-    reports: list[Report] = []
-    asked = [(file, name, kind) for file, name in jobs for kind in dtype or DTYPES]
-    for report in run_all(prove_one, [(*job, examples, frameworks, seed) for job in asked], workers, "rungs 1 to 3"):
-        store.append("checks", report.key, report.as_record())
-        reports.append(report)
-    print_checks(reports)
-    failed = any(report.failure for report in reports)
-    if not what:
-        failed |= _check_facts(store, frameworks, examples)
-    raise typer.Exit(int(failed))
+    with Pool(workers) as pool, progress("soak") as show:
+        summary = run_soak(store, number, seed, _frameworks(framework), pool.run, show)
+    judged = chunks(store)
+    print_soak(summary, judged, crashes(store))
+    raise typer.Exit(1 if any(chunk["alarm"] for chunk in judged) else 3 if crashes(store) else 0)
 
 
 @app.command()
@@ -126,10 +220,16 @@ def curves(
 ) -> None:
     """Rung 4: training-loss curves from the same weights, judged by the measured one-ulp envelope."""
     from parity.curves import run_curves
+    from parity.planning import planned
+    from parity.proving import DTYPES
+    from parity.recipes import EXPERIMENTS
 
-    store = _results(results)
-    with progress("rung 4: curves") as show:
-        found = run_curves(store, _frameworks(framework), show, quick=quick)
+    store, frameworks = _results(results), _frameworks(framework)
+    chosen = [experiment for experiment in EXPERIMENTS if not quick or experiment.name.startswith("digits")]
+    keys = [f"{experiment.name}/{dtype}" for experiment in chosen for dtype in DTYPES]
+    plan = planned(store, "curves", {"curves": keys}, frameworks=frameworks, quick=quick)
+    with plan, progress("rung 4: curves") as show:
+        found = run_curves(store, frameworks, show, chosen)
     print_curves(found)
     raise typer.Exit(int(any(curve.passed is False for curve in found)))
 
@@ -166,11 +266,16 @@ def modes(framework: FrameworkOption = None, results: ResultsOption = None) -> N
 
     Exit code 1 if one is off that no known difference explains.
     """
-    from parity.modes import run_modes
+    from parity.modes import asked, run_modes
+    from parity.planning import planned
 
-    store = _results(results)
-    with progress("ways of writing a model") as show:
-        found = run_modes(store, _frameworks(framework), progress=show)
+    store, frameworks = _results(results), _frameworks(framework)
+    keys = [f"{model}/{dtype}/{name}/*" for model, dtype in asked() for name in frameworks]
+    with (
+        planned(store, "modes", {"modes": keys}, frameworks=frameworks),
+        progress("ways of writing a model") as show,
+    ):
+        found = run_modes(store, frameworks, progress=show)
     print_modes(found)
     raise typer.Exit(int(any(row.status == "off" for row in found)))
 
@@ -223,13 +328,15 @@ def calibrate(
     """How often each procedure of rung 5 is wrong, by simulation. Exit code 1 if one errs more than it may."""
     from dataclasses import asdict
 
+    from parity.planning import planned
     from parity.statistics import calibrate as simulate
 
     store = _results(results)
-    cells = simulate(replications)
-    for cell in cells:
-        place = (cell.kind, cell.procedure, cell.law, cell.size, cell.noise, cell.difference_over_margin)
-        store.append("calibration", "/".join(map(str, place)), asdict(cell) | {"passed": cell.passed})
+    with planned(store, "calibrate", {"calibration": ["*"]}, replications=replications):
+        cells = simulate(replications)
+        for cell in cells:
+            place = (cell.kind, cell.procedure, cell.law, cell.size, cell.noise, cell.difference_over_margin)
+            store.append("calibration", "/".join(map(str, place)), asdict(cell) | {"passed": cell.passed})
     off = [cell for cell in cells if not cell.passed]
     worst = max(cell.rate for cell in cells if cell.kind == "type I")
     console().print(
@@ -247,23 +354,35 @@ def defects(
     results: ResultsOption = None,
     workers: WorkersOption = 1,
 ) -> None:
-    """Plants defects, one at a time, and shows which rung catches each. Exit code 1 if one escapes."""
-    from rich.table import Table
+    """Plants defects, one at a time, and shows which rung catches each.
 
+    Exit code 1 if one escapes, 3 if none does but something crashed.
+    """
+    from parity.checking import Item, crashed, record_all
     from parity.defects import gallery
+    from parity.jobs import plant_one
+    from parity.planning import planned
+    from parity.terminal import print_defects
+    from parity.workers import Call, Pool
 
-    known = [defect.name for defect in gallery()]
+    known = {defect.name: defect for defect in gallery()}
     for name in names or []:
         if name not in known:
             _fail(f"no defect called {name!r}; there are: {', '.join(known)}")
-    store, table, escaped = _results(results), Table("defect", "rung", "examples", "usual way"), 0
-    for record in run_all(plant_one, [(name,) for name in names or known], workers, "planted defects"):
-        store.append("defects", record["key"], record)
-        escaped += not record["caught"]
-        rung = f"{record['rung']}" if record["caught"] else "[red]escaped"
-        table.add_row(record["title"], rung, str(record["examples"]), record["usual"]["by"] or "[yellow]not caught")
-    console().print(table)
-    raise typer.Exit(int(escaped > 0))
+    store, records, chosen = _results(results), [], names or list(known)
+    about = {name: {"title": known[name].title, "target": known[name].target.__name__} for name in chosen}
+    with (
+        planned(store, " ".join(["defects", *(names or [])]), {"defects": chosen}),
+        Pool(workers) as pool,
+        progress("planted defects") as show,
+    ):
+        show(0, len(chosen))
+        for call, found in pool.run(Call(Item("defects", name, about[name]), plant_one, (name,)) for name in chosen):
+            records += record_all(store, call.about, found)
+            show(len(records), len(chosen))
+    print_defects(records)
+    escaped = any(record["caught"] is False for record in records if not crashed(record))
+    raise typer.Exit(1 if escaped else 3 if any(map(crashed, records)) else 0)
 
 
 @app.command()
@@ -277,10 +396,12 @@ def twins(
     Exit code 1 if the ladder catches one.
     """
     from parity.defects.twins import run_twin, targets
+    from parity.planning import planned
 
     store, frameworks, records = _results(results), _frameworks(framework), []
-    with progress("undamaged twins") as show:
-        for count, name in enumerate(names := list(targets()), 1):
+    names = list(targets())
+    with planned(store, "twins", {"twins": names}, frameworks=frameworks), progress("undamaged twins") as show:
+        for count, name in enumerate(names, 1):
             records.append(run_twin(name, frameworks, examples))
             store.append("twins", name, records[-1])
             show(count, len(names))
@@ -307,10 +428,12 @@ def machines(
     from parity.machines import find
     from parity.machines.run import exit_code, most_different, run_machines
     from parity.machines.table import remarks, table
+    from parity.planning import planned
 
     chosen = most_different() if ci and not names else _or_exit(lambda: find(names), code=2)
     store = _results(results)
-    with progress("emulated machines") as show:
+    plan = planned(store, "machines", {"machines": [f"{machine.name}/*" for machine in chosen]}, quick=ci)
+    with plan, progress("emulated machines") as show:
         outcomes = run_machines(store, chosen, quick=ci, workers=2 if ci else workers, progress=show)
     console().print(table(outcomes))
     for line in remarks(outcomes):
@@ -327,9 +450,12 @@ def report(
 ) -> None:
     """Writes report.html, report.md, report.json and junit.xml from one or many stacks' results.
 
-    Exit code 0: nothing is off; 1: something differs; 2: a study is inconclusive; 3: no verdict may be drawn.
+    Exit code 0: held, or partial (nothing is off; data or a framework that is not here, and what that kept from being
+    looked at, is named); 1: something differs; 2: a study is inconclusive; 3: invalid (a control failed), or incomplete
+    (of what was planned something is missing, crashed or was killed, or nobody wrote down what was planned).
     """
     from parity.report import write_report
+    from parity.terminal import print_report
 
     chosen = folders or sorted(path.parent for path in Path("results").glob("*/environment.json"))
     if not chosen:
@@ -337,7 +463,8 @@ def report(
             "no results to report: run `parity check`, `parity curves` and `parity study` first, or name their folders"
         )
     summary = _or_exit(lambda: write_report(chosen, out))
-    console().print(f"[bold]{summary.headline}[/bold]\nwrote {out}/report.html, report.md, report.json, junit.xml")
+    print_report(summary)
+    console().print(f"wrote {out}/report.html, report.md, report.json, junit.xml")
     raise typer.Exit(summary.exit_code)
 
 
@@ -354,12 +481,14 @@ def experiment(
 ) -> None:
     """Runs one of the source course's experiments, or `all`, on all implementations. Resumes where it was stopped.
 
-    Exit code 1 if one falls short, 2 if one could not be run (its data is missing).
+    Exit code 1 if one falls short, 2 if one could not be run (its data is missing), 3 if one crashed.
     """
     from rich.table import Table
 
+    from parity.checking import crashed, record_all, run_experiments
     from parity.experiments import EXPERIMENTS
-    from parity.results import stack_name
+    from parity.planning import planned
+    from parity.results import default_folder
 
     if name is None:
         table = Table("experiment", "what it must show")
@@ -370,57 +499,23 @@ def experiment(
     chosen = list(EXPERIMENTS) if name == "all" else [name]
     if unknown := [key for key in chosen if key not in EXPERIMENTS]:
         _fail(f"no experiment called {unknown[0]!r}; `parity experiment` lists them")
-    store = _results(results or (Path("results") / stack_name() / "quick" if quick else None))
-    jobs = [(key, _frameworks(framework), str(store.folder), seeds, quick) for key in chosen]
-    marks = {True: "[green]holds", False: "[red]falls short", None: "[yellow]not judged"}
-    outcomes = []
+    frameworks = _frameworks(framework)
+    store = _results(results or (default_folder() / "quick" if quick else None))
+    keys = [f"{key}/*" for key in chosen]
+    marks = {True: "[green]holds", False: "[red]falls short", None: "[yellow]not judged", "crashed": "[red]crashed"}
+    outcomes: list[bool | str | None] = []
     try:
-        one_by_one = (experiment_on_all(*job, shown=True) for job in jobs)
-        for records in one_by_one if workers == 1 else run_all(experiment_on_all, jobs, workers, "experiments"):
-            for record in records:
-                store.append("experiments", record["key"], record)
-                outcomes.append(record["passed"])
-                console().print(f"{record['key']}: {marks[record['passed']]}[/] {record['summary']}")
+        with planned(store, f"experiment:{name}", {"experiments": keys}, frameworks=frameworks, quick=quick):
+            for item, found in run_experiments(chosen, store, frameworks, seeds, quick, workers):
+                for record in record_all(store, item, found):
+                    outcome = "crashed" if crashed(record) else record["passed"]
+                    outcomes.append(outcome)
+                    said = record["message"] if crashed(record) else record["summary"]
+                    console().print(f"{record['key']}: {marks[outcome]}[/] {said}")
     except KeyboardInterrupt:
         _fail(f"interrupted; every training that had ended is kept in {store.folder}: run it again to go on", 130)
-    raise typer.Exit(1 if False in outcomes else 2 if None in outcomes and not quick else 0)
-
-
-def _check_facts(store: Results, frameworks: list[str], examples: int) -> bool:
-    """Derivatives, refusals and known differences; whether anything is off."""
-    from parity.derivatives import prove_derivative
-    from parity.differences import catalogue, measure
-    from parity.proving import targets
-    from parity.refusals import measure_refusals
-
-    failed = False
-    with progress("derivatives, refusals, differences") as show:
-        all_targets, entries = targets(), catalogue()
-        total = 2 * len(all_targets) + len(entries)
-        for count, target in enumerate(all_targets):
-            record = prove_derivative(target, examples=min(examples, 50))
-            store.append("derivatives", record["key"], record)
-            failed |= not record["holds"]
-            show(2 * count + 1, total)
-            for refusal in measure_refusals(target, frameworks):
-                store.append("refusals", refusal["key"], refusal)
-                failed |= not refusal["holds"]
-            show(2 * count + 2, total)
-        for count, entry in enumerate(entries):
-            record = measure(entry)
-            store.append("differences", record["key"], record)
-            failed |= not record["holds"]
-            show(2 * len(all_targets) + count + 1, total)
-    for kind in ("derivatives", "refusals", "differences"):
-        records = store.read(kind)
-        off = [record["key"] for record in records if not record["holds"]]
-        left_out = sum(not record.get("measured", True) for record in records)
-        judged = len(records) - left_out
-        said = f"{kind}: {judged - len(off)} of {judged} as stated" + f", {left_out} not measurable here" * (
-            left_out > 0
-        )
-        console().print(said + "".join(f"\n  [red]{key}" for key in off))
-    return failed
+    missing = 2 if None in outcomes and not quick else 0
+    raise typer.Exit(1 if False in outcomes else 3 if "crashed" in outcomes else missing)
 
 
 def _frameworks(asked: list[str] | None) -> list[str]:
@@ -439,9 +534,9 @@ def _frameworks(asked: list[str] | None) -> list[str]:
 
 
 def _results(folder: Path | None) -> Results:
-    from parity.results import Results, environment, stack_name
+    from parity.results import Results, default_folder, environment
 
-    store = Results(folder or Path("results") / stack_name())
+    store = Results(folder or default_folder())
     store.write_environment(environment())
     return store
 

@@ -196,12 +196,11 @@ def run_curves(
     results: Results,
     frameworks: Sequence[str],
     progress: Progress = lambda done, total: None,
-    *,
-    quick: bool = False,
+    experiments: Sequence[Experiment] | None = None,
 ) -> list[Curve]:
-    """Every curve in every dtype, recorded as it is done, also where its data are missing; `quick`: of digits alone."""
+    """Every curve, or those of `experiments`, in every dtype, recorded as it is done, also where data are missing."""
     found: list[Curve] = []
-    chosen = [experiment for experiment in EXPERIMENTS if not quick or experiment.name.startswith("digits")]
+    chosen = EXPERIMENTS if experiments is None else experiments
     for experiment in chosen:
         for dtype in DTYPES:
             curve = _confirmed(replace(experiment, dtype=dtype), frameworks)

@@ -1,28 +1,24 @@
-"""The reference's gradients against numerical differentiation, so that a wrong formula cannot hide by being its own
-reference.
+"""The reference's gradients against exact derivatives, so that a wrong formula cannot hide by being its own reference.
 
     L(t) = sum(cotangent * f(point + t * direction))
 
-is differentiated at t = 0 along a random direction of the input and of each parameter, in longdouble, and compared with
-<gradient, direction>. The slopes to the right and to the left are extrapolated to a step of zero separately:
+is differentiated at t = 0 along a random direction of each input and of each parameter, by forward-mode differentiation
+in longdouble (`parity.duals`), and compared with <gradient, direction>. There is no step size, and nothing is left out:
+the two differ by rounding alone, which `parity.allowance` measures for both. No tolerance is chosen.
 
-    Ridders, Adv. Eng. Softw. 4 (1982) 75-76: Richardson's extrapolation, each entry of the table with its own error.
-
-An entry of the table may be off by three things, and the entry whose sum is smallest is taken:
-
-- its change against the two entries that it was made from (Ridders' estimate of what the extrapolation leaves out);
-- rounding: what `parity.allowance` measures for L at 0 and, in proportion to t, at the first step, over the step;
-- the jump between the two slopes: a derivative is what both have in common.
-
-Where the jump is more than the other two explain, f has a kink at the point: there is no derivative to compare with,
-and the direction is counted and left out. A kink at a distance only makes the steps beyond it useless. To the sum comes
-the rounding of <gradient, direction> itself, measured alike. No tolerance is chosen.
+Where something was compared, selected or rounded that is equal at the point and parts beside it, the derivative to the
+other side is computed too. Where both sides have the same value and the same derivative, up to their rounding, f is
+smooth there, and the gradient is judged. Where they do not, f has a kink: there is no derivative to compare with, and
+the direction is counted and left out. So it is where the derivative is infinite, as a root's at 0.
+Rounding must not turn one side into the other for that: ties that are exact at the point stay decided as they are. A
+value that only nearly is at a kink may be on either side, and what is allowed contains the jump, as on every rung.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,39 +27,33 @@ from numpynet import Array, Module
 from numpynet.graph import packed
 from numpynet.module import each
 from parity.allowance import Noisy, deviations
+from parity.duals import FORMAT, Side, differentiating, dual, lifted
 from parity.pairing import Case
 from parity.strategies import for_all
-
-FORMAT = np.dtype(np.longdouble)
-REDUCTION = 4  # each step is a quarter of the one before: exact, and few evaluations
-STEPS = REDUCTION ** -np.arange(1, 21, dtype=FORMAT)  # from a quarter of the point's size to 1e-12 of it
 
 Point = dict[str, Array]  # every input and parameter by name
 
 
 @dataclass(frozen=True)
-class Slope:
-    """A derivative found numerically: its value, and how far off it may be; `kink` where there is none."""
-
-    value: Any
-    error: Any
-    kink: bool
-
-
-@dataclass(frozen=True)
 class Derivative:
-    """One directional derivative of a case: along a direction of `tensor`, as the module and as the slopes have it."""
+    """One directional derivative of a case: along a direction of `tensor`, as the module's backward has it, and exact.
+
+    `allowed` is what rounding may make of the difference; `kink` says that there is no derivative to compare with.
+    """
 
     tensor: str
     gradient: Any
-    slope: Slope
+    exact: Any
     allowed: Any
+    kink: bool = False
 
     @property
     def used(self) -> float:
-        """Share of what the numerical derivative may be off."""
-        difference = np.abs(self.gradient - self.slope.value)
-        return 0.0 if difference == 0 else float(difference / self.allowed) if self.allowed > 0 else float("inf")
+        """The share of what is allowed."""
+        if self.gradient == self.exact or (np.isnan(self.gradient) and np.isnan(self.exact)):
+            return 0.0
+        difference = np.abs(self.gradient - self.exact)
+        return float(difference / self.allowed) if self.allowed > 0 else float("inf")
 
 
 class DerivativeError(AssertionError):
@@ -74,15 +64,32 @@ class DerivativeError(AssertionError):
         super().__init__(
             f"{module!r}: the gradient of the {derivative.tensor} is not the derivative of the output\n"
             f"  along a random direction: backward gives {derivative.gradient:.18g}, "
-            f"numerical differentiation {derivative.slope.value:.18g}\n"
-            f"  they are {abs(derivative.gradient - derivative.slope.value):.3g} apart, "
-            f"{derivative.allowed:.3g} is allowed"
+            f"exact forward-mode differentiation {derivative.exact:.18g}\n"
+            f"  they are {abs(derivative.gradient - derivative.exact):.3g} apart, {derivative.allowed:.3g} is allowed"
+        )
+
+
+class BackwardError(AssertionError):
+    """A module's forward or backward raises where it should return a gradient."""
+
+    def __init__(self, module: Module, reason: Exception) -> None:
+        super().__init__(f"{module!r}: no gradient, {type(reason).__name__}: {reason}")
+
+
+class NotDifferentiable(TypeError):
+    """A module's forward does something of which no derivative is known here."""
+
+    def __init__(self, module: Module, reason: Exception) -> None:
+        super().__init__(
+            f"{module!r}: its gradients were not compared with its derivatives\n  {reason}\n"
+            "  it can be differentiated if it keeps array subclasses (np.asanyarray(x) without a dtype, not np.asarray "
+            "nor np.array) and makes its buffers by np.empty_like or np.zeros_like of an input"
         )
 
 
 @dataclass
 class DerivativeReport:
-    """What checking one pair's gradients found."""
+    """What checking one pair's gradients found; `measured` is whether the module could be differentiated."""
 
     pair: str
     examples: int = 0
@@ -91,6 +98,7 @@ class DerivativeReport:
     used: float = 0.0
     resolution: list[float] = field(default_factory=list)
     message: str = ""
+    measured: bool = True
 
     @property
     def holds(self) -> bool:
@@ -98,9 +106,9 @@ class DerivativeReport:
 
     def count(self, found: list[Derivative]) -> None:
         self.examples += 1
-        self.kinks += sum(derivative.slope.kink for derivative in found)
+        self.kinks += sum(derivative.kink for derivative in found)
         for derivative in found:
-            if not derivative.slope.kink:
+            if not derivative.kink:
                 self.derivatives += 1
                 self.used = max(self.used, derivative.used)
                 if derivative.gradient != 0:
@@ -112,48 +120,113 @@ class DerivativeReport:
         return {**asdict(self), "key": self.pair, "resolution": resolution, "holds": self.holds}
 
 
-def extrapolate(slopes: Array, noise: Array) -> Slope:
-    """The limit of one-sided slopes, of shape (2, steps), as the step goes to zero; `noise` is their rounding."""
-    best = Slope(np.nan, np.inf, False)
-    for column in range(1, len(noise)):
-        weight = REDUCTION**column  # a slope's error is a series in the step: this column removes one more term
-        finer = (weight * slopes[:, 1:] - slopes[:, :-1]) / (weight - 1)
-        noise = (weight * noise[1:] + noise[:-1]) / (weight - 1)
-        change = np.maximum(np.abs(finer - slopes[:, 1:]), np.abs(finer - slopes[:, :-1])).max(axis=0)
-        explained = change + noise
-        jump = np.abs(finer[0] - finer[1])
-        at = int(np.argmin(explained + jump))
-        if explained[at] + jump[at] < best.error:
-            best = Slope(finer[:, at].mean(), explained[at] + jump[at], bool(jump[at] > 2 * explained[at]))
-        slopes = finer
-    return best
-
-
 def derivatives(case: Case, alter: Callable[[Module], Module] | None = None) -> list[Derivative]:
-    """The directional derivatives of the case's first step, for its input and for each parameter."""
+    """The directional derivatives of the case's first step, for each input and for each parameter.
+
+    Raises NotDifferentiable where forward leaves what `parity.duals` can follow, BackwardError where backward raises.
+    """
     case = (case if alter is None else case.with_module(alter(case.module))).astype(FORMAT)
     point = _inputs(case.steps[0].input)
     point |= {name: parameter.value for name, parameter in case.module.named_parameters().items()}
     rng = np.random.default_rng(0)
-    directions = {name: _direction(rng, values) for name, values in point.items()}
+    directions = {name: np.asarray(rng.standard_normal(values.shape), FORMAT) for name, values in point.items()}
 
-    def at(step: Any, array_class: type[np.ndarray[Any, Any]]) -> dict[str, Array]:
-        moved = {name: step * along for name, along in directions.items()}
-        value, gradients = _evaluate(case, point, moved, array_class)
-        return {"": value} | {
-            name: np.asanyarray(np.sum(gradients()[name] * along)) for name, along in directions.items()
-        }
+    def backward(array_class: type[np.ndarray[Any, Any]]) -> Point:
+        return _backward(case, directions, array_class)
 
     with np.errstate(all="ignore"):
-        centre, aside = at(0, np.ndarray), at(STEPS[0], np.ndarray)
-        rounding = deviations(centre, lambda: at(0, Noisy), FORMAT)
-        farther = deviations({"": aside[""]}, lambda: at(STEPS[0], Noisy), FORMAT)
-        noise = 2 * (rounding[""] + farther[""] * STEPS / STEPS[0]) / STEPS
-        found = []
-        for name, along in directions.items():
-            slope = extrapolate(_one_sided(case, point, name, along, centre[""]), noise)
-            found.append(Derivative(name, centre[name][()], slope, slope.error + rounding[name]))
-    return found
+        try:
+            gradients = backward(np.ndarray)
+        except Exception as error:
+            raise BackwardError(case.module, error) from error
+        try:
+            rounding = deviations(gradients, lambda: backward(Noisy), FORMAT)
+        except TypeError as error:
+            raise NotDifferentiable(case.module, error) from error
+        return [
+            _judged(case, name, along, (gradients[""], rounding[""]), (gradients[name], rounding[name]))
+            for name, along in directions.items()
+        ]
+
+
+def _judged(case: Case, name: str, along: Array, centre: Rounded, gradient: Rounded) -> Derivative:
+    """<gradient, along> beside the derivative along it, unless that is another one to the other side.
+
+    The derivative's own rounding, which costs most of the time, is measured where the gradient's alone does not explain
+    the difference, and where something is tied.
+    """
+    ahead = OneSided(case, name, along)
+    exact, tied = ahead.found["slope"][()], ahead.side.tied
+    found = Derivative(name, gradient[0][()], exact, gradient[1])
+    if not tied and np.isfinite(exact) and found.used <= 1:
+        return found
+    kink = not np.isfinite(exact)
+    if tied:
+        behind = OneSided(case, name, -along)
+        smooth = same(ahead.slope, behind.slope, -1) and same(ahead.value, behind.value) and same(ahead.value, centre)
+        kink = kink or not smooth
+    return replace(found, allowed=gradient[1] + ahead.slope[1], kink=kink)
+
+
+Rounded = tuple[Any, Any]  # a number, and how far rounding may move it
+
+
+def same(first: Rounded, second: Rounded, sign: int = 1) -> bool:
+    """Whether two numbers, or one and the other's negative, differ by rounding alone."""
+    other = sign * second[0]
+    return bool(first[0] == other or np.abs(first[0] - other) <= first[1] + second[1])
+
+
+class OneSided:
+    """L and its derivative to the side of `along`, in which `name` moves."""
+
+    def __init__(self, case: Case, name: str, along: Array) -> None:
+        self.case, self.name, self.along = case, name, along
+        self.side = Side()
+        self.found = _forward(case, name, along, self.side)
+
+    @functools.cached_property
+    def rounding(self) -> Point:
+        """How far rounding may move both, with what is tied at the point decided as it is to this side."""
+
+        def run() -> Point:
+            return _forward(self.case, self.name, self.along, Side(Noisy, like=self.side))
+
+        return deviations(self.found, run, FORMAT)
+
+    @property
+    def value(self) -> Rounded:
+        return self.found["value"], self.rounding["value"]
+
+    @property
+    def slope(self) -> Rounded:
+        return self.found["slope"], self.rounding["slope"]
+
+
+def _forward(case: Case, name: str, along: Array, side: Side) -> Point:
+    """L and its derivative where `name` moves along `along`, as `side` has it. The module starts afresh: same masks."""
+    module = case.fresh()
+    parameters = module.named_parameters()
+    module.map_state(lambda key, values: dual(values, along if key == name and key in parameters else 0))
+    inputs = [
+        dual(values, along if key == name and key not in parameters else 0)
+        for key, values in _inputs(case.steps[0].input).items()
+    ]
+    with differentiating(side):
+        try:
+            # A plain output is constant: whatever else leaves the class, raises.
+            total = lifted(_total(case.steps[0].cotangent, module(packed(inputs))))
+        except (
+            Exception
+        ) as error:  # forward did without the class: it is what the module does with it that is not known
+            raise NotDifferentiable(case.module, error) from error
+        return {"value": total.value, "slope": total.tangent}
+
+
+def _total(cotangent: Any, output: Any) -> Any:
+    """L."""
+    products = zip(_inputs(cotangent).values(), _inputs(output).values(), strict=True)
+    return np.asanyarray(sum(np.sum(sent * found) for sent, found in products))
 
 
 def _inputs(values: Any) -> Point:
@@ -161,44 +234,24 @@ def _inputs(values: Any) -> Point:
     return {f"input[{i}]": array for i, array in enumerate(values)} if isinstance(values, tuple) else {"input": values}
 
 
-def _direction(rng: np.random.Generator, values: Array) -> Array:
-    """Random, as large as the values are."""
-    size = np.max(np.abs(values), initial=0) or 1
-    return np.asarray(size * rng.standard_normal(values.shape), FORMAT)
-
-
-def _one_sided(case: Case, point: Point, name: str, along: Array, centre: Array) -> Array:
-    """The slopes of L to the right and to the left, for every step."""
-    slopes = np.empty((2, len(STEPS)), FORMAT)
-    for index, step in enumerate(STEPS):
-        for side, t in enumerate((step, -step)):
-            slopes[side, index] = (_evaluate(case, point, {name: t * along})[0] - centre) / t
-    return slopes
-
-
-def _evaluate(
-    case: Case, point: Point, moved: Point, array_class: type[np.ndarray[Any, Any]] = np.ndarray
-) -> tuple[Array, Callable[[], Point]]:
-    """L at `point + moved`, and what computes its gradients there. The module starts afresh: same masks, same state."""
+def _backward(case: Case, directions: Point, array_class: type[np.ndarray[Any, Any]]) -> Point:
+    """L by the name "", and <gradient, direction> of each direction."""
     module = case.fresh()
-    for name, parameter in module.named_parameters().items():
-        if name in moved:
-            parameter.map(lambda value, name=name: value.view(array_class) + moved[name])  # type: ignore[misc]
-    inputs = {name: point[name].view(array_class) for name in _inputs(case.steps[0].input)}
-    output = module(packed([array + moved[name] if name in moved else array for name, array in inputs.items()]))
-    cotangent = each(lambda array: array.view(array_class), case.steps[0].cotangent)
-
-    def gradients() -> Point:
-        module.zero_grad()
-        of_inputs = _inputs(module.backward(cotangent))
-        return of_inputs | {name: p.grad for name, p in module.named_parameters().items()}
-
-    products = zip(_inputs(cotangent).values(), _inputs(output).values(), strict=True)
-    return np.asanyarray(sum(np.sum(sent * found) for sent, found in products)), gradients
+    module.map_state(lambda _, values: values.view(array_class))
+    step = each(lambda array: array.view(array_class), (case.steps[0].input, case.steps[0].cotangent))
+    output = module(step[0])
+    module.zero_grad()
+    gradients = _inputs(module.backward(step[1]))
+    gradients |= {name: parameter.grad for name, parameter in module.named_parameters().items()}
+    for name, along in directions.items():
+        if gradients[name].shape != along.shape:
+            raise ValueError(f"the gradient of the {name}, of shape {along.shape}, has shape {gradients[name].shape}")
+    found = {name: np.asanyarray(np.sum(gradients[name] * along)) for name, along in directions.items()}
+    return {"": _total(step[1], output)} | found
 
 
 def prove_derivative(target: type, *, examples: int = 50) -> dict[str, Any]:
-    """The record of `check_derivatives`."""
+    """The record of `check_derivatives`, for a class that has a pair: one of numpynet's, or a stranger's."""
     return check_derivatives(target, examples=examples).as_record()
 
 
@@ -208,6 +261,7 @@ def check_derivatives(
     examples: int = 50,
     alter: Callable[[Module], Module] | None = None,
     random_seed: int | None = None,
+    shrink: bool = True,
 ) -> DerivativeReport:
     """Check the gradients of `examples` random cases of the pair of `target`; a failure is shrunk and reported.
 
@@ -222,12 +276,14 @@ def check_derivatives(
         if not failed:
             report.count(found)
         for derivative in found:
-            if not derivative.slope.kink and not derivative.used <= 1:
+            if not derivative.kink and not derivative.used <= 1:
                 failed = True
                 raise DerivativeError(case.module if alter is None else alter(case.module), derivative)
 
     try:
-        for_all(property_, target, "float64", examples=examples, random_seed=random_seed)
-    except DerivativeError as error:
+        for_all(property_, target, "float64", examples=examples, random_seed=random_seed, shrink=shrink)
+    except (DerivativeError, BackwardError) as error:
         report.message = str(error)
+    except NotDifferentiable as error:
+        report.message, report.measured = str(error), False
     return report

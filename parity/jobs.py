@@ -1,73 +1,90 @@
-"""Work of the commands that other processes can share: functions of plain arguments, and how they are spread."""
+"""Work of the commands that other processes do: functions of plain arguments, which return records in JSON's types."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from types import ModuleType
+from typing import Any, TypeAlias, cast
 
+from parity.results import Record, Results, plain
 from parity.terminal import progress
 
-if TYPE_CHECKING:
-    from parity.proving import Report
+Records: TypeAlias = list[Record]
+
+
+def classes_in(file: str) -> list[str]:
+    """The names of the classes whose pairs the Python file defines."""
+    from parity.proving import targets
+
+    return [target.__name__ for target in targets([_module(file)])]
 
 
 def prove_one(
     file: str | None, name: str, dtype: str, examples: int, frameworks: list[str], seed: int | None
-) -> Report:
-    from parity.proving import load, prove, targets
+) -> Records:
+    from parity.proving import prove
 
-    modules = None if file is None else [load(file)]
-    target = next(target for target in targets(modules) if target.__name__ == name)
-    return prove(target, dtype, examples=examples, frameworks=frameworks, random_seed=seed)
+    report = prove(_target(file, name), dtype, examples=examples, frameworks=frameworks, random_seed=seed)
+    return [plain(report.as_record())]
 
 
-def plant_one(name: str) -> dict[str, Any]:
+def digest_one(name: str, dtype: str, counts: list[int], seed: int | None) -> tuple[str, str, list[str]]:
+    from parity.proving import digests
+
+    return name, dtype, digests(_target(None, name), dtype, counts, seed)
+
+
+def derive_one(file: str | None, name: str, examples: int) -> Records:
+    from parity.derivatives import prove_derivative
+
+    return [plain(prove_derivative(_target(file, name), examples=examples))]
+
+
+def refuse_one(name: str, frameworks: list[str]) -> Records:
+    from parity.refusals import measure_refusals
+
+    return cast(Records, plain(measure_refusals(_target(None, name), frameworks)))
+
+
+def measure_one(entry: str) -> Records:
+    from parity.differences import catalogue, measure
+
+    record = measure(next(difference for difference in catalogue() if difference.id == entry))
+    return [plain(record | {"holds": record["holds"] if record["measured"] else None})]
+
+
+def plant_one(name: str) -> Records:
     from parity.defects import gallery, run
 
-    return run(next(defect for defect in gallery() if defect.name == name))
+    return [plain(run(next(defect for defect in gallery() if defect.name == name)))]
 
 
 def experiment_on_all(
-    name: str, frameworks: list[str], folder: str, seeds: int | None, quick: bool, shown: bool = False
-) -> list[dict[str, Any]]:
-    """Under a bar of its own epochs where it is `shown`."""
+    name: str, frameworks: list[str], folder: str, plan: str, seeds: int | None, quick: bool, shown: bool = False
+) -> Records:
+    """Under a bar of its own epochs where it is `shown`; its trainings are recorded for the given plan."""
     from parity.experiments import run_experiment
-    from parity.results import Results
 
+    store = Results(folder)
+    store.plan = plan
     with progress(name) if shown else nullcontext() as show:
-        return run_experiment(
-            name,
-            frameworks,
-            "quick" if quick else "full",
-            show or (lambda done, total: None),
-            Results(folder),
-            range(seeds) if seeds else None,
-        )
+        tell: Callable[[int, int], Any] = show or (lambda done, total: None)
+        profile: Any = "quick" if quick else "full"
+        return run_experiment(name, frameworks, profile, tell, store, range(seeds) if seeds else None)
 
 
-def run_all(work: Any, arguments: list[tuple[Any, ...]], workers: int, title: str) -> Iterator[Any]:
-    """`work(*arguments)` for each, as they finish, under a progress bar."""
-    with progress(title) as show:
-        show(0, len(arguments))
-        if workers == 1:
-            done: Iterable[Any] = (work(*each) for each in arguments)
-            for count, result in enumerate(done, 1):
-                show(count, len(arguments))
-                yield result
-            return
-        from concurrent.futures import ProcessPoolExecutor, as_completed
-        from multiprocessing import get_context
+def _target(file: str | None, name: str) -> type:
+    from parity.proving import targets
 
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_single_threaded) as pool:
-            futures = [pool.submit(work, *each) for each in arguments]
-            for count, future in enumerate(as_completed(futures), 1):
-                show(count, len(arguments))
-                yield future.result()
+    modules = None if file is None else [_module(file)]
+    return next(target for target in targets(modules) if target.__name__ == name)
 
 
-def _single_threaded() -> None:
-    """Processes that share the cores must not each take them all."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ.setdefault(name, "1")
+@cache
+def _module(file: str) -> ModuleType:
+    """The Python file, imported once in each process."""
+    from parity.proving import load
+
+    return load(file)

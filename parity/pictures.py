@@ -38,7 +38,7 @@ def picture(title: str) -> Callable[[Callable[Drawing, Figure]], Callable[Drawin
         @functools.wraps(draw)
         def drawn(*args: Drawing.args, **kwargs: Drawing.kwargs) -> Pictures:
             if importlib.util.find_spec("matplotlib") is None:
-                warnings.warn("no pictures without matplotlib: pip install 'numpynet[plot]'", stacklevel=2)
+                warnings.warn("no pictures without matplotlib: pip install matplotlib", stacklevel=2)
                 return {}
             return {title: _png(draw(*args, **kwargs))}
 

@@ -6,13 +6,14 @@ import hashlib
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from numpynet import Module
+from parity.drawing import Digest
 from parity.failure import ParityError, describe
 from parity.frameworks import available
 from parity.loss import Loss
@@ -38,7 +39,12 @@ class Use:
 
 @dataclass
 class Report:
-    """What checking one pair in one dtype found: examples, time, and the largest share of allowance used."""
+    """What checking one pair in one dtype found: examples, time, and the largest share of allowance used.
+
+    seed: names the examples that were drawn
+    digest: of these examples; equal ones mean the same examples
+    shares: by implementation and quantity, the largest share of every example; not part of the record
+    """
 
     pair: str
     dtype: str
@@ -52,6 +58,9 @@ class Report:
     failed_quantity: str | None = None
     failed_after: int | None = None
     shrunk: str | None = None
+    seed: int = 0
+    digest: str = ""
+    shares: dict[str, list[float]] = field(default_factory=dict, repr=False)
 
     @property
     def key(self) -> str:
@@ -59,14 +68,20 @@ class Report:
 
     def as_record(self) -> dict[str, Any]:
         """For the results store."""
-        return {**vars(self), "key": self.key, "uses": [use.as_record() for use in self.uses.values()]}
+        record = {**vars(self), "key": self.key, "uses": [use.as_record() for use in self.uses.values()]}
+        del record["shares"]
+        return record
 
     def count(self, judgement: Judgement) -> None:
         self.examples += 1
         self.seconds_inside += judgement.seconds_inside
         for name, shares in judgement.used.items():
+            largest: dict[str, float] = {}
             for tensor, share in shares.items():
-                use = self.uses.setdefault(f"{name}/{tensor.quantity}", Use(name, tensor.quantity))
+                largest[tensor.quantity] = max(share, largest.get(tensor.quantity, 0.0))
+            for quantity, share in largest.items():
+                use = self.uses.setdefault(f"{name}/{quantity}", Use(name, quantity))
+                self.shares.setdefault(f"{name}/{quantity}", []).append(share)
                 if share > use.used:
                     use.used, use.module = share, judgement.case.module
 
@@ -87,9 +102,13 @@ def prove(
     `alter` gives numpynet another case each time (a planted defect); the counterparts stay those of the original.
     """
     report = Report(target.__name__, dtype, mapped(target, available() if frameworks is None else frameworks))
+    report.seed = random_seed or 0
     failures: list[ParityError] = []
+    digest = Digest()
 
     def property_(case: Case) -> None:
+        if not failures:
+            digest.add(case)
         judgement = judge(case, report.frameworks, alter=alter)
         if not failures:
             report.count(judgement)
@@ -110,7 +129,21 @@ def prove(
         report.failed_quantity = error.key.quantity if error.key else "refusal"
         report.shrunk = repr(error.judgement.case.module)
     report.seconds = time.perf_counter() - start
+    report.digest = str(digest)
     return report
+
+
+def digests(target: type, dtype: str, counts: Sequence[int], random_seed: int | None = None) -> list[str]:
+    """The digests of the first examples of `target`, as many as each of the ascending `counts` says, without judging
+    them: two results of the same digest rest on the same examples."""
+    digest, found = Digest(), dict[int, str]()
+
+    def property_(case: Case) -> None:
+        digest.add(case)
+        found[len(found) + 1] = str(digest)
+
+    for_all(property_, target, dtype, examples=max(counts), random_seed=random_seed)
+    return [found[count] for count in counts]
 
 
 def mapped(target: type, frameworks: list[str]) -> list[str]:

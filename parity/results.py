@@ -3,11 +3,16 @@
 `results/<stack>/` holds `environment.json` and one JSON-lines file for each kind of record (checks, runs,
 curves, ...). A record is one line, written whole under a lock and synced before `append` returns. A line
 torn by a kill is skipped by readers; the next append starts on a fresh line.
+
+A stack is everything that computes: its name says NumPy, the frameworks, Keras and Python, its `lock` is the digest of
+every package that is installed. Records of two locks are kept in two folders.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 import json
 import math
 import os
@@ -43,7 +48,17 @@ THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
+)
+# which kernels libraries choose, whatever the processor is
+SWITCHES = (
+    "OPENBLAS_CORETYPE",
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
     "TF_ENABLE_ONEDNN_OPTS",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
 )
 Record = dict[str, Any]
 
@@ -55,11 +70,13 @@ class ResultsError(Exception):
 class Results:
     """The records in one folder.
 
+    plan: key of the plan that records are now appended for, see `parity.planning`; each record names it
     Raises ResultsError when the folder was written with another version of the schema.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
+        self.plan = ""
         if (environment := self.environment()) is not None:
             _check_schema(environment, self.folder / "environment.json")
 
@@ -86,10 +103,15 @@ class Results:
 
         Raises ResultsError when it cannot be written, or when the folder belongs to another stack.
         """
-        known = self.environment()
-        if known is not None and known["stack"] != environment["stack"]:
+        known = self.environment() or environment
+        if known["stack"] != environment["stack"]:
             raise ResultsError(
                 f"{self.folder} holds results of {known['stack']}, not of {environment['stack']}: choose another folder"
+            )
+        if known.get("lock", environment.get("lock")) != environment.get("lock"):
+            raise ResultsError(
+                f"{self.folder} holds results of other packages than those installed now: "
+                f"{_changed(known, environment)}. Choose another folder"
             )
         path = self.folder / "environment.json"
         text = json.dumps({"schema": SCHEMA, **plain(environment)}, indent=1, allow_nan=False)
@@ -114,7 +136,8 @@ class Results:
         """
         if "schema" in record or record.get("key", key) != key:
             raise ValueError(f"a record brings no schema of its own and no key but {key!r}")
-        line = json.dumps({"schema": SCHEMA, **plain(record), "key": key}, allow_nan=False).encode() + b"\n"
+        content = {"schema": SCHEMA, **plain(record), "key": key} | ({"plan": self.plan} if self.plan else {})
+        line = json.dumps(content, allow_nan=False).encode() + b"\n"
         path = self._path(kind)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -173,10 +196,46 @@ class Located(NamedTuple):
 def read_all(folders: Iterable[str | os.PathLike[str]], kind: str) -> list[Located]:
     """Records of many folders, such as those of CI jobs; of one stack and key the last folder's counts."""
     merged: dict[tuple[str, str], Located] = {}
-    for results in map(Results, folders):
-        stack = results.stack
+    for results, stack in stacks(folders):
         merged.update({(stack, record["key"]): Located(stack, record) for record in results.read(kind)})
     return list(merged.values())
+
+
+def stacks(folders: Iterable[str | os.PathLike[str]]) -> list[tuple[Results, str]]:
+    """Each folder with the name of its stack; stacks of one name are told apart by what differs between them."""
+    found = [Results(folder) for folder in folders]
+    environments = [results.environment() or {} for results in found]
+    names = []
+    for results, own in zip(found, environments, strict=True):
+        namesakes = [other for each, other in zip(found, environments, strict=True) if each.stack == results.stack]
+        names.append(results.stack + _told_apart(own, namesakes))
+    return list(zip(found, names, strict=True))
+
+
+def _told_apart(own: Record, namesakes: Iterable[Record]) -> str:
+    """What is not the same in all of these environments, in brackets; of packages without a name of theirs the lock."""
+    versions = [_computing(environment) for environment in namesakes]
+    packages = dict.fromkeys(name for found in versions for name in found)
+    differing = [name for name in packages if len({found.get(name) for found in versions}) > 1]
+    if set(differing) - {"lock"}:
+        differing.remove("lock") if "lock" in differing else None
+    said = [f"{name} {_computing(own).get(name, 'none')[:12]}" for name in differing]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _computing(environment: Record) -> dict[str, str]:
+    """The versions that make the stack."""
+    python = {"Python": environment["python"]} if "python" in environment else {}
+    lock = {"lock": environment["lock"]} if environment.get("lock") else {}
+    return {**python, **environment.get("packages", {}), **lock}
+
+
+def _changed(known: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The first packages whose versions differ, in words."""
+    before, after = known.get("installed", {}), now.get("installed", {})
+    names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    said = [f"{name} {before.get(name, 'missing')} then, {after.get(name, 'missing')} now" for name in names[:3]]
+    return "; ".join(said) + f" and {len(names) - 3} more" * (len(names) > 3)
 
 
 def plain(value: Any) -> Any:
@@ -208,20 +267,56 @@ def versions() -> dict[str, str]:
 
 
 def stack_name() -> str:
-    """The stack's name, such as numpy2.4.6-torch2.13.0-tf2.21.0; a framework that is missing is left out."""
-    found = versions()
-    parts = {"numpy": "numpy", "torch": "torch", "tf": "tensorflow"}
+    """The stack's name, such as numpy2.4.6-torch2.13.0-tf2.21.0-keras3.15.1-py3.11; what is missing is left out."""
+    found = versions() | {"python": ".".join(platform.python_version_tuple()[:2])}
+    parts = {"numpy": "numpy", "torch": "torch", "tf": "tensorflow", "keras": "keras", "py": "python"}
     return "-".join(f"{short}{found[package]}" for short, package in parts.items() if package in found)
+
+
+@functools.cache
+def installed() -> dict[str, str]:
+    """Version of every distribution that this process would import, by name.
+
+    Left out are pip, which computes nothing and is renewed at will, and this project, whose code has a digest.
+    """
+    found: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        name = (distribution.metadata["Name"] or "").lower().replace("_", "-").replace(".", "-")
+        if name != "pip" and "numpynet" not in (distribution.read_text("top_level.txt") or "").split():
+            found.setdefault(name, distribution.version)
+    return dict(sorted(found.items()))
+
+
+def lock() -> str:
+    """The SHA-256 (hex) of Python and every package: two environments that differ in anything differ here."""
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return hashlib.sha256(json.dumps([python, installed()]).encode()).hexdigest()
+
+
+def default_folder() -> Path:
+    """results/<stack>; with the lock behind it where another environment of the same name was there first."""
+    folder = Path("results") / stack_name()
+    known = (Results(folder).environment() or {}).get("lock")
+    return folder if known in (None, lock()) else folder.with_name(f"{folder.name}-{lock()[:8]}")
 
 
 def environment() -> dict[str, Any]:
     """Everything about this machine that a result may depend on, for `Results.write_environment`."""
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
-
     return {
         "stack": stack_name(),
         "python": platform.python_version(),
         "packages": versions(),
+        "lock": lock(),
+        "installed": installed(),
+        **machine(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What computes besides the packages: processor, the kernels of the BLAS, switches and numbers of threads."""
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+    return {
         "blas": [
             {name: pool[name] for name in ("internal_api", "version", "architecture", "num_threads") if name in pool}
             for pool in threadpool_info()
@@ -231,6 +326,7 @@ def environment() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+        "switches": {name: os.environ[name] for name in SWITCHES if name in os.environ},
     }
 
 

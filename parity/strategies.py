@@ -9,18 +9,17 @@ see `parity.differences`).
 from __future__ import annotations
 
 import functools
-import hashlib
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from numpynet import Array, Module
 from numpynet.module import each
+from parity.drawing import for_each_example, normal
 from parity.pairing import Case, Shape, Step, pair_of
 
 seeds = st.integers(0, 2**32 - 1)
@@ -78,7 +77,7 @@ def arrays(
 ) -> Array:
     """Normal numbers of one drawn scale up to `largest`, moved by up to ten times the scale, or rounded to multiples
     of a quarter of it, which brings exact zeros and ties."""
-    values = np.asarray(np.random.default_rng(draw(seeds)).standard_normal(shape))
+    values = normal(draw(seeds), shape)
     kind = draw(kinds if offset else centred_kinds)
     if kind == "offset":
         values += draw(offsets)
@@ -128,17 +127,7 @@ def for_all(
 ) -> None:
     """Call `property_` with random cases of the pair of `target`; what it raises is raised for the shrunk case.
 
-    The same examples every time, unless `random_seed` says otherwise.
+    The same cases every time and everywhere, of which `random_seed` names others (see `parity.drawing`).
     """
-    test = given(case=cases(target, np.dtype(dtype)))(property_)
-    test = settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        print_blob=False,
-        report_multiple_bugs=False,
-        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
-        suppress_health_check=[HealthCheck.too_slow],  # it expects more of drawing than building a Keras model allows
-    )(test)
-    stable = int.from_bytes(hashlib.sha256(f"{target.__name__}/{dtype}".encode()).digest()[:4], "little")
-    seed(stable if random_seed is None else random_seed)(test)()
+    stream = f"{target.__name__}/{dtype}/{random_seed or 0}"
+    for_each_example(property_, cases(target, np.dtype(dtype)), stream, examples, shrink=shrink)

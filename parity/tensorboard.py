@@ -26,7 +26,7 @@ class EventFiles:
     def __enter__(self) -> EventFiles:
         self.writer = None
         if importlib.util.find_spec("tensorboardX") is None:
-            warnings.warn("no event files without tensorboardX: pip install 'numpynet[tensorboard]'", stacklevel=2)
+            warnings.warn("no event files without tensorboardX: pip install tensorboardX", stacklevel=2)
             return self
         from tensorboardX import SummaryWriter
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from parity.checking import Checked
     from parity.curves import Curve
     from parity.modes import Row
-    from parity.proving import Report
+    from parity.report import Summary
+    from parity.results import Record
 
 
 @contextmanager
@@ -47,31 +50,101 @@ def console(stderr: bool = False) -> Any:
     return made
 
 
-def print_checks(reports: list[Report]) -> None:
+def print_check(checked: Checked) -> None:
+    """Shares of the allowances, what else was looked at, and everything that is off, by kind."""
+    from parity.checking import crashed
+
+    proven = [record for record in checked.of("checks") if not crashed(record)]
+    if proven:
+        _print_proven(proven)
+    for kind in ("derivatives", "refusals", "differences"):
+        if records := checked.of(kind):
+            console().print(_counted(kind, records))
+    for record in proven:
+        if record["failure"]:
+            typer.echo(f"\n{record['pair']}, {record['dtype']}, example {record['failed_after']}:\n{record['failure']}")
+    for kind, record in checked.crashes:
+        typer.echo(f"\n{kind}, {record['key']}: crashed and was not compared: {record['message']}")
+    if checked.crashes:
+        console().print(f"[red]{len(checked.crashes)} crashed and count as not shown")
+
+
+def _print_proven(records: list[Record]) -> None:
     from rich.table import Table
 
-    names = ["numpynet", *sorted({name for report in reports for name in report.frameworks})]
+    names = ["numpynet", *sorted({name for record in records for name in record["frameworks"]})]
     table = Table("pair", "dtype", "examples", *(f"{name}\nused/allowed" for name in names), "")
-    for report in sorted(reports, key=lambda report: report.key):
-        largest = {n: max((u.used for u in report.uses.values() if u.implementation == n), default=0.0) for n in names}
+    for record in sorted(records, key=lambda record: record["key"]):
+        used: dict[str, float] = {}
+        for use in record["uses"]:  # None is infinite
+            share = math.inf if use["used"] is None else use["used"]
+            used[use["implementation"]] = max(share, used.get(use["implementation"], 0.0))
         table.add_row(
-            report.pair,
-            report.dtype,
-            str(report.examples),
-            *(f"{largest[name]:.3f}" for name in names),
-            "[red]failed" if report.failure else "[green]within",
+            record["pair"],
+            record["dtype"],
+            str(record["examples"]),
+            *(f"{used.get(name, 0.0):.3f}" for name in names),
+            "[red]failed" if record["failure"] else "[green]within",
         )
     console().print(table)
-    seconds = sum(report.seconds for report in reports)
-    inside = sum(report.seconds_inside for report in reports)
-    count = sum(report.examples for report in reports)
-    console().print(
-        f"{count} examples in {seconds:.0f} s ({count / seconds:.0f} a second), {seconds / inside:.2f} times what the "
-        "implementations' own calls took"
-    )
-    for report in reports:
-        if report.failure:
-            typer.echo(f"\n{report.pair}, {report.dtype}, example {report.failed_after}:\n{report.failure}")
+    seconds = sum(record["seconds"] for record in records)
+    inside = sum(record["seconds_inside"] for record in records)
+    count = sum(record["examples"] for record in records)
+    if seconds and inside:
+        console().print(
+            f"{count} examples in {seconds:.0f} s ({count / seconds:.0f} a second), {seconds / inside:.2f} times what "
+            "the implementations' own calls took"
+        )
+
+
+def _counted(kind: str, records: list[Record]) -> str:
+    """How many are as stated, and how many could not be looked at."""
+    from parity.checking import crashed, off
+
+    judged = [record for record in records if record.get("holds") is not None and not crashed(record)]
+    wrong = [record for record in judged if off(record)]
+    lost, unverified = sum(map(crashed, records)), [record for record in records if record.get("boundary")]
+    said = f"{len(judged) - len(wrong)} of {len(judged)} as stated" if judged else f"0 of {len(records)} measured"
+    if absent := len(records) - len(judged) - lost:
+        said += f", {absent} not measurable here"
+    if unverified:
+        said += f", {len(unverified)} with a boundary not verified for these versions"
+    if lost:
+        said += f", [red]{lost} crashed[/]"
+    return f"{kind}: {said}" + "".join(f"\n  [red]{record['key']}" for record in wrong)
+
+
+def print_defects(records: list[Record]) -> None:
+    from rich.table import Table
+
+    from parity.checking import crashed
+
+    table = Table("defect", "rung", "examples", "usual way")
+    for record in records:
+        if crashed(record):
+            table.add_row(record["title"], "[red]crashed", "–", "–")
+            continue
+        rung = f"{record['rung']}" if record["caught"] else "[red]escaped"
+        usual = "–" if record["usual"] is None else record["usual"]["by"] or "[yellow]not caught"
+        table.add_row(record["title"], rung, str(record["examples"]), usual)
+    console().print(table)
+    if any(not crashed(record) and record["usual"] is None for record in records):
+        console().print("The usual way was not tried: it is torch's, and torch is not installed")
+    for record in filter(crashed, records):
+        typer.echo(f"{record['key']} crashed: {record['message']}")
+
+
+def print_report(summary: Summary) -> None:
+    """The headline, everything that is off by kind, what is missing, and what was left out, each cause once."""
+    document = summary.document
+    console().print(f"[bold]{summary.headline}[/bold]", soft_wrap=True)
+    for title, sentences in (("missing", document["missing"]), ("left out", document["not_compared"])):
+        for sentence in sentences:
+            console().print(f"{title}: {sentence}", soft_wrap=True, markup=False)
+    for group in document["reds"]:
+        console().print(f"[red]{group['kind']}[/]: {len(group['found'])}")
+        for red in group["found"]:
+            console().print(f"  {red['key']} ({red['stack']}): {red['why']}", soft_wrap=True, markup=False)
 
 
 def print_curves(curves: list[Curve]) -> None:
@@ -108,3 +181,40 @@ def print_modes(rows: list[Row]) -> None:
     for row in rows:
         if row.note:
             typer.echo(f"{row.key}: {row.note}")
+
+
+def print_soak(records: list[Record], chunks: list[Record], crashes: list[Record]) -> None:
+    """The largest share and the tail by pair and dtype, the worst over implementations and quantities."""
+    from rich.table import Table
+
+    from parity.statistics.tails import upper_bound
+
+    table = Table("pair", "dtype", "examples", "largest share", "of", "P(share > 1), estimate", "upper 95%", "alarms")
+    for pair, dtype in sorted({(record["pair"], record["dtype"]) for record in records}):
+        own = [record for record in records if (record["pair"], record["dtype"]) == (pair, dtype)]
+        largest = max(own, key=lambda record: record["largest"])
+        tails = [(r["tail"], r["tail_interval"][1]) for r in own if r["tail"] is not None]
+        estimate, upper = max(tails, default=(None, None))
+        alarms = sum(bool(chunk["alarm"]) for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))
+        table.add_row(
+            pair,
+            dtype,
+            str(sum(chunk["examples"] for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))),
+            f"{largest['largest']:.3f}",
+            f"{largest['implementation']}, {largest['quantity']}",
+            "too few" if estimate is None else f"{estimate:.1e}",
+            "" if upper is None else f"{upper:.1e}",
+            f"[red]{alarms}" if alarms else "0",
+        )
+    console().print(table)
+    count, alarms = sum(chunk["examples"] for chunk in chunks), sum(bool(chunk["alarm"]) for chunk in chunks)
+    networks = sum(chunk["examples"] for chunk in chunks if chunk["pair"] in ("Sequential", "Graph"))
+    console().print(
+        f"{count} examples, {networks} of them random networks; {alarms} alarms: with 95% confidence fewer than "
+        f"{upper_bound(alarms, count):.1e} of all examples"
+    )
+    for chunk in chunks:
+        if chunk["alarm"]:
+            typer.echo(f"\n{chunk['key']}, example {chunk['examples']}:\n{chunk['alarm']}")
+    for chunk in crashes:
+        typer.echo(f"\n{chunk['key']} crashed: {chunk['message']}")

@@ -75,7 +75,7 @@ def _download(name: str, file: str) -> Path:
         import pooch
     except ImportError as error:
         raise ImportError(
-            f"{name} has to be downloaded, which needs pooch: pip install 'numpynet[datasets]'; "
+            f"{name} has to be downloaded, which needs pooch: pip install pooch; "
             f"or put what is published there in {place}"
         ) from error
 

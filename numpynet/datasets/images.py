@@ -31,7 +31,7 @@ def fashion_mnist(*, scale: bool = True, flat: bool = True, validation: int = 50
     those published. No two of the 70,000 rows are equal.
 
     Files: $NUMPYNET_DATA/fashion-mnist/*-ubyte.gz where there, else downloaded once, into the user's cache
-    (needs `numpynet[datasets]`). Raises ValueError on a file whose content is not the published one, and
+    (needs pooch). Raises ValueError on a file whose content is not the published one, and
     ConnectionError where a download fails; neither leaves a downloaded file behind.
 
     Source: Xiao, Rasul and Vollgraf 2017, https://arxiv.org/abs/1708.07747 (MIT licence).

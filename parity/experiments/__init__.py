@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 from parity.experiments.clothes import CLOTHES
@@ -14,7 +13,7 @@ from parity.experiments.photographs import PHOTOGRAPHS
 from parity.experiments.points import POINTS
 from parity.experiments.significance import SIGNIFICANCE, StudyEntry
 from parity.experiments.training import Progress, Record, TrainingEntry
-from parity.results import Results, stack_name
+from parity.results import Results, default_folder
 
 __all__ = ["EXPERIMENTS", "run_experiment"]
 
@@ -47,5 +46,5 @@ def run_experiment(
     """
     if name not in EXPERIMENTS:
         raise LookupError(f"no experiment is called {name!r}; there are {', '.join(EXPERIMENTS)}")
-    store = results or Results(Path("results") / stack_name())
+    store = results or Results(default_folder())
     return EXPERIMENTS[name].run(frameworks, profile == "quick", progress, store, seeds)

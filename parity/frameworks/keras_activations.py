@@ -11,8 +11,13 @@ from numpynet import SELU
 
 
 def selu(x: Any) -> Any:
-    """Keras' own, but for the gradient at exactly 0: scale * alpha, where TensorFlow's is scale."""
-    return tf.where(x == 0, SELU.scale * SELU.alpha * x, keras.activations.selu(x))
+    """Keras' own, but for the gradient where the output is exactly 0: scale * alpha, where TensorFlow's is scale.
+
+    TensorFlow tells the sides apart by the output, exp(x) - 1, which is 0 for small negative inputs too.
+    """
+    output = keras.activations.selu(x)
+    below = SELU.scale * SELU.alpha * x
+    return tf.where((x <= 0) & (output == 0), tf.stop_gradient(output - below) + below, output)
 
 
 def gelu(x: Any, approximate: str) -> Any:
@@ -53,5 +58,6 @@ class Maxout(keras.layers.Layer):
         groups = tf.reshape(inputs, tf.concat([shape[:1], [-1, self.pieces], shape[2:]], 0))
         first = tf.one_hot(tf.argmax(groups, axis=2), self.pieces, axis=2, dtype=inputs.dtype)
         outputs = tf.reduce_sum(groups * first, axis=2)
-        outputs.set_shape([inputs.shape[0], inputs.shape[1] // self.pieces, *inputs.shape[2:]])
+        features = inputs.shape[1] and inputs.shape[1] // self.pieces  # None where Flatten made them of open sides
+        outputs.set_shape([inputs.shape[0], features, *inputs.shape[2:]])
         return outputs

@@ -43,6 +43,19 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return tf.transpose(tf.reshape(flat, tf.shape(last)), [0, rank - 1, *range(1, rank - 1)])
 
 
+class GroupNormalization(keras.layers.GroupNormalization):
+    """Keras' own over the second axis, also where Flatten made it of open sides: there is no weight of its length."""
+
+    def __init__(self, groups: int, epsilon: float) -> None:
+        super().__init__(groups, 1, epsilon, center=False, scale=False)
+
+    def build(self, input_shape: Any) -> None:
+        if input_shape[1] is None:
+            self.built = True
+        else:
+            super().build(input_shape)
+
+
 class OnImages(keras.layers.Layer):
     """A Keras layer for channels last, on images (N, C, H, W) that are padded with `fill` on both sides.
 

@@ -6,7 +6,6 @@ died is. The records of a job are in a results folder of its machine, to be repo
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import subprocess
@@ -15,13 +14,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-import numpynet
+from parity.checking import crashed
 from parity.machines.machine import MACHINES, Machine, environment_of
 from parity.machines.probe import Found, not_taken, probe
-from parity.results import Record, Results, versions
+from parity.results import Record, Results, lock
+from parity.study.origin import whole
 
 KIND = "machines"
 # Another processor's rounding shows in every example alike: what ten examples miss, the main job and the soak look for.
@@ -135,7 +134,8 @@ def _on(store: Results, machine: Machine, quick: bool) -> list[Outcome]:
         origin = _origin(machine, quick)
         record = done.get(f"{machine.name}/{job}", {})
         if record.get("origin") == origin and record["status"] != DIED:
-            outcomes.append(Outcome(**{name: record[name] for name in Outcome.__dataclass_fields__}))
+            # Kept once more: a record answers the plan that it was appended under.
+            outcomes.append(_kept(store, Outcome(**{name: record[name] for name in Outcome.__dataclass_fields__})))
         else:
             outcomes.append(_kept(store, _job(store, machine, job, quick, found, origin)))
     return outcomes
@@ -189,7 +189,9 @@ def count(outcome: Outcome, results: Results) -> None:
 
 
 def _mark(record: Record, passed: str) -> bool | None:
-    """Whether a record is as it should be; None where nothing was measured."""
+    """Whether a record is as it should be, and none of a crash; None where nothing was measured."""
+    if crashed(record):
+        return False
     if not record.get("measured", True):
         return None
     return not record["failure"] if "failure" in record else record[passed]
@@ -211,14 +213,5 @@ def _kept(store: Results, outcome: Outcome) -> Outcome:
 
 def _origin(machine: Machine, quick: bool) -> str:
     """The SHA-256 (hex) of all that an outcome depends on: code, packages, switches and how much is done."""
-    parts = [_code(), versions(), sys.version, machine.environment, quick]
+    parts = [whole(), lock(), machine.environment, quick]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-@functools.cache
-def _code() -> str:
-    digest = hashlib.sha256()
-    for package in (Path(numpynet.__file__).parent, Path(__file__).parents[1]):
-        for path in sorted(package.rglob("*.py")):
-            digest.update(str(path.relative_to(package)).encode() + path.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()

@@ -62,6 +62,11 @@ class Row:
         return {name: value for name, value in vars(self).items() if name != "record"}
 
 
+def asked(models: Sequence[str] = tuple(MODELS), dtypes: Sequence[str] = DTYPES) -> list[tuple[str, str]]:
+    """The models, each with the dtypes that it is run in."""
+    return [(name, dtype) for name in models for dtype in dtypes if dtype == "float32" or name not in ANY_DTYPE]
+
+
 def run_modes(
     results: Results,
     frameworks: Sequence[str],
@@ -70,9 +75,8 @@ def run_modes(
     progress: Progress = lambda done, total: None,
 ) -> list[Row]:
     """Every row, recorded as soon as its framework's modes on its model are judged."""
-    asked = [(name, dtype) for name in models for dtype in dtypes if dtype == "float32" or name not in ANY_DTYPE]
     found: list[Row] = []
-    for done, (name, dtype) in enumerate(asked):
+    for done, (name, dtype) in enumerate(asked(models, dtypes)):
         model = MODELS[name](np.dtype(dtype))
         expected, allowed = reference(model, frameworks)
         for framework in frameworks:
@@ -81,7 +85,7 @@ def run_modes(
             for row in rows:
                 results.append("modes", row.key, row.as_record())
             found += rows
-        progress(done + 1, len(asked))
+        progress(done + 1, len(asked(models, dtypes)))
     return found
 
 

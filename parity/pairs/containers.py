@@ -41,10 +41,11 @@ TRIES = 20
 
 @functools.cache
 def _pairs(counting: bool) -> list[Pair]:
-    """Those of numpynet's layers that are made for a number of features, or of those that are not."""
+    """Those of numpynet's layers that are made for a number of features, or of those that are not, by name: the order
+    must not depend on which of them was imported first."""
     return [
         known
-        for module_class, known in registry().items()
+        for module_class, known in sorted(registry().items(), key=lambda entry: entry[0].__name__)
         if issubclass(module_class, Module)
         and module_class.__module__.startswith("numpynet.")
         and not isinstance(known, NetworkPair)

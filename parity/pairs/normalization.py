@@ -177,7 +177,7 @@ class GroupNormalizationPair(Pair):
         return torch_layers.GroupNorm(module.groups, module.eps)
 
     def tensorflow(self, module: GroupNormalization) -> Any:
-        return keras.layers.GroupNormalization(module.groups, 1, module.eps, center=False, scale=False)
+        return keras_layers.GroupNormalization(module.groups, module.eps)
 
 
 @pair(Scaling)

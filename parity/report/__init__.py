@@ -25,8 +25,10 @@ SCHEMA_FILE = Path(__file__).with_name("schema.json")
 class Summary:
     """The report in one breath.
 
-    status: "held", "partial" (nothing off, no study), "inconclusive", "different" or "invalid"
-    exit_code: 0 held or partial, 1 different, 2 inconclusive, 3 invalid
+    status: "held"; "partial": nothing is off, but something was left out for want of data or a framework, or there is
+        no study; "inconclusive"; "different"; "invalid"; "incomplete": something that was planned is missing, crashed
+        or was killed, or nobody planned the records
+    exit_code: 0 held or partial, 1 different, 2 inconclusive, 3 invalid or incomplete
     document: the contents of report.json
     """
 

@@ -8,22 +8,29 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from parity.report.records import Json, read
+from parity.report import absent
+from parity.report.records import Evidence, Json, read
+from parity.report.reds import reds
 from parity.report.study import studies
-from parity.report.verdict import not_compared, verdict
+from parity.report.verdict import quick, verdict
 
-SCHEMA = 2  # of report.json, see schema.json
+SCHEMA = 3  # of report.json, see schema.json
 BY = ("apart", "used")  # what a mode is held against: the framework's other modes, numpynet
 PICTURE = "data:image/png;base64,"
 
 
 def build(folders: Sequence[Path]) -> Json:
     """The document on the results in `folders`; raises ResultsError as `records.read` does."""
-    stacks, kinds, notes = read(folders)
+    evidence = read(folders)
+    stacks, kinds = evidence.stacks, evidence.kinds
     for record in kinds["derivatives"]:
         record["pair"] = record["pair"] or record["key"]
-        if record["holds"] is None:
-            record["holds"] = record["used"] is not None and record["used"] <= 1
+        if record["holds"] is None and record["used"] is not None:
+            record["holds"] = record["used"] <= 1
+    for kind in ("refusals", "differences"):
+        for record in kinds[kind]:
+            if not record["measured"]:
+                record["holds"] = None
     for curve in kinds["curves"]:
         if isinstance(curve["steps"], int):  # a number of steps, counted from 0
             curve["steps"] = list(range(curve["steps"]))
@@ -31,13 +38,21 @@ def build(folders: Sequence[Path]) -> Json:
         cell["passed"] = cell["lowest"] <= cell["rate"] <= cell["highest"]
     decided = studies(kinds)
     allowances = _allowances(kinds["checks"])
+    missing = absent.missing(evidence.missing, stacks)
+    not_compared = absent.left_out(stacks, kinds, decided)
     return {
         "schema": SCHEMA,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "verdict": verdict(kinds, decided),
-        "not_compared": not_compared(stacks, kinds, decided),
-        "notes": notes + [f"{c['stack']}: curve {c['key']}: {c['message']}" for c in kinds["curves"] if c["message"]],
+        "verdict": verdict(evidence, decided, missing, not_compared),
+        "reds": reds(kinds, decided, evidence.crashes),
+        "missing": missing,
+        "not_compared": not_compared,
+        "notes": _notes(evidence),
+        "plans": evidence.plans,
+        "planned_and_missing": evidence.missing,
+        "crashes": evidence.crashes,
         "stacks": stacks,
+        "same_examples": _same_examples(kinds["checks"]),
         "studies": decided,
         "checks": [{name: value for name, value in check.items() if name != "uses"} for check in kinds["checks"]],
         "allowances": allowances,
@@ -56,8 +71,44 @@ def build(folders: Sequence[Path]) -> Json:
         "experiments": [_experiment(record) for record in kinds["experiments"]],
         "derivatives": kinds["derivatives"],
         "calibration": kinds["calibration"],
+        "soak": kinds["soak"],
+        "soak_curves": kinds["soak-curves"],
+        "machines": kinds["machines"],
         "runs": kinds["runs"],
     }
+
+
+def _notes(evidence: Evidence) -> list[str]:
+    """What a reader should know of the records; what was left out has sentences of its own."""
+    kinds = evidence.kinds
+    partly = [
+        f"{curve['stack']}: curve {curve['key']}: {curve['message']}"
+        for curve in kinds["curves"]
+        if curve["message"] and curve["passed"] is not None
+    ]
+    usual = {defect["stack"] for defect in kinds["defects"] if defect["usual"] is None}
+    untried = [f"{stack}: the usual way was not tried on the defects: it is torch's" for stack in sorted(usual)]
+    quickly = [quick(evidence.plans).rstrip(". ")] if quick(evidence.plans) else []
+    return (
+        quickly
+        + evidence.notes
+        + absent.unverified(kinds, evidence.stacks)
+        + absent.elsewhere(kinds, evidence.stacks)
+        + untried
+        + partly
+    )
+
+
+def _same_examples(checks: Sequence[Json]) -> Json | None:
+    """Whether stacks were judged by the same examples: pairs and dtypes of several stacks, and those that differ."""
+    digests: dict[str, list[str]] = {}
+    for check in checks:
+        if check["digest"]:
+            digests.setdefault(check["key"], []).append(check["digest"])
+    several = {key: found for key, found in digests.items() if len(found) > 1}
+    if not several:
+        return None
+    return {"compared": len(several), "differing": [key for key, found in several.items() if len(set(found)) > 1]}
 
 
 def _allowances(checks: Sequence[Json]) -> list[Json]:
@@ -118,6 +169,8 @@ def _caught_by(defects: Sequence[Json]) -> Json:
     ladder: dict[str, int] = {}
     usual: dict[str, int] = {}
     for defect in defects:
+        if defect["caught"] is None:
+            continue
         by = f"rung {defect['rung']}" if defect["caught"] else "nobody"
         ladder[by] = ladder.get(by, 0) + 1
         if defect["usual"] is not None:

@@ -8,19 +8,28 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from parity.report.absent import in_words
 from parity.report.figures import COLOURS, pair_name
 from parity.report.records import Json, shortened
 from parity.report.study import GREEN
 from parity.statistics import Outcome, points
 
-TONES = dict.fromkeys(GREEN, "held") | {
-    Outcome.INCONCLUSIVE.value: "inconclusive",
-    Outcome.DIFFERENT.value: "different",
-    Outcome.INVALID.value: "invalid",
-    "agrees": "held",
-    "finding": "inconclusive",
-    "off": "different",
-}
+TONES = (
+    dict.fromkeys(GREEN, "held")
+    | {
+        Outcome.INCONCLUSIVE.value: "inconclusive",
+        Outcome.DIFFERENT.value: "different",
+        Outcome.INVALID.value: "invalid",
+        "agrees": "held",
+        "finding": "inconclusive",
+        "off": "different",
+        "failed": "different",
+        "different": "different",
+        "crashed": "incomplete",
+        "incomplete": "incomplete",
+    }
+    | dict.fromkeys(("held", "passed", "green", "ok"), "held")
+)
 NOTHING = "–"
 # What follows the decimal point of the longest number of a column, so that shorter ones can be filled up to it.
 FRACTION = {"fixed": ".0000", "share": ".000", "percent": ".000%", "scientific": ".0000e−", "whole": ""}
@@ -125,6 +134,7 @@ FILTERS = {
     "aligned": aligned,
     "plainly": plainly,
     "sentence": sentence,
+    "in_words": in_words,
     "keys_of": keys_of,
     "columns_of": columns_of,
     "shortened": shortened,

@@ -12,20 +12,39 @@ from parity.statistics import Outcome
 
 # What XML 1.0 has no place for, escaped or not.
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+Case = tuple[Json, str, "str | None"]  # what it is about, its name, and what is wrong, None if nothing is
 JUDGED = ("passed", "holds", "caught", "largest")  # None, or empty, where a record was not judged
 
 
 def junit(document: Json) -> str:
     """The document as JUnit's XML, one test suite for each kind of record."""
     root = xml.Element("testsuites", name="parity")
+    lost = _lost(document)
     for kind in ("checks", "derivatives", "refusals", "differences", "modes", "defects", "curves", "experiments"):
-        _suite(root, kind, [(record, record["key"], _failure(kind, record)) for record in document[kind]])
-    _suite(root, "studies", [(study, study["name"], _study(study)) for study in document["studies"]])
+        cases = [(record, record["key"], _failure(kind, record)) for record in document[kind]]
+        _suite(root, kind, cases, lost.pop(kind, []))
+    decided = [(study, study["name"], _study(study)) for study in document["studies"]]
+    undone = {(row["stack"], key) for row, key, _ in lost.get("studies", [])}
+    known = [case for case in decided if (case[0]["stack"], case[1]) not in undone]
+    _suite(root, "studies", known, lost.pop("studies", []))
+    for kind, cases in lost.items():
+        _suite(root, kind, [], cases)
     arms = [(study, arm) for study in document["studies"] for arm in study["arms"] if arm["holds"] is not None]
     failures = [None if arm["holds"] else f"{arm['outcome']}: {arm['reason']}" for _, arm in arms]
     _suite(root, "arms", [(s, f"{s['name']}/{arm['arm']}", why) for (s, arm), why in zip(arms, failures, strict=True)])
     xml.indent(root)
     return xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _lost(document: Json) -> dict[str, list[Case]]:
+    """By kind, cases for what was planned and is missing, or crashed: errors, each with why."""
+    lost: dict[str, list[Case]] = {}
+    for row in document["planned_and_missing"]:
+        kind, names = row["kind"] or "plans", row["keys"] or [row["command"] or "plan"]
+        lost.setdefault(kind, []).extend((row, name, f"missing: {row['why']}") for name in names)
+    for crash in document["crashes"]:
+        lost.setdefault(crash["kind"], []).append((crash, crash["key"], f"crashed: {crash['message']}"))
+    return lost
 
 
 def _failure(kind: str, record: Json) -> str | None:
@@ -34,7 +53,7 @@ def _failure(kind: str, record: Json) -> str | None:
         return str(record["failure"]) if record["failure"] else None
     if kind == "derivatives":
         wrong = f"uses {record['used']} of what numerical differentiation allows"
-        return None if record["holds"] else record["message"] or wrong
+        return None if record["holds"] is not False else record["message"] or wrong
     if kind == "refusals":
         return f"{record['statuses']}, expected {record['expected']}" if record["holds"] is False else None
     if kind == "differences":
@@ -54,25 +73,28 @@ def _failure(kind: str, record: Json) -> str | None:
 
 
 def _study(study: Json) -> str | None:
-    return None if study["outcome"] in GREEN else f"{study['outcome']}: {study['reason']}"
+    """What is wrong; nothing where its data could not be had, which is skipped."""
+    left_out = study["outcome"] == "not decided" and study["reason"].startswith("not run: ")
+    return None if study["outcome"] in GREEN or left_out else f"{study['outcome']}: {study['reason']}"
 
 
-def _suite(root: xml.Element, kind: str, cases: Sequence[tuple[Json, str, str | None]]) -> None:
-    if not cases:
+def _suite(root: xml.Element, kind: str, cases: Sequence[Case], lost: Sequence[Case] = ()) -> None:
+    """A test suite of `cases`, and of those that were `lost`: errors all of them."""
+    if not (cases or lost):
         return
-    suite = xml.SubElement(root, "testsuite", name=kind, tests=str(len(cases)))
+    suite = xml.SubElement(root, "testsuite", name=kind, tests=str(len(cases) + len(lost)))
     failures = errors = skipped = 0
-    for record, name, why in cases:
+    for record, name, why, is_lost in [(*case, False) for case in cases] + [(*case, True) for case in lost]:
         case = xml.SubElement(suite, "testcase", classname=f"parity.{kind}.{record['stack']}", name=_clean(name))
         if record.get("seconds"):
             case.set("time", f"{record['seconds']:.3f}")
         if why is None:
-            if any(record.get(field, True) in (None, {}) for field in JUDGED):
-                why_not = record.get("message") or record.get("note") or "not judged"
+            if any(record.get(field, True) in (None, {}) for field in JUDGED) or record.get("outcome") == "not decided":
+                why_not = record.get("message") or record.get("note") or record.get("reason") or "not judged"
                 xml.SubElement(case, "skipped", message=_clean(why_not))
                 skipped += 1
             continue
-        invalid = kind == "studies" and record["outcome"] == Outcome.INVALID.value
+        invalid = (kind == "studies" and record.get("outcome") == Outcome.INVALID.value) or is_lost
         failures, errors = failures + (not invalid), errors + invalid
         found = xml.SubElement(case, "error" if invalid else "failure", message=_clean(why.splitlines()[0]), type=kind)
         found.text = _clean(why)

@@ -1,13 +1,16 @@
-"""Records of every kind, each with all its fields, whatever the results folders lack."""
+"""Records of every kind, each with all its fields, and what was planned and is not among them."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parity.results import Results, ResultsError, read_all
+from parity.planning import CRASHED, JOB, Plans
+from parity.planning import KIND as PLANS
+from parity.results import Results, ResultsError, stacks
 
 Json = dict[str, Any]
 ORDER = ("numpynet", "torch", "tensorflow")
@@ -27,6 +30,8 @@ FIELDS: dict[str, Json] = {
         "failed_quantity": None,
         "failed_after": None,
         "shrunk": None,
+        "seed": None,
+        "digest": "",
     },
     "derivatives": {
         "pair": "",
@@ -45,6 +50,9 @@ FIELDS: dict[str, Json] = {
         "reason": None,
         "messages": {},
         "holds": None,
+        "measured": True,
+        "boundary": "",
+        "message": "",
     },
     "differences": {
         "topic": "",
@@ -57,6 +65,10 @@ FIELDS: dict[str, Json] = {
         "naive": None,
         "mapped": None,
         "holds": None,
+        "measured": True,
+        "when": "",
+        "boundary": "",
+        "message": "",
         "sources": [],
     },
     "modes": {
@@ -143,7 +155,62 @@ FIELDS: dict[str, Json] = {
         "lowest": 0.0,
         "highest": 1.0,
     },
+    "soak": {
+        "pair": "",
+        "dtype": "",
+        "implementation": "",
+        "quantity": "",
+        "examples": 0,
+        "alarms": 0,
+        "largest": None,
+        "quantiles": {},
+        "tail": None,
+        "tail_interval": None,
+        "threshold": None,
+        "exceedances": 0,
+        "seeds": [],
+        "message": "",
+    },
+    "soak-curves": {
+        "network": "",
+        "dtype": "",
+        "implementation": "",
+        "quantity": "",
+        "curves": 0,
+        "alarms": 0,
+        "largest": None,
+        "quantiles": {},
+        "tail": None,
+        "tail_interval": None,
+        "threshold": None,
+        "exceedances": 0,
+        "seeds": [],
+        "message": "",
+    },
+    "machines": {
+        "machine": "",
+        "describes": "",
+        "switches": {},
+        "job": "",
+        "status": "",
+        "counts": {},
+        "message": "",
+        "seconds": None,
+    },
 }
+# What the commands plan before they make it. Runs are the study's, and what else there is counts itself.
+PLANNED = (
+    "checks",
+    "derivatives",
+    "refusals",
+    "differences",
+    "modes",
+    "defects",
+    "curves",
+    "studies",
+    "experiments",
+    "calibration",
+)
 
 
 def rank(implementation: str) -> int:
@@ -157,8 +224,28 @@ def shortened(names: Iterable[str], most: int = 3) -> str:
     return ", ".join(found[:most]) + (f" and {len(found) - most} more" if len(found) > most else "")
 
 
-def read(folders: Sequence[Path]) -> tuple[list[Json], dict[str, list[Json]], list[str]]:
-    """Stacks, records by kind and what was odd in reading them (torn lines), each as sentences.
+@dataclass
+class Evidence:
+    """What the results folders hold.
+
+    stacks: see `_stacks`
+    kinds: records by kind, those that crashed left out
+    crashes: the records that stand for what crashed, each with its kind
+    missing: what was planned and is not there: stack, kind, keys and why
+    plans: of every stack, each with its stack and how many items it lists
+    notes: what was odd, each as a sentence
+    """
+
+    stacks: list[Json] = field(default_factory=list)
+    kinds: dict[str, list[Json]] = field(default_factory=dict)
+    crashes: list[Json] = field(default_factory=list)
+    missing: list[Json] = field(default_factory=list)
+    plans: list[Json] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def read(folders: Sequence[Path]) -> Evidence:
+    """All evidence in the folders. Of one stack and key the last folder's record counts.
 
     Raises ResultsError for a folder that does not exist or has another version of the schema.
     """
@@ -167,35 +254,121 @@ def read(folders: Sequence[Path]) -> tuple[list[Json], dict[str, list[Json]], li
             raise ResultsError(f"{folder} is no folder: name a results/<stack> folder that a run has written")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        kinds = {kind: _records(folders, kind) for kind in FIELDS}
-        stacks = _stacks(folders, kinds)
-    return stacks, kinds, sorted({str(each.message) for each in caught if each.category is UserWarning})
+        located = [_Folder(results, stack) for results, stack in stacks(folders)]
+    found = Evidence(notes=sorted({str(each.message) for each in caught if each.category is UserWarning}))
+    for kind, fields in FIELDS.items():
+        merged = {(f.stack, record["key"]): (f.stack, record) for f in located for record in f.records[kind]}
+        everything = [
+            {"stack": stack, "key": record["key"]} | {name: record.get(name, other) for name, other in fields.items()}
+            for stack, record in merged.values()
+            if record.get("status") != CRASHED or kind == "runs"
+        ]
+        found.kinds[kind] = everything
+        found.crashes += [
+            {"stack": stack, "kind": kind, "key": record["key"], "message": record.get("message", "")}
+            for stack, record in merged.values()
+            if record.get("status") == CRASHED and kind != "runs"
+        ]
+    for folder_of_stack in located:
+        others = [other for other in located if other.stack == folder_of_stack.stack]
+        found.missing += folder_of_stack.missing(others)
+        found.plans += folder_of_stack.planned()
+        found.notes += folder_of_stack.notes()
+    found.stacks = _stacks(located, found)
+    return found
 
 
-def _records(folders: Sequence[Path], kind: str) -> list[Json]:
-    return [
-        {"stack": stack, "key": record["key"]} | {name: record.get(name, other) for name, other in FIELDS[kind].items()}
-        for stack, record in read_all(folders, kind)
-    ]
+class _Folder:
+    """The records of one folder that answer its plans."""
+
+    def __init__(self, results: Results, stack: str) -> None:
+        self.stack, self.environment = stack, results.environment() or {}
+        self.plans = Plans(results.read(PLANS))
+        self.records, self.stale = {}, 0
+        for kind in FIELDS:
+            everything = results.read(kind)
+            self.records[kind] = [record for record in everything if self.plans.answers(kind, record)]
+            self.stale += len(everything) - len(self.records[kind])
+
+    def missing(self, others: Sequence[_Folder]) -> list[Json]:
+        """What was planned and is not there, nor in another folder of the stack, and why."""
+        found = []
+        left = self.plans.unanswered(self.records)
+        elsewhere = {(kind, record["key"]) for f in others for kind in FIELDS for record in f.records[kind]}
+        for place in sorted({*left, *self.plans.unended()}):
+            plan, why = self.plans.records[place], _why(self.plans.records[place])
+            lost = {
+                kind: [key for key in keys if (kind, key) not in elsewhere]
+                for kind, keys in left.get(place, {}).items()
+            }
+            found += [self._missing(plan["command"], why, kind, keys, plan) for kind, keys in lost.items() if keys]
+            if not any(lost.values()) and not plan.get("ended"):
+                found.append(self._missing(plan["command"], why, "", [], plan))
+        found += [self._missing(command, f"{command} never began") for command in self.plans.never_begun()]
+        if not self.plans.records and any(self.records[kind] for kind in PLANNED):
+            found.append(self._missing("", "nobody wrote down what was planned: what is not there cannot be known"))
+        return found
+
+    def _missing(
+        self, command: str, why: str, kind: str = "", keys: Sequence[str] = (), plan: Json | None = None
+    ) -> Json:
+        planned = len((plan or {}).get("items", {}).get(kind, []))
+        row = {"stack": self.stack, "command": command, "kind": kind, "keys": list(keys), "planned": planned}
+        return row | {"why": why}
+
+    def planned(self) -> list[Json]:
+        fields = ("command", "begun", "ended", "stopped", "code", "commit", "lock", "examples", "seed", "frameworks")
+        owners = self.plans.owners()
+        return [
+            {"stack": self.stack}
+            | {name: plan.get(name) for name in fields}
+            | {"quick": bool(plan.get("quick")), "commands": plan.get("commands", [])}
+            | {"items": {kind: len(keys) for kind, keys in plan.get("items", {}).items()}}
+            for place, plan in enumerate(self.plans.records)
+            if place in owners or plan["command"] == JOB
+        ]
+
+    def notes(self) -> list[str]:
+        found = []
+        if self.stale:
+            found.append(
+                f"{self.stack}: {self.stale} records of earlier runs were left out: they were planned again since"
+            )
+        codes = {plan.get("code") for place, plan in enumerate(self.plans.records) if place in self.plans.owners()}
+        if len(codes) > 1:
+            found.append(f"{self.stack}: the records are of {len(codes)} versions of the code")
+        return found
 
 
-def _stacks(folders: Sequence[Path], kinds: dict[str, list[Json]]) -> list[Json]:
+def _why(plan: Json) -> str:
+    """Why something that this plan lists may not be there."""
+    command = plan["command"]
+    if plan.get("ended"):
+        return f"{command} ended without it"
+    return (
+        f"{command} was stopped by {plan['stopped']}" if plan.get("stopped") else f"{command} was killed, or still runs"
+    )
+
+
+def _stacks(located: Sequence[_Folder], found: Evidence) -> list[Json]:
     """One entry for each stack, in the order given: environment, implementations seen, numbers of records."""
     environments: dict[str, Json] = {}
-    for results in map(Results, folders):
-        environments[results.stack] = environments.get(results.stack, {}) | (results.environment() or {})
+    for folder in located:
+        environments[folder.stack] = environments.get(folder.stack, {}) | folder.environment
     return [
         {
             "name": stack,
             "python": environment.get("python", ""),
             "packages": environment.get("packages", {}),
+            "lock": environment.get("lock", ""),
             "platform": environment.get("platform", ""),
             "processor": environment.get("processor", ""),
             "cores": environment.get("cores"),
             "blas": environment.get("blas", []),
             "threads": environment.get("threads", {}),
-            "implementations": _implementations(stack, kinds),
-            "records": {kind: sum(record["stack"] == stack for record in records) for kind, records in kinds.items()},
+            "switches": environment.get("switches", {}),
+            "implementations": _implementations(stack, found.kinds),
+            "records": {kind: sum(r["stack"] == stack for r in records) for kind, records in found.kinds.items()},
         }
         for stack, environment in environments.items()
     ]
@@ -207,8 +380,8 @@ def _implementations(stack: str, kinds: dict[str, list[Json]]) -> list[str]:
     for record in kinds["checks"]:
         if record["stack"] == stack:
             found |= dict.fromkeys(["numpynet", *record["frameworks"]])
-    for kind, field in (("curves", "losses"), ("runs", "implementation"), ("experiments", "implementation")):
+    for kind, name in (("curves", "losses"), ("runs", "implementation"), ("experiments", "implementation")):
         for record in kinds[kind]:
-            if record["stack"] == stack and record[field]:
-                found |= dict.fromkeys([record[field]] if isinstance(record[field], str) else record[field])
+            if record["stack"] == stack and record[name]:
+                found |= dict.fromkeys([record[name]] if isinstance(record[name], str) else record[name])
     return sorted(found, key=rank)

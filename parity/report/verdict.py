@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parity.report.records import ORDER, Json, shortened
+from parity.planning import FULL_EXAMPLES
+from parity.report.records import ORDER, Evidence, Json, shortened
 from parity.report.study import GREEN
 from parity.statistics import Outcome, points
 from parity.statistics.power import LARGEST_STUDY
@@ -17,34 +18,66 @@ RUNGS = (
     (4, "curve", "same training?"),
     (5, "accuracy", "same result?"),
 )
-EXIT_CODES = {"held": 0, "partial": 0, "different": 1, "inconclusive": 2, "invalid": 3}
-KINDS = {
-    "checks": "outputs, gradients and steps (rungs 1 to 3)",
-    "curves": "training curves (rung 4)",
-    "studies": "final accuracies (rung 5)",
-    "derivatives": "the reference's derivatives against numerical differentiation",
-    "refusals": "which inputs are refused",
-    "differences": "the catalogue of known differences",
-    "modes": "the ways of writing the same model",
-    "defects": "planted defects: whether the suite can turn red",
-}
+EXIT_CODES = {"held": 0, "partial": 0, "different": 1, "inconclusive": 2, "incomplete": 3, "invalid": 3}
 
 
-def verdict(kinds: Mapping[str, list[Json]], studies: Sequence[Json]) -> Json:
+def verdict(evidence: Evidence, studies: Sequence[Json], missing: Sequence[str], left_out: Sequence[str]) -> Json:
     """Status, exit code, headline, the ladder's rungs and the controls."""
-    ladder, controls = _ladder(kinds, studies), _controls(kinds, studies)
+    kinds = evidence.kinds
+    lost = _lost(evidence)
+    ladder, controls = _ladder(kinds, studies, lost), _controls(kinds, studies, lost)
     outcomes = [study["outcome"] for study in studies if study["outcome"] != "not decided"]
     worst = max(outcomes, key=[outcome.value for outcome in Outcome].index, default=None)
     broken = [control["title"] for control in controls if control["held"] is False]
-    status, headline = _status(ladder, broken, worst, any(kinds.values()), kinds, studies)
+    anything = any(kinds.values()) or bool(missing or evidence.crashes)
+    status, headline = _status(ladder, broken, worst, anything, kinds, studies)
+    if missing or evidence.crashes:
+        besides = f". Besides: {headline[:1].lower()}{headline[1:]}" if EXIT_CODES[status] else ""
+        status, headline = "incomplete", f"Incomplete: {_how_incomplete(evidence)}{besides}"
+    elif left_out and status == "held":
+        status, headline = "partial", f"In part: {headline[:1].lower()}{headline[1:]}"
     return {
         "status": status,
         "exit_code": EXIT_CODES[status],
         "outcome": worst,
-        "headline": headline,
+        "headline": quick(evidence.plans) + headline,
         "ladder": ladder,
         "controls": controls,
     }
+
+
+def quick(plans: Sequence[Json]) -> str:
+    """That this is the quick profile, in front of the headline; empty where it is not."""
+    examples = [plan["examples"] for plan in plans if "checks" in plan["items"] and plan["examples"]]
+    if examples and min(examples) < FULL_EXAMPLES:
+        return f"Quick profile, {min(examples)} of {FULL_EXAMPLES} examples. "
+    return "Quick profile. " if any(plan["quick"] for plan in plans) else ""
+
+
+def _how_incomplete(evidence: Evidence) -> str:
+    """How much is missing, how much crashed, and what never began."""
+    said = []
+    if keys := sum(len(row["keys"]) for row in evidence.missing):
+        planned = sum(sum(plan["items"].values()) for plan in evidence.plans)
+        said.append(f"{keys} of {planned} planned items are missing")
+    if evidence.crashes:
+        said.append(f"{len(evidence.crashes)} crashed")
+    commands = [row["command"] for row in evidence.missing if not row["keys"] and row["command"]]
+    if commands:
+        said.append(
+            f"{shortened(commands)} did not end" if said else f"{shortened(commands)} never began or did not end"
+        )
+    return ", ".join(said) or "nobody wrote down what was planned"
+
+
+def _lost(evidence: Evidence) -> dict[str, int]:
+    """By kind, how many items were planned and are missing, or crashed."""
+    lost: dict[str, int] = {}
+    for row in evidence.missing:
+        lost[row["kind"]] = lost.get(row["kind"], 0) + len(row["keys"])
+    for crash in evidence.crashes:
+        lost[crash["kind"]] = lost.get(crash["kind"], 0) + 1
+    return lost
 
 
 def _status(
@@ -79,18 +112,26 @@ def _status(
         return "inconclusive", (
             f"Inconclusive: neither equivalence nor a difference was shown of {guilty}; {_seeds_needed(studies)}"
         )
+    held = [rung["rung"] for rung in ladder if rung["held"]]
+    lead = f"Rung{'s' * (len(held) > 1)} {_listed(held)} held" if held else "No rung was climbed"
     if worst is None:
-        held = [str(rung["rung"]) for rung in ladder if rung["held"]]
-        lead = f"Rung{'s' * (len(held) > 1)} {', '.join(held)} held" if held else "No rung was climbed"
         return "partial", f"{lead}; final accuracies were not compared"
     margin = max(study["margin"] for study in studies if study["margin"] is not None)
     shown = {
-        Outcome.IDENTICAL.value: "Identical accuracies in every seed",
-        Outcome.EQUIVALENT.value: f"Equivalent within ±{points(margin)}",
-        Outcome.NEGLIGIBLE.value: f"Different, and shown to be within ±{points(margin)}",
+        Outcome.IDENTICAL.value: "identical accuracies in every seed",
+        Outcome.EQUIVALENT.value: f"accuracies equivalent within ±{points(margin)}",
+        Outcome.NEGLIGIBLE.value: f"accuracies different, and shown to be within ±{points(margin)}",
     }
     compared = list(dict.fromkeys(p[side] for study in studies for p in study["pairs"] for side in ("first", "second")))
-    return "held", shown[worst] + (f": {' and '.join(compared)} alone" if len(compared) < len(ORDER) else "")
+    alone = f", of {' and '.join(compared)} alone" if len(compared) < len(ORDER) else ""
+    return "held", f"{lead}: {shown[worst]}{alone}"
+
+
+def _listed(rungs: Sequence[int]) -> str:
+    """Such as "1 to 5", or "1, 2 and 5"."""
+    if len(rungs) > 2 and rungs[-1] - rungs[0] == len(rungs) - 1:
+        return f"{rungs[0]} to {rungs[-1]}"
+    return " and ".join(filter(None, [", ".join(map(str, rungs[:-1])), str(rungs[-1])]))
 
 
 def where(study: Json, studies: Sequence[Json]) -> str:
@@ -111,56 +152,21 @@ def _seeds_needed(studies: Sequence[Json]) -> str:
     return f"about {max(needed)} seeds would decide"
 
 
-def not_compared(stacks: Sequence[Json], kinds: Mapping[str, list[Json]], studies: Sequence[Json]) -> list[str]:
-    """Sentences on everything that a reader might take for granted and that was not done."""
-    found = []
-    for stack in stacks:
-        name = stack["name"]
-        if not any(stack["records"].values()):
-            found.append(f"{name}: nothing, there are no records")
-            continue
-        if missing := [i for i in ("numpynet", "torch", "tensorflow") if i not in stack["implementations"]]:
-            found.append(f"{name}: nothing was compared with {' or '.join(missing)}, of which there are no results")
-        found += [f"{name}: no records of {what}" for kind, what in KINDS.items() if not stack["records"][kind]]
-    for study in studies:
-        where = f"{study['stack']}: study {study['name']}"
-        if study["outcome"] == "not decided":
-            found.append(f"{where} has no verdict: {study['reason']}")
-        found += [f"{where} did not compare {pair['first']} with {pair['second']}" for pair in _untested(study)]
-    for curve in kinds["curves"]:
-        if curve["passed"] is None:
-            found.append(f"{curve['stack']}: curve {curve['key']}: {curve['message'] or 'not judged'}")
-    for mode in kinds["modes"]:
-        if mode["status"] == "not run":
-            found.append(f"{mode['stack']}: {mode['key']}: {mode['note'] or 'not run'}")
-    for experiment in kinds["experiments"]:
-        if experiment["passed"] is None:
-            found.append(
-                f"{experiment['stack']}: experiment {experiment['key']}: {experiment['summary'] or 'not judged'}"
-            )
-    for record in kinds["checks"]:
-        here = next(stack["implementations"] for stack in stacks if stack["name"] == record["stack"])
-        if left := [name for name in here if name not in ("numpynet", *record["frameworks"])]:
-            found.append(f"{record['stack']}: {record['key']} was checked without {' and '.join(left)}")
-    return found
-
-
-def _untested(study: Json) -> list[Json]:
-    return [pair for pair in study["pairs"] if not pair["test"]]
-
-
-def _ladder(kinds: Mapping[str, list[Json]], studies: Sequence[Json]) -> list[Json]:
+def _ladder(kinds: Mapping[str, list[Json]], studies: Sequence[Json], lost: Mapping[str, int]) -> list[Json]:
     checks, curves = kinds["checks"], kinds["curves"]
     decided = [study for study in studies if study["outcome"] != "not decided"]
-    refused = [record["key"] for record in kinds["refusals"] if record["holds"] is False]
+    tried = [record for record in kinds["refusals"] if record["holds"] is not None]
+    refused = [record["key"] for record in tried if not record["holds"]]
     counts: dict[int, tuple[int, list[str]]] = {
         rung: (len(checks), [check["key"] for check in checks if check["failure"] and check["failed_rung"] == rung])
         for rung in (1, 2, 3)
     }
-    counts[1] = (len(checks) + len(kinds["refusals"]), counts[1][1] + refused)
+    counts[1] = (len(checks) + len(tried), counts[1][1] + refused)
     judged = [curve for curve in curves if curve["passed"] is not None]
     counts[4] = (len(judged), [curve["key"] for curve in judged if not curve["passed"]])
     counts[5] = (len(decided), [study["name"] for study in decided if study["outcome"] not in GREEN])
+    missing = {1: ("checks", "refusals"), 2: ("checks",), 3: ("checks",), 4: ("curves",), 5: ("studies",)}
+    absent = {4: len(curves) - len(judged), 5: sum(s["reason"].startswith("not run: ") for s in studies)}
     return [
         {
             "rung": rung,
@@ -168,29 +174,48 @@ def _ladder(kinds: Mapping[str, list[Json]], studies: Sequence[Json]) -> list[Js
             "question": question,
             "compared": counts[rung][0],
             "failed": counts[rung][1],
-            "held": not counts[rung][1] if counts[rung][0] else None,
+            "missing": sum(lost.get(kind, 0) for kind in missing[rung]),
+            "left_out": absent.get(rung, 0),
+            "held": _held(*counts[rung], sum(lost.get(kind, 0) for kind in missing[rung])),
         }
         for rung, name, question in RUNGS
     ]
 
 
-def _controls(kinds: Mapping[str, list[Json]], studies: Sequence[Json]) -> list[Json]:
-    """What must be so for a green result to mean anything; `held` is None where it was not done."""
+def _held(compared: int, failed: Sequence[str], missing: int) -> bool | None:
+    """Whether all held: None where that is not known, because nothing was compared or not all that was planned."""
+    return False if failed else None if missing or not compared else True
+
+
+def _controls(kinds: Mapping[str, list[Json]], studies: Sequence[Json], lost: Mapping[str, int]) -> list[Json]:
+    """What must be so for a green result to mean anything; `held` is None where it was not done, or not all of it."""
     arms = [(f"{study['name']}/{arm['arm']}", arm) for study in studies for arm in study["arms"]]
     reruns = [(key, arm["holds"]) for key, arm in arms if arm["arm"] == "rerun"]
     planted = [(key, arm["holds"]) for key, arm in arms if arm["arm"] != "rerun" and arm["holds"] is not None]
+    soaked = [(s["key"], not s["alarms"]) for kind in ("soak", "soak-curves") for s in kinds[kind]]
     return [
-        _control(title, found)
-        for title, found in (
-            ("planted defects caught", [(record["key"], record["caught"]) for record in kinds["defects"]]),
-            ("defective trainings told apart by the study", planted),
-            ("reruns bitwise equal", reruns),
-            ("derivatives of the reference right", [(d["key"], d["holds"]) for d in kinds["derivatives"]]),
-            ("calibration within Monte Carlo error", [(c["key"], c["passed"]) for c in kinds["calibration"]]),
+        _control(title, found, missing)
+        for title, found, missing in (
+            ("planted defects caught", [(d["key"], d["caught"]) for d in kinds["defects"]], lost.get("defects", 0)),
+            ("defective trainings told apart by the study", planted, 0),
+            ("reruns bitwise equal", reruns, 0),
+            (
+                "derivatives of the reference right",
+                [(d["key"], d["holds"]) for d in kinds["derivatives"]],
+                lost.get("derivatives", 0),
+            ),
+            (
+                "calibration within Monte Carlo error",
+                [(c["key"], c["passed"]) for c in kinds["calibration"]],
+                lost.get("calibration", 0),
+            ),
+            ("fresh examples without a false alarm", soaked, 0),
         )
     ]
 
 
-def _control(title: str, found: Sequence[tuple[str, Any]]) -> Json:
-    failed = [key for key, holds in found if not holds]
-    return {"title": title, "total": len(found), "failed": failed, "held": not failed if found else None}
+def _control(title: str, found: Sequence[tuple[str, Any]], missing: int) -> Json:
+    judged = [(key, holds) for key, holds in found if holds is not None]
+    failed = [key for key, holds in judged if not holds]
+    counts = {"total": len(judged), "failed": failed, "missing": missing}
+    return {"title": title, **counts, "held": _held(len(judged), failed, missing)}

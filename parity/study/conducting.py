@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from itertools import chain
 from typing import Any
 
 import numpynet
 from parity.experiment import Experiment
 from parity.frameworks import FRAMEWORKS, available
+from parity.planning import planned as plan_of
 from parity.results import Record, Results, ResultsError
 from parity.statistics import Provenance, Verdict, decide, provenance_problems, trend_problems
 from parity.study.arms import ARMS, COUPLED, Arm
@@ -70,7 +72,7 @@ def conduct(
     """Perform the runs that `results` does not hold yet, decide, record and return the verdict.
 
     A run that crashed is tried again; its seed fixes what it would have shown, so that nothing is selected. One of
-    other code is repeated. Progress is told the runs (done, planned).
+    other code or other packages is repeated. Progress is told the runs (done, planned).
 
     Data that refuse to be split make the study invalid. Raises ResultsError where `results` holds runs of this study
     under another registration, another process is conducting it there, or a run was performed by other code, ValueError
@@ -79,29 +81,35 @@ def conduct(
     """
     implementations = ["numpynet", *(available() if frameworks is None else frameworks)]
     chosen = [arms[name] for name in registration.arms]
+    items = {"studies": [registration.name]}
+    plan = partial(plan_of, results, f"study:{registration.name}", items, frameworks=implementations[1:])
     try:
         dataset = experiment.dataset
     except ValueError as error:
         verdict = decide({}, n_test=1, margin=1, alpha=registration.alpha, problems=[f"the data are unfit: {error}"])
-        return _conclude(results, registration, implementations, verdict, {})
+        with plan():
+            return _conclude(results, registration, implementations, verdict, {})
     except (ConnectionError, ImportError) as error:
         record = {"preregistration": _public(registration), "verdict": None, "message": f"not run: {error}"}
-        results.append("studies", registration.name, record)
+        with plan():
+            results.append("studies", registration.name, record)
         raise NoData(f"the study {registration.name} was not run: {error}") from error
     _same_training(registration, experiment)
     planned = _jobs(registration, experiment, implementations, [coupled, *chosen])
     with _alone(results, registration.name):
         finished = {record["key"] for record in _finished(results, registration) if record["status"] != "crashed"}
         waiting = [job for job in planned if job.key not in finished]
-        progress(len(planned) - len(waiting), len(planned))
-        for done, (job, record) in enumerate(performed(waiting, workers, executor), len(planned) - len(waiting) + 1):
-            _from_here(record)
-            results.append("runs", job.key, record | {"registration": registration.hash})
-            progress(done, len(planned))
-        records = {record["key"]: record for record in _finished(results, registration)}
-    found = Found(registration, dataset, implementations, [records[job.key] for job in planned])
-    verdicts = {arm.name: found.verdict_of(arm) for arm in chosen}
-    return _conclude(results, registration, implementations, found.verdict(chosen, verdicts), verdicts)
+        with plan():
+            progress(len(planned) - len(waiting), len(planned))
+            ended = performed(waiting, workers, executor)
+            for done, (job, record) in enumerate(ended, len(planned) - len(waiting) + 1):
+                _from_here(record)
+                results.append("runs", job.key, record | {"registration": registration.hash})
+                progress(done, len(planned))
+            records = {record["key"]: record for record in _finished(results, registration)}
+            found = Found(registration, dataset, implementations, [records[job.key] for job in planned])
+            verdicts = {arm.name: found.verdict_of(arm) for arm in chosen}
+            return _conclude(results, registration, implementations, found.verdict(chosen, verdicts), verdicts)
 
 
 class Found:
@@ -201,14 +209,14 @@ def _jobs(
 
 
 def _finished(results: Results, registration: Registration) -> list[Record]:
-    """The runs of this study by this code; ResultsError where there are some of another registration."""
+    """The runs of this study by this code and these packages; ResultsError where some are of another registration."""
     runs = [record for record in results.read("runs") if record["study"] == registration.name]
     if any(record["registration"] != registration.hash for record in runs):
         raise ResultsError(
             f"{results.folder} holds runs of {registration.name} under another registration than the present one: "
             "a study that has begun is not changed. Choose another folder"
         )
-    return [record for record in runs if record["code"] == origin()["code"]]
+    return [record for record in runs if all(record[name] == own for name, own in origin().items())]
 
 
 def _from_here(record: Record) -> None:

@@ -25,7 +25,7 @@ def cluster(address: str) -> Iterator[Executor]:
         from distributed import Client
         from distributed.comm.addressing import get_address_host_port
     except ImportError as error:
-        raise ClusterError("a Dask cluster needs the package distributed: pip install 'numpynet[dask]'") from error
+        raise ClusterError("a Dask cluster needs the package distributed: pip install distributed") from error
     try:
         get_address_host_port(address)  # Client leaves a thread behind where it cannot read the address
         client = Client(address, timeout=PATIENCE, set_as_default=False)

@@ -2,21 +2,73 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpynet
-from parity.results import stack_name
+from parity.results import lock, stack_name
+
+ROOT = Path(__file__).parents[2]
+# A pair, a framework or a dataset is found by its name, not by an import: all of them count.
+WHOLE = ("numpynet", "parity.frameworks", "parity.pairs")
+BEGINNINGS = ("parity.experiment", "parity.study.runs", "parity.study.arms", "parity.study.tasks", "parity.convert")
 
 
 @functools.cache
 def origin() -> dict[str, str]:
-    """The SHA-256 (hex) of the code that a run depends on, and the packages; as this process began."""
-    package, parity = Path(numpynet.__file__).parent, Path(__file__).parents[1]
-    files = [*package.rglob("*.py"), *(parity / "frameworks").rglob("*.py"), *(parity / "pairs").rglob("*.py")]
-    files += [parity / "experiment.py", parity / "study" / "arms.py", parity / "study" / "tasks.py"]
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.name.encode() + path.read_bytes().replace(b"\r\n", b"\n"))
-    return {"code": digest.hexdigest(), "packages": stack_name()}
+    """The SHA-256 (hex) of the code that a run depends on, and the packages with their lock; as this process began."""
+    data = [path for path in (ROOT / "numpynet" / "data").rglob("*") if path.is_file()]
+    return {"code": digest([*dependencies(), *data]), "packages": f"{stack_name()}, lock {lock()}"}
+
+
+@functools.cache
+def whole() -> str:
+    """The SHA-256 (hex) of all code of both packages."""
+    return digest(_modules().values())
+
+
+def digest(files: Iterable[Path]) -> str:
+    found = hashlib.sha256()
+    for path in sorted(set(files)):
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        found.update(f"{path.relative_to(ROOT).as_posix()} {len(content)} ".encode() + content)
+    return found.hexdigest()
+
+
+def dependencies() -> list[Path]:
+    """Every module that a run can reach by imports, those within functions and those by `Lazy` names included.
+
+    What only looks at runs (the report, the catalogue, the defects) is not reached: editing it repeats nothing.
+    """
+    modules, found = _modules(), set[str]()
+    waiting = [name for name in modules if name.startswith(WHOLE) or name in BEGINNINGS]
+    while waiting:
+        name = waiting.pop()
+        if name in modules and name not in found:
+            found.add(name)
+            waiting += _imported(ast.parse(modules[name].read_bytes()))
+    return [modules[name] for name in found]
+
+
+def _modules() -> dict[str, Path]:
+    """The files of both packages by the names of their modules."""
+    files = [path for package in ("numpynet", "parity") for path in (ROOT / package).rglob("*.py")]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    """What might be a module: what is imported, what is imported from it, and what is named in a string."""
+    waiting: list[ast.AST] = [module]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
+            waiting += ast.iter_child_nodes(node)

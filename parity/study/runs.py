@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
@@ -13,19 +10,17 @@ from concurrent.futures import (
     CancelledError,
     Executor,
     Future,
-    ProcessPoolExecutor,
     wait,
 )
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from parity.experiment import Experiment, run
-from parity.results import THREAD_VARIABLES, Record
+from parity.results import Record
 from parity.study.arms import Arm
 from parity.study.origin import origin
+from parity.workers import Call, Crash, Pool
 
 T = TypeVar("T")
 # what a run that crashed has none of
@@ -88,11 +83,13 @@ def performed(jobs: Sequence[Job], workers: int = 2, executor: Executor | None =
     of one of them died (no memory left, a crash in compiled code), are tried once more, each alone; one that is lost
     again is recorded as crashed. Raises BrokenExecutor where `executor` itself breaks down.
     """
+    if executor is None:
+        yield from _in_processes(jobs, workers)
+        return
     waiting = iter(jobs)
     while True:
-        ended = _in_processes(waiting, workers) if executor is None else _on(executor, waiting, len(jobs))
         lost = []
-        for job, found in ended:
+        for job, found in _on(executor, waiting, len(jobs)):
             if isinstance(found, Exception):
                 lost.append(job)
             else:
@@ -100,7 +97,23 @@ def performed(jobs: Sequence[Job], workers: int = 2, executor: Executor | None =
         if not lost:
             return
         for job in lost:
-            yield job, _in_own_process(job) if executor is None else _alone_on(executor, job)
+            yield job, _alone_on(executor, job)
+
+
+def _in_processes(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Record]]:
+    lost = []
+    with Pool(workers, single_threaded=True) as pool:
+        for call, found in pool.run(Call(job, perform, (job,)) for job in jobs):
+            if isinstance(found, Crash) and found.died:
+                lost.append(call.about)
+            else:
+                yield call.about, crashed(call.about, found.message) if isinstance(found, Crash) else found
+    for job in lost:
+        with Pool(1, single_threaded=True) as pool:
+            [(_, found)] = pool.run([Call(job, perform, (job,))])
+        if isinstance(found, Crash):
+            found = crashed(job, f"its process died, and again alone: {found.message}")
+        yield job, found
 
 
 class InProcess(Executor):
@@ -115,13 +128,6 @@ class InProcess(Executor):
 Ended = Iterator[tuple[Job, Record | Exception]]  # an exception is the pool's: `perform` raises none
 
 
-def _in_processes(waiting: Iterator[Job], workers: int) -> Ended:
-    # spawn: TensorFlow does not survive a fork
-    context = multiprocessing.get_context("spawn")
-    with _single_threaded(), ProcessPoolExecutor(workers, context, initializer=_die_with_parent) as pool:
-        yield from _through(pool, waiting, workers)
-
-
 def _on(executor: Executor, waiting: Iterator[Job], at_once: int) -> Ended:
     for job, found in _through(executor, waiting, at_once):
         if isinstance(found, BrokenExecutor | CancelledError):  # nobody here cancels: a cluster that is lost does
@@ -130,19 +136,16 @@ def _on(executor: Executor, waiting: Iterator[Job], at_once: int) -> Ended:
 
 
 def _through(pool: Executor, waiting: Iterator[Job], at_once: int) -> Ended:
-    """Jobs as they end; a pool that breaks is given no more."""
+    """Jobs as they end."""
     under_way: dict[Future[Record], Job] = {}
-    broken = False
     while True:
-        for job in islice(waiting, 0 if broken else at_once - len(under_way)):
+        for job in islice(waiting, at_once - len(under_way)):
             under_way[_submitted(pool, job)] = job
         if not under_way:
             return
         ended = wait(under_way, return_when=FIRST_COMPLETED).done
         for future in [future for future in under_way if future in ended]:
-            found = _result(future)
-            broken |= isinstance(found, BrokenExecutor)
-            yield under_way.pop(future), found
+            yield under_way.pop(future), _result(future)
 
 
 def _submitted(pool: Executor, job: Job) -> Future[Record]:
@@ -164,61 +167,3 @@ def _result(future: Future[Record]) -> Record | Exception:
 def _alone_on(executor: Executor, job: Job) -> Record:
     [(_, found)] = _on(executor, iter([job]), 1)
     return crashed(job, f"{type(found).__name__}: {found}") if isinstance(found, Exception) else found
-
-
-def _in_own_process(job: Job) -> Record:
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_perform_for, args=(sender, job))
-    try:
-        with _single_threaded():
-            process.start()
-    except Exception as error:  # it cannot be pickled
-        return crashed(job, f"{type(error).__name__}: {error}")
-    sender.close()
-    record: Record | None = None
-    with receiver, suppress(EOFError, OSError):  # it died before, or while, it told
-        record = receiver.recv()
-    process.join()
-    return record or crashed(job, f"its process died, and again alone: {_end(process.exitcode)}")
-
-
-def _perform_for(sender: Connection[Record, Any], job: Job) -> None:
-    _die_with_parent()
-    sender.send(perform(job))
-
-
-def _end(exit_code: int | None) -> str:
-    """How a process ended, in words."""
-    if exit_code is None or exit_code >= 0:
-        return f"exit code {exit_code}"
-    why = ", as a system does that has no memory left" * (exit_code == -9)
-    return f"signal {-exit_code} ({signal.strsignal(-exit_code)}){why}"
-
-
-def _die_with_parent() -> None:
-    """A worker whose parent is killed would wait for ever: it holds both ends of its own queue."""
-
-    def watch() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Processes started within use one thread each: results must not depend on how many work beside them."""
-    counts = {name: "1" for name in THREAD_VARIABLES if name.endswith("_THREADS")}
-    previous = {name: os.environ.get(name) for name in counts}
-    os.environ.update(counts)
-    try:
-        yield
-    finally:
-        for name, value in previous.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -5,6 +5,8 @@ from dataclasses import asdict
 
 import numpy as np
 
+from parity.planning import planned
+from parity.report.records import PLANNED
 from parity.results import Results
 from parity.statistics import decide
 
@@ -158,7 +160,20 @@ def filled(folder, stack=STACK, **study):
     results.write_environment(
         {"stack": stack, "python": "3.11.9", "packages": packages, "platform": "Linux", "cores": 2}
     )
-    add_ladder(results)
-    add_facts(results)
-    add_study(results, **study)
+    with planned(results, "everything", {kind: ["*"] for kind in PLANNED if kind != "calibration"}):
+        add_ladder(results)
+        add_facts(results)
+        add_study(results, **study)
+    add_soak(results)
     return results
+
+
+def add_soak(results, alarms=0):
+    """What a soak and runs on emulated machines leave."""
+    share = {"dtype": "float32", "implementation": "torch", "quantity": "output", "alarms": alarms, "largest": 0.61}
+    share |= {"quantiles": {"0.99": 0.41, "0.999": 0.52}, "tail": 3.2e-7, "tail_interval": [1.1e-8, 2.3e-6]}
+    results.append("soak", "ELU/float32/torch/output", share | {"pair": "ELU", "examples": 9000, "seeds": [7]})
+    results.append("soak-curves", "digits/float32/torch/training", share | {"network": "digits", "curves": 2000})
+    machine = {"machine": "amd", "describes": "an EPYC of the year 2021", "switches": {"ATEN_CPU_CAPABILITY": "avx2"}}
+    machine |= {"job": "check", "status": "held", "counts": {"checks": 88}, "seconds": 61.0}
+    results.append("machines", "amd/check", machine)

@@ -226,7 +226,7 @@ def test_the_command_resumes_and_exits_cleanly_when_interrupted(tmp_path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("parity.cli.experiment_on_all", interrupted)
+        patch.setattr("parity.checking.experiment_on_all", interrupted)
         found = command()
         assert found.exit_code == 130
         assert "run it again to go on" in found.output

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -170,7 +171,8 @@ def test_environment_is_found_without_importing_a_framework():
 def test_stack_names_the_versions_and_leaves_out_what_is_missing(monkeypatch):
     assert stack_name().startswith(f"numpy{np.__version__}")
     monkeypatch.setattr("parity.results.versions", lambda: {"numpy": "2.4.6", "tensorflow": "2.21.0"})
-    assert stack_name() == "numpy2.4.6-tf2.21.0"
+    python = ".".join(platform.python_version_tuple()[:2])
+    assert stack_name() == f"numpy2.4.6-tf2.21.0-py{python}"
 
 
 def test_versions_carry_no_build_label():

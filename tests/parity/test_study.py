@@ -13,10 +13,10 @@ from parity.experiments import run_experiment
 from parity.experiments.mistakes import MISTAKES, leaking, one_model_for_all
 from parity.frameworks import available
 from parity.report import write_report
-from parity.results import Results, ResultsError
+from parity.results import Results, ResultsError, installed
 from parity.statistics import Outcome, fewest_seeds, seed_noise
 from parity.study import ARMS, COUPLED, EXPERIMENTS, InProcess, Registration, conduct, load, registered, study
-from parity.study.origin import origin
+from parity.study.origin import ROOT, dependencies, origin
 from parity.study.registration import description
 
 SEEDS = 6
@@ -343,6 +343,28 @@ def test_runs_of_other_code_are_repeated(tmp_path, monkeypatch):
         monkeypatch.setattr(f"parity.study.{user}.origin", lambda: {"code": "another", "packages": ""})
     conducted(tmp_path, frameworks=["torch"], coupled=arm, progress=lambda *done: seen.append(done))
     assert seen[1:] == [(n, 12) for n in range(13)]
+
+
+def test_after_keras_was_upgraded_in_place_no_run_is_reused(tmp_path, monkeypatch):
+    arm = in_place_of("torch", lambda made, seed: made)
+    conducted(tmp_path, frameworks=["torch"], coupled=arm)
+    before = installed()
+    monkeypatch.setattr("parity.results.installed", lambda: before | {"keras": "99.0"})
+    origin.cache_clear()
+    seen = []
+    conducted(tmp_path, frameworks=["torch"], coupled=arm, progress=lambda *done: seen.append(done))
+    assert seen == [(n, 12) for n in range(13)]
+    assert "packages" in Results(tmp_path).read("runs")[0]
+    origin.cache_clear()
+
+
+def test_the_code_of_a_run_is_everything_that_it_imports():
+    """A sample: what was forgotten in a list of files once, and what a run has nothing to do with."""
+    files = {path.relative_to(ROOT).as_posix() for path in dependencies()}
+    for computes in ("lazy", "loss", "pairing", "allowance", "convert", "pairs/graph", "frameworks/keras_layers"):
+        assert f"parity/{computes}.py" in files
+    assert "numpynet/training/loop.py" in files
+    assert not [file for file in files if file.startswith(("parity/report", "parity/defects", "parity/cli"))]
 
 
 def test_an_unknown_study_names_those_there_are(tmp_path):

@@ -85,10 +85,10 @@ def written(folder, kind="runs"):
 
 
 def contents(folder):
-    """Everything that a study left but the time that its runs took."""
+    """Everything that a study left but the time that its runs took, and the plans that they were made for."""
     results = Results(folder)
-    runs = {run["key"]: {**run, "seconds": None} for run in results.read("runs")}
-    return runs, results.read("studies")
+    runs = {run["key"]: {**run, "seconds": None, "plan": None} for run in results.read("runs")}
+    return runs, [{**study, "plan": None} for study in results.read("studies")]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,190 @@
+"""How often a right implementation is called wrong: every pair with fresh seeds, for as long as one likes.
+
+The examples come in chunks, each of a seed of its own, and a chunk is a record: a soak that is stopped goes on where it
+was, one that is asked for more goes on too. Chunks of other code do not count, so that after an alarm was mended at its
+cause the count starts again. What is stored of each chunk is the share of the allowance that every example used, by
+implementation and quantity: their distribution, and the estimate of its tail, is what the soak is for.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import numpynet
+from parity.planning import CRASHED
+from parity.planning import planned as plan
+from parity.proving import DTYPES, prove, targets
+from parity.results import Record, Results
+from parity.statistics.tails import quantiles, tail
+from parity.workers import Call, Crash
+
+CHUNKS, SUMMARY = "soak-chunks", "soak"  # kinds of records
+# Random networks meet what no layer's own examples do, so that they are a fifth of all; Graph's cost three times as
+# much as Sequential's.
+NETWORKS = {"Sequential": 0.15, "Graph": 0.05}
+CHUNK = {"Sequential": 60, "Graph": 20}
+USUAL_CHUNK = 200  # about ten seconds of work: what a kill may cost
+DIGITS = 3  # of a share that is stored
+SEEDS = 10**6  # chunk i of seed s draws from seed s * SEEDS + i
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some examples of one pair and dtype, of a seed that no other chunk has."""
+
+    pair: str
+    dtype: str
+    seed: int
+    number: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.pair}/{self.dtype}/{self.seed}/{self.number}"
+
+    @property
+    def examples(self) -> int:
+        return CHUNK.get(self.pair, USUAL_CHUNK)
+
+
+def planned(examples: int, seed: int) -> list[Chunk]:
+    """The chunks of a soak of at least `examples`: a fifth of networks, the rest of all other pairs alike; first one
+    of each pair, then the next, so that a soak that is stopped has looked at all of them."""
+    names = [target.__name__ for target in targets()]
+    usual = (1 - sum(NETWORKS.values())) / (len(names) - len(NETWORKS))
+    found = []
+    for name in names:
+        size = CHUNK.get(name, USUAL_CHUNK)
+        number = math.ceil(examples * NETWORKS.get(name, usual) / len(DTYPES) / size)
+        # At which point of the soak each comes: halfway through, half of every pair's chunks are done.
+        found += [(i / number, Chunk(name, dtype, seed, i)) for i in range(number) for dtype in DTYPES]
+    return [chunk for _, chunk in sorted(found, key=lambda entry: entry[0])]
+
+
+def perform(pair: str, dtype: str, seed: int, number: int, frameworks: list[str]) -> Record:
+    """Judge the examples of a chunk; an alarm, which ends it, is kept with its script, unshrunk."""
+    chunk = Chunk(pair, dtype, seed, number)
+    target = next(target for target in targets() if target.__name__ == pair)
+    report = prove(
+        target,
+        dtype,
+        examples=chunk.examples,
+        frameworks=frameworks,
+        random_seed=seed * SEEDS + number,
+        shrink=False,
+    )
+    return {
+        **asdict(chunk),
+        "key": chunk.key,
+        "examples": report.examples,
+        "digest": report.digest,
+        "shares": {use: [float(f"{share:.{DIGITS}g}") for share in shares] for use, shares in report.shares.items()},
+        "alarm": report.failure,
+        "seconds": report.seconds,
+        "frameworks": report.frameworks,
+        "code": code(),
+    }
+
+
+@functools.cache
+def code() -> str:
+    """The SHA-256 (hex) of everything that draws and judges an example, as this process began."""
+    parity = Path(__file__).parent
+    files = [*Path(numpynet.__file__).parent.rglob("*.py")]
+    files += [path for room in ("pairs", "frameworks", "rungs") for path in (parity / room).rglob("*.py")]
+    files += [parity / f"{name}.py" for name in ("allowance", "drawing", "loss", "pairing", "proving", "strategies")]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.name.encode() + path.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
+
+
+def soak(
+    results: Results,
+    examples: int,
+    seed: int,
+    frameworks: Sequence[str],
+    run: Callable[[Iterable[Call]], Iterator[tuple[Call, Any]]],
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> list[Record]:
+    """Have `run` perform the chunks that `results` does not hold yet, and record the summary.
+
+    A chunk that crashed is recorded with how, and is tried again by the next soak. Returns the summary's records: one
+    for each pair, dtype, implementation and quantity.
+    """
+    done = {record["key"] for record in chunks(results)}
+    waiting = [chunk for chunk in planned(examples, seed) if chunk.key not in done]
+    calls = [Call(chunk, perform, (*asdict(chunk).values(), list(frameworks))) for chunk in waiting]
+    with plan(results, "soak", {CHUNKS: [chunk.key for chunk in waiting]}, examples=examples, seed=seed):
+        progress(0, len(calls))
+        for number, (call, found) in enumerate(run(calls), 1):
+            record = found
+            if isinstance(found, Crash):
+                record = {**asdict(call.about), "status": CRASHED, "message": found.message, "code": code()}
+            results.append(CHUNKS, call.about.key, record)
+            progress(number, len(calls))
+    summary = summarised(chunks(results))
+    for record in summary:
+        results.append(SUMMARY, record["key"], record)
+    return summary
+
+
+def chunks(results: Results) -> list[Record]:
+    """The chunks that were judged by this code."""
+    return [record for record in _of_this_code(results) if record.get("status") != CRASHED]
+
+
+def crashes(results: Results) -> list[Record]:
+    """The chunks that crashed by this code, and have not been judged since."""
+    return [record for record in _of_this_code(results) if record.get("status") == CRASHED]
+
+
+def _of_this_code(results: Results) -> list[Record]:
+    return [record for record in results.read(CHUNKS) if record["code"] == code()]
+
+
+def summarised(judged: Sequence[Record]) -> list[Record]:
+    """By pair, dtype, implementation and quantity: the distribution of the share used, and the estimate of its tail."""
+    shares: dict[tuple[str, str, str, str], list[float]] = {}
+    alarms: dict[tuple[str, str], list[str]] = {}
+    seeds: dict[tuple[str, str], set[int]] = {}
+    for chunk in judged:
+        place = chunk["pair"], chunk["dtype"]
+        seeds.setdefault(place, set()).add(chunk["seed"])
+        if chunk["alarm"]:
+            alarms.setdefault(place, []).append(chunk["alarm"])
+        for use, values in chunk["shares"].items():
+            implementation, _, quantity = use.partition("/")
+            shares.setdefault((*place, implementation, quantity), []).extend(
+                math.inf if value is None else value for value in values
+            )
+    found = []
+    for (pair, dtype, implementation, quantity), values in shares.items():
+        estimate = tail(values)
+        found.append(
+            {
+                "key": f"{pair}/{dtype}/{implementation}/{quantity}",
+                "pair": pair,
+                "dtype": dtype,
+                "implementation": implementation,
+                "quantity": quantity,
+                "examples": len(values),
+                "alarms": int(np.sum(~(np.array(values) <= 1))),
+                "largest": max(values),
+                "quantiles": quantiles(values),
+                "tail": estimate and estimate.probability,
+                "tail_interval": estimate and [0.0, estimate.upper],
+                "threshold": estimate and estimate.threshold,
+                "exceedances": estimate.exceedances if estimate else 0,
+                "seeds": sorted(seeds[pair, dtype]),
+                "message": "\n".join(alarms.get((pair, dtype), [])),
+            }
+        )
+    return found

@@ -1,0 +1,170 @@
+"""Stacks: the exact versions that a verdict is about, and the environments made of them.
+
+`<stack>.in` names the few packages that make the stack and the Pythons that have wheels of all of them. `nox -s lock`
+resolves it, with this project's own dependencies, to `<stack>-py3.XX.txt`: every package of the environment, pinned,
+test tools too. What torch's ordinary wheel brings for graphics cards (several GB) stands beside it in
+`<stack>-py3.XX-cuda.txt`: pinned as well, but installed only where torch's wheel asks for it, so that a build of
+torch for the CPU needs none of it.
+
+The locks are resolved for Linux on x86-64, where CI runs; another platform gets the same versions where they exist,
+and is told what else it installed. A stack without locks floats. noxfile.py makes the environments; this module needs
+nothing but Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+# What torch's wheels for CUDA require and its wheels for the CPU do not.
+CUDA = re.compile(r"(nvidia|cuda)-.*|triton")
+# The project itself, which is installed from the checkout.
+OURS = "numpynet-parity"
+
+
+class StackError(Exception):
+    """No environment can be made; the message says why and what to do."""
+
+
+def pythons(stack: str) -> list[str]:
+    """The Pythons that the stack's packages support, such as ["3.11", "3.12"], oldest first."""
+    found = re.search(r"^# pythons: (.+)$", source(stack).read_text(), re.MULTILINE)
+    assert found is not None, f"{source(stack)} has a line '# pythons: 3.XX ...'"
+    return found[1].split()
+
+
+def source(stack: str) -> Path:
+    """The file that names the packages which make the stack."""
+    return FOLDER / f"{stack}.in"
+
+
+def lock(stack: str, python: str) -> Path:
+    """The file that pins every package of the environment; a stack that floats has none."""
+    return FOLDER / f"{stack}-py{python}.txt"
+
+
+def cuda(stack: str, python: str) -> Path:
+    """The file that pins what only torch's wheels for CUDA require; a stack without torch has none."""
+    return FOLDER / f"{stack}-py{python}-cuda.txt"
+
+
+def pins(path: Path) -> dict[str, str]:
+    """The version of each package of a lock, none if there is no such file. Raises ValueError for another line."""
+    found: dict[str, str] = {}
+    if not path.exists():
+        return found
+    for line in path.read_text().splitlines():
+        requirement = line.split("#")[0].strip()
+        if not requirement:
+            continue
+        pin = re.fullmatch(r"([\w.-]+)==([\w.!+]+)", requirement)
+        if pin is None:
+            raise ValueError(f"{path.name} pins nothing in the line {line!r}")
+        found[normalized(pin[1])] = pin[2]
+    return found
+
+
+def normalized(name: str) -> str:
+    """A distribution's name as indexes compare it: Jinja2 is jinja2, ml_dtypes is ml-dtypes."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def split(resolved: str, header: str) -> tuple[str, str]:
+    """A resolved stack as the texts of its lock and of what only torch's wheels for CUDA require."""
+    parts: tuple[list[str], list[str]] = ([header], [header])
+    for line in resolved.splitlines():
+        parts[CUDA.fullmatch(line.split("==")[0]) is not None].append(line)
+    lock, cuda = ("\n".join(lines) + "\n" for lines in parts)
+    return lock, cuda
+
+
+def digest(stack: str, python: str, project: object) -> str:
+    """Identifies what an environment is made of: the stack's files and `project`, the rest, in JSON's types."""
+    files = [path for path in (source(stack), lock(stack, python), cuda(stack, python)) if path.exists()]
+    text = json.dumps([[path.read_text() for path in files], project], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def lock_digest(stack: str, python: str) -> str | None:
+    """Identifies the lock, whatever its comments say; None for a stack that floats."""
+    if not lock(stack, python).exists():
+        return None
+    both = {**pins(lock(stack, python)), **pins(cuda(stack, python))}
+    return hashlib.sha256(json.dumps(both, sort_keys=True).encode()).hexdigest()
+
+
+def deviations(stack: str, python: str, installed: dict[str, str]) -> list[str]:
+    """What of the installed packages is not what the lock says, one sentence each.
+
+    A local label is no deviation: 2.13.0+cpu is a build of 2.13.0.
+    """
+    required = pins(lock(stack, python))
+    allowed = required | pins(cuda(stack, python))
+    found = {normalized(name): version for name, version in installed.items()}
+    found.pop(OURS, None)
+    said = []
+    for name, version in sorted(found.items()):
+        if name not in allowed:
+            said.append(f"{name} {version} is installed, and the lock does not name it")
+        elif version.split("+")[0] != allowed[name].split("+")[0]:
+            said.append(f"{name} {version} is installed, and the lock says {allowed[name]}")
+    said += [f"{name} {version} is missing" for name, version in sorted(required.items()) if name not in found]
+    return said
+
+
+def installed(program: str | Path) -> dict[str, str]:
+    """The version of each distribution that is installed for an interpreter."""
+    code = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+    # -I: a PYTHONPATH of the caller's is no part of the environment.
+    done = subprocess.run([str(program), "-I", "-c", code], capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def interpreter(stack: str, wanted: str | None = None, running: str = sys.executable) -> tuple[str, str]:
+    """The Python that the stack's environment is made with, as (version such as "3.12", program).
+
+    It is `wanted`, or else the one that is running, or else, where the stack does not support that one, the newest
+    supported one on the PATH. Raises StackError, which says what would do, where there is none.
+    """
+    supported = pythons(stack)
+    here = version(running)
+    if wanted is None and here in supported:
+        return here, running
+    if wanted is not None and wanted not in supported:
+        raise StackError(f"Python {wanted} was asked for; {_supported(stack)}")
+    for candidate in [wanted] if wanted else reversed(supported):
+        program = running if candidate == here else shutil.which(f"python{candidate}")
+        # A program of that name may be there and not run: pyenv's stands for versions that are not switched on.
+        if program and version(program) == candidate:
+            return candidate, program
+    if wanted:
+        raise StackError(f"Python {wanted} was asked for, and no python{wanted} on the PATH runs; {_supported(stack)}")
+    raise StackError(
+        f"nox runs on Python {here}; {_supported(stack)}. Install one of them, so that its "
+        f"python3.XX is on the PATH, or run nox with it"
+    )
+
+
+def version(program: str) -> str | None:
+    """The version of an interpreter, such as "3.12", or None where it does not run."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([program, "-I", "-c", code], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _supported(stack: str) -> str:
+    others = [
+        f"{other} runs on {', '.join(pythons(other))}"
+        for other in ("current", "oldest")
+        if other != stack and stack != "tools"
+    ]
+    return f"the stack {stack} runs on Python {', '.join(pythons(stack))}" + "".join(f" ({text})" for text in others)

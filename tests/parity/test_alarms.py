@@ -1,0 +1,35 @@
+"""Cases in which a right implementation was once called wrong; CONTRIBUTING has the table of causes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from numpynet import GELU, SELU, Flatten, Graph, GroupNormalization, Linear, Maxout, Module, Sequential
+from parity.pairing import Case, Step
+from parity.rungs.judge import judge
+
+
+def agree(module: Module, input: np.ndarray) -> bool:
+    output = Case(module, [], training=True).fresh()(input)
+    return judge(Case(module, [Step(input, np.ones_like(output))])).passed
+
+
+@pytest.mark.parametrize("value", [-5.9, -6.5, -9.0])
+def test_selu_of_what_is_nearly_zero(value: float) -> None:
+    """TensorFlow's gradient of SELU goes by the output, which exp(x) - 1 makes 0 for inputs of -1e-9 too."""
+    network = Sequential(GELU(), SELU(), Linear(8, 1, rng=np.random.default_rng(0)))
+    assert agree(network, np.full((2, 8), value, np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_selu_on_both_sides_of_its_kink(dtype: str) -> None:
+    unit = np.finfo(dtype).eps
+    assert agree(SELU(), np.array([[-unit / 8, -unit / 2, -0.0, 0.0, unit / 8, unit]], dtype))
+
+
+@pytest.mark.parametrize("layer", [Maxout(2), GroupNormalization(2)], ids=repr)
+def test_features_that_flatten_made_of_open_sides(layer: Module) -> None:
+    """Keras builds a functional model before it knows any size."""
+    graph = Graph({"x": (1, None, None)}, {"flat": (Flatten(), "x"), "out": (layer, "flat")}, ["out"])
+    assert agree(graph, np.random.default_rng(0).standard_normal((3, 1, 2, 4)).astype(np.float32))
