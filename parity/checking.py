@@ -90,9 +90,11 @@ def run_check(
     for call in calls:
         items.setdefault(call.about.kind, []).append(call.about.key)
     found = Checked()
-    with planned(store, command, items, frameworks=frameworks, examples=examples, seed=seed):
+    with planned(store, command, items, frameworks=frameworks, examples=examples, seed=seed) as nothing:
         progress(0, len(calls))
         for done, (call, result) in enumerate(pool.run(calls), 1):
+            if not result:  # nothing is tried on a container but what is tried on its layers
+                nothing.append((call.about.kind, call.about.key))
             for record in record_all(store, call.about, result):
                 found.records.setdefault(call.about.kind, []).append(record)
             progress(done, len(calls))

@@ -26,17 +26,21 @@ CRASHED = "crashed"  # the status of a record that stands for what could not be 
 
 
 @contextmanager
-def planned(results: Results, command: str, items: Mapping[str, Iterable[str]], **content: Any) -> Iterator[None]:
+def planned(
+    results: Results, command: str, items: Mapping[str, Iterable[str]], **content: Any
+) -> Iterator[list[tuple[str, str]]]:
     """Record that `command` is about to make `items`, keys by kind; records appended within are made for this plan.
 
-    The plan is recorded again when it has ended, or was stopped by an exception. One that was killed has no end.
+    Gives a list for the items, (kind, key), that turn out to have nothing to record. The plan is recorded again when it
+    has ended, or was stopped by an exception. One that was killed has no end.
     """
     record = _begun(command) | {"items": {kind: list(keys) for kind, keys in items.items()}} | content
     key = f"{command} {record['begun']} {os.getpid()}"
     results.append(KIND, key, record)
     outer, results.plan = results.plan, key
+    nothing: list[tuple[str, str]] = []
     try:
-        yield
+        yield nothing
     except BaseException as error:
         record["stopped"] = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
         with suppress(ResultsError):  # what stopped it counts, such as a disk that is full
@@ -44,7 +48,7 @@ def planned(results: Results, command: str, items: Mapping[str, Iterable[str]], 
         raise
     finally:
         results.plan = outer
-    results.append(KIND, key, record | {"ended": _now()})
+    results.append(KIND, key, record | {"ended": _now(), "nothing": nothing})
 
 
 def begin(results: Results, commands: Sequence[str], quick: bool = False) -> None:
@@ -104,6 +108,10 @@ class Plans:
     def unanswered(self, found: Mapping[str, Iterable[Record]]) -> dict[int, dict[str, list[str]]]:
         """By the place of its plan, the items that none of these records, by kind, answers."""
         open_items = dict(self._owners)
+        for place, record in enumerate(self.records):
+            for kind, key in record.get("nothing", []):
+                if open_items.get((kind, key)) == place:
+                    del open_items[kind, key]
         for kind, records in found.items():
             for record in records:
                 if self.answers(kind, record):

@@ -91,8 +91,8 @@ def elsewhere(kinds: Mapping[str, list[Json]], stacks: Sequence[Json]) -> list[s
         if ELSEWHERE.match(record["message"]):
             counts.setdefault(record["stack"], []).append(record["key"])
     return [
-        f"{_where(stack, stacks)}{_counted('differences', len(keys))} not measured, being about other versions or machines "
-        f"({shortened(keys)})"
+        f"{_where(stack, stacks)}{_counted('differences', len(keys))} not measured, being about other versions or "
+        f"machines ({shortened(keys)})"
         for stack, keys in counts.items()
     ]
 

@@ -103,6 +103,14 @@ def test_a_part_that_is_done_again_later_counts_for_the_whole(results):
     assert report(results).document["missing"] == ["one check is missing (b): check b was killed, or still runs"]
 
 
+def test_an_item_that_has_nothing_to_record_is_not_missing_until_it_is_planned_again(results):
+    with planned(results, "check", {"refusals": ["Graph/*"]}) as nothing:
+        nothing.append(("refusals", "Graph/*"))
+    assert report(results).document["missing"] == []
+    killed(results, "check", {"refusals": ["Graph/*"]})
+    assert report(results).document["missing"] == ["one refusal is missing (Graph/*): check was killed, or still runs"]
+
+
 def test_a_record_made_within_another_plan_than_its_own_counts(results):
     with planned(results, "study:digits", {"studies": ["digits"]}):
         results.append("studies", "digits", {})
