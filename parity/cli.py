@@ -304,6 +304,33 @@ def experiment(
     raise typer.Exit(1 if False in outcomes else 2 if None in outcomes and not quick else 0)
 
 
+@app.command()
+def boundaries(
+    packages: Annotated[list[str] | None, typer.Argument(help="keras, torch, tensorflow; default: all three.")] = None,
+    release: Annotated[list[str] | None, typer.Option(help="Measure these releases, and search no others.")] = None,
+    folder: Annotated[Path, typer.Option(help="Records, one for each release; resumes.")] = Path("results/boundaries"),
+    index: Annotated[str | None, typer.Option(help="Where pip finds the releases, such as torch's CPU wheels.")] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Make parity/boundaries/measured.json of all records.")
+    ] = False,
+) -> None:
+    """Between which two releases each refusal and difference with a version condition changes: releases are installed
+    into folders of their own, one after another, and removed again.
+    """
+    from parity.boundaries.measuring import PACKAGES, changes, run
+    from parity.boundaries.measuring import write as write_measured
+
+    for package in packages or PACKAGES:
+        if package not in PACKAGES:
+            _fail(f"no package called {package!r}: {', '.join(PACKAGES)}")
+        with progress(f"releases of {package}") as show:
+            run(package, folder, index, release, show)
+    for change in changes(folder):
+        console().print(change)
+    if write:
+        write_measured(folder)
+
+
 def _check_facts(store: Results, frameworks: list[str], examples: int) -> bool:
     """Derivatives, refusals and known differences; whether anything is off."""
     from parity.derivatives import prove_derivative
