@@ -48,17 +48,7 @@ FrameworkOption = Annotated[
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")]
 # commands that write down a plan
-STEPS = ("check", "curves", "modes", "defects", "twins", "machines", "study", "experiment", "calibrate")
-    "check",
-    "curves",
-    "modes",
-    "defects",
-    "twins",
-    "machines",
-    "study",
-    "experiment",
-    "calibrate",
-)  # commands that write down a plan
+STEPS = ("check", "curves", "modes", "defects", "twins", "machines", "soak", "study", "experiment", "calibrate")
 
 
 @app.command("list")
@@ -516,6 +506,33 @@ def experiment(
         _fail(f"interrupted; every training that had ended is kept in {store.folder}: run it again to go on", 130)
     missing = 2 if None in outcomes and not quick else 0
     raise typer.Exit(1 if False in outcomes else 3 if "crashed" in outcomes else missing)
+
+
+@app.command()
+def boundaries(
+    packages: Annotated[list[str] | None, typer.Argument(help="keras, torch, tensorflow; default: all three.")] = None,
+    release: Annotated[list[str] | None, typer.Option(help="Measure these releases, and search no others.")] = None,
+    folder: Annotated[Path, typer.Option(help="Records, one for each release; resumes.")] = Path("results/boundaries"),
+    index: Annotated[str | None, typer.Option(help="Where pip finds the releases, such as torch's CPU wheels.")] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Make parity/boundaries/measured.json of all records.")
+    ] = False,
+) -> None:
+    """Between which two releases each refusal and difference with a version condition changes: releases are installed
+    into folders of their own, one after another, and removed again.
+    """
+    from parity.boundaries.measuring import PACKAGES, changes, run
+    from parity.boundaries.measuring import write as write_measured
+
+    for package in packages or PACKAGES:
+        if package not in PACKAGES:
+            _fail(f"no package called {package!r}: {', '.join(PACKAGES)}")
+        with progress(f"releases of {package}") as show:
+            run(package, folder, index, release, show)
+    for change in changes(folder):
+        console().print(change)
+    if write:
+        write_measured(folder)
 
 
 def _frameworks(asked: list[str] | None) -> list[str]:

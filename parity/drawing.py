@@ -40,7 +40,7 @@ _generators: ContextVar[Iterator[random.Random]] = ContextVar("_generators")
 def for_each_example(
     property_: Callable[[Any], None], examples: SearchStrategy[Any], stream: str, number: int, *, shrink: bool = True
 ) -> None:
-    """Call `property_` with the first `number` examples of `stream`; what it raises, it raises for the shrunk example."""
+    """Call `property_` with the first `number` examples of `stream`; what it raises is of the shrunk example."""
     drawn = seen = 0
     failed = False
 

@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from parity.results import versions
 
 
-def holds_here(when: str, missing: bool = False) -> bool:
-    """Whether a condition such as "keras>=3.6" holds for what is installed; the empty one always does.
+class Bound(NamedTuple):
+    """One side of a condition: from a version on, or before it."""
 
-    `missing` is the answer where the package is not installed. Raises ValueError for a condition of another form.
+    package: str
+    sign: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.package}{self.sign}{self.version}"
+
+    def admits(self, version: str) -> bool:
+        return (numbers(version) >= numbers(self.version)) == (self.sign == ">=")
+
+
+def bounds(when: str) -> list[Bound]:
+    """The bounds of a condition such as "keras>=3.6", "torch<2.8" or "keras>=3.4,<3.6"; none of the empty one.
+
+    Raises ValueError for a condition of another form.
     """
     if not when:
-        return True
-    parts = re.fullmatch(r"(\w+)(>=|<)([\d.]+)", when)
+        return []
+    parts = re.fullmatch(r"(\w+)((?:,?(?:>=|<)[\d.]+)+)", when)
     if parts is None:
         raise ValueError(f"a condition is a package, >= or <, and a version, got {when!r}")
-    package, sign, bound = parts.groups()
-    if package not in versions():
-        return missing
-    return (_numbers(versions()[package]) >= _numbers(bound)) == (sign == ">=")
+    return [Bound(parts[1], sign, version) for sign, version in re.findall(r"(>=|<)([\d.]+)", parts[2])]
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", version)[:3]))
+def holds_here(when: str, missing: bool = False, installed: Mapping[str, str] | None = None) -> bool:
+    """Whether a condition (see `bounds`) holds for what is installed, or for other versions; the empty one always does.
+
+    `missing` is the answer where the package is not installed.
+    """
+    found = versions() if installed is None else installed
+    return all(bound.admits(found[bound.package]) if bound.package in found else missing for bound in bounds(when))
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Major, minor and patch version, to compare by; one that is left out is 0."""
+    found = [*map(int, re.findall(r"\d+", version)[:3]), 0, 0]
+    return tuple(found[:3])
 
 
 def described() -> str:

@@ -116,7 +116,7 @@ class HardSigmoidGradientAtEnds(HardSigmoid):
 
 @caught_on(GRADIENT)
 class HardSwishGradientAtEnds(HardSwish):
-    """Has the parabola's gradients at the ends, as torch before 2.7: -0.5 and 1.5."""
+    """Has the parabola's gradients at the ends, as torch before 2.8: -0.5 and 1.5."""
 
     def backward(self, grad_output: Array) -> Array:
         input, clipped = self.recall(grad_output)

@@ -14,7 +14,7 @@ from numpynet import (
     HuberCriterion,
 )
 from numpynet.activations import log_softmax
-from parity.differences.difference import Demonstration, claim, difference, exactly
+from parity.differences.difference import Claim, Demonstration, claim, difference, exactly, together
 from parity.lazy import keras, tf, torch
 from parity.pairing import pair_of
 
@@ -115,54 +115,68 @@ def smooth_l1() -> Demonstration:
     )
 
 
+def negative_log(p: Array) -> Any:
+    return -np.log(p)
+
+
 @difference(
     "bce-clipped",
     torch="BCELoss bounds the logarithms at -100",
-    keras="probabilities are clipped to [1e-7, 1 - 1e-7]: -log(1e-7) = 16.118 is the largest loss",
+    keras="probabilities are clipped to [1e-7, 1 - 1e-7]: the largest loss is -log(1e-7) = 16.118 for the label 1, and "
+    "for the label 0 in float32, whose 1 - 1e-7 is 1 - 2^-23, 15.942",
     tensorflow="has none on probabilities",
-    mapping="numpynet's eps = 1e-7 everywhere; better, logits",
+    mapping="log(max(p, eps)) and log(max(1 - p, eps)) with numpynet's eps = 1e-7 everywhere; better, logits",
     sources=(f"{TORCH}BCELoss.html", "https://github.com/keras-team/keras/issues/15249"),
 )
 def bce_clipped() -> Demonstration:
-    """The binary cross-entropy of probability 0 for a label 1."""
-    probability, label = np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)
+    """The binary cross-entropy of a probability that is entirely wrong: 0 for the label 1, 1 for the label 0."""
     criterion = BinaryCrossEntropyCriterionUnstable(eps=1e-7)
-
-    def clipped(p: Array) -> Any:
-        return -np.sum(np.log(np.maximum(p, 1e-7)))
-
-    of_keras = keras.losses.BinaryCrossentropy()(label, probability).numpy()
-    of_torch = np.asarray(torch.nn.BCELoss()(torch.from_numpy(probability), torch.from_numpy(label)))
-    mapped = everywhere(criterion, probability, label) | {"keras": of_keras}
+    naive: dict[str, list[Claim]] = {"torch": [], "keras": []}
+    mapped: dict[str, list[Claim]] = {"numpynet": [], "torch": [], "tensorflow": []}
+    for wrong, least in ((0.0, 1e-7), (1.0, float(1 - np.float32(1 - 1e-7)))):
+        probability, label = (np.full((1, 1), value, np.float32) for value in (wrong, 1 - wrong))
+        of_torch = torch.nn.BCELoss()(torch.from_numpy(probability), torch.from_numpy(label))
+        of_keras = keras.losses.BinaryCrossentropy()(label, probability).numpy()
+        naive["torch"].append(exactly(np.asarray(of_torch), 100))
+        naive["keras"].append(claim(of_keras, negative_log, np.float32(least)))
+        for who, value in everywhere(criterion, probability, label).items():
+            mapped[who].append(claim(value, negative_log, np.float32(1e-7)))
     return Demonstration(
-        {"torch": exactly(of_torch, 100), "keras": claim(of_keras, clipped, probability)},
-        {who: claim(value, clipped, probability) for who, value in mapped.items()},
+        {who: together(*claims) for who, claims in naive.items()},
+        {who: together(*claims) for who, claims in mapped.items()},
     )
 
 
 @difference(
     "bce-logits-cancellation",
-    torch="(1 - y) x - log(sigmoid(x)): a small loss is the difference of two large numbers",
+    torch="(1 - y) x - log(sigmoid(x)): for the label 0 a small loss is the difference of two large numbers",
     keras="as TensorFlow",
     tensorflow="max(x, 0) - x y + log1p(exp(-|x|)): every digit of a small loss is right",
-    mapping="torch.nn.functional.softplus(x) - x y; the gradients agree as they are",
+    mapping="torch.nn.functional.softplus(-x) for the label 1, softplus(x) for 0; the gradients agree as they are",
     sources=(
         "https://github.com/pytorch/pytorch/blob/v2.2.2/aten/src/ATen/native/Loss.cpp",
         "https://www.tensorflow.org/api_docs/python/tf/nn/sigmoid_cross_entropy_with_logits",
     ),
 )
 def bce_logits_cancellation() -> Demonstration:
-    """torch's binary cross-entropy of a sure logit is rounded to 0."""
-    logit, label = np.array([[-30.0]], np.float32), np.zeros((1, 1), np.float32)
-    ours = BinaryCrossEntropyCriterion()
-    of_torch = torch.nn.BCEWithLogitsLoss()(torch.from_numpy(logit), torch.from_numpy(label))
-    found = everywhere(ours, logit, label)
-    softplus = np.asarray(torch.nn.functional.softplus(torch.from_numpy(logit)).mean())
+    """torch's binary cross-entropy of a sure logit is rounded to 0 for the label 0, and right for the label 1."""
 
     def exact(x: Array) -> Any:
-        return np.sum(np.log1p(np.exp(x)))
+        return np.log1p(np.exp(-np.abs(x)))[0, 0]
 
-    same = {who: claim(found[who], exact, logit) for who in ("numpynet", "tensorflow")}
-    return Demonstration(
-        same | {"torch": exactly(np.asarray(of_torch), 0)}, same | {"torch": claim(softplus, exact, logit)}
-    )
+    def claims(label: float) -> dict[str, Claim]:
+        logit, target = np.array([[60 * label - 30]], np.float32), np.full((1, 1), label, np.float32)
+        x, y = torch.from_numpy(logit), torch.from_numpy(target)
+        written = torch.nn.functional.softplus(-x if label else x).mean()
+        found = everywhere(BinaryCrossEntropyCriterion(), logit, target)
+        as_it_comes = np.asarray(torch.nn.BCEWithLogitsLoss()(x, y))
+        return {
+            "numpynet": claim(found["numpynet"], exact, logit),
+            "tensorflow": claim(found["tensorflow"], exact, logit),
+            "torch": claim(as_it_comes, exact, logit) if label else exactly(as_it_comes, 0),
+            "mapped": claim(np.asarray(written), exact, logit),
+        }
+
+    both = {who: together(each, claims(1.0)[who]) for who, each in claims(0.0).items()}
+    mapped = both.pop("mapped")
+    return Demonstration(both, both | {"torch": mapped})

@@ -12,6 +12,7 @@ import numpy as np
 
 from numpynet import Array
 from parity.allowance import Noisy, deviations, wider
+from parity.boundaries import not_verified
 from parity.frameworks import FRAMEWORKS, available
 from parity.installed import described, holds_here
 from parity.rungs.judge import errors, shares
@@ -53,6 +54,16 @@ def exactly(values: Any, predicted: Any, allowed: Any = 0.0) -> Claim:
     values = np.asarray(values)
     predicted = np.broadcast_to(np.asarray(predicted, np.longdouble), values.shape)
     return Claim(values, predicted, np.broadcast_to(np.asarray(allowed, np.longdouble), values.shape))
+
+
+def together(*claims: Claim) -> Claim:
+    """One claim of several: on both sides of a kink, at both ends of a clip, in both formats."""
+    return Claim(
+        *(
+            np.concatenate([np.ravel(getattr(each, part)).astype(np.longdouble) for each in claims])
+            for part in ("values", "predicted", "allowed")
+        )
+    )
 
 
 def accepts(run: Callable[[], Any]) -> Claim:
@@ -130,7 +141,10 @@ def entered() -> list[Difference]:
 
 
 def measure(entry: Difference) -> dict[str, Any]:
-    """The record of one entry: sizes predicted, naive and mapped, and whether it is real, as predicted, and gone."""
+    """The record of one entry: sizes predicted, naive and mapped, and whether it is real, as predicted, and gone.
+
+    `holds` is None where it was not measured, and where it fails and `boundary` says why that may be.
+    """
     record: dict[str, Any] = {
         "key": entry.id,
         "topic": entry.topic,
@@ -146,7 +160,8 @@ def measure(entry: Difference) -> dict[str, Any]:
         "mapped": None,
         "message": entry.obstacle(),
         "measured": not entry.obstacle(),
-        "holds": True,
+        "boundary": not_verified(entry.id, [entry.when]),
+        "holds": None,
     }
     if not record["measured"]:
         return record
@@ -157,7 +172,7 @@ def measure(entry: Difference) -> dict[str, Any]:
     record["naive"] = _apart([each.values for each in shown.naive.values()])
     record["mapped"] = _apart([each.values for each in shown.mapped.values()])
     problems = _problems(shown)
-    record["holds"] = not problems
+    record["holds"] = True if not problems else None if record["boundary"] else False
     record["message"] = "\n".join([f"{entry.id}, with {described()}", *problems]) if problems else ""
     return record
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
 from numpynet import GELU, Array, HardSigmoid, PReLU
-from parity.differences.difference import Demonstration, claim, difference, exactly
+from parity.boundaries import before
+from parity.differences.difference import Claim, Demonstration, Formula, claim, difference, exactly, together
 from parity.differences.kinks import in_numpynet, in_tensorflow, in_torch
 from parity.lazy import keras, keras_activations, tf, torch, torch_activations
 
@@ -45,7 +47,7 @@ def gelu_default() -> Demonstration:
     "gelu-tail",
     torch="(1 + erf(x / sqrt(2))) / 2, of which nothing is left below -6 (in float64 below -9)",
     keras="as tf.nn.gelu",
-    tensorflow="erfc(-x / sqrt(2)) / 2, right in relative terms, in 2.21 (before: gelu-tail-tensorflow)",
+    tensorflow="erfc(-x / sqrt(2)) / 2, right in relative terms, since 2.19 (before: gelu-tail-tensorflow)",
     mapping="judge with torch's formula (parity.pairs.activations.GELUByErf), or write torch.erfc",
     sources=(
         "https://github.com/pytorch/pytorch/issues/187806",
@@ -53,24 +55,28 @@ def gelu_default() -> Demonstration:
     ),
 )
 def gelu_tail() -> Demonstration:
-    """torch's GELU is 0 in the lower tail, where it should be small."""
-    t = torch.from_numpy(tail)
-    ours = {"numpynet": claim(GELU()(tail), GELU().forward, tail)}
-    mapped = 0.5 * t * torch.erfc(-t * math.sqrt(0.5))
-    return Demonstration(
-        ours | {"torch": exactly(torch.nn.GELU()(t).numpy(), 0)},
-        ours | {"torch": claim(mapped.numpy(), GELU().forward, tail)},
-    )
+    """torch's GELU is 0 in the lower tail, where it should be small; in the upper one it is right."""
+    exact = GELU().forward
+    found: dict[str, list[Claim]] = {"numpynet": [], "torch": [], "mapped": []}
+    for lower in (tail, np.linspace(-12, -9, 33)):  # in float32, and in float64
+        for x in (lower, -lower):
+            t = torch.from_numpy(x)
+            of_torch = torch.nn.GELU()(t).numpy()
+            found["numpynet"].append(claim(GELU()(x), exact, x))
+            found["torch"].append(exactly(of_torch, 0) if x is lower else claim(of_torch, exact, x))
+            found["mapped"].append(claim((0.5 * t * torch.erfc(-t * math.sqrt(0.5))).numpy(), exact, x))
+    ours, naive, mapped = (together(*claims) for claims in found.values())
+    return Demonstration({"numpynet": ours, "torch": naive}, {"numpynet": ours, "torch": mapped})
 
 
 @difference(
     "gelu-tail-tensorflow",
     torch="as TensorFlow: gelu-tail",
     keras="as tf.nn.gelu",
-    tensorflow="(1 + erf(x / sqrt(2))) / 2 in 2.16, erfc(-x / sqrt(2)) / 2 in 2.21",
+    tensorflow="(1 + erf(x / sqrt(2))) / 2 before 2.19, erfc(-x / sqrt(2)) / 2 since",
     mapping="judge with the formula of gelu-tail, or write tf.math.erfc",
     sources=("https://www.tensorflow.org/api_docs/python/tf/nn/gelu",),
-    when="tensorflow<2.17",
+    when="tensorflow<2.19",
 )
 def gelu_tail_tensorflow() -> Demonstration:
     """TensorFlow's GELU was 0 in the lower tail, as torch's is."""
@@ -86,27 +92,36 @@ def gelu_tail_tensorflow() -> Demonstration:
     "gelu-float32-constants",
     torch="constants in double precision",
     keras="as tf.nn.gelu",
-    tensorflow="0.044715 and sqrt(1/2) are made float32 tensors and cast, in float64 too",
+    tensorflow="0.044715 and sqrt(1/2) (before 2.19 sqrt(2)) are made float32 tensors and cast, in float64 too",
     mapping="in float64 the same formula written out: parity.frameworks.keras_activations.gelu",
     sources=("https://www.tensorflow.org/api_docs/python/tf/nn/gelu",),
 )
 def gelu_float32_constants() -> Demonstration:
-    """TensorFlow rounds GELU's constants to float32 in float64 too."""
+    """TensorFlow rounds GELU's constants to float32 in float64 too, the exact one's and the approximation's."""
     wide = x.astype(np.float64)
-    tanh = GELU("tanh").forward
+    root = 1 / float(np.float32(math.sqrt(2))) if before("gelu-tail-tensorflow") else float(np.float32(math.sqrt(0.5)))
 
     def rounded(x: Array) -> Array:
         inner = np.sqrt(2 / np.pi) * (x + float(np.float32(0.044715)) * (x * x * x))
         return x * (1 + np.tanh(inner)) / 2
 
-    same = {
-        "numpynet": claim(GELU("tanh")(wide), tanh, wide),
-        "torch": claim(torch.nn.GELU("tanh")(torch.from_numpy(wide)).numpy(), tanh, wide),
-    }
-    return Demonstration(
-        same | {"tensorflow": claim(tf.nn.gelu(wide, approximate=True).numpy(), rounded, wide)},
-        same | {"tensorflow": claim(keras_activations.gelu(tf.constant(wide), "tanh").numpy(), tanh, wide)},
-    )
+    def rounded_root(x: Array) -> Array:
+        stretched = root * math.sqrt(2)
+        return GELU().forward(x * stretched) / stretched
+
+    def claims(approximate: Literal["none", "tanh"], of_tensorflow: Formula) -> dict[str, Claim]:
+        tanh, exact = approximate == "tanh", GELU(approximate).forward
+        return {
+            "numpynet": claim(GELU(approximate)(wide), exact, wide),
+            "torch": claim(torch.nn.GELU(approximate)(torch.from_numpy(wide)).numpy(), exact, wide),
+            "tensorflow": claim(tf.nn.gelu(wide, approximate=tanh).numpy(), of_tensorflow, wide),
+            "mapped": claim(keras_activations.gelu(tf.constant(wide), approximate).numpy(), exact, wide),
+        }
+
+    of_tanh = claims("tanh", rounded)
+    both = {who: together(of_tanh[who], each) for who, each in claims("none", rounded_root).items()}
+    mapped = both.pop("mapped")
+    return Demonstration(both, both | {"tensorflow": mapped})
 
 
 @difference(

@@ -43,17 +43,23 @@ def in_tensorflow(function: Callable[[Any], Any], x: Array) -> Array:
     ),
 )
 def selu_kink() -> Demonstration:
-    """The gradient of SELU at exactly 0."""
-    zero = np.zeros(1, np.float32)
+    """The gradient of SELU at exactly 0; on both sides of it all agree."""
+    around = np.array([-1, 0, 1], np.float32)
 
-    def below(values: Array) -> Claim:
-        return claim(values, lambda x: x + SELU.scale * SELU.alpha, zero)
+    def slopes(from_above: Callable[[Array], Any]) -> Callable[[Array], Any]:
+        return lambda x: SELU.scale * np.where(from_above(x), 1, SELU.alpha * np.exp(np.minimum(x, 0)))
 
-    same = {"numpynet": below(in_numpynet(SELU(), zero)), "torch": below(in_torch(torch.nn.SELU(), zero))}
-    naive = in_tensorflow(tf.nn.selu, zero)
+    def zero_is_below(values: Array) -> Claim:
+        return claim(values, slopes(lambda x: x > 0), around)
+
+    same = {
+        "numpynet": zero_is_below(in_numpynet(SELU(), around)),
+        "torch": zero_is_below(in_torch(torch.nn.SELU(), around)),
+    }
+    naive = in_tensorflow(tf.nn.selu, around)
     return Demonstration(
-        same | {"tensorflow": claim(naive, lambda x: x + SELU.scale, zero)},
-        same | {"keras": below(in_tensorflow(keras_activations.selu, zero))},
+        same | {"tensorflow": claim(naive, slopes(lambda x: x >= 0), around)},
+        same | {"keras": zero_is_below(in_tensorflow(keras_activations.selu, around))},
     )
 
 
@@ -69,24 +75,26 @@ def selu_kink() -> Demonstration:
     ),
 )
 def prelu_kink() -> Demonstration:
-    """The gradient of PReLU at exactly 0."""
-    zero = np.zeros((1, 1), np.float32)
+    """The gradient of PReLU at exactly 0; on both sides of it all agree."""
+    around = np.array([[-1], [0], [1]], np.float32)
+    slope_at_zero, nothing_at_zero = [[0.25], [0.25], [1]], [[0.25], [0], [1]]
     quarter = keras.initializers.Constant(0.25)
     mapped = keras_activations.PReLU(1)
     mapped.alpha.assign([0.25])
     same = {
-        "numpynet": exactly(in_numpynet(PReLU(), zero), 0.25),
-        "torch": exactly(in_torch(torch.nn.PReLU(), zero), 0.25),
+        "numpynet": exactly(in_numpynet(PReLU(), around), slope_at_zero),
+        "torch": exactly(in_torch(torch.nn.PReLU(), around), slope_at_zero),
     }
+    naive = keras.layers.PReLU(alpha_initializer=quarter)
     return Demonstration(
-        same | {"keras": exactly(in_tensorflow(keras.layers.PReLU(alpha_initializer=quarter), zero), 0)},
-        same | {"keras": exactly(in_tensorflow(mapped, zero), 0.25)},
+        same | {"keras": exactly(in_tensorflow(naive, around), nothing_at_zero)},
+        same | {"keras": exactly(in_tensorflow(mapped, around), slope_at_zero)},
     )
 
 
 @difference(
     "hardswish-kinks",
-    torch="before 2.7 those of the parabola, -0.5 and 1.5; since then 0 and 1",
+    torch="before 2.8 those of the parabola, -0.5 and 1.5; since then 0 and 1",
     keras="0 and 1",
     tensorflow="has none; composed of tf.nn.relu6 0 and 1",
     mapping="parity.frameworks.torch_activations.Hardswish gives 0 and 1 at exactly -3 and 3",
@@ -94,18 +102,18 @@ def prelu_kink() -> Demonstration:
         "https://github.com/pytorch/pytorch/issues/147801",
         "https://github.com/pytorch/pytorch/pull/143899",
     ),
-    when="torch<2.7",
+    when="torch<2.8",
 )
 def hardswish_kinks() -> Demonstration:
-    """The gradients of HardSwish at exactly -3 and 3."""
-    x = np.array([-3, 3], np.float32)
+    """The gradients of HardSwish at exactly -3 and 3; beyond them all agree."""
+    x = np.array([-4, -3, 3, 4], np.float32)
     same = {
-        "numpynet": exactly(in_numpynet(HardSwish(), x), [0, 1]),
-        "keras": exactly(in_tensorflow(keras.layers.Activation("hard_silu"), x), [0, 1]),
+        "numpynet": exactly(in_numpynet(HardSwish(), x), [0, 0, 1, 1]),
+        "keras": exactly(in_tensorflow(keras.layers.Activation("hard_silu"), x), [0, 0, 1, 1]),
     }
     return Demonstration(
-        same | {"torch": exactly(in_torch(torch.nn.Hardswish(), x), [-0.5, 1.5])},
-        same | {"torch": exactly(in_torch(torch_activations.Hardswish(), x), [0, 1])},
+        same | {"torch": exactly(in_torch(torch.nn.Hardswish(), x), [0, -0.5, 1.5, 1])},
+        same | {"torch": exactly(in_torch(torch_activations.Hardswish(), x), [0, 0, 1, 1])},
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from numpynet import Array, CrossEntropyCriterion, MSECriterion, NLLCriterionUnstable
 from numpynet.activations import log_softmax
-from parity.differences.difference import Demonstration, Formula, claim, difference, exactly
+from parity.differences.difference import Claim, Demonstration, Formula, claim, difference, exactly, together
 from parity.frameworks import framework
 from parity.lazy import keras, tf, torch
 from parity.pairing import pair_of
@@ -61,19 +61,27 @@ def mse_reduction() -> Demonstration:
     ),
 )
 def mse_broadcasting() -> Demonstration:
-    """An input of shape (N, 1) against a target of shape (N,)."""
-    column, target = x[:, :1], y[:, 0]
+    """An input of shape (N, 1) against a target of shape (N,), and the other way round."""
+    loss = torch.nn.MSELoss()
 
     def row_by_row(x: Array, y: Array) -> Any:
-        return np.mean((x[:, 0] - y) ** 2)
+        return np.mean((x.ravel() - y.ravel()) ** 2)
 
-    loss = torch.nn.MSELoss()
-    of_keras = {"keras": claim(keras.losses.MeanSquaredError()(target, column).numpy(), row_by_row, column, target)}
-    every_pair = in_torch(loss, column, target)
-    return Demonstration(
-        of_keras | {"torch": claim(every_pair, lambda x, y: np.mean((x - y) ** 2), column, target)},
-        of_keras | {"torch": claim(in_torch(loss, column, target[:, None]), row_by_row, column, target)},
-    )
+    def every_pair(x: Array, y: Array) -> Any:
+        return np.mean((x - y) ** 2)
+
+    def claims(input: Array, target: Array) -> dict[str, Claim]:
+        of_keras = keras.losses.MeanSquaredError()(target, input).numpy()
+        return {
+            "keras": claim(of_keras, row_by_row, input, target),
+            "torch": claim(in_torch(loss, input, target), every_pair, input, target),
+            "mapped": claim(in_torch(loss, input, target.reshape(input.shape)), row_by_row, input, target),
+        }
+
+    column, row = claims(x[:, :1], y[:, 0]), claims(x[:, 0], y[:, :1])
+    both = {who: together(column[who], row[who]) for who in column}
+    mapped = both.pop("mapped")
+    return Demonstration(both, both | {"torch": mapped})
 
 
 @difference(
@@ -88,12 +96,13 @@ def mse_broadcasting() -> Demonstration:
     ),
 )
 def probabilities_clipped() -> Demonstration:
-    """Cross-entropy of probabilities that are small, or do not sum to 1."""
-    p = np.array([[0.2, 0.3], [1.0, 1e-9]], np.float32)
-    labels = np.array([1, 1])
+    """Cross-entropy of probabilities that do not sum to 1, are small, or 1: there the loss is that of 1 - 2^-23."""
+    p = np.array([[0.2, 0.3], [1.0, 1e-9], [1e-9, 1.0]], np.float32)
+    labels = np.array([1, 1, 1])
+    largest = float(np.float32(1 - 1e-7))
 
     def clipped(p: Array) -> Any:
-        return -np.log(np.clip(p / np.sum(p, axis=1, keepdims=True), 1e-7, 1 - 1e-7))[:, 1]
+        return -np.log(np.clip(p / np.sum(p, axis=1, keepdims=True), 1e-7, largest))[:, 1]
 
     def plain(p: Array) -> Any:
         return -np.log(p)[:, 1]
@@ -102,7 +111,7 @@ def probabilities_clipped() -> Demonstration:
     of_torch = in_torch(torch.nn.NLLLoss(reduction="none"), np.log(p), labels)
     criterion = NLLCriterionUnstable("sum")
     loss = pair_of(criterion).tensorflow_loss(criterion)  # type: ignore[attr-defined]
-    each = [(p[i : i + 1], labels[i : i + 1]) for i in range(2)]
+    each = [(p[i : i + 1], labels[i : i + 1]) for i in range(len(p))]
     same = {
         "numpynet": claim(np.array([criterion(*row) for row in each]), plain, p),
         "torch": claim(of_torch, plain, p),
@@ -181,34 +190,35 @@ def losses_in_floatx() -> Demonstration:
     sources=("https://www.tensorflow.org/api_docs/python/tf/raw_ops/SoftmaxCrossEntropyWithLogits",),
 )
 def soft_targets() -> Demonstration:
-    """The gradient of cross-entropy for target rows that do not sum to 1."""
-    loose = np.array([[0.5, 0.125, 0.25]], np.float32)
-    proper = np.array([[0.5, 0.25, 0.25]], np.float32)
+    """The gradient of cross-entropy for target rows whose sum is less than 1, or more."""
+    loose = np.array([[0.5, 0.125, 0.25], [0.5, 0.75, 0.25]], np.float32)
+    proper = np.array([[0.5, 0.25, 0.25], [0.25, 0.75, 0.0]], np.float32)
+    logits = x[:2]
 
     def right(x: Array, weights: Array) -> Any:
-        return np.exp(log_softmax(x)) * np.sum(weights) - weights
+        return np.exp(log_softmax(x)) * np.sum(weights, axis=1, keepdims=True) - weights
 
     def normalized(x: Array, weights: Array) -> Any:
         return np.exp(log_softmax(x)) - weights
 
     def gradients(weights: Array) -> dict[str, Array]:
         criterion = CrossEntropyCriterion("sum")
-        criterion(x[:1], weights)
-        tensor = torch.from_numpy(x[:1]).requires_grad_()
+        criterion(logits, weights)
+        tensor = torch.from_numpy(logits.copy()).requires_grad_()
         torch.nn.CrossEntropyLoss(reduction="sum")(tensor, torch.from_numpy(weights)).backward()
         with tf.GradientTape() as tape:
-            logits = tf.constant(x[:1])
-            tape.watch(logits)
-            loss = tf.nn.softmax_cross_entropy_with_logits(weights, logits)
+            watched = tf.constant(logits)
+            tape.watch(watched)
+            loss = tf.nn.softmax_cross_entropy_with_logits(weights, watched)
         return {
             "numpynet": criterion.backward(),
             "torch": tensor.grad.numpy(),
-            "tensorflow": tape.gradient(loss, logits).numpy(),
+            "tensorflow": tape.gradient(loss, watched).numpy(),
         }
 
     def claims(weights: Array, of_tensorflow: Formula) -> dict[str, Any]:
         return {
-            who: claim(values, of_tensorflow if who == "tensorflow" else right, x[:1], weights)
+            who: claim(values, of_tensorflow if who == "tensorflow" else right, logits, weights)
             for who, values in gradients(weights).items()
         }
 

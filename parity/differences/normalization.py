@@ -246,11 +246,13 @@ def layernorm_eps() -> Demonstration:
         "numpynet": claim(LayerNormalization()(small), by_rows(1e-3), small),
         "numpynet's groups": claim(GroupNormalization(1)(small), by_rows(1e-3), small),
         "keras": claim(trained(keras.layers.LayerNormalization(), x=small), by_rows(1e-3), small),
+        "keras' groups": claim(trained(keras.layers.GroupNormalization(1), x=small), by_rows(1e-3), small),
     }
-    naive, mapped = torch.nn.LayerNorm(3), torch.nn.LayerNorm(3, eps=1e-3)
+    naive = {"torch": torch.nn.LayerNorm(3), "torch's groups": torch.nn.GroupNorm(1, 3)}
+    mapped = {"torch": torch.nn.LayerNorm(3, eps=1e-3), "torch's groups": torch.nn.GroupNorm(1, 3, eps=1e-3)}
     return Demonstration(
-        same | {"torch": claim(trained(naive, x=small), by_rows(1e-5), small)},
-        same | {"torch": claim(trained(mapped, x=small), by_rows(1e-3), small)},
+        same | {who: claim(trained(layer, x=small), by_rows(1e-5), small) for who, layer in naive.items()},
+        same | {who: claim(trained(layer, x=small), by_rows(1e-3), small) for who, layer in mapped.items()},
     )
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
-
 import numpy as np
 
 from numpynet import Array, ReLU, SoftMax
-from parity.differences.difference import Demonstration, claim, difference, exactly
+from parity.differences.difference import Claim, Demonstration, claim, difference, exactly, together
+from parity.differences.kernels import onednn
 from parity.lazy import tf, torch
 
 NAN = np.nan
@@ -27,39 +25,42 @@ NAN = np.nan
     ),
 )
 def subnormals_flushed() -> Demonstration:
-    """Products below the smallest normal number."""
+    """Products below the smallest normal number, and of a number below it."""
 
-    def halved(x: Array) -> dict[str, Array]:
+    def times(x: Array, factor: float) -> dict[str, Array]:
         return {
-            "numpynet": ReLU()(x) * np.float32(0.5),
-            "torch": (torch.from_numpy(x) * 0.5).numpy(),
-            "tensorflow": (tf.constant(x) * 0.5).numpy(),
+            "numpynet": ReLU()(x) * x.dtype.type(factor),
+            "torch": (torch.from_numpy(x) * factor).numpy(),
+            "tensorflow": (tf.constant(x) * factor).numpy(),
         }
 
-    tiny = np.finfo(np.float32).tiny
-    small, normal = np.array([tiny], np.float32), np.array([2 * tiny], np.float32)
+    naive: dict[str, list[Claim]] = {"numpynet": [], "torch": [], "tensorflow": []}
+    mapped: dict[str, list[Claim]] = {"numpynet": [], "torch": [], "tensorflow": []}
+    for dtype in (np.float32, np.float64):
+        tiny = np.full(1, np.finfo(dtype).tiny, dtype)
+        for who in naive:
+            flushed = who == "tensorflow"
+            naive[who].append(exactly(times(tiny, 0.5)[who], 0.0 if flushed else tiny / 2))
+            naive[who].append(exactly(times(tiny / 2, 2.0)[who], 0.0 if flushed else tiny))
+            mapped[who].append(exactly(times(2 * tiny, 0.5)[who], tiny))
+            mapped[who].append(exactly(times(tiny, 2.0)[who], 2 * tiny))
     return Demonstration(
-        {who: exactly(v, 0.0 if who == "tensorflow" else small * 0.5) for who, v in halved(small).items()},
-        {who: exactly(values, small) for who, values in halved(normal).items()},
+        {who: together(*claims) for who, claims in naive.items()},
+        {who: together(*claims) for who, claims in mapped.items()},
     )
-
-
-def onednn_softmax() -> bool:
-    """Whether TensorFlow's float32 softmax is oneDNN's here."""
-    return platform.machine() in ("x86_64", "AMD64") and os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
 
 
 @difference(
     "softmax-nan",
     torch="a NaN makes its whole row NaN",
     keras="as tf.nn.softmax",
-    tensorflow="oneDNN's float32 kernel keeps the NaN where it is and gives 0 elsewhere; in float64 the row is NaN",
+    tensorflow="oneDNN's float32 kernel keeps the NaN where it is and gives 0 elsewhere; Eigen's, and float64: NaN",
     mapping="finite inputs; the training loop reports where a NaN first appeared",
     sources=("https://github.com/openvinotoolkit/openvino/issues/33456",),
-    applies=onednn_softmax,
+    applies=onednn,
 )
 def softmax_nan() -> Demonstration:
-    """A NaN among the logits."""
+    """A NaN among the logits, in float32 and in float64."""
 
     def on(x: Array) -> dict[str, Array]:
         return {
@@ -68,9 +69,14 @@ def softmax_nan() -> Demonstration:
             "tensorflow": tf.nn.softmax(x).numpy(),
         }
 
-    broken, finite = np.array([[NAN, 0, 1]], np.float32), np.array([[2, 0, 1]], np.float32)
+    broken, finite = np.array([[NAN, 0, 1], [0, 1, NAN]], np.float32), np.array([[2, 0, 1]], np.float32)
+    kept = np.where(np.isnan(broken), broken, 0)
+    wide = on(broken.astype(np.float64))
     return Demonstration(
-        {who: exactly(v, [[NAN, 0, 0]] if who == "tensorflow" else NAN) for who, v in on(broken).items()},
+        {
+            who: together(exactly(v, kept if who == "tensorflow" else NAN), exactly(wide[who], NAN))
+            for who, v in on(broken).items()
+        },
         {who: claim(values, SoftMax().forward, finite) for who, values in on(finite).items()},
     )
 
@@ -84,19 +90,19 @@ def softmax_nan() -> Demonstration:
     sources=("https://github.com/tensorflow/tensorflow/issues/13046",),
 )
 def argmax_nan() -> Demonstration:
-    """The predicted class of a row with a NaN."""
+    """The predicted class of a row with a NaN: before the largest number, and after it."""
 
-    def on(x: Array) -> dict[str, float]:
+    def on(x: Array) -> dict[str, Array]:
         return {
-            "numpynet": float(np.argmax(x)),
-            "torch": float(torch.from_numpy(x).argmax()),
-            "tensorflow": float(tf.argmax(x)),
+            "numpynet": np.argmax(x, axis=1),
+            "torch": torch.from_numpy(x).argmax(1).numpy(),
+            "tensorflow": tf.argmax(x, 1).numpy(),
         }
 
-    broken, finite = np.array([NAN, 0, 1], np.float32), np.array([-1, 0, 1], np.float32)
+    broken, finite = np.array([[NAN, 0, 1], [1, 0, NAN]], np.float32), np.array([[-1, 0, 1], [1, 0, -1]], np.float32)
     return Demonstration(
-        {who: exactly(v, 2.0 if who == "tensorflow" else 0.0) for who, v in on(broken).items()},
-        {who: exactly(v, 2.0) for who, v in on(finite).items()},
+        {who: exactly(v, [2, 0] if who == "tensorflow" else [0, 2]) for who, v in on(broken).items()},
+        {who: exactly(v, [2, 0]) for who, v in on(finite).items()},
     )
 
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from parity.differences.kernels import eigen
+from parity.frameworks import available
 from parity.installed import holds_here
 
 
 @dataclass(frozen=True)
 class Known:
-    """A wrong thing on which implementations differ, for some pairs; `when` limits it to some versions."""
+    """A wrong thing on which implementations differ, for some pairs.
+
+    `when` limits it to some versions, `applies` to some kernels of TensorFlow.
+    """
 
     wrong: str
     pairs: str
     refused_by: str
     reason: str
     when: str = ""
+    applies: Callable[[], bool] = lambda: True
+
+    def keys(self) -> list[str]:
+        """What `Refusal.key` is of each of its pairs."""
+        return [f"{pair}/{self.wrong}" for pair in self.pairs.split()]
 
 
 FLOATING = "numpynet takes floating arrays alone; the frameworks take what a kernel happens to be compiled for"
@@ -47,7 +58,7 @@ KNOWN = [
     Known("integer input", "ReLU Tanh Flatten", "numpynet", FLOATING),
     Known("integer input", "LeakyReLU MSECriterion L1Criterion Linear", "numpynet torch", FLOATING),
     Known("integer input", "BatchNormalization", "numpynet torch", FLOATING, "keras>=3.6"),
-    Known("integer input", "GroupNormalization", "numpynet torch", FLOATING, "keras>=3.6"),
+    Known("integer input", "GroupNormalization", "numpynet torch", FLOATING, "keras>=3.7"),
     Known("integer input", "LayerNormalization", "numpynet torch", FLOATING),
     Known("integer input", "Maxout", "numpynet", FLOATING),
     Known("integer input", "Sigmoid NLLCriterionUnstable Scaling", "numpynet tensorflow", FLOATING),
@@ -58,7 +69,7 @@ KNOWN = [
     Known("boolean input", "Tanh Flatten", "numpynet", FLOATING),
     Known("boolean input", "Linear", "numpynet torch", FLOATING),
     Known("boolean input", "BatchNormalization", "numpynet torch", FLOATING, "keras>=3.6"),
-    Known("boolean input", "GroupNormalization", "numpynet torch", FLOATING, "keras>=3.6"),
+    Known("boolean input", "GroupNormalization", "numpynet torch", FLOATING, "keras>=3.7"),
     Known("boolean input", "LayerNormalization", "numpynet torch", FLOATING),
     Known("boolean input", "Maxout", "numpynet tensorflow", FLOATING),
     Known("boolean input", "Sigmoid NLLCriterionUnstable Scaling", "numpynet tensorflow", FLOATING),
@@ -67,7 +78,8 @@ KNOWN = [
     Known("complex input", "MSECriterion NLLCriterion Linear", "numpynet torch", FLOATING, "keras>=3.6"),
     Known("complex input", "BatchNormalization", "numpynet torch", FLOATING, "keras>=3.6"),
     Known("complex input", "GroupNormalization", "numpynet torch", FLOATING, "keras>=3.6"),
-    Known("complex input", "LayerNormalization", "numpynet torch", FLOATING),
+    Known("complex input", "LayerNormalization", "numpynet torch", FLOATING, "keras<3.4"),
+    Known("complex input", "LayerNormalization", "numpynet torch", FLOATING, "keras>=3.6"),
     Known("complex input", "SiLU", "numpynet", FLOATING, "keras>=3.6"),
     Known("complex input", "SiLU", "numpynet tensorflow", FLOATING, "keras<3.6"),
     Known("complex input", "Scaling", "numpynet tensorflow", FLOATING),
@@ -75,6 +87,8 @@ KNOWN = [
     Known("input of another precision", "Scaling", "numpynet", EXACT_DTYPE),
     Known("gradient of another precision", f"{LAYERS} {CRITERIA}", "tensorflow", GRADIENT),
     Known("gradient of integers", f"{LAYERS} {CRITERIA}", "tensorflow", GRADIENT),
+    Known("no features", "BatchNormalization", "numpynet tensorflow", "torch returns no elements of none"),
+    Known("no features", LIKELIHOODS, "numpynet torch", NO_CHECK),
     Known("no features", "LayerNormalization", "numpynet", NOTHING),
     Known("no features", "GroupNormalization", "numpynet tensorflow", NOTHING),
     Known("a single number", "SoftMax LogSoftMax", "tensorflow", "Keras' softmax wants an axis, the others return 1"),
@@ -84,7 +98,7 @@ KNOWN = [
         "one dimension too few", "Linear", "numpynet tensorflow", "torch takes (in_features,), a row without a batch"
     ),
     Known("one dimension too few", "Flatten", "numpynet torch", "Keras makes (N, 1) of (N,)"),
-    Known("one dimension too few", LIKELIHOODS, "numpynet tensorflow", EXACT_SHAPE, "torch<2.10"),
+    Known("one dimension too few", LIKELIHOODS, "numpynet tensorflow", EXACT_SHAPE, "torch<2.9"),
     *(
         Known(wrong, ELEMENTWISE, "numpynet", EXACT_SHAPE)
         for wrong in ("one dimension too few", "one dimension too many", "a single number")
@@ -93,7 +107,10 @@ KNOWN = [
     Known("one dimension too many", LIKELIHOODS, "numpynet torch", EXACT_SHAPE),
     Known("empty batch", CRITERIA, "numpynet", EMPTY),
     Known(
-        "empty batch", "BatchNormalization", "numpynet torch", "there are no statistics; Keras' moving ones become NaN"
+        "empty batch",
+        "BatchNormalization",
+        "numpynet",
+        "there are no statistics; torch leaves its running ones as they are, Keras' moving ones become NaN",
     ),
     Known("batch of one", "BatchNormalization", "numpynet torch", "see batchnorm-single-value"),
     Known("batch of one", "GroupNormalization", "torch", "see groupnorm-single-value"),
@@ -153,7 +170,7 @@ KNOWN = [
     ),
     Known("inputs that broadcast", "Sum", "numpynet tensorflow", EXACT_SHAPE),
     Known("inputs of two ranks", "Sum", "numpynet", EXACT_SHAPE),
-    Known("empty batch", "Sum", "tensorflow", "Keras takes an array without rows for a bias", "keras>=3.15"),
+    Known("empty batch", "Sum", "tensorflow", "Keras takes an array without rows for a bias", "keras>=3.7"),
     Known("integer input", "MaxPool2d AvgPool2d", "numpynet tensorflow", FLOATING),
     Known("integer input", "GlobalAveragePool2d", "numpynet torch", FLOATING),
     Known("integer input", "ZeroPad2d", "numpynet", FLOATING),
@@ -178,18 +195,33 @@ KNOWN = [
         "torch averages and pads the last two axes, whatever is before them",
     ),
     Known("a stride beside a dilation", "Conv2d", "tensorflow", "see conv-stride-dilation"),
-    Known("a kernel larger than the image", "Conv2d", "numpynet torch", "an image without pixels", "keras<3.6"),
+    Known("a kernel larger than the image", "Conv2d", "numpynet torch", "an image without pixels", "keras<3.13"),
+    Known(
+        "windows larger than the image",
+        "MaxPool2d",
+        "numpynet torch",
+        "TensorFlow's own kernel (Eigen) returns an image without pixels; oneDNN's, which it takes on some processors, "
+        "refuses as the others do",
+        applies=eigen,
+    ),
     Known("windows larger than the image", "AvgPool2d", "numpynet torch", "Keras returns an image without pixels"),
     Known("a negative width", "ZeroPad2d", "numpynet tensorflow", "torch crops by a negative width"),
 ]
 
 
-def expected(pair: str, wrong: str) -> Known | None:
-    """The entry for a pair and a wrong thing that holds for the installed versions; None where there is none.
+def expected(pair: str, wrong: str, installed: Mapping[str, str] | None = None) -> Known | None:
+    """The entry for a pair and a wrong thing that holds for the installed versions, or for others; None: there is none.
 
     Entries for several versions of one package differ in what that package does, so without it any of them will do.
     """
-    for known in KNOWN:
-        if known.wrong == wrong and pair in known.pairs.split() and holds_here(known.when, missing=True):
+    for known in of(pair, wrong):
+        if holds_here(known.when, missing=True, installed=installed) and (
+            "tensorflow" not in available() or known.applies()
+        ):
             return known
     return None
+
+
+def of(pair: str, wrong: str) -> list[Known]:
+    """Every entry for a pair and a wrong thing, whatever is installed."""
+    return [known for known in KNOWN if known.wrong == wrong and pair in known.pairs.split()]

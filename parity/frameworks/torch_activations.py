@@ -15,7 +15,7 @@ class Hardsigmoid(torch.nn.Hardsigmoid):
 
 
 class Hardswish(torch.nn.Hardswish):
-    """torch's own, but for the gradient at exactly -3 and 3, which was that of the parabola before 2.7."""
+    """torch's own, but for the gradient at exactly -3 and 3, which was that of the parabola before 2.8."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         product = input * torch.nn.functional.hardsigmoid(input)

@@ -33,16 +33,14 @@ class BatchNormBiased(torch.nn.modules.batchnorm._BatchNorm):
     torch keeps n/(n-1) times the batch's variance (see `parity.differences`, batchnorm-running-variance).
     """
 
-    def _check_input_dim(self, input: torch.Tensor) -> None:
-        if input.dim() < 2:
-            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+    _check_input_dim = torch.nn.SyncBatchNorm._check_input_dim  # torch's own for any rank
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         self._check_input_dim(input)
         if self.eps == 0:
             return self._without_eps(input)
-        if not self.training:
-            return super().forward(input)
+        if not self.training or input.numel() == 0:
+            return super().forward(input)  # of no elements torch takes no statistics
         mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
         output = torch.nn.functional.batch_norm(
             input, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps
@@ -130,6 +128,8 @@ class Sum(torch.nn.Module):
     """The sum of a tuple of tensors."""
 
     def forward(self, input: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        if not input:
+            return torch.stack(input)  # refused by torch, whose sum of a tuple would be that of its stack
         return functools.reduce(torch.add, input)
 
 

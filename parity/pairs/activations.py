@@ -28,7 +28,7 @@ from numpynet import (
     Tanh,
 )
 from numpynet.gelu import normal_cdf
-from parity.installed import holds_here
+from parity.boundaries import before
 from parity.lazy import keras, keras_activations, torch, torch_activations
 from parity.pairing import Counterpart, Pair, pair
 from parity.pairs.normalization import SharedFeaturePair
@@ -109,7 +109,7 @@ class ELUPair(Pair):
     modules = st.builds(ELU, dyadic(0, 2))
     formulas: ClassVar = {
         "tensorflow": ELUByDifference,
-        **({"torch": ELUByDifference} if holds_here("torch<2.11") else {}),  # differences, elu-cancellation-torch
+        **({"torch": ELUByDifference} if before("elu-cancellation-torch") else {}),
     }
 
     def torch(self, module: ELU) -> Any:
@@ -140,7 +140,7 @@ class SELUPair(Pair):
     modules = st.builds(SELU)
     formulas: ClassVar = {
         "tensorflow": SELUByDifference,
-        **({"torch": SELUByDifference} if holds_here("torch<2.11") else {}),  # differences, elu-cancellation-torch
+        **({"torch": SELUByDifference} if before("elu-cancellation-torch") else {}),
     }
 
     def torch(self, module: SELU) -> Any:
@@ -169,7 +169,7 @@ class GELUPair(Pair):
     modules = st.builds(GELU, st.sampled_from(["none", "tanh"]))
     formulas: ClassVar = {
         "torch": GELUByErf,
-        **({"tensorflow": GELUByErf} if holds_here("tensorflow<2.21") else {}),  # differences, gelu-tail-tensorflow
+        **({"tensorflow": GELUByErf} if before("gelu-tail-tensorflow") else {}),
     }
 
     def torch(self, module: GELU) -> Any:

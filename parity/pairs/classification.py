@@ -70,7 +70,7 @@ class ClassCriterionPair(CriterionPair):
         def loss(input: Any, target: Any) -> Any:
             weights = tf.constant(criterion.class_weights or [1.0] * input.shape[1], input.dtype)
             rows = rows_of(target, input)
-            smoothed = (1 - criterion.label_smoothing) * rows + criterion.label_smoothing / input.shape[1]
+            smoothed = smoothed_in_tensorflow(criterion, rows)
             total = -tf.reduce_sum(smoothed * weights * self.tensorflow_logs(criterion, input))
             return total / divisor_in_tensorflow(criterion, rows * weights)
 
@@ -93,6 +93,13 @@ def rows_of(target: Any, like: Any) -> Any:
     if len(target.shape) == 1:
         return tf.one_hot(target, like.shape[-1], dtype=like.dtype)
     return tf.cast(target, like.dtype)
+
+
+def smoothed_in_tensorflow(criterion: ClassCriterion, rows: Any) -> Any:
+    """The rows with `label_smoothing` of each spread over all classes; as they are where it is 0."""
+    if not criterion.label_smoothing:
+        return rows
+    return (1 - criterion.label_smoothing) * rows + criterion.label_smoothing / rows.shape[1]
 
 
 def divisor_in_tensorflow(criterion: ClassCriterion, weighted_rows: Any) -> Any:
@@ -161,8 +168,7 @@ class CrossEntropyCriterionPair(ClassCriterionPair):
             if len(target.shape) == 1 and not criterion.label_smoothing:
                 values = tf.nn.sparse_softmax_cross_entropy_with_logits(target, input)
             else:
-                rows = (1 - criterion.label_smoothing) * rows_of(target, input)
-                rows += criterion.label_smoothing / input.shape[1]
+                rows = smoothed_in_tensorflow(criterion, rows_of(target, input))
                 values = tf.nn.softmax_cross_entropy_with_logits(rows, input)
             return tf.reduce_sum(values) / divisor_in_tensorflow(criterion, input)
 

@@ -27,7 +27,8 @@ from numpynet import (
     Sequential,
 )
 from numpynet.module import each
-from parity.differences.refused import KNOWN, expected
+from parity.boundaries import not_verified
+from parity.differences.refused import KNOWN, expected, of
 from parity.frameworks import available, framework
 from parity.lazy import keras, tf, torch
 from parity.loss import Loss
@@ -64,13 +65,19 @@ class Refusal:
     expected: dict[str, str] | None
     reason: str | None
     messages: dict[str, str]
+    boundary: str = ""
 
     @property
-    def holds(self) -> bool:
+    def stated(self) -> bool:
         """Whether the statuses are those of the table or, where it has none, all equal."""
         if self.expected is None:
             return len(set(self.statuses.values())) == 1
         return self.statuses == self.expected
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether they are as stated; None where they are not, and where it changes was not measured (`boundary`)."""
+        return None if self.boundary and not self.stated else self.stated
 
     @property
     def key(self) -> str:
@@ -82,6 +89,8 @@ class Refusal:
 
     def __str__(self) -> str:
         listed = "not in the table of known differences" if self.expected is None else f"the table says {self.expected}"
+        if self.boundary:
+            listed += f"; {self.boundary}"
         said = [f"{who} {what} {self.messages.get(who, '')}".rstrip() for who, what in self.statuses.items()]
         return "\n  ".join([f"{self.pair}, {self.wrong}; {listed}", *said])
 
@@ -180,7 +189,7 @@ def right(target: type) -> Attempt:
     )
     attempt = Attempt(module.train(), each_shape(lambda shape: np.resize(x, shape), shapes))
     labelled = attempt.with_target(lambda target: np.arange(2))
-    return attempt if _error(lambda: _in_numpynet(labelled)) else labelled
+    return attempt if error_of(lambda: _in_numpynet(labelled)) else labelled
 
 
 def _in_numpynet(attempt: Attempt) -> None:
@@ -258,14 +267,16 @@ def refusals(target: type, frameworks: Iterable[str] | None = None) -> list[Refu
     for wrong, tries in attempts(target):
         statuses, messages = {}, {}
         for name in names:
-            error = _error(tries[name])
+            error = error_of(tries[name])
             statuses[name] = ACCEPTS if error is None else REFUSES
             if error is not None:
                 messages[name] = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         known = expected(target.__name__, wrong)
         reason = None if known is None else known.reason
         told = None if known is None else {name: REFUSES if name in known.refused_by else ACCEPTS for name in names}
-        found.append(Refusal(target.__name__, wrong, statuses, told, reason, messages))
+        conditions = [other.when for other in of(target.__name__, wrong)]
+        boundary = not_verified(f"{target.__name__}/{wrong}", conditions)
+        found.append(Refusal(target.__name__, wrong, statuses, told, reason, messages, boundary))
     return found
 
 
@@ -274,7 +285,8 @@ def measure_refusals(target: type, frameworks: Iterable[str] | None = None) -> l
     return [refusal.as_record() for refusal in refusals(target, frameworks)]
 
 
-def _error(run: Callable[[], Any]) -> Exception | None:
+def error_of(run: Callable[[], Any]) -> Exception | None:
+    """What `run` raises; None where it is accepted."""
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")

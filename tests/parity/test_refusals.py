@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 
 from parity.differences import refused
 from parity.frameworks import FRAMEWORKS, available
+from parity.installed import bounds
+from parity.lazy import tf, torch
 from parity.proving import targets
-from parity.refusals import ACCEPTS, REFUSES, Refusal, refusals, unmatched
+from parity.refusals import ACCEPTS, REFUSES, Refusal, attempts, refusals, unmatched
+from parity.refusals.tracing import raised_by_us
 
 
 @cache
@@ -23,8 +27,33 @@ def name(target: type) -> str:
 
 @pytest.mark.parametrize("target", targets(), ids=name)
 def test_who_refuses_what_is_as_the_table_of_known_differences_says(target: type) -> None:
-    unknown = [str(refusal) for refusal in tried(target) if not refusal.holds]
+    unknown = [str(refusal) for refusal in tried(target) if refusal.holds is False]
     assert not unknown, "\n".join(unknown)
+
+
+@pytest.mark.parametrize("target", targets(), ids=name)
+def test_every_refusal_of_a_framework_is_raised_by_its_own_code(target: type) -> None:
+    ours = [
+        f"{wrong}, {framework}: {line}"
+        for wrong, tries in attempts(target)
+        for framework in available()
+        if (line := raised_by_us(tries[framework], framework))
+    ]
+    assert not ours, "\n".join(ours)
+
+
+@pytest.mark.parametrize("framework", available())
+def test_what_our_own_arithmetic_raises_is_told_from_what_a_framework_refuses(framework: str) -> None:
+    def theirs() -> None:
+        one, other = np.ones(2), np.ones(3)
+        if framework == "torch":
+            torch.from_numpy(one) + torch.from_numpy(other)
+        else:
+            tf.constant(one) + tf.constant(other)
+
+    assert raised_by_us(lambda: bounds("no condition"), framework).startswith("installed.py")
+    assert not raised_by_us(theirs, framework)
+    assert not raised_by_us(lambda: None, framework)
 
 
 def test_every_entry_of_the_table_is_tried() -> None:
@@ -64,6 +93,13 @@ def test_an_entry_that_no_longer_holds_fails() -> None:
     agreed = dict.fromkeys(("numpynet", "torch", "tensorflow"), ACCEPTS)
     listed = Refusal("ReLU", "integer input", agreed, {**agreed, "numpynet": REFUSES}, "a reason", {})
     assert not listed.holds
+
+
+def test_an_entry_that_fails_beyond_what_was_measured_is_not_verified() -> None:
+    agreed = dict.fromkeys(("numpynet", "torch", "tensorflow"), ACCEPTS)
+    expected = {**agreed, "numpynet": REFUSES}
+    assert Refusal("ReLU", "integer input", agreed, expected, "a reason", {}, "boundary not verified").holds is None
+    assert Refusal("ReLU", "integer input", expected, expected, "a reason", {}, "boundary not verified").holds
 
 
 def test_a_pair_nobody_tries_is_unmatched() -> None:

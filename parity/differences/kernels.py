@@ -1,0 +1,23 @@
+"""Which kernels TensorFlow computes with on this machine, as TensorFlow itself says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from parity.lazy import Lazy
+
+port: Any = Lazy("tensorflow.python.util._pywrap_util_port")
+
+
+def onednn() -> bool:
+    """Whether TensorFlow takes oneDNN's kernels where it has one.
+
+    It decides when it starts, by TF_ENABLE_ONEDNN_OPTS or else by the processor (tensorflow/core/util/util.cc): an AMD
+    processor without AVX512-VNNI gets Eigen's.
+    """
+    return bool(port.IsMklEnabled())
+
+
+def eigen() -> bool:
+    """Whether TensorFlow computes with its own kernels alone."""
+    return not onednn()

@@ -1,0 +1,146 @@
+"""Every version condition of the catalogue was measured; and what was measured is searched and read rightly."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import parity
+from parity import boundaries
+from parity.boundaries import Boundary, before, measured, not_verified, unmeasured
+from parity.boundaries.measuring import conditions, first_of_each_minor, found_in, packages_of, search
+from parity.installed import Bound, bounds
+from parity.results import versions
+
+listed = conditions()
+
+
+@pytest.mark.parametrize("entry", listed)
+def test_a_condition_cuts_between_two_releases_that_were_measured_to_differ(entry: str) -> None:
+    assert not unmeasured(entry, listed[entry])
+
+
+@pytest.mark.parametrize("entry", listed)
+def test_every_change_that_was_measured_is_in_a_condition(entry: str) -> None:
+    stated = [bound for when in listed[entry] for bound in bounds(when)]
+    for boundary in boundaries.boundaries(entry):
+        assert any(boundary.agrees(bound) for bound in stated), boundary
+
+
+def test_no_release_that_was_measured_is_off() -> None:
+    assert not {
+        f"{found['package']} {found['version']}": found["off"] for found in measured()["releases"] if found["off"]
+    }
+
+
+def test_no_version_is_written_down_beside_the_catalogue() -> None:
+    """What else depends on a version asks `before`, which reads what was measured."""
+    root = Path(parity.__file__).parent
+    homes = {root / "installed.py", root / "boundaries" / "measuring.py"}
+    for path in set(root.rglob("*.py")) - homes:
+        assert not re.search(r"holds_here\(\s*[f\"']", path.read_text(encoding="utf-8")), path
+
+
+def test_two_neighbours_agree_with_the_bounds_between_them() -> None:
+    boundary = Boundary("an entry", "keras", "3.6.0", "3.7.0")
+    assert boundary.agrees(Bound("keras", ">=", "3.7"))
+    assert boundary.agrees(Bound("keras", "<", "3.6.1"))
+    assert not boundary.agrees(Bound("keras", ">=", "3.6"))
+    assert not boundary.agrees(Bound("keras", ">=", "3.8"))
+    assert not boundary.agrees(Bound("torch", ">=", "3.7"))
+
+
+found: dict[str, Any] = {
+    "boundaries": [{"package": "torch", "last": "2.6.0", "first": "2.8.0", "entries": ["elu"]}],
+    "releases": [{"package": "torch", "version": version} for version in ("2.2.0", "2.6.0", "2.8.0", "2.10.0")],
+}
+
+
+class TestAnEntryIsNotVerified:
+    @pytest.mark.parametrize(
+        ("installed", "said"),
+        [
+            ("2.2.0", ""),
+            ("2.6.0", ""),
+            ("2.7.1", "boundary not verified: it lies between torch 2.6.0 and 2.8.0, and so does 2.7.1"),
+            ("2.8.0", ""),
+            ("2.10.0", ""),
+            ("2.10.1", "boundary not verified: torch 2.2.0 to 2.10.0 were measured, not 2.10.1"),
+            ("2.1.0", "boundary not verified: torch 2.2.0 to 2.10.0 were measured, not 2.1.0"),
+        ],
+    )
+    def test_where_the_installed_release_lies_beyond(
+        self, installed: str, said: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(boundaries, "measured", lambda: found)
+        monkeypatch.setattr(boundaries, "versions", lambda: {"torch": installed})
+        assert not_verified("elu", ["torch<2.8"]) == said
+
+    def test_where_its_condition_was_not_measured(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(boundaries, "measured", lambda: found)
+        assert not_verified("elu", ["torch<2.6"]) == "boundary not verified: torch<2.6 was not measured"
+        assert not_verified("another", ["torch<2.8"]) == "boundary not verified: torch<2.8 was not measured"
+
+    def test_not_without_a_condition(self) -> None:
+        assert not_verified("elu", [""]) == ""
+
+
+@pytest.mark.parametrize(("installed", "expected"), [("2.6.0", True), ("2.8.0", False), ("3.0", False), (None, False)])
+def test_before_the_release_that_ended_it(
+    installed: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boundaries, "measured", lambda: found)
+    monkeypatch.setattr(boundaries, "versions", lambda: {} if installed is None else {"torch": installed})
+    assert before("elu") is expected
+    with pytest.raises(LookupError, match="changes 0 times"):
+        before("another")
+
+
+def test_a_search_finds_every_change_and_measures_few() -> None:
+    releases = [f"3.{minor}.{patch}" for minor in range(8) for patch in range(6)]
+    tried: list[str] = []
+
+    def measure(version: str) -> dict[str, str]:
+        tried.append(version)
+        place = releases.index(version)
+        return {"ends": str(place < 21), "comes and goes": str(12 <= place < 24), "always": "there"}
+
+    outcomes = search(releases, measure, {"ends", "comes and goes", "always"})
+    assert len(tried) == len(set(tried)) < len(releases) / 2
+    changes = [
+        (last, first)
+        for last, first in itertools.pairwise(sorted(outcomes, key=releases.index))
+        if outcomes[last] != outcomes[first]
+    ]
+    assert changes == [("3.1.5", "3.2.0"), ("3.3.2", "3.3.3"), ("3.3.5", "3.4.0")]
+
+
+def test_minor_versions_are_ordered_by_number() -> None:
+    assert first_of_each_minor(["3.9.0", "3.9.1", "3.10.0", "3.10.1"]) == ["3.9.0", "3.10.0"]
+
+
+def test_what_two_folders_of_records_say_is_narrowed_down(tmp_path: Path) -> None:
+    entry = "Sum/empty batch"
+    for beside, tried in {
+        "numpy2": {"3.6.0": "", "3.7.0": "tensorflow"},
+        "numpy1": {"3.3.3": "", "3.8.0": "tensorflow"},
+    }.items():
+        home = tmp_path / f"keras-beside-{beside}"
+        home.mkdir()
+        for version, outcome in tried.items():
+            record = {
+                "versions": {**versions(), "keras": version},
+                "outcomes": {entry: outcome},
+                "beside": {},
+                "date": "",
+            }
+            (home / f"keras-{version}.json").write_text(json.dumps(record), encoding="utf-8")
+    said = found_in(tmp_path, {entry: ["keras>=3.7"]})
+    assert said["boundaries"] == [{"package": "keras", "last": "3.6.0", "first": "3.7.0", "entries": [entry]}]
+    assert [release["off"] for release in said["releases"]] == [[], [], [], []]
+    assert packages_of(entry, {entry: ["keras>=3.7"]}) == {"keras"}
