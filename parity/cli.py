@@ -349,17 +349,17 @@ def _check_facts(store: Results, frameworks: list[str], examples: int) -> bool:
             show(2 * count + 1, total)
             for refusal in measure_refusals(target, frameworks):
                 store.append("refusals", refusal["key"], refusal)
-                failed |= not refusal["holds"]
+                failed |= refusal["holds"] is False
             show(2 * count + 2, total)
         for count, entry in enumerate(entries):
             record = measure(entry)
             store.append("differences", record["key"], record)
-            failed |= not record["holds"]
+            failed |= record["holds"] is False
             show(2 * len(all_targets) + count + 1, total)
     for kind in ("derivatives", "refusals", "differences"):
         records = store.read(kind)
-        off = [record["key"] for record in records if not record["holds"]]
-        left_out = sum(not record.get("measured", True) for record in records)
+        off = [record["key"] for record in records if record["holds"] is False]
+        left_out = sum(record["holds"] is None for record in records)
         judged = len(records) - left_out
         said = f"{kind}: {judged - len(off)} of {judged} as stated" + f", {left_out} not measurable here" * (
             left_out > 0
