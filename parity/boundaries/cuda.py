@@ -30,24 +30,23 @@ def stand_ins(torch: Path, folder: Path) -> None:
     libraries = sorted((torch / "torch" / "lib").glob("*.so*"))
     for library in libraries:
         wanted |= set(filter(FOREIGN.match, re.findall(r"NEEDED.*\[(\S+)\]", said("readelf", "-d", library))))
-        for file, version in _versions(said("readelf", "-V", "-W", library)):
-            home_of[version] = file
+        home_of |= _versions(said("readelf", "-V", "-W", library))
         for name, version in re.findall(r"^ +[Uw] (\w+)(?:@+(\S+))?$", said("nm", "-D", "-u", library), re.MULTILINE):
             symbols.setdefault(version, set()).add(name)
     plain = set(filter(FUNCTIONS.match, symbols.get("", set())))
-    for library in sorted(wanted - {library.name for library in libraries}):
-        versioned = {version: symbols.get(version, set()) for version, home in home_of.items() if home == library}
-        _compile(folder, library, plain.union(*versioned.values()), versioned)
+    for name in sorted(wanted - {library.name for library in libraries}):
+        versioned = {version: symbols.get(version, set()) for version, home in home_of.items() if home == name}
+        _compile(folder, name, plain.union(*versioned.values()), versioned)
 
 
-def _versions(listing: str) -> list[tuple[str, str]]:
-    """Of readelf's listing the library and the name of each version that is asked for."""
-    file, found = "", []
+def _versions(listing: str) -> dict[str, str]:
+    """The library of each version of symbols that is asked for in readelf's listing."""
+    file, found = "", {}
     for line in listing.splitlines():
         if match := re.search(r"File: (\S+)", line):
             file = match[1]
         elif (match := re.search(r"Name: (\S+)  Flags", line)) and FOREIGN.match(file):
-            found.append((file, match[1]))
+            found[match[1]] = file
     return found
 
 

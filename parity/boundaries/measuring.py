@@ -1,4 +1,4 @@
-"""Installs releases one by one into folders of their own, measures every entry with each, and finds where they change."""
+"""Installs releases one by one into folders of their own, and finds between which two an entry changes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def conditions() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for known in KNOWN:
         if known.when:
-            for key in known.keys():
+            for key in known.refusals():
                 found.setdefault(key, []).append(known.when)
     for entry in catalogue():
         if entry.when:

@@ -138,9 +138,9 @@ def bce_clipped() -> Demonstration:
         of_torch = torch.nn.BCELoss()(torch.from_numpy(probability), torch.from_numpy(label))
         of_keras = keras.losses.BinaryCrossentropy()(label, probability).numpy()
         naive["torch"].append(exactly(np.asarray(of_torch), 100))
-        naive["keras"].append(claim(of_keras, negative_log, np.float32(least)))
+        naive["keras"].append(claim(of_keras, negative_log, np.full((), least, np.float32)))
         for who, value in everywhere(criterion, probability, label).items():
-            mapped[who].append(claim(value, negative_log, np.float32(1e-7)))
+            mapped[who].append(claim(value, negative_log, np.full((), 1e-7, np.float32)))
     return Demonstration(
         {who: together(*claims) for who, claims in naive.items()},
         {who: together(*claims) for who, claims in mapped.items()},

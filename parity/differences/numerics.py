@@ -37,7 +37,7 @@ def subnormals_flushed() -> Demonstration:
     naive: dict[str, list[Claim]] = {"numpynet": [], "torch": [], "tensorflow": []}
     mapped: dict[str, list[Claim]] = {"numpynet": [], "torch": [], "tensorflow": []}
     for dtype in (np.float32, np.float64):
-        tiny = np.full(1, np.finfo(dtype).tiny, dtype)
+        tiny: Array = np.full(1, np.finfo(dtype).tiny, dtype)
         for who in naive:
             flushed = who == "tensorflow"
             naive[who].append(exactly(times(tiny, 0.5)[who], 0.0 if flushed else tiny / 2))
@@ -54,7 +54,8 @@ def subnormals_flushed() -> Demonstration:
     "softmax-nan",
     torch="a NaN makes its whole row NaN",
     keras="as tf.nn.softmax",
-    tensorflow="oneDNN's float32 kernel keeps the NaN where it is and gives 0 elsewhere; Eigen's, and float64: NaN",
+    tensorflow="oneDNN's float32 kernel keeps the NaN where it is and gives 0 elsewhere, but of one at the end NaN to "
+    "its neighbours, too, as many as the instruction set says; Eigen's, and float64: NaN",
     mapping="finite inputs; the training loop reports where a NaN first appeared",
     sources=("https://github.com/openvinotoolkit/openvino/issues/33456",),
     applies=onednn,
@@ -69,7 +70,7 @@ def softmax_nan() -> Demonstration:
             "tensorflow": tf.nn.softmax(x).numpy(),
         }
 
-    broken, finite = np.array([[NAN, 0, 1], [0, 1, NAN]], np.float32), np.array([[2, 0, 1]], np.float32)
+    broken, finite = np.array([[NAN, 0, 1]], np.float32), np.array([[2, 0, 1]], np.float32)
     kept = np.where(np.isnan(broken), broken, 0)
     wide = on(broken.astype(np.float64))
     return Demonstration(

@@ -24,7 +24,7 @@ class Known:
     when: str = ""
     applies: Callable[[], bool] = lambda: True
 
-    def keys(self) -> list[str]:
+    def refusals(self) -> list[str]:
         """What `Refusal.key` is of each of its pairs."""
         return [f"{pair}/{self.wrong}" for pair in self.pairs.split()]
 

@@ -23,7 +23,7 @@ def of_torch() -> Iterator[None]:
     They are written in C++, and without it the last frame of what they raise is the caller's.
     """
 
-    class CalledByTorch(torch.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
+    class CalledByTorch(torch.overrides.TorchFunctionMode):
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             return function(*args, **(kwargs or {}))
 
