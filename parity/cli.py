@@ -49,16 +49,6 @@ FrameworkOption = Annotated[
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")]
 # commands that write down a plan
 STEPS = ("check", "curves", "modes", "defects", "twins", "machines", "study", "experiment", "calibrate")
-    "check",
-    "curves",
-    "modes",
-    "defects",
-    "twins",
-    "machines",
-    "study",
-    "experiment",
-    "calibrate",
-)  # commands that write down a plan
 
 
 @app.command("list")
