@@ -203,13 +203,12 @@ def optimizer_steps(trainer: Any) -> int:
 def one_ulp(model: Module, rng: np.random.Generator) -> None:
     """Move every weight one unit in the last place up or down, at random; a zero stays (its ulp is subnormal)."""
 
-    def moved(values: Array) -> Array:
-        units = values.view(f"i{values.itemsize}")  # the bits of a float, read as an integer, count its ulps
-        steps = 2 * rng.integers(0, 2, values.shape, np.int8) - 1
-        return np.where(values == 0, values, (units + steps).view(values.dtype))
-
     for parameter in model.parameters():
-        parameter.map(moved)
+        values = parameter.value
+        units = values.view(f"i{values.itemsize}")  # the bits of a float, read as an integer, count its ulps
+        up = np.unpackbits(np.frombuffer(rng.bytes(-(-values.size // 8)), np.uint8), count=values.size)
+        steps = 2 * up.view(np.int8).reshape(values.shape) - 1
+        units += steps * (values != 0)
 
 
 class Moved:

@@ -19,7 +19,7 @@ EXAMPLES = 20  # enough to go through the harness of the defect; `parity check` 
 
 def targets() -> dict[str, Defect]:
     """One defect for each class that defects are planted in and, of the trainer's, one in it and one in its batches."""
-    found = {}
+    found: dict[str, Defect] = {}
     for defect in gallery():
         name = defect.target.__name__
         if defect.target is Trainer and not isinstance(defect.broken, type):

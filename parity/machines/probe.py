@@ -78,7 +78,7 @@ def not_taken(machine: Machine, found: Found) -> list[str]:
 
 def ask() -> None:
     """Print the answers of this process as one line of JSON."""
-    from threadpoolctl import threadpool_info
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
     random = np.random.default_rng(0)
     matrix, filters = random.standard_normal((300, 300), np.float32), random.standard_normal((8, 1, 3, 3), np.float32)

@@ -10,7 +10,7 @@ from numpynet import Criterion, Module
 from numpynet.datasets import batch_order
 from numpynet.training import fit
 from parity import curves
-from parity.curves import CHAOS, EXPERIMENTS, FACTOR, Curve, compare_curves, judge_losses, run_curves
+from parity.curves import CHAOS, EXPERIMENTS, FACTOR, SEEDS, Curve, compare_curves, judge_losses, run_curves
 from parity.experiment import Moved, optimizer_steps, run, trainer, weights, weights_hash
 from parity.frameworks import available
 from parity.pairs.adaptive import OPTIMIZERS
@@ -199,17 +199,19 @@ def test_what_could_not_be_compared_is_recorded_with_its_reason(tmp_path, withou
     assert len(record["validation"]["losses"]["numpynet"]) == PLAIN.epochs
 
 
-def test_a_curve_that_leaves_its_envelope_once_is_judged_again_from_another_seed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("times", [1, SEEDS - 1, SEEDS])
+def test_a_curve_is_off_where_it_leaves_its_allowance_from_every_seed(times, tmp_path, monkeypatch):
     asked = []
 
-    def flipped_once(experiment, frameworks, seed=0):
+    def flipped(experiment, frameworks, seed=0):
         asked.append(seed)
-        series = judge_losses({"numpynet": [1.0 + (seed == 0)]}, [1.0], [[1.0]], "float64")
+        series = judge_losses({"numpynet": [1.0 + (seed < times)]}, [1.0], [[1.0]], "float64")
         return Curve(experiment.name, experiment.title, experiment.dtype, series, series)
 
-    monkeypatch.setattr(curves, "compare_curves", flipped_once)
+    monkeypatch.setattr(curves, "compare_curves", flipped)
     monkeypatch.setattr(curves, "EXPERIMENTS", [PLAIN])
     first, _ = run_curves(Results(tmp_path), [])
-    assert asked == [0, 1, 0, 1]
-    assert first.passed
+    assert asked[: min(times + 1, SEEDS)] == list(range(min(times + 1, SEEDS)))
+    assert first.passed is (times < SEEDS)
     assert first.message.startswith("left the allowance from seed 0 (numpynet used")
+    assert first.message.endswith(f"judged from seed {times}") is (times < SEEDS)
