@@ -141,13 +141,10 @@ def triton(environment: Environment) -> dict[str, str]:
 
 @nox.session(python=False)
 def parity(session: nox.Session) -> None:
-    """The whole ladder on a stack, the planted defects, the studies and the report.
-
-    -- [--stack current|oldest|newest] [--python 3.XX] [--quick] [--install-only]
-    """
+    """The ladder, defects, studies and report. -- [--stack STACK] [--python 3.XX] [--quick] [--install-only]"""
     options, rest = asked(session, "--quick", "--install-only")
     if rest:
-        session.error(f"{rest[0]!r} is no option of this session; its options are {parity.__doc__.split('--', 1)[1]}")
+        session.error(f"{rest[0]!r} is no option of this session: `nox -l` shows those that are")
     environment = Environment(session, options.stack, options.python)
     if options.install_only:
         return

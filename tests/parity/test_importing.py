@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,10 @@ def test_where_tensorflow_comes_before_parity_triton_stays_out_and_it_says_so(tm
         assert "Import parity first to have both" in done.stderr
 
 
+@pytest.mark.skipif(
+    "parity.importing" not in {plugin.value for plugin in metadata.entry_points(group="pytest11")},
+    reason="parity is not installed as a plugin of pytest",
+)
 def test_pytest_loads_triton_before_a_test_file_that_begins_with_keras(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text(
         f"import keras\nimport sys\nimport torch\ndef test():\n    {ADAM}\n    assert sys.modules['triton']\n"
