@@ -63,7 +63,8 @@ def left_out(stacks: Sequence[Json], kinds: Mapping[str, list[Json]], studies: S
             found.append(f"{name}nothing was compared, there are no records")
             continue
         causes: dict[str, dict[str, set[str]]] = {}
-        if absent := [each for each in ORDER if each not in stack["implementations"]]:
+        here = stack["implementations"]
+        if absent := [each for each in ORDER if here and each not in here]:
             causes[f"nothing was compared with {' or '.join(absent)}, of which there are no results"] = {}
         for cause, kind, key in _unjudged(stack, kinds, studies):
             causes.setdefault(_framework(cause, absent) or cause, {}).setdefault(kind, set()).add(key)

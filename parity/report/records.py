@@ -224,6 +224,9 @@ def shortened(names: Iterable[str], most: int = 3) -> str:
     return ", ".join(found[:most]) + (f" and {len(found) - most} more" if len(found) > most else "")
 
 
+UNPLANNED = "nobody wrote down what was planned, or what is not there: run again, or leave the folder out"
+
+
 @dataclass
 class Evidence:
     """What the results folders hold.
@@ -306,7 +309,7 @@ class _Folder:
                 found.append(self._missing(plan["command"], why, "", [], plan))
         found += [self._missing(command, f"{command} never began") for command in self.plans.never_begun()]
         if not self.plans.records and any(self.records[kind] for kind in PLANNED):
-            found.append(self._missing("", "nobody wrote down what was planned: what is not there cannot be known"))
+            found.append(self._missing("", UNPLANNED))
         return found
 
     def _missing(

@@ -13,9 +13,11 @@ import tiny_check
 from tiny_study import ENVIRONMENT, written
 from typer.testing import CliRunner
 
+from parity.checking import Checked
 from parity.cli import app
 from parity.report import write_report
 from parity.results import Results
+from parity.terminal import print_check, print_defects
 from parity.workers import Call, Crash, Pool
 
 posix = pytest.mark.skipif(os.name != "posix", reason="processes of Windows die of other causes")
@@ -146,3 +148,26 @@ def test_a_pool_starts_no_more_processes_than_there_is_work_and_uses_each_again(
         [(_, first)] = pool.run([Call(0, os.getpid)])
         [(_, second)] = pool.run([Call(1, os.getpid)])
     assert first == second != os.getpid()
+
+
+def test_the_defects_are_shown_where_torch_is_not_installed_and_the_usual_way_cannot_be_tried(capsys):
+    caught = {"key": "a", "title": "writes its gradients over", "caught": True, "rung": 2, "examples": 3}
+    crash = {"key": "b", "title": "dies", "status": "crashed", "message": "its process died: exit code 7"}
+    print_defects([caught | {"usual": None}, caught | {"usual": {"by": None}}, crash])
+    said = capsys.readouterr().out
+    assert "The usual way was not tried: it is torch's, and torch is not installed" in said
+    assert said.count("not caught") == 1
+    assert "b crashed: its process died: exit code 7" in said
+
+
+def test_what_is_not_measured_is_never_counted_as_stated(capsys):
+    """With torch alone every difference was "as stated"."""
+    differences = [{"key": f"{n}", "holds": None, "measured": False} for n in range(77)]
+    refusals = [{"key": "a", "holds": True}, {"key": "b", "holds": False}, {"key": "c", "holds": None}]
+    checked = Checked({"differences": differences, "refusals": refusals})
+    print_check(checked)
+    said = capsys.readouterr().out
+    assert "differences: 0 of 77 measured, 77 not measurable here" in said
+    assert "refusals: 1 of 2 as stated, 1 not measurable here\n  b" in said
+    assert checked.failed
+    assert not Checked({"differences": differences}).failed

@@ -1,6 +1,7 @@
 """The report compares what is there with what was planned: nothing that is missing is ever said to hold."""
 
 from contextlib import suppress
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -10,7 +11,9 @@ from typer.testing import CliRunner
 from parity.cli import app
 from parity.planning import FULL_EXAMPLES, Plans, begin, planned
 from parity.report import write_report
-from parity.results import Results, ResultsError, default_folder, environment, lock
+from parity.report.document import build
+from parity.report.junit import junit
+from parity.results import Results, ResultsError, default_folder, environment, lock, plain
 
 DOWNLOAD = (
     "downloading https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/train-images-idx3-ubyte.gz "
@@ -29,12 +32,20 @@ def results(tmp_path):
 
 
 def report(results):
-    return write_report([results.folder], results.folder.parent / "out")
+    """The report's verdict and document; nothing is drawn."""
+    document = plain(build([results.folder]))
+    return SimpleNamespace(document=document, not_compared=document["not_compared"], **document["verdict"])
+
+
+def drawn(results):
+    """report.html and report.md."""
+    write_report([results.folder], results.folder.parent / "out")
+    return [(results.folder.parent / "out" / name).read_text() for name in ("report.html", "report.md")]
 
 
 def cases(results, kind):
     """Outcomes of the test cases of a kind, by name."""
-    root = ElementTree.parse(results.folder.parent / "out" / "junit.xml")
+    root = ElementTree.fromstring(junit(report(results).document))
     found = root.findall(f".//testsuite[@name='{kind}']/testcase")
     return {case.get("name"): next((part.tag for part in case), "passed") for case in found}
 
@@ -68,8 +79,7 @@ def test_six_of_many_records_are_no_verdict_whatever_else_is_green(results):
     ladder = {rung["rung"]: (rung["held"], rung["missing"]) for rung in summary.document["verdict"]["ladder"]}
     assert ladder == {1: (None, 2), 2: (None, 1), 3: (None, 1), 4: (None, 0), 5: (True, 0)}
     assert cases(results, "checks") == {"Linear/float32": "passed", "ReLU/float32": "error"}
-    for name in ("report.md", "report.html"):
-        text = (results.folder.parent / "out" / name).read_text()
+    for text in drawn(results):
         assert "1 missing or crashed; the other 1 held" in text
         assert text.count("1 of 2 checks is missing (ReLU/float32): check was killed, or still runs") == 1
 
@@ -195,8 +205,7 @@ def test_missing_data_is_one_line_in_words_and_nothing_is_printed_twice(results)
     assert (summary.status, summary.exit_code) == ("partial", 0)
     assert sentence in summary.not_compared
     assert summary.headline == "In part: rungs 1 to 5 held: accuracies equivalent within ±0.5 points"
-    for name in ("report.md", "report.html"):
-        text = (results.folder.parent / "out" / name).read_text()
+    for text in drawn(results):
         assert text.count("Fashion-MNIST could not be downloaded") == 1
         assert "zalandoresearch" not in text
         assert "3 left out" in text
@@ -221,9 +230,9 @@ def test_what_was_not_measured_is_not_as_stated(results):
     )
     assert {difference["holds"] for difference in summary.document["differences"]} == {None}
     assert set(cases(results, "differences").values()) == {"skipped"}
-    html = (results.folder.parent / "out" / "report.html").read_text()
+    html, markdown = drawn(results)
     assert "None was measured, 77 not measurable here" in html
-    assert "0 of 77 measured" in (results.folder.parent / "out" / "report.md").read_text()
+    assert "0 of 77 measured" in markdown
 
 
 def test_an_entry_about_other_versions_or_machines_leaves_nothing_lacking(results):
@@ -245,7 +254,7 @@ def test_a_boundary_that_nobody_verified_is_shown_and_is_no_red(results):
     summary = report(results)
     assert (summary.status, summary.document["reds"]) == ("held", [])
     assert "boundary not verified for keras 3.16.0: groups" in summary.document["notes"]
-    assert "boundary not verified for keras 3.16.0" in (results.folder.parent / "out" / "report.html").read_text()
+    assert "boundary not verified for keras 3.16.0" in drawn(results)[0]
 
 
 def test_reds_are_sorted_by_kind_and_name_their_stack(results):
@@ -271,7 +280,7 @@ def test_reds_are_sorted_by_kind_and_name_their_stack(results):
         "catalogue": ["gelu"],
         "crashes": ["lost"],
     }
-    text = (results.folder.parent / "out" / "report.md").read_text()
+    _, text = drawn(results)
     places = [text.index(f"**{kind.capitalize()}**") for kind in found]
     assert places == sorted(places)
     for keys in found.values():
@@ -318,7 +327,7 @@ def folder(tmp_path, name, keras="3.15.1", python="3.11.9", digest="d", locked="
 
 def test_stacks_that_differ_in_anything_that_computes_are_not_merged(tmp_path):
     folders = [folder(tmp_path, "a"), folder(tmp_path, "b", keras="3.6.0"), folder(tmp_path, "c", python="3.12.4")]
-    document = write_report(folders, tmp_path / "out").document
+    document = build(folders)
     assert [stack["name"] for stack in document["stacks"]] == [
         "numpy2.4.6 (Python 3.11.9, keras 3.15.1)",
         "numpy2.4.6 (Python 3.11.9, keras 3.6.0)",
@@ -326,15 +335,15 @@ def test_stacks_that_differ_in_anything_that_computes_are_not_merged(tmp_path):
     ]
     assert len(document["checks"]) == 3
     other = folder(tmp_path, "d", locked="b" * 64)
-    names = [stack["name"] for stack in write_report([folders[0], other], tmp_path / "out").document["stacks"]]
+    names = [stack["name"] for stack in build([folders[0], other])["stacks"]]
     assert names == [f"numpy2.4.6 (lock {letter * 12})" for letter in "ab"]
     same = folder(tmp_path, "e")
-    assert len(write_report([folders[0], same], tmp_path / "out").document["stacks"]) == 1
+    assert len(build([folders[0], same])["stacks"]) == 1
 
 
 def test_the_report_says_whether_stacks_rest_on_the_same_examples(tmp_path):
     folders = [folder(tmp_path, "a"), folder(tmp_path, "b", keras="3.6.0")]
-    document = write_report(folders, tmp_path / "out").document
+    document = build(folders)
     assert document["same_examples"] == {"compared": 1, "differing": []}
     folders.append(folder(tmp_path, "c", keras="3.3.3", digest="e"))
     assert write_report(folders, tmp_path / "out").document["same_examples"]["differing"] == ["ReLU/float32"]

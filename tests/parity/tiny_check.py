@@ -17,8 +17,6 @@ import parity.frameworks
 from numpynet import Module
 from parity.pairing import Pair
 
-parity.frameworks.available = list
-
 
 class Fine(Module):
     def forward(self, input):
@@ -63,6 +61,7 @@ class Sleeps(Fine):
 if __name__ == "__main__":
     from parity.cli import app
 
+    parity.frameworks.available = list
     app()
 for layer in (Fine, Killed, Exits, Leaves, Undrawn, Sleeps):
     if layer.__name__ in Path(__file__).stem.split("-"):
