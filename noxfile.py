@@ -152,14 +152,16 @@ def parity(session: nox.Session) -> None:
         session.log("QUICK: 10 of the 60 examples, no modes, the short study; the main job is `nox -s parity`")
     studies = ["digits-quick"] if options.quick else ["digits", "digits-convolutional", "fashion-mnist"]
     steps = [
-        # What the steps below are going to do is written down here, before they begin.
         ["check", "--examples", "10" if options.quick else "60", "--workers", "2"],
         *([] if options.quick else [["modes"]]),
         ["curves"],
         ["defects", "--workers", "2"],
+        ["twins"],
         *(["study", study, "--optional"] for study in studies),
-        ["report"],
     ]
+    # What is about to be done is written down first: the report then knows what never began.
+    names = [f"study:{step[1]}" if step[0] == "study" else step[0] for step in steps]
+    steps = [["begin", *names, *(["--quick"] if options.quick else [])], *steps, ["report"]]
     # Every step runs, whatever the ones before it said.
     failed = [" ".join(step[:2]) for step in steps if not environment.succeeds("parity", *step, env=SINGLE_THREADED)]
     if failed:
