@@ -13,7 +13,7 @@ import numpy as np
 from numpynet import Array
 from parity.allowance import Noisy, deviations, wider
 from parity.boundaries import not_verified
-from parity.frameworks import FRAMEWORKS, available
+from parity.frameworks import FRAMEWORKS
 from parity.installed import described, holds_here
 from parity.rungs.judge import errors, shares
 
@@ -79,6 +79,8 @@ def refuses(run: Callable[[], Any]) -> Claim:
 def _accepted(run: Callable[[], Any]) -> float:
     try:
         run()
+    except ModuleNotFoundError:  # a framework that is not installed has refused nothing
+        raise
     except Exception:  # each framework refuses by errors of its own, and which is no part of the claim
         return 0.0
     return 1.0
@@ -112,12 +114,21 @@ class Difference:
     applies: Callable[[], bool] = lambda: True
 
     def obstacle(self) -> str:
-        """Why it cannot be measured here; empty where it can."""
-        if missing := sorted(set(FRAMEWORKS) - set(available())):
-            return f"not measured: {', '.join(missing)} not installed"
+        """Why it cannot be measured here; empty where it can, if the demonstration finds what it imports."""
         if not holds_here(self.when):
             return f"not measured: differs so with {self.when}"
-        return "" if self.applies() else "not measured: not so on this machine"
+        try:
+            return "" if self.applies() else "not measured: not so on this machine"
+        except ModuleNotFoundError as error:
+            return _without(error)
+
+
+def _without(error: ModuleNotFoundError) -> str:
+    """That a framework is not installed, which an entry cannot do without; any other module's error is raised again."""
+    missing = (error.name or "").partition(".")[0]
+    if missing not in (*FRAMEWORKS, "keras"):
+        raise error
+    return f"not measured: {missing} not installed"
 
 
 _catalogue: dict[str, Difference] = {}
@@ -159,15 +170,19 @@ def measure(entry: Difference) -> dict[str, Any]:
         "naive": None,
         "mapped": None,
         "message": entry.obstacle(),
-        "measured": not entry.obstacle(),
+        "measured": False,
         "boundary": not_verified(entry.id, [entry.when]),
         "holds": None,
     }
-    if not record["measured"]:
+    if record["message"]:
         return record
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        shown = entry.demonstrate()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shown = entry.demonstrate()
+    except ModuleNotFoundError as error:
+        return record | {"message": _without(error)}
+    record["measured"] = True
     record["predicted"] = _apart([each.predicted for each in shown.naive.values()])
     record["naive"] = _apart([each.values for each in shown.naive.values()])
     record["mapped"] = _apart([each.values for each in shown.mapped.values()])

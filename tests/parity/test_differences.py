@@ -15,7 +15,6 @@ import parity
 from parity.differences import TOPICS, Demonstration, Difference, catalogue, measure
 from parity.differences.difference import claim, exactly
 from parity.differences.exclusions import EXCLUSIONS
-from parity.frameworks import available
 from parity.installed import holds_here
 from parity.results import versions
 
@@ -80,7 +79,6 @@ def entry_that_shows(shown: Demonstration) -> Difference:
 invented = Demonstration({"torch": double, "keras": triple}, {"torch": double, "keras": double})
 
 
-@pytest.mark.skipif(len(available()) < 2, reason="entries compare both frameworks")
 class TestAnEntryFails:
     def test_not_while_it_holds(self) -> None:
         record = measure(entry_that_shows(invented))
@@ -113,7 +111,6 @@ class TestAnEntryFails:
         assert not record["holds"]
 
 
-@pytest.mark.skipif(len(available()) < 2, reason="entries compare both frameworks")
 def test_an_entry_of_other_versions_or_machines_is_not_measured() -> None:
     entry = entry_that_shows(invented)
     for other in (dataclasses.replace(entry, when="torch<1.0"), dataclasses.replace(entry, applies=lambda: False)):
@@ -123,7 +120,6 @@ def test_an_entry_of_other_versions_or_machines_is_not_measured() -> None:
         assert record["message"].startswith("not measured")
 
 
-@pytest.mark.skipif(len(available()) < 2, reason="entries compare both frameworks")
 def test_an_entry_that_fails_beyond_what_was_measured_is_not_verified() -> None:
     entry = entry_that_shows(dataclasses.replace(invented, naive={"torch": double, "keras": double}))
     record = measure(dataclasses.replace(entry, when="torch>=1.0"))
@@ -133,11 +129,31 @@ def test_an_entry_that_fails_beyond_what_was_measured_is_not_verified() -> None:
     assert "the difference is gone" in record["message"]
 
 
-def test_with_a_framework_missing_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parity.differences.difference.available", lambda: ["torch"])
-    record = measure(entry_that_shows(invented))
-    assert record["message"] == "not measured: tensorflow not installed"
-    assert record["holds"] is None
+class TestWithAFrameworkMissing:
+    def test_an_entry_that_does_without_it_is_measured(self) -> None:
+        record = measure(entry_that_shows(Demonstration({"torch": double, "numpynet": triple}, invented.mapped)))
+        assert record["measured"]
+
+    def test_an_entry_that_needs_it_is_not(self) -> None:
+        def needs_it() -> Demonstration:
+            raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow.python")
+
+        entry = entry_that_shows(invented)
+        for lacking in (
+            dataclasses.replace(entry, demonstrate=needs_it),
+            dataclasses.replace(entry, applies=lambda: bool(needs_it())),
+        ):
+            record = measure(lacking)
+            assert record["message"] == "not measured: tensorflow not installed"
+            assert record["holds"] is None
+            assert not record["measured"]
+
+    def test_any_other_module_that_is_missing_is_an_error(self) -> None:
+        def needs_another() -> Demonstration:
+            raise ModuleNotFoundError("No module named 'strange'", name="strange")
+
+        with pytest.raises(ModuleNotFoundError, match="strange"):
+            measure(dataclasses.replace(entry_that_shows(invented), demonstrate=needs_another))
 
 
 def test_conditions_compare_versions_by_number() -> None:
