@@ -19,6 +19,7 @@ from parity.frameworks import available
 from parity.loss import Loss
 from parity.pairing import Case, Pair, pair_of, registry
 from parity.rungs.judge import Judgement, judge
+from parity.rungs.record import STEP
 from parity.strategies import for_all
 
 DTYPES = ("float32", "float64")
@@ -95,11 +96,13 @@ def prove(
     random_seed: int | None = None,
     alter: Callable[[Case], Case] | None = None,
     shrink: bool = True,
-    progress: Callable[[Report], None] | None = None,
+    up_to_rung: int = STEP,
 ) -> Report:
-    """Judge `examples` random cases of the pair of `target`; a failure is shrunk and kept in the report.
+    """Judge `examples` random cases of the pair of `target`; a failure is shrunk, on its rung or a lower one, and kept
+    in the report.
 
     `alter` gives numpynet another case each time (a planted defect); the counterparts stay those of the original.
+    What fails above `up_to_rung` is passed over.
     """
     report = Report(target.__name__, dtype, mapped(target, available() if frameworks is None else frameworks))
     report.seed = random_seed or 0
@@ -112,9 +115,8 @@ def prove(
         judgement = judge(case, report.frameworks, alter=alter)
         if not failures:
             report.count(judgement)
-            if progress is not None:
-                progress(report)
-        if not judgement.passed:
+        lowest = failures[-1].judgement.rung if failures else up_to_rung
+        if judgement.rung is not None and lowest is not None and judgement.rung <= lowest:
             failures.append(ParityError(judgement))
             if report.failed_after is None:
                 report.failed_after = report.examples

@@ -18,7 +18,7 @@ from parity.defects.usual import usual_way
 from parity.experiment import Experiment
 from parity.frameworks import available
 from parity.proving import prove
-from parity.rungs.record import CURVE, RUNGS
+from parity.rungs.record import CURVE, RUNGS, STEP
 
 EXAMPLES = 1000  # ten times what a pair is usually given: a defect caught later than that is worth knowing of
 
@@ -40,9 +40,19 @@ def run(
 
 
 def _prove(defect: Defect, frameworks: list[str], examples: int, shrink: bool) -> dict[str, Any]:
-    report = prove(
-        defect.target, defect.dtype, examples=examples, frameworks=frameworks, alter=defect.plant, shrink=shrink
-    )
+    # First on the rung that it belongs to, so that which rung catches it is no matter of which example comes first.
+    for rung in (defect.rung, STEP):
+        report = prove(
+            defect.target,
+            defect.dtype,
+            examples=examples,
+            frameworks=frameworks,
+            alter=defect.plant,
+            shrink=shrink,
+            up_to_rung=rung,
+        )
+        if report.failure is not None:
+            break
     return {
         "caught": report.failure is not None,
         "rung": report.failed_rung,

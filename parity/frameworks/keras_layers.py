@@ -50,7 +50,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
         super().__init__(groups, 1, epsilon, center=False, scale=False)
 
     def build(self, input_shape: Any) -> None:
-        if input_shape[1] is None:
+        if len(input_shape) > 1 and input_shape[1] is None:
             self.built = True
         else:
             super().build(input_shape)

@@ -211,7 +211,7 @@ def test_a_defect_that_escapes_makes_everything_invalid(tmp_path):
 
 def test_with_one_framework_the_report_says_what_was_not_compared(tmp_path):
     summary, out = report(tmp_path, *ONE_FRAMEWORK)
-    assert "stack: nothing was compared with tensorflow, of which there are no results" in summary.not_compared
+    assert "nothing was compared with tensorflow, of which there are no results" in summary.not_compared
     assert [pair["second"] for pair in summary.document["studies"][0]["pairs"]] == ["torch"]
     assert (summary.status, summary.exit_code) == ("partial", 0)
     assert summary.headline == (
@@ -236,7 +236,7 @@ def test_runs_without_a_verdict_are_said_to_be_undecided(tmp_path):
 
     summary, _ = report(tmp_path, stopped)
     assert summary.status == "partial"
-    assert "stack: study digits has no verdict: it was stopped before its end" in summary.not_compared
+    assert "study digits has no verdict: it was stopped before its end" in summary.not_compared
 
 
 def test_agreement_is_counted_per_seed_from_the_packed_bits(full):
