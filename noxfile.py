@@ -119,7 +119,7 @@ def tests(session: nox.Session) -> None:
     options, rest = asked(session)
     environment = Environment(session, options.stack, options.python)
     env = SINGLE_THREADED | triton(environment)
-    environment.run("pytest", "-n", "2", *(rest or ["tests"]), env=env)
+    environment.run("pytest", "-n", "2", "--dist", "loadgroup", *(rest or ["tests"]), env=env)
 
 
 def triton(environment: Environment) -> dict[str, str]:

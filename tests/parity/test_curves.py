@@ -47,8 +47,8 @@ def test_optimizers_differ_and_every_hyper_parameter_is_a_float32():
         assert any(getattr(rule, name, False) for rule in rules)
 
 
-@pytest.mark.parametrize("name", DIGITS)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+# `parity curves`, which CI runs in full, has them all; float64 shows nothing here that float32 does not.
+@pytest.mark.parametrize(("name", "dtype"), [*((name, "float32") for name in DIGITS), ("digits-normalized", "float64")])
 def test_every_implementation_trains_alike_for_200_steps_and_numpynet_repeats_itself(name, dtype):
     # TensorFlow in float64 is left to `parity curves`: each of its steps is compiled anew.
     frameworks = [f for f in available() if (f, dtype) != ("tensorflow", "float64")]

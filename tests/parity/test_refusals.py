@@ -16,6 +16,9 @@ from parity.refusals import ACCEPTS, REFUSES, Refusal, attempts, refusals, unmat
 from parity.refusals.tracing import raised_by_us
 
 
+pytestmark = pytest.mark.xdist_group("refusals")  # each pair is tried once, for all tests
+
+
 @cache
 def tried(target: type) -> list[Refusal]:
     return refusals(target)
