@@ -15,7 +15,6 @@ from parity.proving import targets
 from parity.refusals import ACCEPTS, REFUSES, Refusal, attempts, refusals, unmatched
 from parity.refusals.tracing import raised_by_us
 
-
 pytestmark = pytest.mark.xdist_group("refusals")  # each pair is tried once, for all tests
 
 
