@@ -21,8 +21,8 @@ from parity.proving import DTYPES
 from parity.recipes import EXPERIMENTS
 from parity.results import Results
 
-# To be derived from the soak (parity.curve_budget), whose 2,000 curves are still owed; set from its first 83, the largest
-# of which needed 2.54, and from mnist-permuted-exactly, which needs 3.0: sums over 784 pixels in another order.
+# To be derived from the soak (parity.curve_budget), whose 2,000 curves are still owed; set from its first 83, of which
+# the largest needed 2.54, and from mnist-permuted-exactly, which needs 3.0: sums over 784 pixels in another order.
 FACTOR = 6.0
 MOVED_RUNS = 6
 SEEDS = 3  # that a curve must leave its allowance from
