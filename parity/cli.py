@@ -425,7 +425,7 @@ def machines(
 
     chosen = most_different() if ci and not names else _or_exit(lambda: find(names), code=2)
     store = _results(results)
-    plan = planned(store, "machines", {"machines": [f"{machine.name}/*" for machine in chosen]}, quick=ci)
+    plan = planned(store, "machines", {"machines": [f"{machine.name}/*" for machine in chosen]})
     with plan, progress("emulated machines") as show:
         outcomes = run_machines(store, chosen, quick=ci, workers=2 if ci else workers, progress=show)
     console().print(table(outcomes))

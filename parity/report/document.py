@@ -74,6 +74,7 @@ def build(folders: Sequence[Path]) -> Json:
         "soak": kinds["soak"],
         "soak_curves": kinds["soak-curves"],
         "machines": kinds["machines"],
+        "twins": kinds["twins"],
         "runs": kinds["runs"],
     }
 

@@ -20,7 +20,17 @@ def junit(document: Json) -> str:
     """The document as JUnit's XML, one test suite for each kind of record."""
     root = xml.Element("testsuites", name="parity")
     lost = _lost(document)
-    for kind in ("checks", "derivatives", "refusals", "differences", "modes", "defects", "curves", "experiments"):
+    for kind in (
+        "checks",
+        "derivatives",
+        "refusals",
+        "differences",
+        "modes",
+        "defects",
+        "twins",
+        "curves",
+        "experiments",
+    ):
         cases = [(record, record["key"], _failure(kind, record)) for record in document[kind]]
         _suite(root, kind, cases, lost.pop(kind, []))
     decided = [(study, study["name"], _study(study)) for study in document["studies"]]
@@ -52,7 +62,7 @@ def _failure(kind: str, record: Json) -> str | None:
     if kind == "checks":
         return str(record["failure"]) if record["failure"] else None
     if kind == "derivatives":
-        wrong = f"uses {record['used']} of what numerical differentiation allows"
+        wrong = f"uses {record['used']} of what rounding allows"
         return None if record["holds"] is not False else record["message"] or wrong
     if kind == "refusals":
         return f"{record['statuses']}, expected {record['expected']}" if record["holds"] is False else None
@@ -61,6 +71,8 @@ def _failure(kind: str, record: Json) -> str | None:
         return f"{record['title']} is not as catalogued: {sizes}" if record["holds"] is False else None
     if kind == "defects":
         return None if record["caught"] is not False else f"escaped the ladder after {record['examples']} examples"
+    if kind == "twins":
+        return f"an undamaged twin was caught: {record['message']}" if record["passed"] is False else None
     if kind == "curves":
         return (
             None

@@ -187,10 +187,12 @@ FIELDS: dict[str, Json] = {
         "seeds": [],
         "message": "",
     },
+    "soak-chunks": {"pair": "", "dtype": "", "seed": 0, "examples": 0, "alarm": None},
+    "twins": {"passed": None, "message": "", "usual": None},
     "machines": {
         "machine": "",
         "describes": "",
-        "switches": {},
+        "asked": {},
         "job": "",
         "status": "",
         "counts": {},

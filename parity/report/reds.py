@@ -56,6 +56,7 @@ def _found(kinds: Mapping[str, list[Json]], studies: Sequence[Json], crashes: Se
         ("numbers", "modes", "status", "off", "note"),
         ("numbers", "experiments", "passed", False, "summary"),
         ("controls", "defects", "caught", False, "title"),
+        ("controls", "twins", "passed", False, "message"),
         ("controls", "calibration", "passed", False, "procedure"),
         ("refusals", "refusals", "holds", False, "message"),
         ("catalogue", "differences", "holds", False, "message"),

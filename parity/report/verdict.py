@@ -197,6 +197,7 @@ def _controls(kinds: Mapping[str, list[Json]], studies: Sequence[Json], lost: Ma
         _control(title, found, missing)
         for title, found, missing in (
             ("planted defects caught", [(d["key"], d["caught"]) for d in kinds["defects"]], lost.get("defects", 0)),
+            ("undamaged twins left alone", [(t["key"], t["passed"]) for t in kinds["twins"]], lost.get("twins", 0)),
             ("defective trainings told apart by the study", planted, 0),
             ("reruns bitwise equal", reruns, 0),
             (

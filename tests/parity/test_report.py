@@ -140,7 +140,8 @@ def written(document):
     """Every way in which the report may write a number of the document."""
     for item in every(document):
         if isinstance(item, str):
-            yield from numbers_in(item)
+            for shown in (item, item[:8], item[:12]):  # digests are shortened
+                yield from numbers_in(shown)
         else:
             for value in (abs(item), 100 * abs(item)):
                 yield from (format(value, form) for form in (".0f", ".1f", ".3f", ".4f", ".3g", ".4g", ".2e", "g"))
@@ -207,6 +208,18 @@ def test_a_defect_that_escapes_makes_everything_invalid(tmp_path):
     assert (summary.status, summary.exit_code) == ("invalid", 3)
     assert "not all planted defects caught" in summary.headline
     assert len(ElementTree.parse(out / "junit.xml").findall(".//testsuite[@name='defects']/testcase/failure")) == 1
+
+
+def test_a_twin_that_the_ladder_caught_is_red_and_the_baselines_alarms_are_counted(tmp_path):
+    for folder in ("held", "caught"):
+        (tmp_path / folder).mkdir()
+    _, out = report(tmp_path / "held", add_ladder, add_study, add_facts)
+    assert "the usual way raised 1 false alarms" in (out / "report.html").read_text()
+    caught = {"passed": False, "message": "rung 1 (output): output, step 1", "usual": None}
+    summary, out = report(tmp_path / "caught", add_ladder, add_study, lambda r: r.append("twins", "ReLU", caught))
+    assert (summary.status, summary.exit_code) == ("invalid", 3)
+    assert "undamaged twins left alone" in summary.headline
+    assert len(ElementTree.parse(out / "junit.xml").findall(".//testsuite[@name='twins']/testcase/failure")) == 1
 
 
 def test_with_one_framework_the_report_says_what_was_not_compared(tmp_path):
