@@ -185,9 +185,9 @@ def test_a_folder_that_is_none_is_said(tmp_path, parity):
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP on this platform")
 def test_a_second_process_is_refused_the_same_study_and_may_conduct_another(tmp_path, parity):
     first = subprocess.Popen([*SCRIPT, *COMMAND, str(tmp_path)], env=ENVIRONMENT)
-    while not (tmp_path / "tiny.lock").exists():
+    while not (tmp_path / "runs.jsonl").exists():  # the lock's file is there before the lock is held, a run is not
         assert first.poll() is None
-        time.sleep(0.01)
+        time.sleep(0.001)
     first.send_signal(signal.SIGSTOP)
     refused = parity(*COMMAND, tmp_path)
     first.send_signal(signal.SIGCONT)
