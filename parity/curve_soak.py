@@ -105,7 +105,8 @@ def soak_seed(folder: str, machine: str, seed: int, frameworks: Sequence[str]) -
             record, kept = observe(name, dtype, seed, frameworks)
             np.savez_compressed(beside / key.replace("/", "_"), **kept)  # type: ignore[arg-type]  # of allow_pickle
             alarm = strayed(record) and _again(name, dtype, seed, frameworks)
-            results.append(KIND, key, record | {"machine": machine, "alarm": alarm, "origin": origin()})
+            told = {"network": name, "curves": 1, "alarms": int(alarm), "largest": needed(record, MOVED_RUNS) / FACTOR}
+            results.append(KIND, key, record | told | {"machine": machine, "alarm": alarm, "origin": origin()})
 
 
 def strayed(record: Record) -> bool:

@@ -9,7 +9,6 @@ implementation and quantity: their distribution, and the estimate of its tail, i
 from __future__ import annotations
 
 import functools
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from parity.planning import planned as plan
 from parity.proving import DTYPES, prove, targets
 from parity.results import Record, Results
 from parity.statistics.tails import quantiles, tail
+from parity.study.origin import digest
 from parity.workers import Call, Crash
 
 CHUNKS, SUMMARY = "soak-chunks", "soak"  # kinds of records
@@ -100,10 +100,7 @@ def code() -> str:
     files = [*Path(numpynet.__file__).parent.rglob("*.py")]
     files += [path for room in ("pairs", "frameworks", "rungs") for path in (parity / room).rglob("*.py")]
     files += [parity / f"{name}.py" for name in ("allowance", "drawing", "loss", "pairing", "proving", "strategies")]
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.name.encode() + path.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()
+    return digest(files)
 
 
 def soak(

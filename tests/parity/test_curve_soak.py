@@ -9,6 +9,7 @@ from parity import curve_soak
 from parity.curve_budget import budget, least_factor
 from parity.curve_soak import KIND, MOVED, factors, soak_seed
 from parity.curves import FACTOR, MOVED_RUNS, SEEDS, judge_losses
+from parity.report import write_report
 from parity.results import Results
 
 
@@ -66,3 +67,16 @@ def test_the_least_factor_keeps_the_budget_and_a_heavier_tail_needs_more():
     light, heavy = 0.5 + np.abs(rng.standard_normal(3000)) / 4, 0.5 + np.abs(rng.standard_t(8, 3000)) / 4
     assert light.max() < least_factor(records(light), MOVED_RUNS) < least_factor(records(heavy), MOVED_RUNS)
     assert least_factor(records(light[:100]), MOVED_RUNS) == np.inf  # too few to say
+
+
+def test_an_alarm_is_one_in_the_report_too(tmp_path, monkeypatch):
+    curve = {"seed": 1, "name": "digits-plain", "dtype": "float32", "steps": 1, "compared": 1, "seconds": 0.0}
+    needs = {"factors": {"torch": [2 * FACTOR] * 8}}
+    monkeypatch.setattr(curve_soak, "curves", lambda: [("digits-plain", "float32")])
+    monkeypatch.setattr(curve_soak, "observe", lambda *_: (curve | needs, {}))
+    monkeypatch.setattr(curve_soak, "_again", lambda *_: True)
+    curve_soak.soak_seed(str(tmp_path / "results"), "here", 1, [])
+    Results(tmp_path / "results").write_environment({"stack": "made-up"})
+    summary = write_report([tmp_path / "results"], tmp_path / "report")
+    assert summary.status == "invalid"
+    assert "without a false alarm" in summary.headline
