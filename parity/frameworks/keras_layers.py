@@ -25,6 +25,9 @@ class Scale(keras.layers.Layer):
         shape = (1, -1, *[1] * (len(inputs.shape) - 2))
         return tf.reshape(self.gamma, shape) * inputs + tf.reshape(self.beta, shape)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:  # which spares Keras tracing `call` in a network
+        return input_shape
+
 
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' own over the second axis, for inputs of any rank: Keras fixes the rank when it makes the variables."""
@@ -138,6 +141,9 @@ class After(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         return inputs[0]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape[0]
 
 
 class Loss(keras.layers.Layer):
