@@ -153,10 +153,10 @@ def parity(session: nox.Session) -> None:
     studies = ["digits-quick"] if options.quick else ["digits", "digits-convolutional", "fashion-mnist"]
     steps = [
         ["check", "--examples", "10" if options.quick else "60", "--workers", "2"],
-        *([] if options.quick else [["modes"]]),
-        ["curves"],
+        *([] if options.quick else [["modes", "--workers", "2"]]),
+        ["curves", "--workers", "2"],
         ["defects", "--workers", "2"],
-        ["twins"],
+        ["twins", "--workers", "2"],
         *(["study", study, "--optional"] for study in studies),
     ]
     # What is about to be done is written down first: the report then knows what never began.

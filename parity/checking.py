@@ -1,4 +1,4 @@
-"""What `parity check` does: rungs 1 to 3, derivatives, refusals, differences; planned first and shared by workers."""
+"""Work that is planned first, shared by workers and recorded as it comes; and what `parity check` does in this way."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Item(NamedTuple):
 
 @dataclass
 class Checked:
-    """The records of a check by kind, those of crashes among them."""
+    """The records of a command by kind, those of crashes among them."""
 
     records: dict[str, Records] = field(default_factory=dict)
 
@@ -86,11 +86,26 @@ def run_check(
     ]
     if everything:
         calls += _facts([name for _, name in classes], frameworks)
+    return perform(store, pool, command, calls, progress, frameworks=frameworks, examples=examples, seed=seed)
+
+
+def perform(
+    store: Results,
+    pool: Pool,
+    command: str,
+    calls: Sequence[Call],
+    progress: Progress = lambda done, total: None,
+    **content: Any,
+) -> Checked:
+    """Have the pool do `calls`, each about an `Item`, and record what comes of it; all of it is planned beforehand.
+
+    `content` goes into the plan. A call that crashes has a record that says so.
+    """
     items: dict[str, list[str]] = {}
     for call in calls:
         items.setdefault(call.about.kind, []).append(call.about.key)
     found = Checked()
-    with planned(store, command, items, frameworks=frameworks, examples=examples, seed=seed) as nothing:
+    with planned(store, command, items, **content) as nothing:
         progress(0, len(calls))
         for done, (call, result) in enumerate(pool.run(calls), 1):
             if not result:  # nothing is tried on a container but what is tried on its layers

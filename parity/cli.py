@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from parity.terminal import console, print_check, print_curves, print_modes, print_soak, progress
+from parity.terminal import console, print_check, print_crashes, print_curves, print_modes, print_soak, progress
 
 if TYPE_CHECKING:
-    from parity.results import Results
+    from parity.results import Record, Results
     from parity.statistics import Verdict
+    from parity.workers import Call
 
 
 class Commands(typer.core.TyperGroup):
@@ -182,6 +183,9 @@ def examples(
 def soak(
     number: Annotated[int, typer.Option("--examples", min=1, help="Random examples in all.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Names the examples; another one draws others.")] = 1,
+    derivatives: Annotated[
+        bool, typer.Option("--derivatives", help="Of the reference's derivatives instead of rungs 1 to 3.")
+    ] = False,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     workers: WorkersOption = 2,
@@ -196,7 +200,7 @@ def soak(
 
     store = _results(results)
     with Pool(workers) as pool, progress("soak") as show:
-        summary = run_soak(store, number, seed, _frameworks(framework), pool.run, show)
+        summary = run_soak(store, number, seed, _frameworks(framework), pool.run, show, derivatives)
     judged = chunks(store)
     print_soak(summary, judged, crashes(store))
     raise typer.Exit(1 if any(chunk["alarm"] for chunk in judged) else 3 if crashes(store) else 0)
@@ -207,21 +211,37 @@ def curves(
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     quick: Annotated[bool, typer.Option("--quick", help="The curves of digits alone.")] = False,
+    workers: WorkersOption = 1,
 ) -> None:
-    """Rung 4: training-loss curves from the same weights, judged by the measured one-ulp envelope."""
-    from parity.curves import run_curves
-    from parity.planning import planned
+    """Rung 4: training-loss curves from the same weights, judged by the measured one-ulp envelope.
+
+    Exit code 1 if one is off, 3 if none is but something crashed.
+    """
+    from parity.checking import Item, crashed
+    from parity.jobs import curve_one
     from parity.proving import DTYPES
     from parity.recipes import EXPERIMENTS
+    from parity.workers import Call
 
-    store, frameworks = _results(results), _frameworks(framework)
-    chosen = [experiment for experiment in EXPERIMENTS if not quick or experiment.name.startswith("digits")]
-    keys = [f"{experiment.name}/{dtype}" for experiment in chosen for dtype in DTYPES]
-    plan = planned(store, "curves", {"curves": keys}, frameworks=frameworks, quick=quick)
-    with plan, progress("rung 4: curves") as show:
-        found = run_curves(store, frameworks, show, chosen)
-    print_curves(found)
-    raise typer.Exit(int(any(curve.passed is False for curve in found)))
+    frameworks = _frameworks(framework)
+    calls = [
+        Call(
+            Item("curves", f"{each.name}/{dtype}", {"name": each.name, "title": each.title, "dtype": dtype}),
+            curve_one,
+            (each.name, dtype, frameworks),
+        )
+        for each in EXPERIMENTS
+        if not quick or each.name.startswith("digits")
+        for dtype in DTYPES
+    ]
+    # Those of images take longest by far: they come first, so that no worker is left with one at the end.
+    calls.sort(key=lambda call: "images" not in call.about.key)
+    records = _perform(
+        _results(results), "curves", calls, workers, "rung 4: curves", frameworks=frameworks, quick=quick
+    )
+    print_curves(records)
+    off = any(record["passed"] is False for record in records if not crashed(record))
+    raise typer.Exit(1 if off else 3 if any(map(crashed, records)) else 0)
 
 
 @app.command("soak-curves")
@@ -254,23 +274,27 @@ def soak_curves(
 
 
 @app.command()
-def modes(framework: FrameworkOption = None, results: ResultsOption = None) -> None:
+def modes(framework: FrameworkOption = None, results: ResultsOption = None, workers: WorkersOption = 1) -> None:
     """The ways of writing and running the same model: each framework's agree, and agree with numpynet.
 
-    Exit code 1 if one is off that no known difference explains.
+    Exit code 1 if one is off that no known difference explains, 3 if none is but something crashed.
     """
-    from parity.modes import asked, run_modes
-    from parity.planning import planned
+    from parity.checking import Item, crashed
+    from parity.jobs import modes_one
+    from parity.modes import asked
+    from parity.workers import Call
 
-    store, frameworks = _results(results), _frameworks(framework)
-    keys = [f"{model}/{dtype}/{name}/*" for model, dtype in asked() for name in frameworks]
-    with (
-        planned(store, "modes", {"modes": keys}, frameworks=frameworks),
-        progress("ways of writing a model") as show,
-    ):
-        found = run_modes(store, frameworks, progress=show)
-    print_modes(found)
-    raise typer.Exit(int(any(row.status == "off" for row in found)))
+    frameworks = _frameworks(framework)
+    calls = [
+        Call(
+            Item("modes", f"{model}/{dtype}/*", {"model": model, "dtype": dtype}), modes_one, (model, dtype, frameworks)
+        )
+        for model, dtype in asked()
+    ]
+    records = _perform(_results(results), "modes", calls, workers, "ways of writing a model", frameworks=frameworks)
+    print_modes(records)
+    off = any(record["status"] == "off" for record in records)
+    raise typer.Exit(1 if off else 3 if any(map(crashed, records)) else 0)
 
 
 @app.command()
@@ -344,6 +368,10 @@ def calibrate(
 @app.command()
 def defects(
     names: Annotated[list[str] | None, typer.Argument(help="Defects to plant; default: all.")] = None,
+    shrink: Annotated[
+        bool | None,
+        typer.Option(help="Shrink the examples that catch them, at several times the cost; default: of those named."),
+    ] = None,
     results: ResultsOption = None,
     workers: WorkersOption = 1,
 ) -> None:
@@ -351,28 +379,21 @@ def defects(
 
     Exit code 1 if one escapes, 3 if none does but something crashed.
     """
-    from parity.checking import Item, crashed, record_all
+    from parity.checking import Item, crashed
     from parity.defects import gallery
     from parity.jobs import plant_one
-    from parity.planning import planned
     from parity.terminal import print_defects
-    from parity.workers import Call, Pool
+    from parity.workers import Call
 
     known = {defect.name: defect for defect in gallery()}
     for name in names or []:
         if name not in known:
             _fail(f"no defect called {name!r}; there are: {', '.join(known)}")
-    store, records, chosen = _results(results), [], names or list(known)
-    about = {name: {"title": known[name].title, "target": known[name].target.__name__} for name in chosen}
-    with (
-        planned(store, " ".join(["defects", *(names or [])]), {"defects": chosen}),
-        Pool(workers) as pool,
-        progress("planted defects") as show,
-    ):
-        show(0, len(chosen))
-        for call, found in pool.run(Call(Item("defects", name, about[name]), plant_one, (name,)) for name in chosen):
-            records += record_all(store, call.about, found)
-            show(len(records), len(chosen))
+    calls = []
+    for name in names or known:
+        about = {"title": known[name].title, "target": known[name].target.__name__}
+        calls.append(Call(Item("defects", name, about), plant_one, (name, bool(names) if shrink is None else shrink)))
+    records = _perform(_results(results), " ".join(["defects", *(names or [])]), calls, workers, "planted defects")
     print_defects(records)
     escaped = any(record["caught"] is False for record in records if not crashed(record))
     raise typer.Exit(1 if escaped else 3 if any(map(crashed, records)) else 0)
@@ -383,26 +404,27 @@ def twins(
     examples: Annotated[int, typer.Option(min=1, help="Random examples for each twin.")] = 20,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
+    workers: WorkersOption = 1,
 ) -> None:
     """Undamaged twins of the planted defects: the ladder must catch none; the baseline's false alarms are counted.
 
-    Exit code 1 if the ladder catches one.
+    Exit code 1 if the ladder catches one, 3 if it does not but something crashed.
     """
-    from parity.defects.twins import run_twin, targets
-    from parity.planning import planned
+    from parity.checking import Item, crashed
+    from parity.defects.twins import targets
+    from parity.jobs import twin_one
+    from parity.workers import Call
 
-    store, frameworks, records = _results(results), _frameworks(framework), []
-    names = list(targets())
-    with planned(store, "twins", {"twins": names}, frameworks=frameworks), progress("undamaged twins") as show:
-        for count, name in enumerate(names, 1):
-            records.append(run_twin(name, frameworks, examples))
-            store.append("twins", name, records[-1])
-            show(count, len(names))
-    caught = [record["key"] for record in records if not record["passed"]]
-    alarms = [record["key"] for record in records if record["usual"] and record["usual"]["caught"]]
-    console().print(f"the ladder catches {len(caught)} of {len(records)} undamaged twins {' '.join(caught)}")
+    frameworks = _frameworks(framework)
+    calls = [Call(Item("twins", name, {}), twin_one, (name, frameworks, examples)) for name in targets()]
+    records = _perform(_results(results), "twins", calls, workers, "undamaged twins", frameworks=frameworks)
+    looked_at = [record for record in records if not crashed(record)]
+    caught = [record["key"] for record in looked_at if not record["passed"]]
+    alarms = [record["key"] for record in looked_at if record["usual"] and record["usual"]["caught"]]
+    console().print(f"the ladder catches {len(caught)} of {len(looked_at)} undamaged twins {' '.join(caught)}")
     console().print(f"the baseline raises {len(alarms)} false alarms on undamaged twins {' '.join(alarms)}")
-    raise typer.Exit(int(bool(caught)))
+    print_crashes(records)
+    raise typer.Exit(1 if caught else 3 if any(map(crashed, records)) else 0)
 
 
 @app.command()
@@ -551,6 +573,16 @@ def _frameworks(asked: list[str] | None) -> list[str]:
         if name not in found:
             typer.echo(f"{name} is not installed: nothing is compared with it", err=True)
     return asked or found
+
+
+def _perform(store: Results, command: str, calls: list[Call], workers: int, title: str, **content: Any) -> list[Record]:
+    """The records, all of one kind, of what `workers` processes did under a bar of this title."""
+    from parity.checking import perform
+    from parity.workers import Pool
+
+    with Pool(workers) as pool, progress(title) as show:
+        done = perform(store, pool, command, calls, show, **content)
+    return [record for records in done.records.values() for record in records]
 
 
 def _results(folder: Path | None) -> Results:

@@ -8,7 +8,7 @@ runs' deviations. A curve may leave numpynet's by FACTOR times the envelope and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,7 @@ from numpynet import Array
 from numpynet.training import History, fit
 from parity.experiment import Experiment, Moved, train, trainer
 from parity.frameworks import FRAMEWORKS
-from parity.proving import DTYPES
 from parity.recipes import EXPERIMENTS
-from parity.results import Results
 
 # To be derived from the soak (parity.curve_budget), whose 2,000 curves are still owed; set from its first 83, of which
 # the largest needed 2.54, and from mnist-permuted-exactly, which needs 3.0: sums over 784 pixels in another order.
@@ -27,8 +25,6 @@ FACTOR = 6.0
 MOVED_RUNS = 6
 SEEDS = 3  # that a curve must leave its allowance from
 CHAOS = 1e-3  # an envelope wider than this share of the loss tells nothing any more
-
-Progress = Callable[[int, int], object]
 
 
 @dataclass
@@ -54,6 +50,7 @@ class Series:
 class Curve:
     """One experiment in one dtype, on every implementation: its training losses, one a step, and the losses of the
     validation rows, one an epoch, in evaluation mode. Both are None where `message` says why nothing was compared.
+    `not_compared` are the frameworks that took no part.
     """
 
     name: str
@@ -62,6 +59,7 @@ class Curve:
     training: Series | None = None
     validation: Series | None = None
     message: str = ""
+    not_compared: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -80,7 +78,8 @@ class Curve:
 
     def as_record(self) -> dict[str, Any]:
         """For the results store: the training series is the curve's own."""
-        record = {"title": self.title, "name": self.name, "dtype": self.dtype, "message": self.message}
+        about = ("title", "name", "dtype", "message", "not_compared")
+        record = {"key": self.key} | {name: getattr(self, name) for name in about}
         if self.training is not None:
             record |= asdict(self.training) | {"steps": len(self.training.envelope), "worst_step": self.training.worst}
         return record | {"validation": self.validation, "used": self.used, "passed": self.passed}
@@ -196,43 +195,27 @@ def compare_curves(
     return curve
 
 
-def run_curves(
-    results: Results,
-    frameworks: Sequence[str],
-    progress: Progress = lambda done, total: None,
-    experiments: Sequence[Experiment] | None = None,
-) -> list[Curve]:
-    """Every curve, or those of `experiments`, in every dtype, recorded as it is done, also where data are missing."""
-    found: list[Curve] = []
-    chosen = EXPERIMENTS if experiments is None else experiments
-    for experiment in chosen:
-        for dtype in DTYPES:
-            curve = _confirmed(replace(experiment, dtype=dtype), frameworks)
-            absent = [name for name in FRAMEWORKS if name not in frameworks]
-            results.append("curves", curve.key, curve.as_record() | {"not_compared": absent})
-            found.append(curve)
-            progress(len(found), len(chosen) * len(DTYPES))
-    return found
-
-
-def _confirmed(experiment: Experiment, frameworks: Sequence[str]) -> Curve:
-    """A curve that leaves its allowance has to do so again from other seeds, SEEDS in all.
+def confirmed(name: str, dtype: str, frameworks: Sequence[str]) -> Curve:
+    """The curve of the experiment of that name. One that leaves its allowance has to do so again from other seeds,
+    SEEDS in all.
 
     Rounding switches a ReLU once in some hundred float32 runs, which parts two curves for good; what is wrong with an
     implementation shows from any seed.
     """
+    experiment = replace(next(each for each in EXPERIMENTS if each.name == name), dtype=dtype)
+    absent = [framework for framework in FRAMEWORKS if framework not in frameworks]
     try:
         experiment.dataset  # noqa: B018
     except (ConnectionError, ImportError) as error:
-        return Curve(experiment.name, experiment.title, experiment.dtype, message=f"not compared: {error}")
+        return Curve(name, experiment.title, dtype, message=f"not compared: {error}", not_compared=absent)
     left = []
     for seed in range(SEEDS):
         curve = compare_curves(experiment, frameworks, seed=seed)
         if curve.passed is not False:
             break
-        shares = ", ".join(f"{name} used {used:.3g}" for name, used in curve.used.items())
+        shares = ", ".join(f"{who} used {used:.3g}" for who, used in curve.used.items())
         left.append(f"left the allowance from seed {seed} ({shares})")
     if left:
         judged = [] if curve.passed is False else [f"judged from seed {seed}"]
         curve.message = ", ".join([*left, *judged]) + f". {curve.message}".rstrip(". ")
-    return curve
+    return replace(curve, not_compared=absent)

@@ -99,6 +99,7 @@ class DerivativeReport:
     resolution: list[float] = field(default_factory=list)
     message: str = ""
     measured: bool = True
+    shares: list[float] = field(default_factory=list, repr=False)  # of every derivative judged; not in the record
 
     @property
     def holds(self) -> bool:
@@ -110,6 +111,7 @@ class DerivativeReport:
         for derivative in found:
             if not derivative.kink:
                 self.derivatives += 1
+                self.shares.append(derivative.used)
                 self.used = max(self.used, derivative.used)
                 if derivative.gradient != 0:
                     self.resolution.append(float(derivative.allowed / abs(derivative.gradient)))
@@ -117,7 +119,9 @@ class DerivativeReport:
     def as_record(self) -> dict[str, Any]:
         """For the results store; `resolution` is the median relative error that would have been noticed."""
         resolution = float(np.median(self.resolution)) if self.resolution else None
-        return {**asdict(self), "key": self.pair, "resolution": resolution, "holds": self.holds}
+        record = {**asdict(self), "key": self.pair, "resolution": resolution, "holds": self.holds}
+        del record["shares"]
+        return record
 
 
 def derivatives(case: Case, alter: Callable[[Module], Module] | None = None) -> list[Derivative]:

@@ -55,10 +55,28 @@ def measure_one(entry: str) -> Records:
     return [plain(record | {"holds": record["holds"] if record["measured"] else None})]
 
 
-def plant_one(name: str) -> Records:
+def plant_one(name: str, shrink: bool) -> Records:
     from parity.defects import gallery, run
 
-    return [plain(run(next(defect for defect in gallery() if defect.name == name)))]
+    return [plain(run(next(defect for defect in gallery() if defect.name == name), shrink=shrink))]
+
+
+def twin_one(name: str, frameworks: list[str], examples: int) -> Records:
+    from parity.defects import run_twin
+
+    return [plain(run_twin(name, frameworks, examples))]
+
+
+def curve_one(name: str, dtype: str, frameworks: list[str]) -> Records:
+    from parity.curves import confirmed
+
+    return [plain(confirmed(name, dtype, frameworks).as_record())]
+
+
+def modes_one(model: str, dtype: str, frameworks: list[str]) -> Records:
+    from parity.modes import run_modes
+
+    return [plain(row.as_record()) for row in run_modes(model, dtype, frameworks)]
 
 
 def experiment_on_all(

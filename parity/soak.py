@@ -3,13 +3,15 @@
 The examples come in chunks, each of a seed of its own, and a chunk is a record: a soak that is stopped goes on where it
 was, one that is asked for more goes on too. Chunks of other code do not count, so that after an alarm was mended at its
 cause the count starts again. What is stored of each chunk is the share of the allowance that every example used, by
-implementation and quantity: their distribution, and the estimate of its tail, is what the soak is for.
+implementation and quantity: their distribution, and the estimate of its tail, is what the soak is for. The derivatives
+that the reference's gradients are checked by are soaked in the same way, in longdouble.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import numpynet
+from parity.derivatives import check_derivatives
 from parity.planning import CRASHED
 from parity.planning import planned as plan
 from parity.proving import DTYPES, prove, targets
@@ -33,6 +36,7 @@ NETWORKS = {"Sequential": 0.15, "Graph": 0.05}
 CHUNK = {"Sequential": 60, "Graph": 20}
 USUAL_CHUNK = 200  # about ten seconds of work: what a kill may cost
 DIGITS = 3  # of a share that is stored
+DERIVATIVES = "longdouble"  # the dtype of chunks of derivatives, whose quantity they are
 SEEDS = 10**6  # chunk i of seed s draws from seed s * SEEDS + i
 
 
@@ -53,18 +57,24 @@ class Chunk:
     def examples(self) -> int:
         return CHUNK.get(self.pair, USUAL_CHUNK)
 
+    @property
+    def random_seed(self) -> int:
+        return self.seed * SEEDS + self.number
 
-def planned(examples: int, seed: int) -> list[Chunk]:
+
+def planned(examples: int, seed: int, derivatives: bool = False) -> list[Chunk]:
     """The chunks of a soak of at least `examples`: a fifth of networks, the rest of all other pairs alike; first one
-    of each pair, then the next, so that a soak that is stopped has looked at all of them."""
+    of each pair, then the next, so that a soak that is stopped has looked at all of them. Of derivatives, of all pairs
+    alike."""
     names = [target.__name__ for target in targets()]
     usual = (1 - sum(NETWORKS.values())) / (len(names) - len(NETWORKS))
     found = []
     for name in names:
-        size = CHUNK.get(name, USUAL_CHUNK)
-        number = math.ceil(examples * NETWORKS.get(name, usual) / len(DTYPES) / size)
+        share = 1 / len(names) if derivatives else NETWORKS.get(name, usual)
+        dtypes = [DERIVATIVES] if derivatives else list(DTYPES)
+        number = math.ceil(examples * share / len(dtypes) / CHUNK.get(name, USUAL_CHUNK))
         # At which point of the soak each comes: halfway through, half of every pair's chunks are done.
-        found += [(i / number, Chunk(name, dtype, seed, i)) for i in range(number) for dtype in DTYPES]
+        found += [(i / number, Chunk(name, dtype, seed, i)) for i in range(number) for dtype in dtypes]
     return [chunk for _, chunk in sorted(found, key=lambda entry: entry[0])]
 
 
@@ -72,34 +82,52 @@ def perform(pair: str, dtype: str, seed: int, number: int, frameworks: list[str]
     """Judge the examples of a chunk; an alarm, which ends it, is kept with its script, unshrunk."""
     chunk = Chunk(pair, dtype, seed, number)
     target = next(target for target in targets() if target.__name__ == pair)
+    judged = _derivatives if dtype == DERIVATIVES else _rungs
+    started = time.perf_counter()
+    found = judged(target, chunk, frameworks)
+    found["shares"] = {
+        use: [float(f"{share:.{DIGITS}g}") for share in shares] for use, shares in found["shares"].items()
+    }
+    return {**asdict(chunk), "key": chunk.key, **found, "seconds": time.perf_counter() - started, "code": code(dtype)}
+
+
+def _rungs(target: type, chunk: Chunk, frameworks: list[str]) -> Record:
     report = prove(
         target,
-        dtype,
+        chunk.dtype,
         examples=chunk.examples,
         frameworks=frameworks,
-        random_seed=seed * SEEDS + number,
+        random_seed=chunk.random_seed,
         shrink=False,
     )
     return {
-        **asdict(chunk),
-        "key": chunk.key,
         "examples": report.examples,
         "digest": report.digest,
-        "shares": {use: [float(f"{share:.{DIGITS}g}") for share in shares] for use, shares in report.shares.items()},
+        "shares": report.shares,
         "alarm": report.failure,
-        "seconds": report.seconds,
         "frameworks": report.frameworks,
-        "code": code(),
+    }
+
+
+def _derivatives(target: type, chunk: Chunk, frameworks: list[str]) -> Record:
+    report = check_derivatives(target, examples=chunk.examples, random_seed=chunk.random_seed, shrink=False)
+    return {
+        "examples": report.examples,
+        "shares": {"numpynet/derivative": report.shares} if report.shares else {},
+        "kinks": report.kinks,
+        "alarm": report.message or None,
     }
 
 
 @functools.cache
-def code() -> str:
-    """The SHA-256 (hex) of everything that draws and judges an example, as this process began."""
+def code(dtype: str) -> str:
+    """The SHA-256 (hex) of everything that draws and judges an example of this dtype, as this process began."""
     parity = Path(__file__).parent
     files = [*Path(numpynet.__file__).parent.rglob("*.py")]
     files += [path for room in ("pairs", "frameworks", "rungs") for path in (parity / room).rglob("*.py")]
     files += [parity / f"{name}.py" for name in ("allowance", "drawing", "loss", "pairing", "proving", "strategies")]
+    if dtype == DERIVATIVES:
+        files += [parity / f"{name}.py" for name in ("derivatives", "duals", "elementary")]
     return digest(files)
 
 
@@ -110,6 +138,7 @@ def soak(
     frameworks: Sequence[str],
     run: Callable[[Iterable[Call]], Iterator[tuple[Call, Any]]],
     progress: Callable[[int, int], object] = lambda done, total: None,
+    derivatives: bool = False,
 ) -> list[Record]:
     """Have `run` perform the chunks that `results` does not hold yet, and record the summary.
 
@@ -117,14 +146,19 @@ def soak(
     for each pair, dtype, implementation and quantity.
     """
     done = {record["key"] for record in chunks(results)}
-    waiting = [chunk for chunk in planned(examples, seed) if chunk.key not in done]
+    waiting = [chunk for chunk in planned(examples, seed, derivatives) if chunk.key not in done]
     calls = [Call(chunk, perform, (*asdict(chunk).values(), list(frameworks))) for chunk in waiting]
     with plan(results, "soak", {CHUNKS: [chunk.key for chunk in waiting]}, examples=examples, seed=seed):
         progress(0, len(calls))
         for number, (call, found) in enumerate(run(calls), 1):
             record = found
             if isinstance(found, Crash):
-                record = {**asdict(call.about), "status": CRASHED, "message": found.message, "code": code()}
+                record = {
+                    **asdict(call.about),
+                    "status": CRASHED,
+                    "message": found.message,
+                    "code": code(call.about.dtype),
+                }
             results.append(CHUNKS, call.about.key, record)
             progress(number, len(calls))
     summary = summarised(chunks(results))
@@ -138,13 +172,21 @@ def chunks(results: Results) -> list[Record]:
     return [record for record in _of_this_code(results) if record.get("status") != CRASHED]
 
 
+def soaked(judged: Iterable[Record]) -> dict[str, list[Record]]:
+    """The chunks by what was soaked in them."""
+    found: dict[str, list[Record]] = {}
+    for chunk in judged:
+        found.setdefault("derivatives" if chunk["dtype"] == DERIVATIVES else "rungs 1 to 3", []).append(chunk)
+    return found
+
+
 def crashes(results: Results) -> list[Record]:
     """The chunks that crashed by this code, and have not been judged since."""
     return [record for record in _of_this_code(results) if record.get("status") == CRASHED]
 
 
 def _of_this_code(results: Results) -> list[Record]:
-    return [record for record in results.read(CHUNKS) if record["code"] == code()]
+    return [record for record in results.read(CHUNKS) if record["code"] == code(record["dtype"])]
 
 
 def summarised(judged: Sequence[Record]) -> list[Record]:

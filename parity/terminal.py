@@ -11,8 +11,6 @@ import typer
 
 if TYPE_CHECKING:
     from parity.checking import Checked
-    from parity.curves import Curve
-    from parity.modes import Row
     from parity.report import Summary
     from parity.results import Record
 
@@ -76,9 +74,8 @@ def _print_proven(records: list[Record]) -> None:
     table = Table("pair", "dtype", "examples", *(f"{name}\nused/allowed" for name in names), "")
     for record in sorted(records, key=lambda record: record["key"]):
         used: dict[str, float] = {}
-        for use in record["uses"]:  # None is infinite
-            share = math.inf if use["used"] is None else use["used"]
-            used[use["implementation"]] = max(share, used.get(use["implementation"], 0.0))
+        for use in record["uses"]:
+            used[use["implementation"]] = max(_share(use["used"]), used.get(use["implementation"], 0.0))
         table.add_row(
             record["pair"],
             record["dtype"],
@@ -130,8 +127,7 @@ def print_defects(records: list[Record]) -> None:
     console().print(table)
     if any(not crashed(record) and record["usual"] is None for record in records):
         console().print("The usual way was not tried: it is torch's, and torch is not installed")
-    for record in filter(crashed, records):
-        typer.echo(f"{record['key']} crashed: {record['message']}")
+    print_crashes(records)
 
 
 def print_report(summary: Summary) -> None:
@@ -147,46 +143,67 @@ def print_report(summary: Summary) -> None:
             console().print(f"  {red['key']} ({red['stack']}): {red['why']}", soft_wrap=True, markup=False)
 
 
-def print_curves(curves: list[Curve]) -> None:
+def print_curves(records: list[Record]) -> None:
     from rich.table import Table
 
-    names = sorted({name for curve in curves if curve.training for name in curve.training.used} - {"numpynet"})
+    from parity.checking import crashed
+
+    curves = sorted((record for record in records if not crashed(record)), key=lambda record: record["key"])
+    names = sorted({name for curve in curves for name in curve["used"]} - {"numpynet"})
     table = Table("curve", "dtype", "steps compared", *(f"{name}\nused/allowed" for name in names), "")
     marks = {True: "[green]within", False: "[red]outside", None: "[yellow]not compared"}
     for curve in curves:
-        series = [part for part in (curve.training, curve.validation) if part]
-        used = [max((part.used.get(name, 0.0) for part in series), default=0.0) for name in names]
-        steps = str(curve.training.compared) if curve.training else "0"
-        table.add_row(curve.name, curve.dtype, steps, *(f"{share:.3f}" for share in used), marks[curve.passed])
+        used = [f"{_share(curve['used'].get(name, 0.0)):.3f}" for name in names]
+        table.add_row(curve["name"], curve["dtype"], str(curve.get("compared", 0)), *used, marks[curve["passed"]])
     console().print(table)
-    for message in sorted({curve.message for curve in curves if curve.message}):
+    for message in sorted({curve["message"] for curve in curves if curve["message"]}):
         typer.echo(message)
+    print_crashes(records)
 
 
-def print_modes(rows: list[Row]) -> None:
+def print_modes(records: list[Record]) -> None:
     from rich.table import Table
 
+    from parity.checking import crashed
+
     colours = {"agrees": "[green]", "finding": "[yellow]", "off": "[red]", "not run": "[yellow]"}
-    executions = list(dict.fromkeys(row.execution for row in rows))
+    rows = [record for record in records if not crashed(record)]
+    executions = list(dict.fromkeys(row["execution"] for row in rows))
     table = Table("model", "dtype", "framework", "mode", *executions, title="largest share of the allowance used")
     cells: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
-        largest = f" {max([*row.used.values(), *row.apart.values()]):.3g}" if row.used else ""
-        place = (row.model, row.dtype, row.framework, row.mode)
-        said = largest.strip() if row.status == "agrees" else row.status + largest
-        cells.setdefault(place, {})[row.execution] = colours[row.status] + said
+        shares = [*map(_share, row["used"].values()), *map(_share, row["apart"].values())]
+        largest = f" {max(shares):.3g}" if row["used"] else ""
+        place = (row["model"], row["dtype"], row["framework"], row["mode"])
+        said = largest.strip() if row["status"] == "agrees" else row["status"] + largest
+        cells.setdefault(place, {})[row["execution"]] = colours[row["status"]] + said
     for names, found in cells.items():
         table.add_row(*names, *(found.get(execution, "") for execution in executions))
     console().print(table)
     for row in rows:
-        if row.note:
-            typer.echo(f"{row.key}: {row.note}")
+        if row["note"]:
+            typer.echo(f"{row['key']}: {row['note']}")
+    print_crashes(records)
+
+
+def _share(stored: float | None) -> float:
+    """A share of the allowance from a record, which has None for infinity."""
+    return math.inf if stored is None else stored
+
+
+def print_crashes(records: list[Record]) -> None:
+    """A line for each record of what crashed."""
+    from parity.checking import crashed
+
+    for record in filter(crashed, records):
+        typer.echo(f"{record['key']} crashed and was not looked at: {record['message']}")
 
 
 def print_soak(records: list[Record], chunks: list[Record], crashes: list[Record]) -> None:
     """The largest share and the tail by pair and dtype, the worst over implementations and quantities."""
     from rich.table import Table
 
+    from parity.soak import NETWORKS, soaked
     from parity.statistics.tails import upper_bound
 
     table = Table("pair", "dtype", "examples", "largest share", "of", "P(share > 1), estimate", "upper 95%", "alarms")
@@ -207,12 +224,13 @@ def print_soak(records: list[Record], chunks: list[Record], crashes: list[Record
             f"[red]{alarms}" if alarms else "0",
         )
     console().print(table)
-    count, alarms = sum(chunk["examples"] for chunk in chunks), sum(bool(chunk["alarm"]) for chunk in chunks)
-    networks = sum(chunk["examples"] for chunk in chunks if chunk["pair"] in ("Sequential", "Graph"))
-    console().print(
-        f"{count} examples, {networks} of them random networks; {alarms} alarms: with 95% confidence fewer than "
-        f"{upper_bound(alarms, count):.1e} of all examples"
-    )
+    for of, judged in soaked(chunks).items():
+        count, alarms = sum(chunk["examples"] for chunk in judged), sum(bool(chunk["alarm"]) for chunk in judged)
+        networks = sum(chunk["examples"] for chunk in judged if chunk["pair"] in NETWORKS)
+        console().print(
+            f"{of}: {count} examples, {networks} of them random networks; {alarms} alarms: with 95% confidence fewer "
+            f"than {upper_bound(alarms, count):.1e} of all examples"
+        )
     for chunk in chunks:
         if chunk["alarm"]:
             typer.echo(f"\n{chunk['key']}, example {chunk['examples']}:\n{chunk['alarm']}")

@@ -2,7 +2,7 @@
 
 from parity.defects.defect import Defect, gallery
 from parity.defects.run import run
-from parity.defects.twins import run_twin, run_twins
+from parity.defects.twins import run_twin
 from parity.defects.usual import usual_way
 
-__all__ = ["Defect", "gallery", "run", "run_twin", "run_twins", "usual_way"]
+__all__ = ["Defect", "gallery", "run", "run_twin", "usual_way"]

@@ -6,7 +6,6 @@ processor and not on another. Its false alarms are a figure, as its misses are. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from numpynet.training import Trainer
@@ -42,8 +41,3 @@ def run_twin(name: str, frameworks: list[str] | None = None, examples: int = EXA
         "message": record["message"],
         "usual": record["usual"],
     }
-
-
-def run_twins(frameworks: list[str], examples: int = EXAMPLES) -> Iterator[dict[str, Any]]:
-    """The records of all twins."""
-    return (run_twin(name, frameworks, examples) for name in targets())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any
@@ -13,11 +13,8 @@ import numpy as np
 from parity.modes.models import ANY_DTYPE, MODELS, Model
 from parity.modes.record import NotHere, reference, trained
 from parity.proving import DTYPES
-from parity.results import Results
 from parity.rungs.judge import share_used
 from parity.rungs.record import Record
-
-Progress = Callable[[int, int], object]
 
 # Rows that are known to part, and the entry of the catalogue that measures why.
 FINDINGS = {
@@ -59,33 +56,23 @@ class Row:
 
     def as_record(self) -> dict[str, Any]:
         """For the results store."""
-        return {name: value for name, value in vars(self).items() if name != "record"}
+        return {"key": self.key} | {name: value for name, value in vars(self).items() if name != "record"}
 
 
-def asked(models: Sequence[str] = tuple(MODELS), dtypes: Sequence[str] = DTYPES) -> list[tuple[str, str]]:
+def asked() -> list[tuple[str, str]]:
     """The models, each with the dtypes that it is run in."""
-    return [(name, dtype) for name in models for dtype in dtypes if dtype == "float32" or name not in ANY_DTYPE]
+    return [(name, dtype) for name in MODELS for dtype in DTYPES if dtype == "float32" or name not in ANY_DTYPE]
 
 
-def run_modes(
-    results: Results,
-    frameworks: Sequence[str],
-    models: Sequence[str] = tuple(MODELS),
-    dtypes: Sequence[str] = DTYPES,
-    progress: Progress = lambda done, total: None,
-) -> list[Row]:
-    """Every row, recorded as soon as its framework's modes on its model are judged."""
+def run_modes(name: str, dtype: str, frameworks: Sequence[str]) -> list[Row]:
+    """Every row of the model of that name."""
+    model = MODELS[name](np.dtype(dtype))
+    expected, allowed = reference(model, frameworks)
     found: list[Row] = []
-    for done, (name, dtype) in enumerate(asked(models, dtypes)):
-        model = MODELS[name](np.dtype(dtype))
-        expected, allowed = reference(model, frameworks)
-        for framework in frameworks:
-            rows = run(model, framework)
-            judge(rows, expected, allowed[framework])
-            for row in rows:
-                results.append("modes", row.key, row.as_record())
-            found += rows
-        progress(done + 1, len(asked(models, dtypes)))
+    for framework in frameworks:
+        rows = run(model, framework)
+        judge(rows, expected, allowed[framework])
+        found += rows
     return found
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+import numpynet
 from parity import soak as module
 from parity.proving import targets
 from parity.results import Results
-from parity.soak import NETWORKS, Chunk, chunks, crashes, planned, soak, summarised
+from parity.soak import DERIVATIVES, NETWORKS, USUAL_CHUNK, Chunk, chunks, crashes, planned, soak, summarised
 from parity.workers import Call, Crash
 
 
@@ -30,7 +31,7 @@ def instant(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         performed.append(chunk.key)
         shares = {"torch/output": [0.25] * (chunk.examples - 1) + [0.5]}
         return {**vars(chunk), "key": chunk.key, "examples": chunk.examples, "shares": shares, "alarm": None} | {
-            "code": module.code()
+            "code": module.code(chunk.dtype)
         }
 
     monkeypatch.setattr(module, "perform", perform)
@@ -60,6 +61,16 @@ def test_no_two_chunks_share_a_seed_and_a_larger_soak_contains_the_smaller() -> 
     assert not large & {chunk.key for chunk in planned(50_000, 2)}
 
 
+def test_derivatives_are_of_all_pairs_alike_and_no_smaller_than_asked_for() -> None:
+    count = Counter[str]()
+    for chunk in planned(100_000, 1, derivatives=True):
+        assert chunk.dtype == DERIVATIVES
+        count[chunk.pair] += chunk.examples
+    assert set(count) == {target.__name__ for target in targets()}
+    assert sum(count.values()) >= 100_000
+    assert max(count.values()) - min(count.values()) < USUAL_CHUNK
+
+
 def test_a_soak_that_was_stopped_goes_on(tmp_path: Path, instant: list[str]) -> None:
     results = Results(tmp_path)
 
@@ -79,7 +90,7 @@ def test_a_soak_that_was_stopped_goes_on(tmp_path: Path, instant: list[str]) -> 
 def test_chunks_of_other_code_do_not_count(tmp_path: Path, instant: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     results = Results(tmp_path)
     soak(results, 1000, 1, ["torch"], one_by_one)
-    monkeypatch.setattr(module, "code", lambda: "mended")
+    monkeypatch.setattr(module, "code", lambda dtype: "mended")
     assert chunks(results) == []
 
 
@@ -127,3 +138,12 @@ def test_a_real_chunk_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     assert record["alarm"] is None
     assert [len(shares) for shares in record["shares"].values()] == [5, 5]
     assert set(record["shares"]) == {"numpynet/output", "numpynet/input gradient"}
+
+
+def test_a_wrong_derivative_is_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "USUAL_CHUNK", 5)
+    right = module.perform("Tanh", DERIVATIVES, 3, 0, [])
+    assert right["alarm"] is None
+    assert len(right["shares"]["numpynet/derivative"]) == right["examples"] == 5
+    monkeypatch.setattr(numpynet.Tanh, "backward", lambda self, cotangent: cotangent)
+    assert "is not the derivative" in module.perform("Tanh", DERIVATIVES, 3, 0, [])["alarm"]
