@@ -157,7 +157,7 @@ def test_the_defects_are_shown_where_torch_is_not_installed_and_the_usual_way_ca
     said = capsys.readouterr().out
     assert "The usual way was not tried: it is torch's, and torch is not installed" in said
     assert said.count("not caught") == 1
-    assert "b crashed: its process died: exit code 7" in said
+    assert "b crashed and was not looked at: its process died: exit code 7" in said
 
 
 def test_what_is_not_measured_is_never_counted_as_stated(capsys):

@@ -104,7 +104,7 @@ def _batch_norm(layer: Any, mean: Any, variance: Any, gamma: Any, beta: Any) -> 
 
 
 def test_normalization_and_scaling_together_are_batch_norm() -> None:
-    parity.check(AffineBatchNormalization, examples=40)
+    parity.check(AffineBatchNormalization, examples=10)
 
 
 class MaskFromOutside:
