@@ -58,7 +58,7 @@ def _prove(defect: Defect, frameworks: list[str], examples: int, shrink: bool) -
         "rung": report.failed_rung,
         "quantity": report.failed_quantity,
         "examples": report.failed_after or report.examples,
-        "shrunk": report.shrunk,
+        "shrunk": report.shrunk if shrink else None,
         "message": report.failure or "",
     }
 
