@@ -15,6 +15,21 @@ from parity.results import Results, ResultsError, stacks
 Json = dict[str, Any]
 ORDER = ("numpynet", "torch", "tensorflow")
 
+# How far right implementations stray, as both soaks tell it.
+STRAYED: Json = {
+    "dtype": "",
+    "implementation": "",
+    "quantity": "",
+    "alarms": 0,
+    "largest": None,
+    "quantiles": {},
+    "tail": None,
+    "tail_interval": None,
+    "threshold": None,
+    "exceedances": 0,
+    "seeds": [],
+    "message": "",
+}
 # The fields of a record of each kind, with what stands in for one that is missing.
 FIELDS: dict[str, Json] = {
     "checks": {
@@ -155,38 +170,8 @@ FIELDS: dict[str, Json] = {
         "lowest": 0.0,
         "highest": 1.0,
     },
-    "soak": {
-        "pair": "",
-        "dtype": "",
-        "implementation": "",
-        "quantity": "",
-        "examples": 0,
-        "alarms": 0,
-        "largest": None,
-        "quantiles": {},
-        "tail": None,
-        "tail_interval": None,
-        "threshold": None,
-        "exceedances": 0,
-        "seeds": [],
-        "message": "",
-    },
-    "soak-curves": {
-        "network": "",
-        "dtype": "",
-        "implementation": "",
-        "quantity": "",
-        "curves": 0,
-        "alarms": 0,
-        "largest": None,
-        "quantiles": {},
-        "tail": None,
-        "tail_interval": None,
-        "threshold": None,
-        "exceedances": 0,
-        "seeds": [],
-        "message": "",
-    },
+    "soak": {"pair": "", "examples": 0} | STRAYED,
+    "soak-curves": {"network": "", "curves": 0} | STRAYED,
     "soak-chunks": {"pair": "", "dtype": "", "seed": 0, "examples": 0, "alarm": None},
     "twins": {"passed": None, "message": "", "usual": None},
     "machines": {
