@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import parity
+from packaging.requirements import Requirement
+
 from parity.boundaries import MEASURED
 from parity.boundaries.cuda import stand_ins
-from parity.differences import catalogue
+from parity.boundaries.one import REFUSALS
+from parity.differences import TOPICS, catalogue
 from parity.differences.refused import KNOWN, expected
 from parity.frameworks import FRAMEWORKS
 from parity.installed import bounds, holds_here, numbers
 from parity.results import versions
+from parity.study.origin import ROOT, digest
 
 PACKAGES = ("keras", "torch", "tensorflow")
 DISTRIBUTIONS = {"keras": "keras", "torch": "torch", "tensorflow": "tensorflow-cpu"}
@@ -29,6 +34,23 @@ OLDEST = {"keras": "3.3.3", "torch": "2.2.2", "tensorflow": "2.16.2"}  # of the 
 
 IMPLEMENTATIONS = ("numpynet", *FRAMEWORKS)
 Outcomes = dict[str, str]
+# the code that the outcomes of a part rest on: where it changed, a record no longer says what it says
+REFUSED = ("numpynet", "parity/frameworks", "parity/pairs", "parity/refusals")
+DIFFERENCES = ROOT / "parity" / "differences"
+
+
+@functools.cache
+def code() -> dict[str, str]:
+    """The digest of the code behind each part of a record: the refusals, and each topic of the catalogue."""
+    refused = [path for folder in REFUSED for path in (ROOT / folder).rglob("*.py")]
+    shared = [DIFFERENCES / "difference.py", DIFFERENCES / "kernels.py"]
+    topics = {topic: digest([DIFFERENCES / f"{topic}.py", *shared]) for topic in TOPICS}
+    return {REFUSALS: digest(refused)} | topics
+
+
+def outcomes_of(record: dict[str, Any]) -> Outcomes:
+    """Of every part in one; none where the release was not measurable."""
+    return {key: outcome for part in record.get("outcomes", {}).values() for key, outcome in part.items()}
 
 
 def conditions() -> dict[str, list[str]]:
@@ -63,53 +85,100 @@ def _from(index: str | None) -> list[str]:
 
 
 class Laboratory:
-    """Measures releases of one package beside everything else that is installed; keeps what it found in `folder`."""
+    """Measures releases of one package beside everything else that is installed; keeps what it found in `folder`.
+
+    A record is used again for the parts whose code is as it was. A release that cannot be installed, or does not work
+    beside the rest, has a record that says why, and no outcomes.
+    """
 
     def __init__(self, package: str, folder: Path, index: str | None = None) -> None:
         self.package, self.index = package, index
         self.beside = {name: version for name, version in versions().items() if name in {"numpy", *PACKAGES}}
-        self.beside.pop(package, None)
+        self.installed = self.beside.pop(package, None)
         named = "-".join(f"{name}{version}" for name, version in sorted(self.beside.items()))
         self.folder = folder / f"{package}-beside-{named}"
 
     def record(self, version: str) -> Path:
         return self.folder / f"{self.package}-{version}.json"
 
-    def measure(self, version: str) -> Outcomes:
-        """The outcomes of every entry with this release, measured or read."""
-        record = self.record(version)
-        if not record.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            home = self.folder / f"{self.package}-{version}"
+    def measure(self, version: str) -> Outcomes | None:
+        """The outcomes of every entry with this release, measured or read; None where it is not measurable."""
+        file = self.record(version)
+        known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        if "unmeasurable" in known:
+            return None
+        changed = [part for part, digest in code().items() if known.get("code", {}).get(part) != digest]
+        if changed:
+            known = {"package": self.package, "version": version, "beside": self.beside} | known
+            known |= {"date": datetime.date.today().isoformat(), "code": code()} | self._found(version, known, changed)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.with_suffix(".part").write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+            file.with_suffix(".part").rename(file)
+        return None if "unmeasurable" in known else outcomes_of(known)
+
+    def _found(self, version: str, known: dict[str, Any], parts: list[str]) -> dict[str, Any]:
+        """What a process that imports this release finds of `parts`, with what is `known` of the others."""
+        with tempfile.TemporaryDirectory(dir=_existing(self.folder)) as scratch:
+            record = Path(scratch, "record.json")
+            record.write_text(json.dumps(known), encoding="utf-8")
             try:
-                environment = self._install(version, home)
-                part = record.with_suffix(".part")
-                command = [sys.executable, "-m", "parity.boundaries.one", str(part)]
-                subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
-                self._dated(part)
-                part.rename(record)
-            finally:
-                shutil.rmtree(home, ignore_errors=True)
-        outcomes: Outcomes = json.loads(record.read_text(encoding="utf-8"))["outcomes"]
-        return outcomes
+                environment = self._install(version, Path(scratch, self.package))
+                _run(sys.executable, "-m", "parity.boundaries.one", str(record), *parts, env=environment)
+            except subprocess.CalledProcessError as error:
+                return {"unmeasurable": _said_last(error)}
+            found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+            return found
 
     def _install(self, version: str, home: Path) -> dict[str, str]:
         """The environment in which Python imports this release."""
-        requirement = f"{DISTRIBUTIONS[self.package]}=={version}"
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(home), requirement]
-        if not home.exists():
-            subprocess.run(command + _from(self.index), check=True, stderr=subprocess.DEVNULL)
-        parents = [str(home), str(Path(parity.__file__).parents[1])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(parents)}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), str(ROOT)])}
+        if version == self.installed:
+            return environment
+        self._pip(home, f"{DISTRIBUTIONS[self.package]}=={version}")
+        if self.package == "tensorflow" and (lacking := self._lacking(home)):
+            self._pip(home, *lacking)
         if self.package == "torch" and (home / "torch" / "lib" / "libtorch_cuda.so").exists():
             stand_ins(home, home / "cuda")
             environment["LD_LIBRARY_PATH"] = str(home / "cuda")
         return environment
 
-    def _dated(self, record: Path) -> None:
-        found = json.loads(record.read_text(encoding="utf-8"))
-        found |= {"beside": self.beside, "date": datetime.date.today().isoformat()}
-        record.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    def _pip(self, home: Path, *requirements: str) -> None:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(home)]
+        _run(*command, *requirements, *_from(self.index))
+
+    def _lacking(self, home: Path) -> list[str]:
+        """What the release in `home` requires in other versions than those installed, but for what it is beside."""
+        (found,) = metadata.distributions(path=[str(home)])
+        lacking = []
+        for requirement in map(Requirement, found.requires or ()):
+            if (
+                requirement.marker and not requirement.marker.evaluate({"extra": ""})
+            ) or requirement.name in self.beside:
+                continue
+            try:
+                if metadata.version(requirement.name) in requirement.specifier:
+                    continue
+            except metadata.PackageNotFoundError:
+                pass
+            lacking.append(f"{requirement.name}{requirement.specifier}")
+        return lacking
+
+
+def _existing(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _run(*command: str, env: dict[str, str] | None = None) -> None:
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def _said_last(error: subprocess.CalledProcessError) -> str:
+    """The first error of pip, or the last line that a process wrote before it failed, or the signal that ended it."""
+    lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
+    ended = f"ended by signal {-error.returncode}" if error.returncode < 0 else f"exit code {error.returncode}"
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return [*errors, *lines[-1:]][0] if lines and error.returncode > 0 else ended
 
 
 def first_of_each_minor(releases: Iterable[str]) -> list[str]:
@@ -122,28 +191,40 @@ def first_of_each_minor(releases: Iterable[str]) -> list[str]:
 
 def search(
     releases: list[str],
-    measure: Callable[[str], Outcomes],
+    measure: Callable[[str], Outcomes | None],
     entries: set[str],
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Outcomes]:
     """The outcomes of as many releases as it takes to say between which two neighbours each of `entries` changes.
 
-    First one of each minor version, and the newest; then the middle between two in which an entry differs.
+    First one of each minor version, and the newest; then the middle between two in which an entry differs. What is not
+    measurable is left out, as if it had not been released.
     """
     found: dict[str, Outcomes] = {}
-    waiting = list(dict.fromkeys([*first_of_each_minor(releases), releases[-1]]))
-    while waiting:
+    left = list(releases)
+    while waiting := _wanted(left, found, entries):
         for count, version in enumerate(waiting):
-            found[version] = measure(version)
+            outcomes = measure(version)
+            if outcomes is None:
+                left.remove(version)
+            else:
+                found[version] = outcomes
             if progress is not None:
                 progress(count + 1, len(waiting))
-        tried = sorted(found, key=numbers)
-        waiting = []
-        for last, first in itertools.pairwise(tried):
-            between = releases[releases.index(last) + 1 : releases.index(first)]
-            if between and changed(found[last], found[first], entries):
-                waiting.append(between[len(between) // 2])
     return found
+
+
+def _wanted(releases: list[str], found: dict[str, Outcomes], entries: set[str]) -> list[str]:
+    """The releases that are to be measured next."""
+    outline = dict.fromkeys([*first_of_each_minor(releases), *releases[-1:]])
+    if new := [version for version in outline if version not in found]:
+        return new
+    middles = []
+    for last, first in itertools.pairwise(sorted(found, key=numbers)):
+        between = releases[releases.index(last) + 1 : releases.index(first)]
+        if between and changed(found[last], found[first], entries):
+            middles.append(between[len(between) // 2])
+    return middles
 
 
 def changed(before: Outcomes, after: Outcomes, entries: set[str]) -> list[str]:
@@ -172,29 +253,48 @@ def run(
 
 
 def changes(folder: Path) -> list[str]:
-    """A line for each two neighbouring releases between which entries change, by every record in `folder`."""
-    return [
-        f"{found['package']} {found['last']} -> {found['first']}: {', '.join(found['entries'])}"
-        for found in found_in(folder, conditions())["boundaries"]
+    """A line for each two neighbouring releases between which entries change, and for each that was not measured."""
+    found = found_in(folder, conditions())
+    moved = [
+        f"{each['package']} {each['last']} -> {each['first']}: {', '.join(each['entries'])}"
+        for each in found["boundaries"]
     ]
+    lacking = [f"{each['package']} {each['version']} was not measured: {each['why']}" for each in found["unmeasurable"]]
+    left_out = [
+        f"{record['package']} {record['version']} was measured by code that has changed: measure it again"
+        for record in records_in(folder)
+        if record["code"] != code()
+    ]
+    return [*moved, *lacking, *left_out]
+
+
+def records_in(folder: Path) -> list[dict[str, Any]]:
+    """Every record, by what the release was measured beside and by its version."""
+    files = sorted(folder.glob("*-beside-*/*.json"))
+    records = [(file.parent.name, json.loads(file.read_text(encoding="utf-8"))) for file in files]
+    return [record for _, record in sorted(records, key=lambda each: (each[0], numbers(each[1]["version"])))]
 
 
 def found_in(folder: Path, listed: dict[str, list[str]]) -> dict[str, Any]:
-    """What `measured.json` holds, made of every record in `folder`."""
+    """What `measured.json` holds, made of the records in `folder` that rest on today's code."""
     releases: list[dict[str, Any]] = []
+    unmeasurable: list[dict[str, Any]] = []
     between: dict[tuple[str, str, str], set[str]] = {}
-    for home in sorted(folder.glob("*-beside-*")):
-        package = home.name.partition("-beside-")[0]
-        records = [json.loads(file.read_text(encoding="utf-8")) for file in home.glob("*.json")]
-        records.sort(key=lambda record: numbers(record["versions"][package]))
-        for record in records:
-            said = {"package": package, "version": record["versions"][package]}
-            releases.append(said | {key: record[key] for key in ("beside", "date")} | off(record))
+    valid = [record for record in records_in(folder) if record["code"] == code()]
+    for record in valid:
+        said = {key: record[key] for key in ("package", "version", "beside", "date")}
+        if "unmeasurable" in record:
+            unmeasurable.append(said | {"why": record["unmeasurable"]})
+        else:
+            releases.append(said | {"kernels": record["kernels"]} | off(record))
+    measured = [record for record in valid if "unmeasurable" not in record]
+    for last, first in itertools.pairwise(measured):
+        package = last["package"]
+        if (package, last["beside"]) != (first["package"], first["beside"]):
+            continue
         entries = {entry for entry in listed if package in packages_of(entry, listed)}
-        for before, after in itertools.pairwise(records):
-            pair = (package, before["versions"][package], after["versions"][package])
-            if moved := changed(before["outcomes"], after["outcomes"], entries):
-                between.setdefault(pair, set()).update(moved)
+        if moved := changed(outcomes_of(last), outcomes_of(first), entries):
+            between.setdefault((package, last["version"], first["version"]), set()).update(moved)
     for wide, narrow in itertools.permutations(between, 2):
         if wide[0] == narrow[0] and numbers(wide[1]) <= numbers(narrow[1]) and numbers(narrow[2]) <= numbers(wide[2]):
             between[wide] -= between[narrow]  # what another folder found between nearer neighbours
@@ -206,24 +306,28 @@ def found_in(folder: Path, listed: dict[str, list[str]]) -> dict[str, Any]:
             if entries
         ],
         "releases": releases,
+        "unmeasurable": unmeasurable,
     }
 
 
 def off(record: dict[str, Any]) -> dict[str, Any]:
-    """How many entries were measured with a release, and which are not as table and catalogue say for its versions."""
-    outcomes, installed = record["outcomes"], record["versions"]
+    """How many entries were measured with a release, and which are not as table and catalogue say for its versions, and
+    for the kernels that TensorFlow took when it was measured.
+    """
+    installed, by = record["versions"], record["kernels"]
+    entries = {entry.id: entry for entry in catalogue()}
     wrong, judged = [], 0
-    for key, outcome in outcomes.items():
+    for key, outcome in outcomes_of(record).items():
         pair, slash, wrong_thing = key.partition("/")
         if slash:
-            known = expected(pair, wrong_thing, installed)
+            known = expected(pair, wrong_thing, installed, by)
             alike = outcome in ("", " ".join(IMPLEMENTATIONS))
             stated = alike if known is None else outcome.split() == known.refused_by.split()
             judged += 1
         else:
-            entry = next(entry for entry in catalogue() if entry.id == key)
-            stated = outcome == "there" or not holds_here(entry.when, installed=installed)
-            judged += holds_here(entry.when, installed=installed)
+            applies = holds_here(entries[key].when, installed=installed)
+            stated = outcome == "there" or not applies
+            judged += applies
         if not stated:
             wrong.append(key)
     return {"judged": judged, "off": sorted(wrong)}
