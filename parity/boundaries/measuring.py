@@ -105,10 +105,9 @@ class Laboratory:
         """The outcomes of every entry with this release, measured or read; None where it is not measurable."""
         file = self.record(version)
         known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        if "unmeasurable" in known:
-            return None
         changed = [part for part, digest in code().items() if known.get("code", {}).get(part) != digest]
         if changed:
+            known.pop("unmeasurable", None)
             known = {"package": self.package, "version": version, "beside": self.beside} | known
             known |= {"date": datetime.date.today().isoformat(), "code": code()} | self._found(version, known, changed)
             file.parent.mkdir(parents=True, exist_ok=True)
