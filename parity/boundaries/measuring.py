@@ -105,11 +105,12 @@ class Laboratory:
         """The outcomes of every entry with this release, measured or read; None where it is not measurable."""
         file = self.record(version)
         known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        changed = [part for part, digest in code().items() if known.get("code", {}).get(part) != digest]
-        if changed:
+        stale = [part for part, now in code().items() if known.get("code", {}).get(part) != now]
+        if stale:
             known.pop("unmeasurable", None)
             known = {"package": self.package, "version": version, "beside": self.beside} | known
-            known |= {"date": datetime.date.today().isoformat(), "code": code()} | self._found(version, known, changed)
+            known |= self._found(version, known, stale)
+            known |= {"date": datetime.date.today().isoformat(), "code": code()}
             file.parent.mkdir(parents=True, exist_ok=True)
             file.with_suffix(".part").write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
             file.with_suffix(".part").rename(file)
@@ -142,8 +143,8 @@ class Laboratory:
         return environment
 
     def _pip(self, home: Path, *requirements: str) -> None:
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(home)]
-        _run(*command, *requirements, *_from(self.index))
+        options = ("--quiet", "--no-deps", "--no-compile", "--target", str(home))
+        _run(sys.executable, "-m", "pip", "install", *options, *requirements, *_from(self.index))
 
     def _lacking(self, home: Path) -> list[str]:
         """What the release in `home` requires in other versions than those installed, but for what it is beside."""

@@ -184,7 +184,8 @@ class TestALaboratory:
         record = json.loads(laboratory.record("3.6.0").read_text(encoding="utf-8"))
         record["code"]["gelu"] = "other"
         laboratory.record("3.6.0").write_text(json.dumps(record), encoding="utf-8")
-        laboratory.measure("3.6.0")
+        for _ in range(2):
+            laboratory.measure("3.6.0")
         assert tried == [[*code()], ["gelu"]]
 
     def test_says_why_a_release_is_not_measurable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
