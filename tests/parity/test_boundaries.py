@@ -15,17 +15,8 @@ import pytest
 import parity
 from parity import boundaries
 from parity.boundaries import Boundary, before, measured, not_verified, unmeasured
-from parity.boundaries.measuring import (
-    Laboratory,
-    changes,
-    code,
-    conditions,
-    first_of_each_minor,
-    found_in,
-    off,
-    packages_of,
-    search,
-)
+from parity.boundaries.laboratory import Laboratory, code
+from parity.boundaries.measuring import changes, conditions, first_of_each_minor, found_in, off, packages_of, search
 from parity.boundaries.one import REFUSALS
 from parity.installed import Bound, bounds
 from parity.results import versions
