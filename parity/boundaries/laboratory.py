@@ -86,12 +86,21 @@ class Laboratory:
         if stale:
             known.pop("unmeasurable", None)
             known = {"package": self.package, "version": version, "beside": self.beside} | known
-            known |= self._found(version, known, stale)
+            known |= self._found_before(version) or self._found(version, known, stale)
             known |= {"date": datetime.date.today().isoformat(), "code": code()}
             file.parent.mkdir(parents=True, exist_ok=True)
             file.with_suffix(".part").write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
             file.with_suffix(".part").rename(file)
         return None if "unmeasurable" in known else outcomes_of(known)
+
+    def _found_before(self, version: str) -> dict[str, Any]:
+        """What another laboratory found of the same packages: of what is installed here one measurement serves all."""
+        if version == self.installed:
+            for file in self.folder.parent.glob("*-beside-*/*.json"):
+                record = json.loads(file.read_text(encoding="utf-8"))
+                if record["code"] == code() and record.get("versions") == versions():
+                    return {key: record[key] for key in ("versions", "kernels", "outcomes")}
+        return {}
 
     def _found(self, version: str, known: dict[str, Any], parts: list[str]) -> dict[str, Any]:
         """What a process that imports this release finds of `parts`, with what is `known` of the others."""

@@ -179,6 +179,17 @@ class TestALaboratory:
             laboratory.measure("3.6.0")
         assert tried == [[*code()], ["gelu"]]
 
+    def test_measures_what_is_installed_once_for_all_packages(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def found(self: Laboratory, version: str, known: dict[str, Any], parts: list[str]) -> dict[str, Any]:
+            return known | {"versions": versions(), "kernels": None, "outcomes": {REFUSALS: {"who": self.package}}}
+
+        monkeypatch.setattr(Laboratory, "_found", found)
+        assert Laboratory("torch", tmp_path).measure(versions()["torch"]) == {"who": "torch"}
+        assert Laboratory("keras", tmp_path).measure(versions()["keras"]) == {"who": "torch"}
+        assert Laboratory("keras", tmp_path).measure("3.6.0") == {"who": "keras"}
+
     def test_says_why_a_release_is_not_measurable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def install(self: Laboratory, version: str, home: Path) -> dict[str, str]:
             home.mkdir()
