@@ -546,7 +546,8 @@ def boundaries(
     """Between which two releases each refusal and difference with a version condition changes: releases are installed
     into folders of their own, one after another, and removed again.
     """
-    from parity.boundaries.measuring import PACKAGES, changes, run
+    from parity.boundaries.laboratory import PACKAGES
+    from parity.boundaries.measuring import changes, run
     from parity.boundaries.measuring import write as write_measured
 
     for package in packages or PACKAGES:

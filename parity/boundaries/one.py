@@ -1,4 +1,5 @@
-"""Measures every entry with what can be imported here: `python -m parity.boundaries.one FILE`, in a process of its own.
+"""Measures entries with what can be imported here: `python -m parity.boundaries.one FILE PART ...`, in a process of its
+own. A part is "refusals" or a topic of the catalogue of differences; FILE keeps what it has of the others.
 
 The outcome of an entry is what was found, whatever its condition says: of a refusal who refuses, of a difference
 whether it is there as predicted. A boundary is where that changes.
@@ -9,27 +10,32 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from numpynet import ReLU
 from parity.differences import catalogue, measure
+from parity.differences.kernels import kernels
+from parity.frameworks import available
 from parity.proving import targets
-from parity.refusals import REFUSES, refusals
+from parity.refusals import REFUSES, TRY, refusals, right
 from parity.results import versions
 
+REFUSALS = "refusals"
 
-def outcomes() -> dict[str, Any]:
-    """The installed versions, and the outcome of every entry."""
-    found: dict[str, str] = {}
-    for target in targets():
-        for refusal in refusals(target):
-            found[refusal.key] = refusing(refusal.statuses)
+
+def outcomes(part: str) -> Iterator[tuple[str, str]]:
+    """Each entry of one part that can be measured here, and its outcome."""
+    if part == REFUSALS:
+        for target in targets():
+            for refusal in refusals(target):
+                yield refusal.key, refusing(refusal.statuses)
     for entry in catalogue():
-        there = _there(dataclasses.replace(entry, when=""))
-        if there is not None:
-            found[entry.id] = "there" if there else "not there"
-    return {"versions": versions(), "outcomes": found}
+        if entry.topic == part:
+            there = _there(dataclasses.replace(entry, when=""))
+            if there is not None:
+                yield entry.id, "there" if there else "not there"
 
 
 def refusing(statuses: Mapping[str, str]) -> str:
@@ -40,9 +46,23 @@ def refusing(statuses: Mapping[str, str]) -> str:
 def _there(entry: Any) -> bool | None:
     try:
         return measure(entry)["holds"]
-    except (AttributeError, ImportError, TypeError):  # what it calls is not in this release
+    except Exception:  # what it calls is not in this release, or is refused by it, each with an error of its own
         return False
 
 
+def add(record: dict[str, Any], parts: list[str]) -> dict[str, Any]:
+    """`record` and what was found here of `parts`.
+
+    What a framework raises of a plain input is raised: it does not work beside the others, and has refused nothing.
+    """
+    for name in ("numpynet", *available()):
+        TRY[name](right(ReLU))
+    found = {part: dict(outcomes(part)) for part in parts}
+    by = kernels() if "tensorflow" in available() else None
+    return record | {"versions": versions(), "kernels": by, "outcomes": record.get("outcomes", {}) | found}
+
+
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json.dumps(outcomes(), indent=1) + "\n", encoding="utf-8")
+    file = Path(sys.argv[1])
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    file.write_text(json.dumps(add(known, sys.argv[2:]), indent=1) + "\n", encoding="utf-8")

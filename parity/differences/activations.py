@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 
 from numpynet import ELU, Array, LeakyReLU, Softplus
 from parity.differences.difference import Demonstration, Formula, claim, difference, exactly
+from parity.differences.kinks import in_numpynet, in_tensorflow, in_torch
 from parity.lazy import keras, tf, torch
 
 x = np.linspace(-6, 6, 49, dtype=np.float32)
@@ -77,13 +81,14 @@ def between(values: Array) -> Array:
     return values - np.rint(np.asarray(values) * 2.0**24) * 2.0**-24
 
 
-def cancelling(frameworks: dict[str, Array], mapped: dict[str, Array]) -> Demonstration:
-    """ELU of small negative inputs by exp(x) - 1, whose digits end at 2^-24, against expm1(x)."""
-    ours = ELU()(small)
-    naive = {who: exactly(between(values), 0) for who, values in frameworks.items()}
+def cancelling(elu: dict[str, Callable[[Array], Array]], mapped: dict[str, Callable[[Array], Array]]) -> Demonstration:
+    """ELU of small negative inputs by exp(x) - 1, whose digits end at 2^-24, against expm1(x); others are right."""
+    large = x[np.abs(x) >= 0.25]
+    naive = {who: exactly(between(run(small)), 0) for who, run in elu.items()}
     return Demonstration(
-        naive | {"numpynet": claim(between(ours), lambda x: between(ELU()(x)), small)},
-        {who: claim(values, ELU().forward, small) for who, values in (mapped | {"numpynet": ours}).items()},
+        naive | {"numpynet": claim(between(ELU()(small)), lambda x: between(ELU()(x)), small)},
+        {who: claim(run(small), ELU().forward, small) for who, run in (mapped | {"numpynet": ELU()}).items()},
+        {who: claim(run(large), ELU().forward, large) for who, run in (elu | {"numpynet": ELU()}).items()},
     )
 
 
@@ -91,7 +96,7 @@ def cancelling(frameworks: dict[str, Array], mapped: dict[str, Array]) -> Demons
     "elu-cancellation",
     torch="expm1(x) since 2.8 (before it: elu-cancellation-torch)",
     keras="as tf.nn.elu",
-    tensorflow="exp(x) - 1, in float32 a multiple of 2^-24 however small x is; its gradient is taken from that output",
+    tensorflow="exp(x) - 1, in float32 a multiple of 2^-24 however small x is",
     mapping="judge with TensorFlow's formula (parity.pairs.activations.ELUByDifference), or write tf.math.expm1",
     sources=(
         "https://github.com/tensorflow/tensorflow/issues/116943",
@@ -101,8 +106,33 @@ def cancelling(frameworks: dict[str, Array], mapped: dict[str, Array]) -> Demons
 def elu_cancellation() -> Demonstration:
     """TensorFlow's ELU loses the digits of small negative inputs below 2^-24."""
     return cancelling(
-        {"keras": keras.layers.ELU()(small).numpy(), "tensorflow": tf.nn.elu(small).numpy()},
-        {"tensorflow": tf.where(small > 0, small, tf.math.expm1(small)).numpy()},
+        {"keras": lambda x: keras.layers.ELU()(x).numpy(), "tensorflow": lambda x: tf.nn.elu(x).numpy()},
+        {"tensorflow": lambda x: tf.where(x > 0, x, tf.math.expm1(x)).numpy()},
+    )
+
+
+@difference(
+    "elu-gradient-cancellation",
+    torch="exp(x), from the input",
+    keras="as tf.nn.elu",
+    tensorflow="the output plus 1, which leaves 0 of exp(x) below -17.3 in float32",
+    mapping="judge with TensorFlow's formula, or write tf.math.expm1, whose gradient is exp(x)",
+    sources=("https://github.com/tensorflow/tensorflow/issues/116943",),
+)
+def elu_gradient_cancellation() -> Demonstration:
+    """TensorFlow takes ELU's gradient from its output: of very negative inputs nothing is left."""
+    far, near = np.linspace(-30, -18, 13, dtype=np.float32), np.array([0.25, 0.5, 3], np.float32)
+    same = {
+        "numpynet": functools.partial(in_numpynet, ELU()),
+        "torch": functools.partial(in_torch, torch.nn.ELU()),
+    }
+    elu = {"tensorflow": functools.partial(in_tensorflow, tf.nn.elu)}
+    written = functools.partial(in_tensorflow, lambda x: tf.where(x > 0, x, tf.math.expm1(x)))
+    return Demonstration(
+        {who: claim(run(far), np.exp, far) for who, run in same.items()}
+        | {"tensorflow": exactly(elu["tensorflow"](far), 0)},
+        {who: claim(run(far), np.exp, far) for who, run in (same | {"tensorflow": written}).items()},
+        {who: exactly(run(near), 1) for who, run in (same | elu).items()},
     )
 
 
@@ -117,8 +147,10 @@ def elu_cancellation() -> Demonstration:
 )
 def elu_cancellation_torch() -> Demonstration:
     """torch's ELU lost the digits of small negative inputs, as TensorFlow's does."""
-    t = torch.from_numpy(small)
-    return cancelling({"torch": torch.nn.ELU()(t).numpy()}, {"torch": torch.expm1(t).numpy()})
+    return cancelling(
+        {"torch": lambda x: torch.nn.ELU()(torch.from_numpy(x)).numpy()},
+        {"torch": lambda x: torch.expm1(torch.from_numpy(x)).numpy()},
+    )
 
 
 @difference(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Adagrad, Adam, AdamW, Array, Optimizer, Parameter, RMSprop
-from parity.differences.difference import Claim, Demonstration, Formula, claim, difference
+from parity.differences.difference import Claim, Demonstration, Formula, avoided, beside, claim, difference
 from parity.lazy import keras, tf, torch
 from parity.pairing import pair_of
 
@@ -101,14 +101,18 @@ KERAS_BETAS = {"beta_1": BETAS["beta1"], "beta_2": BETAS["beta2"]}
     sources=(f"{KERAS}adam/", f"{TORCH}Adam.html", "https://github.com/tensorflow/tensorflow/issues/9047"),
 )
 def adam_eps() -> Demonstration:
-    """Where Adam adds eps."""
-    return shown(
-        Adam,
-        BETAS | {"eps": EPS},
-        lambda parameters: torch.optim.Adam(parameters, eps=EPS, **TORCH_BETAS),
-        keras.optimizers.Adam(epsilon=EPS, **KERAS_BETAS),
-        BETAS | {"eps": EPS, "eps_hat": True},
-    )
+    """Where Adam adds eps: the same without one."""
+
+    def with_eps(eps: float) -> Demonstration:
+        return shown(
+            Adam,
+            BETAS | {"eps": eps},
+            lambda parameters: torch.optim.Adam(parameters, eps=eps, **TORCH_BETAS),
+            keras.optimizers.Adam(epsilon=eps, **KERAS_BETAS),
+            BETAS | {"eps": eps, "eps_hat": True},
+        )
+
+    return beside(with_eps(EPS), with_eps(0.0))
 
 
 @difference(
@@ -120,17 +124,20 @@ def adam_eps() -> Demonstration:
     sources=(f"{TORCH}Adam.html", f"{TORCH}AdamW.html", f"{KERAS}adam/", "https://arxiv.org/abs/1711.05101"),
 )
 def adam_weight_decay() -> Demonstration:
-    """Adam's weight decay is an L2 penalty in torch and decoupled in Keras."""
-    rule: dict[str, Any] = BETAS | {"eps": EPS, "weight_decay": 0.25, "eps_hat": True}
-    decoupled = in_numpynet(AdamW, rule)
+    """Adam's weight decay is an L2 penalty in torch and decoupled in Keras: the same without one."""
     pair = pair_of(Adam)
-    return shown(
-        Adam,
-        rule,
-        lambda parameters: pair.torch_optimizer(Adam([], **rule), parameters),  # type: ignore[attr-defined]
-        keras.optimizers.Adam(epsilon=EPS, weight_decay=0.25, **KERAS_BETAS),
-        decoupled,
-    )
+
+    def decayed(decay: float) -> Demonstration:
+        rule: dict[str, Any] = BETAS | {"eps": EPS, "weight_decay": decay, "eps_hat": True}
+        return shown(
+            Adam,
+            rule,
+            lambda parameters: pair.torch_optimizer(Adam([], **rule), parameters),  # type: ignore[attr-defined]
+            keras.optimizers.Adam(epsilon=EPS, weight_decay=decay, **KERAS_BETAS),
+            in_numpynet(AdamW, rule),
+        )
+
+    return beside(decayed(0.25), decayed(0.0))
 
 
 @difference(
@@ -159,7 +166,7 @@ def adam_bias_correction() -> Demonstration:
 
     near, dyadic = 0.99999, 1 - 2.0**-10
     corrected = {"torch": 1 - near, "keras": float(1 - np.float32(near))}
-    return Demonstration(
+    return avoided(
         {who: claim(values, step(near, corrected[who]), start, gradient) for who, values in run(near).items()},
         {who: claim(values, step(dyadic, 1 - dyadic), start, gradient) for who, values in run(dyadic).items()},
     )
@@ -174,15 +181,19 @@ def adam_bias_correction() -> Demonstration:
     sources=(f"{TORCH}RMSprop.html", f"{KERAS}rmsprop/"),
 )
 def rmsprop_eps() -> Demonstration:
-    """Where RMSprop adds eps."""
-    rule = {"alpha": 0.875, "eps": EPS}
-    return shown(
-        RMSprop,
-        rule,
-        lambda parameters: torch.optim.RMSprop(parameters, **rule),
-        keras.optimizers.RMSprop(rho=0.875, epsilon=EPS),
-        rule | {"eps_inside": True},
-    )
+    """Where RMSprop adds eps: the same without one."""
+
+    def with_eps(eps: float) -> Demonstration:
+        rule = {"alpha": 0.875, "eps": eps}
+        return shown(
+            RMSprop,
+            rule,
+            lambda parameters: torch.optim.RMSprop(parameters, **rule),
+            keras.optimizers.RMSprop(rho=0.875, epsilon=eps),
+            rule | {"eps_inside": True},
+        )
+
+    return beside(with_eps(EPS), with_eps(0.0))
 
 
 @difference(
@@ -194,26 +205,29 @@ def rmsprop_eps() -> Demonstration:
     sources=(f"{TORCH}RMSprop.html", f"{KERAS}rmsprop/", "https://github.com/pytorch/pytorch/issues/1099"),
 )
 def rmsprop_velocity() -> Demonstration:
-    """RMSprop's momentum when the learning rate changes."""
+    """RMSprop's momentum when the learning rate changes: the same with a constant one."""
     rule = {"alpha": 0.875, "eps": EPS, "momentum": 0.5, "eps_inside": True}
-
-    def inside(w: Array, gradients: Array) -> Array:
-        second = velocity = np.zeros_like(w)
-        for lr, gradient in zip(FALLING, gradients, strict=True):
-            second = 0.875 * second + 0.125 * gradient * gradient
-            velocity = 0.5 * velocity + lr * gradient / np.sqrt(second + EPS)
-            w = w - velocity
-        return w
-
     pair = pair_of(RMSprop)
-    return shown(
-        RMSprop,
-        rule,
-        lambda parameters: pair.torch_optimizer(RMSprop([], **rule), parameters),  # type: ignore[arg-type, attr-defined]
-        keras.optimizers.RMSprop(rho=0.875, momentum=0.5, epsilon=EPS),
-        inside,
-        FALLING,
-    )
+
+    def at_rates(rates: Sequence[float]) -> Demonstration:
+        def inside(w: Array, gradients: Array) -> Array:
+            second = velocity = np.zeros_like(w)
+            for lr, gradient in zip(rates, gradients, strict=True):
+                second = 0.875 * second + 0.125 * gradient * gradient
+                velocity = 0.5 * velocity + lr * gradient / np.sqrt(second + EPS)
+                w = w - velocity
+            return w
+
+        return shown(
+            RMSprop,
+            rule,
+            lambda parameters: pair.torch_optimizer(RMSprop([], **rule), parameters),  # type: ignore[arg-type, attr-defined]
+            keras.optimizers.RMSprop(rho=0.875, momentum=0.5, epsilon=EPS),
+            inside,
+            rates,
+        )
+
+    return beside(at_rates(FALLING), at_rates(CONSTANT))
 
 
 @difference(
@@ -225,10 +239,18 @@ def rmsprop_velocity() -> Demonstration:
     sources=(f"{TORCH}RMSprop.html", f"{KERAS}rmsprop/"),
 )
 def rmsprop_defaults() -> Demonstration:
-    """RMSprop forgets ten times sooner in Keras."""
+    """RMSprop forgets ten times sooner in Keras, unless it is told otherwise."""
     defaults = {"alpha": 0.9, "eps": 1e-7, "eps_inside": True}
     naive = shown(RMSprop, {}, torch.optim.RMSprop, keras.optimizers.RMSprop(), defaults).naive
-    return Demonstration(naive, mapped(RMSprop, {"alpha": 0.875, "eps": EPS}))
+    said = {"alpha": 0.875, "eps": 0.0}
+    told = shown(
+        RMSprop,
+        said,
+        lambda parameters: torch.optim.RMSprop(parameters, **said),
+        keras.optimizers.RMSprop(rho=0.875, epsilon=0.0),
+        said,
+    ).naive
+    return Demonstration(naive, mapped(RMSprop, {"alpha": 0.875, "eps": EPS}), told)
 
 
 @difference(
@@ -240,13 +262,19 @@ def rmsprop_defaults() -> Demonstration:
     sources=(f"{TORCH}Adagrad.html", f"{KERAS}adagrad/"),
 )
 def adagrad_eps() -> Demonstration:
-    """Where Adagrad adds eps."""
+    """Where Adagrad adds eps: the same without one."""
+    return beside(started(0.0, 0.0, EPS), started(0.0, 0.0, 0.0))
+
+
+def started(in_torch: float, in_keras: float, eps: float) -> Demonstration:
+    """Adagrad whose accumulators start at these numbers."""
+    rule = {"eps": eps, "initial_accumulator": in_torch}
     return shown(
         Adagrad,
-        {"eps": EPS},
-        lambda parameters: torch.optim.Adagrad(parameters, eps=EPS),
-        keras.optimizers.Adagrad(initial_accumulator_value=0.0, epsilon=EPS),
-        {"eps": EPS, "eps_inside": True},
+        rule,
+        lambda parameters: torch.optim.Adagrad(parameters, eps=eps, initial_accumulator_value=in_torch),
+        keras.optimizers.Adagrad(initial_accumulator_value=in_keras, epsilon=eps),
+        {"eps": eps, "eps_inside": True, "initial_accumulator": in_keras},
     )
 
 
@@ -259,15 +287,16 @@ def adagrad_eps() -> Demonstration:
     sources=(f"{TORCH}Adagrad.html", f"{KERAS}adagrad/"),
 )
 def adagrad_start() -> Demonstration:
-    """What Adagrad's accumulator starts at."""
+    """What Adagrad's accumulator starts at, unless it is told."""
     start = float(np.float32(0.1))
-    return shown(
+    by_default = shown(
         Adagrad,
         {"eps": EPS},
         lambda parameters: torch.optim.Adagrad(parameters, eps=EPS),
         keras.optimizers.Adagrad(epsilon=EPS),
         {"eps": EPS, "eps_inside": True, "initial_accumulator": start},
     )
+    return beside(by_default, started(0.125, 0.125, 0.0))
 
 
 @difference(
@@ -279,15 +308,21 @@ def adagrad_start() -> Demonstration:
     sources=(f"{TORCH}AdamW.html", f"{KERAS}adamw/"),
 )
 def adamw_default_decay() -> Demonstration:
-    """AdamW's default weight decay."""
+    """AdamW's default weight decay: the same where it is given."""
     rule = BETAS | {"eps": EPS, "eps_hat": True}
-    decay = float(np.float32(0.004))
     pair = pair_of(AdamW)
-    naive = shown(
-        AdamW,
-        rule | {"weight_decay": 0.01},
-        lambda parameters: pair.torch_optimizer(AdamW([], weight_decay=0.01, **rule), parameters),  # type: ignore[arg-type, attr-defined]
-        keras.optimizers.AdamW(epsilon=EPS, **KERAS_BETAS),
-        rule | {"weight_decay": decay},
-    ).naive
-    return Demonstration(naive, mapped(AdamW, rule | {"weight_decay": 0.25}))
+
+    def decayed(in_torch: float, in_keras: float, **said: float) -> dict[str, Claim]:
+        return shown(
+            AdamW,
+            rule | {"weight_decay": in_torch},
+            lambda parameters: pair.torch_optimizer(AdamW([], weight_decay=in_torch, **rule), parameters),  # type: ignore[arg-type, attr-defined]
+            keras.optimizers.AdamW(epsilon=EPS, **KERAS_BETAS, **said),
+            rule | {"weight_decay": in_keras},
+        ).naive
+
+    return Demonstration(
+        decayed(0.01, float(np.float32(0.004))),
+        mapped(AdamW, rule | {"weight_decay": 0.25}),
+        decayed(0.25, 0.25, weight_decay=0.25),
+    )

@@ -39,12 +39,13 @@ def everywhere(criterion: Any, input: Array, target: Array) -> dict[str, Array]:
     }
 
 
-def weighted(divisor: float) -> Any:
+def weighted(divisor: float, weights: Array = WEIGHTS) -> Any:
     """The sum of weights times losses, over `divisor`."""
-    return lambda x: -np.sum(log_softmax(x)[np.arange(len(CLASSES)), CLASSES] * WEIGHTS[CLASSES]) / divisor
+    return lambda x: -np.sum(log_softmax(x)[np.arange(len(CLASSES)), CLASSES] * weights[CLASSES]) / divisor
 
 
 TOTAL = float(WEIGHTS[CLASSES].sum())
+EQUAL = (1.0, 1.0, 1.0)
 
 
 @difference(
@@ -56,19 +57,23 @@ TOTAL = float(WEIGHTS[CLASSES].sum())
     sources=(f"{TORCH}CrossEntropyLoss.html", "https://keras.io/api/models/model_training_apis/"),
 )
 def class_weights() -> Demonstration:
-    """What the mean of weighted losses divides by."""
-    loss = torch.nn.CrossEntropyLoss(weight=torch.from_numpy(WEIGHTS))
-    of_torch = np.asarray(loss(torch.from_numpy(x), torch.from_numpy(CLASSES)))
-    of_keras = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(CLASSES, x, WEIGHTS[CLASSES]).numpy()
-    ours = {name: CrossEntropyCriterion(name, class_weights=OF_CLASSES) for name in ("mean", "batchmean")}
-    naive = {
-        "torch": claim(of_torch, weighted(TOTAL), x),
-        "numpynet, mean": claim(ours["mean"](x, CLASSES), weighted(TOTAL), x),
-        "keras": claim(of_keras, weighted(len(x)), x),
-        "numpynet, batchmean": claim(ours["batchmean"](x, CLASSES), weighted(len(x)), x),
-    }
-    mapped = everywhere(ours["batchmean"], x, CLASSES) | {"keras": of_keras}
-    return Demonstration(naive, {who: claim(value, weighted(len(x)), x) for who, value in mapped.items()})
+    """What the mean of weighted losses divides by: the same where all weights are 1."""
+
+    def shown(weights: tuple[float, ...]) -> dict[str, Claim]:
+        of_classes = np.array(weights, np.float32)
+        loss, own = torch.nn.CrossEntropyLoss(weight=torch.from_numpy(of_classes)), of_classes[CLASSES]
+        divided = {
+            "torch": (np.asarray(loss(torch.from_numpy(x), torch.from_numpy(CLASSES))), own.sum()),
+            "numpynet, mean": (CrossEntropyCriterion("mean", class_weights=weights)(x, CLASSES), own.sum()),
+            "keras": (keras.losses.SparseCategoricalCrossentropy(from_logits=True)(CLASSES, x, own).numpy(), len(x)),
+            "numpynet, batchmean": (CrossEntropyCriterion("batchmean", class_weights=weights)(x, CLASSES), len(x)),
+        }
+        return {who: claim(value, weighted(float(by), of_classes), x) for who, (value, by) in divided.items()}
+
+    naive = shown(OF_CLASSES)
+    mapped = everywhere(CrossEntropyCriterion("batchmean", class_weights=OF_CLASSES), x, CLASSES)
+    same = {who: claim(value, weighted(len(x)), x) for who, value in mapped.items()} | {"keras": naive["keras"]}
+    return Demonstration(naive, same, shown(EQUAL))
 
 
 @difference(
@@ -80,16 +85,22 @@ def class_weights() -> Demonstration:
     sources=(f"{TORCH}CrossEntropyLoss.html",),
 )
 def class_weights_rows() -> Demonstration:
-    """torch's weighted mean of one-hot rows is not that of the same classes."""
+    """torch's weighted mean of one-hot rows is not that of the same classes, unless all weigh 1."""
     rows = np.eye(3, dtype=np.float32)[CLASSES]
-    loss = torch.nn.CrossEntropyLoss(weight=torch.from_numpy(WEIGHTS))
-    criterion = CrossEntropyCriterion(class_weights=OF_CLASSES)
-    naive = {
-        "torch": claim(np.asarray(loss(torch.from_numpy(x), torch.from_numpy(rows))), weighted(len(x)), x),
-        "numpynet": claim(criterion(x, rows), weighted(TOTAL), x),
-    }
-    mapped = everywhere(criterion, x, rows)
-    return Demonstration(naive, {who: claim(value, weighted(TOTAL), x) for who, value in mapped.items()})
+
+    def shown(weights: tuple[float, ...]) -> dict[str, Claim]:
+        of_classes = np.array(weights, np.float32)
+        loss = torch.nn.CrossEntropyLoss(weight=torch.from_numpy(of_classes))
+        of_torch = np.asarray(loss(torch.from_numpy(x), torch.from_numpy(rows)))
+        total = float(of_classes[CLASSES].sum())
+        return {
+            "torch": claim(of_torch, weighted(len(x), of_classes), x),
+            "numpynet": claim(CrossEntropyCriterion(class_weights=weights)(x, rows), weighted(total, of_classes), x),
+        }
+
+    mapped = everywhere(CrossEntropyCriterion(class_weights=OF_CLASSES), x, rows)
+    same = {who: claim(value, weighted(TOTAL), x) for who, value in mapped.items()}
+    return Demonstration(shown(OF_CLASSES), same, shown(EQUAL))
 
 
 @difference(
@@ -101,18 +112,19 @@ def class_weights_rows() -> Demonstration:
     sources=(f"{TORCH}SmoothL1Loss.html", f"{TORCH}HuberLoss.html", f"{KERAS}regression_losses/"),
 )
 def smooth_l1() -> Demonstration:
-    """torch's smooth L1 loss is Huber's over its threshold."""
-    criterion = HuberCriterion(delta=0.5)
-    smooth = np.asarray(torch.nn.SmoothL1Loss(beta=0.5)(torch.from_numpy(x), torch.from_numpy(y)))
-    of_keras = keras.losses.Huber(0.5)(y, x).numpy()
-    same = everywhere(criterion, x, y) | {"keras": of_keras}
-    return Demonstration(
-        {
-            "torch": claim(smooth, lambda x, y: 2 * HuberCriterion(delta=0.5)(x, y), x, y),
-            "keras": claim(of_keras, HuberCriterion(delta=0.5), x, y),
-        },
-        {who: claim(value, HuberCriterion(delta=0.5), x, y) for who, value in same.items()},
-    )
+    """torch's smooth L1 loss is Huber's over its threshold, and so the same for a threshold of 1."""
+
+    def shown(threshold: float) -> dict[str, Claim]:
+        huber = HuberCriterion(delta=threshold)
+        smooth = torch.nn.SmoothL1Loss(beta=threshold)(torch.from_numpy(x), torch.from_numpy(y))
+        return {
+            "torch": claim(np.asarray(smooth), lambda x, y: huber(x, y) / threshold, x, y),
+            "keras": claim(keras.losses.Huber(threshold)(y, x).numpy(), huber, x, y),
+        }
+
+    naive, criterion = shown(0.5), HuberCriterion(delta=0.5)
+    mapped = {who: claim(value, criterion, x, y) for who, value in everywhere(criterion, x, y).items()}
+    return Demonstration(naive, mapped | {"keras": naive["keras"]}, shown(1.0))
 
 
 def negative_log(p: Array) -> Any:
@@ -129,55 +141,87 @@ def negative_log(p: Array) -> Any:
     sources=(f"{TORCH}BCELoss.html", "https://github.com/keras-team/keras/issues/15249"),
 )
 def bce_clipped() -> Demonstration:
-    """The binary cross-entropy of a probability that is entirely wrong: 0 for the label 1, 1 for the label 0."""
+    """The binary cross-entropy of a probability that is entirely wrong: 0 for the label 1, 1 for the label 0.
+
+    Within the range, right or wrong, all make the same.
+    """
     criterion = BinaryCrossEntropyCriterionUnstable(eps=1e-7)
-    naive: dict[str, list[Claim]] = {"torch": [], "keras": []}
-    mapped: dict[str, list[Claim]] = {"numpynet": [], "torch": [], "tensorflow": []}
-    for wrong, least in ((0.0, 1e-7), (1.0, float(1 - np.float32(1 - 1e-7)))):
-        probability, label = (np.full((1, 1), value, np.float32) for value in (wrong, 1 - wrong))
-        of_torch = torch.nn.BCELoss()(torch.from_numpy(probability), torch.from_numpy(label))
-        of_keras = keras.losses.BinaryCrossentropy()(label, probability).numpy()
-        naive["torch"].append(exactly(np.asarray(of_torch), 100))
-        naive["keras"].append(claim(of_keras, negative_log, np.full((), least, np.float32)))
-        for who, value in everywhere(criterion, probability, label).items():
-            mapped[who].append(claim(value, negative_log, np.full((), 1e-7, np.float32)))
+
+    def of(wrong: float, label: float) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Of one wrong probability: the frameworks' own losses, and by the pair."""
+        probability, target = (np.full((1, 1), value, np.float32) for value in (wrong, label))
+        of_torch = torch.nn.BCELoss()(torch.from_numpy(probability), torch.from_numpy(target))
+        of_keras = keras.losses.BinaryCrossentropy()(target, probability).numpy()
+        return {"torch": np.asarray(of_torch), "keras": of_keras}, everywhere(criterion, probability, target)
+
+    def log_of(value: Any, probability: float) -> Claim:
+        return claim(value, negative_log, np.full((), probability, np.float32))
+
+    (wrong_for_1, mapped_for_1), (wrong_for_0, mapped_for_0) = of(0.0, 1.0), of(1.0, 0.0)
+    (within_for_1, _), (within_for_0, _) = of(0.25, 1.0), of(0.75, 0.0)
     return Demonstration(
-        {who: together(*claims) for who, claims in naive.items()},
-        {who: together(*claims) for who, claims in mapped.items()},
+        {
+            "torch": together(exactly(wrong_for_1["torch"], 100), exactly(wrong_for_0["torch"], 100)),
+            "keras": together(
+                log_of(wrong_for_1["keras"], 1e-7), log_of(wrong_for_0["keras"], float(1 - np.float32(1 - 1e-7)))
+            ),
+        },
+        {who: together(log_of(mapped_for_1[who], 1e-7), log_of(mapped_for_0[who], 1e-7)) for who in mapped_for_1},
+        {who: together(log_of(within_for_1[who], 0.25), log_of(within_for_0[who], 0.25)) for who in within_for_1},
     )
 
 
 @difference(
     "bce-logits-cancellation",
-    torch="(1 - y) x - log(sigmoid(x)): for the label 0 a small loss is the difference of two large numbers; "
-    "for the label 1 it is right in 2.13, and 0 in 2.2",
+    torch="(1 - y) x - log(sigmoid(x)): for the label 0 a small loss is the difference of two large numbers, and 0",
     keras="as TensorFlow",
     tensorflow="max(x, 0) - x y + log1p(exp(-|x|)): every digit of a small loss is right",
-    mapping="torch.nn.functional.softplus(-x) for the label 1, softplus(x) for 0; the gradients agree as they are",
+    mapping="torch.nn.functional.softplus(x) for the label 0; the gradients agree as they are",
     sources=(
         "https://github.com/pytorch/pytorch/blob/v2.2.2/aten/src/ATen/native/Loss.cpp",
         "https://www.tensorflow.org/api_docs/python/tf/nn/sigmoid_cross_entropy_with_logits",
     ),
 )
 def bce_logits_cancellation() -> Demonstration:
-    """torch's binary cross-entropy of a sure logit is rounded to 0 for the label 0; for 1 it is that or right."""
+    """torch's binary cross-entropy of a sure logit is rounded to 0 for the label 0; an unsure one's is right."""
+    return of_sure_logits(0.0)
+
+
+@difference(
+    "bce-logits-rounded",
+    torch="log(1 + exp(-|x|)) before 2.3, of whose argument float32 rounds small numbers away; log1p since",
+    keras="as TensorFlow",
+    tensorflow="max(x, 0) - x y + log1p(exp(-|x|)): every digit of a small loss is right",
+    mapping="torch.nn.functional.softplus(-x) for the label 1; for the label 0 see bce-logits-cancellation",
+    sources=(
+        "https://github.com/pytorch/pytorch/blob/v2.2.2/aten/src/ATen/native/Loss.cpp",
+        "https://www.tensorflow.org/api_docs/python/tf/nn/sigmoid_cross_entropy_with_logits",
+    ),
+    when="torch<2.3",
+)
+def bce_logits_rounded() -> Demonstration:
+    """torch's binary cross-entropy of a sure logit was rounded to 0 for the label 1, too; an unsure one's is right."""
+    return of_sure_logits(1.0)
+
+
+def of_sure_logits(label: float) -> Demonstration:
+    """torch's loss of a logit of 30 on the label's side is 0; that of 1 is as everyone's."""
 
     def exact(x: Array) -> Any:
         return np.log1p(np.exp(-np.abs(x)))[0, 0]
 
-    def claims(label: float) -> dict[str, Claim]:
-        logit, target = np.array([[60 * label - 30]], np.float32), np.full((1, 1), label, np.float32)
-        x, y = torch.from_numpy(logit), torch.from_numpy(target)
-        written = torch.nn.functional.softplus(-x if label else x).mean()
+    def shown(size: float) -> tuple[Array, dict[str, Array]]:
+        logit, target = np.array([[size if label else -size]], np.float32), np.full((1, 1), label, np.float32)
         found = everywhere(BinaryCrossEntropyCriterion(), logit, target)
-        as_it_comes = np.asarray(torch.nn.BCEWithLogitsLoss()(x, y))
-        return {
-            "numpynet": claim(found["numpynet"], exact, logit),
-            "tensorflow": claim(found["tensorflow"], exact, logit),
-            "torch": claim(as_it_comes, exact, logit) if label and as_it_comes else exactly(as_it_comes, 0),
-            "mapped": claim(np.asarray(written), exact, logit),
-        }
+        found["torch"] = np.asarray(torch.nn.BCEWithLogitsLoss()(torch.from_numpy(logit), torch.from_numpy(target)))
+        return logit, found
 
-    both = {who: together(each, claims(1.0)[who]) for who, each in claims(0.0).items()}
-    mapped = both.pop("mapped")
-    return Demonstration(both, both | {"torch": mapped})
+    sure, found = shown(30.0)
+    unsure, others = shown(1.0)
+    written = torch.nn.functional.softplus(-torch.from_numpy(np.abs(sure))).mean()
+    same = {who: claim(found[who], exact, sure) for who in ("numpynet", "tensorflow")}
+    return Demonstration(
+        same | {"torch": exactly(found["torch"], 0)},
+        same | {"torch": claim(np.asarray(written), exact, sure)},
+        {who: claim(value, exact, unsure) for who, value in others.items()},
+    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from numpynet import SGD, Array, ClipByGlobalNorm, ClipByNorm, CosineDecay, Parameter
 from numpynet.clipping import Clip
-from parity.differences.difference import Claim, Demonstration, claim, difference
+from parity.differences.difference import Claim, Demonstration, claim, difference, exactly
 from parity.lazy import keras, tf, torch
 from parity.pairing import pair_of
 
@@ -17,6 +17,7 @@ KERAS = "https://keras.io/api/optimizers/"
 
 rng = np.random.default_rng(0)
 LONG = rng.standard_normal((2, 4))  # the gradients of two parameters that start at zero
+SHORT = LONG * 2.0**-10
 
 
 def in_numpynet(clip: Clip, gradients: Array) -> Array:
@@ -73,12 +74,15 @@ def raised(limit: float, eps: float) -> Any:
     sources=(f"{TORCH}nn.utils.clip_grad_norm_.html", f"{KERAS}sgd/"),
 )
 def clip_norm_scope() -> Demonstration:
-    """Clipping by norm is global in torch, for each variable in Keras."""
+    """Clipping by norm is global in torch, for each variable in Keras; short gradients are left alone by both."""
     naive = {
         "torch": claim(torch_s_own(LONG, 1.0), raised(1.0, 1e-6), LONG),
         "keras": claim(keras_s_own(LONG, clipnorm=1.0), lambda g: in_numpynet(ClipByNorm(1.0), g), LONG),
     }
-    return Demonstration(naive, mapped(ClipByNorm(1.0), LONG))
+    within = {"torch": torch_s_own(SHORT, 1.0), "keras": keras_s_own(SHORT, clipnorm=1.0)}
+    return Demonstration(
+        naive, mapped(ClipByNorm(1.0), LONG), {who: exactly(values, SHORT) for who, values in within.items()}
+    )
 
 
 @difference(
@@ -90,14 +94,15 @@ def clip_norm_scope() -> Demonstration:
     sources=(f"{TORCH}nn.utils.clip_grad_norm_.html", f"{KERAS}sgd/"),
 )
 def clip_norm_eps() -> Demonstration:
-    """torch adds 1e-6 to the norm that it clips by."""
-    short, limit = LONG * 2.0**-10, 2.0**-11
+    """torch adds 1e-6 to the norm that it clips by; gradients within the limit are left alone by both."""
+    short, limit = SHORT, 2.0**-11
     clip = ClipByGlobalNorm(limit)
     naive = {
         "torch": claim(torch_s_own(short, limit), raised(limit, 1e-6), short),
         "keras": claim(keras_s_own(short, global_clipnorm=limit), lambda g: in_numpynet(clip, g), short),
     }
-    return Demonstration(naive, mapped(clip, short))
+    within = {"torch": torch_s_own(short, 1.0), "keras": keras_s_own(short, global_clipnorm=1.0)}
+    return Demonstration(naive, mapped(clip, short), {who: exactly(values, short) for who, values in within.items()})
 
 
 @difference(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -67,12 +67,12 @@ def together(*claims: Claim) -> Claim:
 
 
 def accepts(run: Callable[[], Any]) -> Claim:
-    """1, predicted to be accepted."""
+    """Claims that `run` is accepted: the measured value is 1 if it is and 0 if it raises."""
     return exactly(_accepted(run), 1.0)
 
 
 def refuses(run: Callable[[], Any]) -> Claim:
-    """0, predicted to be refused."""
+    """Claims that `run` is refused: the measured value is 0 if it raises and 1 if it does not."""
     return exactly(_accepted(run), 0.0)
 
 
@@ -88,10 +88,25 @@ def _accepted(run: Callable[[], Any]) -> float:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """Claims by implementation: as it comes (`naive`), and after the mapping, when all are predicted the same."""
+    """Claims by implementation: as it comes (`naive`), and after the mapping, when all are predicted the same.
+
+    A claim has two sides: what differs has neighbours that do not, with another label, beside the kink or within the
+    range. Where `naive` has no such points, `elsewhere` has them: as they come, for everyone whom the claim names.
+    """
 
     naive: dict[str, Claim]
     mapped: dict[str, Claim]
+    elsewhere: dict[str, Claim] = field(default_factory=dict)
+
+
+def avoided(naive: dict[str, Claim], other: dict[str, Claim]) -> Demonstration:
+    """Of a difference whose mapping is to stay on the other side of the claim, where all agree as they come."""
+    return Demonstration(naive, other, other)
+
+
+def beside(shown: Demonstration, neighbour: Demonstration) -> Demonstration:
+    """What is shown, and on the other side of the claim the same experiment with other settings, as it comes."""
+    return replace(shown, elsewhere=neighbour.naive)
 
 
 @dataclass(frozen=True)
@@ -198,27 +213,41 @@ def _apart(values: list[Array]) -> float:
     return max(float(np.max(errors(one, other), initial=0.0)) for one, other in combinations(wide, 2))
 
 
-def _real(naive: dict[str, Claim]) -> bool:
-    """Whether any two differ by more than rounding allows the two together."""
-    return any(
-        bool(np.any(errors(one.values.astype(np.longdouble), other.values.astype(np.longdouble)) > both))
-        for one, other in combinations(naive.values(), 2)
-        for both in [one.allowed + other.allowed]
-    )
+def _differ(claims: dict[str, Claim]) -> Array:
+    """At which elements any two differ by more than rounding allows the two together."""
+    found = [
+        errors(one.values.astype(np.longdouble), other.values.astype(np.longdouble)) > one.allowed + other.allowed
+        for one, other in combinations(claims.values(), 2)
+    ]
+    return np.any(np.broadcast_arrays(*found), axis=0)
 
 
 def _problems(shown: Demonstration) -> list[str]:
     """What no longer is as the entry says."""
     found = [
         f"{stage}, {who} no longer computes what the entry says: {_worst(each)}"
-        for stage, claims in (("as it comes", shown.naive), ("mapped", shown.mapped))
+        for stage, claims in (
+            ("as it comes", shown.naive),
+            ("mapped", shown.mapped),
+            ("on the other side of the claim", shown.elsewhere),
+        )
         for who, each in claims.items()
         if not each.used <= 1
     ]
-    if not _real(shown.naive):
+    if not np.any(_differ(shown.naive)):
         found.append("the difference is gone: as it comes, all implementations agree")
-    if _real(shown.mapped):
+    if np.any(_differ(shown.mapped)):
         found.append("the mapping no longer removes the difference")
+    return found + _one_sided(shown)
+
+
+def _one_sided(shown: Demonstration) -> list[str]:
+    """That nothing is shown of the other side of the claim, or something else than that all agree there."""
+    if not shown.elsewhere:
+        return ["one side of the claim is shown: all differ everywhere"] if np.all(_differ(shown.naive)) else []
+    found = [f"{who} is not shown on the other side of the claim" for who in shown.naive if who not in shown.elsewhere]
+    if np.any(_differ(shown.elsewhere)):
+        found.append("the difference goes further: they differ on the other side of the claim, too")
     return found
 
 

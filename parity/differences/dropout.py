@@ -8,7 +8,7 @@ import numpy as np
 
 from numpynet import Array, Dropout
 from parity.convert import to_tensorflow, to_torch
-from parity.differences.difference import Demonstration, difference, exactly
+from parity.differences.difference import Claim, Demonstration, avoided, difference, exactly
 from parity.lazy import keras, torch
 
 TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html"
@@ -35,7 +35,7 @@ def dropped(x: Array, p: float) -> dict[str, Array]:
     sources=(TORCH, KERAS),
 )
 def dropout_masks() -> Demonstration:
-    """Equal seeds draw unequal masks: as far as they agree, they agree by chance."""
+    """Equal seeds draw unequal masks: as far as they agree, they agree by chance, unless nothing is dropped."""
     ones, p = np.ones((64, 64), np.float32), 0.25
     ours = Dropout(p, rng=np.random.default_rng(0))
     kept = ours(ones) > 0
@@ -52,6 +52,7 @@ def dropout_masks() -> Demonstration:
     return Demonstration(
         same | {who: exactly(share, chance, allowed) for who, share in naive.items()},
         same | {who: exactly(share, 1.0) for who, share in mapped.items()},
+        same | {who: exactly(np.mean(values > 0), 1.0) for who, values in dropped(ones, 0.0).items()},
     )
 
 
@@ -64,17 +65,24 @@ def dropout_masks() -> Demonstration:
     sources=(TORCH, KERAS),
 )
 def dropout_division() -> Demonstration:
-    """Dividing by 1-p, as the formula is usually written, is not what the frameworks do."""
-    p = 0.3
+    """Dividing by 1-p, as the formula is usually written, is not what the frameworks do; of p = 0.5 it is the same."""
     x = np.random.default_rng(0).uniform(1, 2, (64, 64)).astype(np.float32)
-    divided, multiplied = x / np.float32(1 - p), x * np.float32(1 / (1 - p))
-    kept_by_both = np.logical_and(*(values != 0 for values in dropped(x, p).values()))
-    frameworks = {who: exactly(values[kept_by_both], multiplied[kept_by_both]) for who, values in dropped(x, p).items()}
-    ours = Dropout(p, rng=np.random.default_rng(0))(x)
-    again = np.where(ours != 0, ours, multiplied)[kept_by_both]
+
+    def shown(p: float) -> tuple[dict[str, Claim], Claim, Claim]:
+        """What both frameworks keep: theirs, divided, and numpynet's."""
+        divided, multiplied = x / np.float32(1 - p), x * np.float32(1 / (1 - p))
+        kept = np.logical_and(*(values != 0 for values in dropped(x, p).values()))
+        ours = Dropout(p, rng=np.random.default_rng(0))(x)
+        again = np.where(ours != 0, ours, multiplied)[kept]
+        theirs = {who: exactly(values[kept], multiplied[kept]) for who, values in dropped(x, p).items()}
+        return theirs, exactly(divided[kept], divided[kept]), exactly(again, multiplied[kept])
+
+    frameworks, dividing, numpynet = shown(0.3)
+    halved, dividing_by_half, _ = shown(0.5)
     return Demonstration(
-        frameworks | {"dividing": exactly(divided[kept_by_both], divided[kept_by_both])},
-        frameworks | {"numpynet": exactly(again, multiplied[kept_by_both])},
+        frameworks | {"dividing": dividing},
+        frameworks | {"numpynet": numpynet},
+        halved | {"dividing": dividing_by_half},
     )
 
 
@@ -95,7 +103,7 @@ def dropout_infinite() -> Demonstration:
         return {who: values[values != 2 * value][:1] for who, values in found.items()}
 
     infinite, finite = where_dropped(math.inf), where_dropped(1.0)
-    return Demonstration(
+    return avoided(
         {who: exactly(values, 0 if who == "keras" else math.nan) for who, values in infinite.items()},
         {who: exactly(values, 0) for who, values in finite.items()},
     )

@@ -30,16 +30,22 @@ tail = np.linspace(-12, -7, 33, dtype=np.float32)
     ),
 )
 def gelu_default() -> Demonstration:
-    """GELU or its approximation by tanh, when nothing is said."""
+    """GELU or its approximation by tanh, when nothing is said; of large inputs both are the input."""
     exact = GELU().forward
-    same = {
-        "numpynet": claim(GELU()(x), exact, x),
-        "torch": claim(torch.nn.GELU()(torch.from_numpy(x)).numpy(), exact, x),
-        "tensorflow": claim(tf.nn.gelu(x).numpy(), exact, x),
-    }
+
+    def shown(x: Array, of_keras: Claim) -> dict[str, Claim]:
+        return {
+            "numpynet": claim(GELU()(x), exact, x),
+            "torch": claim(torch.nn.GELU()(torch.from_numpy(x)).numpy(), exact, x),
+            "tensorflow": claim(tf.nn.gelu(x).numpy(), exact, x),
+            "keras": of_keras,
+        }
+
+    large = np.array([10, 20], np.float32)
     return Demonstration(
-        same | {"keras": claim(keras.ops.gelu(x).numpy(), GELU("tanh").forward, x)},
-        same | {"keras": claim(keras.ops.gelu(x, approximate=False).numpy(), exact, x)},
+        shown(x, claim(keras.ops.gelu(x).numpy(), GELU("tanh").forward, x)),
+        shown(x, claim(keras.ops.gelu(x, approximate=False).numpy(), exact, x)),
+        shown(large, exactly(keras.ops.gelu(large).numpy(), large)),
     )
 
 
@@ -79,12 +85,14 @@ def gelu_tail() -> Demonstration:
     when="tensorflow<2.19",
 )
 def gelu_tail_tensorflow() -> Demonstration:
-    """TensorFlow's GELU was 0 in the lower tail, as torch's is."""
+    """TensorFlow's GELU was 0 in the lower tail, as torch's is; in the upper one it was right."""
     ours = {"numpynet": claim(GELU()(tail), GELU().forward, tail)}
     mapped = 0.5 * tail * tf.math.erfc(-tail * np.float32(math.sqrt(0.5)))
+    above = {"numpynet": GELU()(-tail), "tensorflow": tf.nn.gelu(-tail).numpy()}
     return Demonstration(
         ours | {"tensorflow": exactly(tf.nn.gelu(tail).numpy(), 0)},
         ours | {"tensorflow": claim(mapped.numpy(), GELU().forward, tail)},
+        {who: claim(values, GELU().forward, -tail) for who, values in above.items()},
     )
 
 
@@ -97,7 +105,10 @@ def gelu_tail_tensorflow() -> Demonstration:
     sources=("https://www.tensorflow.org/api_docs/python/tf/nn/gelu",),
 )
 def gelu_float32_constants() -> Demonstration:
-    """TensorFlow rounds GELU's constants to float32 in float64 too, the exact one's and the approximation's."""
+    """TensorFlow rounds GELU's constants to float32 in float64 too, the exact one's and the approximation's.
+
+    In float32 there is nothing to round.
+    """
     wide = x.astype(np.float64)
     root = 1 / float(np.float32(math.sqrt(2))) if before("gelu-tail-tensorflow") else float(np.float32(math.sqrt(0.5)))
 
@@ -109,19 +120,20 @@ def gelu_float32_constants() -> Demonstration:
         stretched = root * math.sqrt(2)
         return GELU().forward(x * stretched) / stretched
 
-    def claims(approximate: Literal["none", "tanh"], of_tensorflow: Formula) -> dict[str, Claim]:
+    def claims(approximate: Literal["none", "tanh"], x: Array, of_tensorflow: Formula) -> dict[str, Claim]:
         tanh, exact = approximate == "tanh", GELU(approximate).forward
         return {
-            "numpynet": claim(GELU(approximate)(wide), exact, wide),
-            "torch": claim(torch.nn.GELU(approximate)(torch.from_numpy(wide)).numpy(), exact, wide),
-            "tensorflow": claim(tf.nn.gelu(wide, approximate=tanh).numpy(), of_tensorflow, wide),
-            "mapped": claim(keras_activations.gelu(tf.constant(wide), approximate).numpy(), exact, wide),
+            "numpynet": claim(GELU(approximate)(x), exact, x),
+            "torch": claim(torch.nn.GELU(approximate)(torch.from_numpy(x)).numpy(), exact, x),
+            "tensorflow": claim(tf.nn.gelu(x, approximate=tanh).numpy(), of_tensorflow, x),
+            "mapped": claim(keras_activations.gelu(tf.constant(x), approximate).numpy(), exact, x),
         }
 
-    of_tanh = claims("tanh", rounded)
-    both = {who: together(of_tanh[who], each) for who, each in claims("none", rounded_root).items()}
-    mapped = both.pop("mapped")
-    return Demonstration(both, both | {"tensorflow": mapped})
+    of_tanh = claims("tanh", wide, rounded)
+    both = {who: together(of_tanh[who], each) for who, each in claims("none", wide, rounded_root).items()}
+    in_float32 = claims("tanh", x, GELU("tanh").forward)
+    mapped, _ = both.pop("mapped"), in_float32.pop("mapped")
+    return Demonstration(both, both | {"tensorflow": mapped}, in_float32)
 
 
 @difference(
@@ -133,20 +145,26 @@ def gelu_float32_constants() -> Demonstration:
     sources=("https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/cpu/Activation.cpp",),
 )
 def hardsigmoid_float32_sixth() -> Demonstration:
-    """torch rounds the slope of HardSigmoid to float32 in float64 too."""
-    inside = np.linspace(-2, 2, 9)
-    same = {
-        "numpynet": claim(in_numpynet(HardSigmoid(), inside), lambda x: (0 * x + 1) / 6, inside),
-        "keras": claim(
-            in_tensorflow(keras.layers.Activation("hard_sigmoid", dtype="float64"), inside),
-            lambda x: (0 * x + 1) / 6,
-            inside,
-        ),
-    }
-    sixth = np.float32(1) / np.float32(6)
+    """torch rounds the slope of HardSigmoid to float32 in float64 too; outside the slope is 0 everywhere."""
+    inside, outside = np.linspace(-2, 2, 9), np.array([-5.0, -4.0, 4.0, 5.0])
+    theirs = keras.layers.Activation("hard_sigmoid", dtype="float64")
+
+    def slopes(x: Array) -> dict[str, Array]:
+        return {
+            "numpynet": in_numpynet(HardSigmoid(), x),
+            "keras": in_tensorflow(theirs, x),
+            "torch": in_torch(torch.nn.Hardsigmoid(), x),
+        }
+
+    def right(values: Array) -> Claim:
+        return claim(values, lambda x: (0 * x + 1) / 6, inside)
+
+    naive = slopes(inside)
+    same = {who: right(naive[who]) for who in ("numpynet", "keras")}
     return Demonstration(
-        same | {"torch": exactly(in_torch(torch.nn.Hardsigmoid(), inside), sixth)},
-        same | {"torch": claim(in_torch(torch_activations.Hardsigmoid(), inside), lambda x: (0 * x + 1) / 6, inside)},
+        same | {"torch": exactly(naive["torch"], np.float32(1) / np.float32(6))},
+        same | {"torch": right(in_torch(torch_activations.Hardsigmoid(), inside))},
+        {who: exactly(values, 0) for who, values in slopes(outside).items()},
     )
 
 
@@ -163,15 +181,22 @@ def hardsigmoid_float32_sixth() -> Demonstration:
     ),
 )
 def prelu_slopes() -> Demonstration:
-    """How many slopes PReLU has, and what they start at."""
+    """How many slopes PReLU has, and what they start at; above 0 that makes no difference."""
     below = -np.ones((2, 3), np.float32)
-    mapped = keras_activations.PReLU(1)
+
+    def values(x: Array) -> dict[str, Array]:
+        return {
+            "numpynet": PReLU()(x),
+            "torch": torch.nn.PReLU()(torch.from_numpy(x)).detach().numpy(),
+            "keras": theirs(x).numpy(),
+        }
+
+    theirs, mapped = keras.layers.PReLU(), keras_activations.PReLU(1)
     mapped.alpha.assign([0.25])
-    same = {
-        "numpynet": exactly(PReLU()(below), -0.25),
-        "torch": exactly(torch.nn.PReLU()(torch.from_numpy(below)).detach().numpy(), -0.25),
-    }
+    counts = {"numpynet": sum(p.value.size for p in PReLU().parameters()), "torch": torch.nn.PReLU().weight.numel()}
+    same = {who: together(exactly(values(below)[who], -0.25), exactly(count, 1)) for who, count in counts.items()}
     return Demonstration(
-        same | {"keras": exactly(keras.layers.PReLU()(below).numpy(), 0)},
-        same | {"keras": exactly(mapped(below).numpy(), -0.25)},
+        same | {"keras": together(exactly(values(below)["keras"], 0), exactly(int(theirs.alpha.shape[-1]), 3))},
+        same | {"keras": together(exactly(mapped(below).numpy(), -0.25), exactly(int(mapped.alpha.shape[-1]), 1))},
+        {who: exactly(each, 1) for who, each in values(-below).items()},
     )

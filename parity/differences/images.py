@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,19 @@ import numpy as np
 
 from numpynet import Array, AvgPool2d, Conv2d, MaxPool2d, Module, Sequential, ZeroPad2d
 from parity.convert import to_tensorflow, to_torch
-from parity.differences.difference import Demonstration, Formula, accepts, claim, difference, exactly, refuses
+from parity.differences.difference import (
+    Claim,
+    Demonstration,
+    Formula,
+    accepts,
+    avoided,
+    claim,
+    difference,
+    exactly,
+    refuses,
+    together,
+)
+from parity.differences.kernels import onednn
 from parity.lazy import keras, tf, torch
 
 PADDING = "https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2"
@@ -64,19 +77,26 @@ def correlation(before: int, after: int, stride: int) -> Formula:
     ),
 )
 def conv_weight_layout() -> Demonstration:
-    """Where all sizes are equal, a weight and an image fit both layouts, and give another function."""
-    x, weight = (np.random.default_rng(seed).standard_normal((3, 3, 3, 3)).astype(np.float32) for seed in (0, 1))
+    """If all sizes are equal, weight and image fit both layouts, and give another function unless all is constant."""
     net = Conv2d(3, 3, 3, bias=False)
-    net.load_state_dict({"weight": weight})
-    mapped = {
-        "numpynet": net(x),
-        "torch": to_torch(net)(torch.from_numpy(x)).detach().numpy(),
-        "tensorflow": to_tensorflow(net)(x).numpy(),
-    }
-    same = claims(mapped, lambda x, weight: np.einsum("ncij,ocij->no", x, weight)[..., None, None], x, weight)
-    naive = tf.nn.conv2d(x, weight, 1, "VALID").numpy().reshape(3, 3, 1, 1)
-    swapped = claim(naive, lambda x, weight: np.einsum("nijc,ijco->no", x, weight)[..., None, None], x, weight)
-    return Demonstration(same | {"tensorflow": swapped}, same)
+
+    def shown(x: Array, weight: Array) -> tuple[dict[str, Any], Any]:
+        """Of the three with the axes where they belong, and of TensorFlow with torch's as they are."""
+        net.load_state_dict({"weight": weight})
+        mapped = {
+            "numpynet": net(x),
+            "torch": to_torch(net)(torch.from_numpy(x)).detach().numpy(),
+            "tensorflow": to_tensorflow(net)(x).numpy(),
+        }
+        same = claims(mapped, lambda x, weight: np.einsum("ncij,ocij->no", x, weight)[..., None, None], x, weight)
+        naive = tf.nn.conv2d(x, weight, 1, "VALID").numpy().reshape(3, 3, 1, 1)
+        return same, claim(naive, lambda x, weight: np.einsum("nijc,ijco->no", x, weight)[..., None, None], x, weight)
+
+    same, swapped = shown(
+        *(np.random.default_rng(seed).standard_normal((3, 3, 3, 3)).astype(np.float32) for seed in (0, 1))
+    )
+    constant, alike = shown(*(np.full((3, 3, 3, 3), value, np.float32) for value in (0.3, 0.7)))
+    return Demonstration(same | {"tensorflow": swapped}, same, constant | {"tensorflow": alike})
 
 
 @difference(
@@ -88,39 +108,69 @@ def conv_weight_layout() -> Demonstration:
     sources=(PADDING, "https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html"),
 )
 def conv_same_stride() -> Demonstration:
-    """SAME with a stride of two begins one pixel further."""
+    """SAME with a stride of two begins one pixel further in an image of even size."""
     symmetric = convolution(3, stride=2, padding=1)
     shifted = Sequential(ZeroPad2d((0, 1, 0, 1)), convolution(3, stride=2))
     for conv in (symmetric, shifted[1]):
         conv.load_state_dict({"weight": kernel[None, None]})
-    same = tf.nn.conv2d(eight[None, ..., None], kernel[..., None, None], 2, "SAME").numpy()[0, ..., 0]
-    keras_same = {"keras": claim(same, correlation(0, 1, 2), eight, kernel)}
+
+    def shown(net: Module, x: Array, before: int, before_same: int) -> dict[str, Any]:
+        same = tf.nn.conv2d(x[None, ..., None], kernel[..., None, None], 2, "SAME").numpy()[0, ..., 0]
+        of_keras = claim(same, correlation(before_same, 1, 2), x, kernel)
+        return claims(ours(net, x), correlation(before, 1, 2), x, kernel) | {"keras": of_keras}
+
     return Demonstration(
-        claims(ours(symmetric, eight), correlation(1, 1, 2), eight, kernel) | keras_same,
-        claims(ours(shifted, eight), correlation(0, 1, 2), eight, kernel) | keras_same,
+        shown(symmetric, eight, 1, 0), shown(shifted, eight, 0, 0), shown(symmetric, eight[:7, :7], 1, 1)
     )
 
 
-def refusing(net: Conv2d, op: Callable[[Any, Any], Any]) -> Demonstration:
-    """TensorFlow has no gradient for `op` in float64 on the CPU; with its counterpart in parity all three have one."""
-    x = np.ones((1, net.in_channels, 5, 5))
-    weight = np.ones((*net.kernel_size, net.in_channels // net.groups, net.out_channels))
-
-    def gradient(function: Callable[..., Any], *watched: Any) -> Any:
-        variables = [tf.Variable(values) for values in watched]
-        with tf.GradientTape() as tape:
-            output = function(*variables)
-        return tape.gradient(output, variables)
+def gradients(net: Conv2d, function: Callable[..., Any], *watched: Array, taken: bool = True) -> dict[str, Claim]:
+    """Who has a gradient of the convolution: numpynet and torch, and TensorFlow where the `function` is taken."""
+    x = np.ones((1, net.in_channels, 5, 5), net.weight.value.dtype)
 
     def of_torch() -> Any:
         output = to_torch(net)(torch.from_numpy(x).requires_grad_())
         return output.sum().backward()
 
-    same = {"numpynet": accepts(lambda: net.backward(net(x))), "torch": accepts(of_torch)}
-    return Demonstration(
-        same | {"tensorflow": refuses(lambda: gradient(op, x.transpose(0, 2, 3, 1), weight))},
-        same | {"tensorflow": accepts(lambda: gradient(to_tensorflow(net), x))},
-    )
+    def of_tensorflow() -> Any:
+        variables = [tf.Variable(values) for values in watched]
+        with tf.GradientTape() as tape:
+            output = function(*variables)
+        return tape.gradient(output, variables)
+
+    return {
+        "numpynet": accepts(lambda: net.backward(net(x))),
+        "torch": accepts(of_torch),
+        "tensorflow": (accepts if taken else refuses)(of_tensorflow),
+    }
+
+
+def without_gradient(groups: int = 1, dilation: int = 1) -> Demonstration:
+    """The gradient of a convolution with groups or a dilation; a plain one has one everywhere.
+
+    In float64, in float32, and in float32 with a padding: only in the second has TensorFlow a gradient, by oneDNN.
+    """
+    naive, mapped, plain = [], [], []
+    for dtype, padding in ((np.float64, 0), (np.float32, 0), (np.float32, 1)):
+        explicit = [[0, 0], [1, 1], [1, 1], [0, 0]] if padding else "VALID"
+        x = np.ones((1, 5, 5, 4), dtype)
+        for special in (True, False):
+            geometry = (groups, dilation) if special else (1, 1)
+            net = Conv2d(4, 2, 3, padding=padding, groups=geometry[0], dilation=geometry[1], dtype=dtype)
+            weight = np.ones((3, 3, 4 // net.groups, 2), dtype)
+            op = functools.partial(tf.nn.conv2d, strides=1, padding=explicit, dilations=net.dilation)
+            if special:
+                by_onednn = onednn() and dtype is np.float32 and not padding
+                naive.append(gradients(net, op, x, weight, taken=by_onednn))
+                mapped.append(gradients(net, to_tensorflow(net), np.moveaxis(x, 3, 1)))
+            else:
+                plain.append(gradients(net, op, x, weight))
+    return Demonstration(*map(of_each, (naive, mapped, plain)))
+
+
+def of_each(found: list[dict[str, Claim]]) -> dict[str, Claim]:
+    """Several claims of each implementation as one."""
+    return {who: together(*(claims[who] for claims in found)) for who in found[0]}
 
 
 @difference(
@@ -133,7 +183,7 @@ def refusing(net: Conv2d, op: Callable[[Any, Any], Any]) -> Demonstration:
 )
 def conv_groups() -> Demonstration:
     """The gradient of a grouped convolution."""
-    return refusing(Conv2d(4, 2, 3, groups=2, dtype=np.float64), lambda x, weight: tf.nn.conv2d(x, weight, 1, "VALID"))
+    return without_gradient(groups=2)
 
 
 @difference(
@@ -146,8 +196,7 @@ def conv_groups() -> Demonstration:
 )
 def conv_dilation_gradient() -> Demonstration:
     """The gradient of a dilated convolution."""
-    net = Conv2d(1, 1, 3, dilation=2, dtype=np.float64)
-    return refusing(net, lambda x, weight: tf.nn.conv2d(x, weight, 1, "VALID", dilations=2))
+    return without_gradient(dilation=2)
 
 
 @difference(
@@ -159,23 +208,30 @@ def conv_dilation_gradient() -> Demonstration:
     sources=("https://github.com/keras-team/keras/issues/23028", "https://github.com/keras-team/keras/pull/23181"),
 )
 def conv_stride_dilation() -> Demonstration:
-    """A stride beside a dilation."""
-    net, x = convolution(2, stride=2, dilation=2), np.ones((1, 1, 5, 5), np.float32)
-    same = {
-        "numpynet": accepts(lambda: net(x)),
-        "torch": accepts(lambda: to_torch(net)(torch.from_numpy(x))),
-    }
-    return Demonstration(
-        same | {"keras": refuses(lambda: keras.layers.Conv2D(1, 2, strides=2, dilation_rate=2))},
-        same | {"keras": accepts(lambda: to_tensorflow(net)(x))},
-    )
+    """A stride beside a dilation; one of the two alone is taken by all."""
+    x = np.ones((1, 1, 5, 5), np.float32)
+
+    def tried(stride: int, dilation: int, of_keras: Claim) -> dict[str, Claim]:
+        net = convolution(2, stride=stride, dilation=dilation)
+        return {
+            "numpynet": accepts(lambda: net(x)),
+            "torch": accepts(lambda: to_torch(net)(torch.from_numpy(x))),
+            "keras": of_keras,
+        }
+
+    def of_keras(stride: int, dilation: int) -> Any:
+        return keras.layers.Conv2D(1, 2, strides=stride, dilation_rate=dilation)(x.transpose(0, 2, 3, 1))
+
+    mapped = accepts(lambda: to_tensorflow(convolution(2, stride=2, dilation=2))(x))
+    alone = [tried(*geometry, accepts(functools.partial(of_keras, *geometry))) for geometry in ((2, 1), (1, 2))]
+    return Demonstration(tried(2, 2, refuses(lambda: of_keras(2, 2))), tried(2, 2, mapped), of_each(alone))
 
 
-def single_column(x: Array) -> Array:
+def single_column(x: Array, stride: int = 3) -> Array:
     """TensorFlow's convolution of two images `x` with (1, 2) windows, one column of them, each its left pixel."""
     kernels = np.array([1, 0], np.float32).reshape(1, 2, 1, 1)
     batch = np.stack([x, x])[..., None]  # of one image alone another kernel takes care
-    return np.asarray(tf.nn.conv2d(batch, kernels, (1, 3), "VALID"))[0, :, 0, 0]
+    return np.asarray(tf.nn.conv2d(batch, kernels, (1, stride), "VALID"))[0, :, 0, 0]
 
 
 def rows_are_skipped() -> bool:
@@ -203,12 +259,18 @@ def rows_are_skipped() -> bool:
 )
 def conv_single_column() -> Demonstration:
     """One input channel, one column of windows and a stride along the columns: oneDNN reads the wrong rows."""
-    net = convolution((1, 2), stride=(1, 3))
-    net.load_state_dict({"weight": np.array([[[[1, 0]]]], np.float32)})
     x = np.arange(16, dtype=np.float32).reshape(8, 2)
-    found = ours(net, x)
-    second = {who: exactly(values[1], 2.0) for who, values in found.items()}
-    return Demonstration(second | {"tensorflow": exactly(single_column(x)[1:2], 4.0)}, second)
+
+    def second(stride: int) -> dict[str, Claim]:
+        net = convolution((1, 2), stride=(1, stride))
+        net.load_state_dict({"weight": np.array([[[[1, 0]]]], np.float32)})
+        return {who: exactly(values[1], 2.0) for who, values in ours(net, x).items()}
+
+    return Demonstration(
+        second(3) | {"tensorflow": exactly(single_column(x)[1:2], 4.0)},
+        second(3),
+        second(1) | {"tensorflow": exactly(single_column(x, stride=1)[1:2], 2.0)},
+    )
 
 
 def pooled_mean(counted: bool) -> Formula:
@@ -247,10 +309,12 @@ def avgpool_padding() -> Demonstration:
     )
 
 
-def pooled_maximum(before: int, after: int) -> Array:
-    """Of windows of 3 by 3, moved by 2, with so much that is never the largest around `eight`."""
-    padded = np.pad(eight, (before, after), constant_values=-np.inf)
-    return np.array([[padded[r : r + 3, c : c + 3].max() for c in range(0, 8, 2)] for r in range(0, 8, 2)])
+def pooled_maximum(image: Array, before: int, after: int) -> Array:
+    """Of windows of 3 by 3, moved by 2, with so much that is never the largest around the image."""
+    padded = np.pad(image, (before, after), constant_values=-np.inf)
+    return np.array(
+        [[padded[r : r + 3, c : c + 3].max() for c in range(0, len(image), 2)] for r in range(0, len(image), 2)]
+    )
 
 
 @difference(
@@ -262,23 +326,27 @@ def pooled_maximum(before: int, after: int) -> Array:
     sources=(PADDING, "https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html"),
 )
 def maxpool_same_stride() -> Demonstration:
-    """SAME with a stride of two begins one pixel further."""
-    same = {
-        "keras": exactly(
-            tf.nn.max_pool2d(eight[None, ..., None], 3, 2, "SAME").numpy()[0, ..., 0], pooled_maximum(0, 1)
-        )
-    }
-    naive = {who: exactly(v, pooled_maximum(1, 1)) for who, v in ours(MaxPool2d(3, 2, 1), eight).items()}
-    framed = np.pad(eight, (0, 1), constant_values=-np.inf)
-    mapped = {who: exactly(v, pooled_maximum(0, 1)) for who, v in ours(MaxPool2d(3, 2), framed).items()}
-    return Demonstration(naive | same, mapped | same)
+    """SAME with a stride of two begins one pixel further in an image of even size."""
+
+    def shown(net: Module, x: Array, image: Array, before: int, before_same: int) -> dict[str, Claim]:
+        """Of numpynet's layer on x, and of SAME on the image."""
+        same = tf.nn.max_pool2d(image[None, ..., None], 3, 2, "SAME").numpy()[0, ..., 0]
+        found = {who: exactly(values, pooled_maximum(image, before, 1)) for who, values in ours(net, x).items()}
+        return found | {"keras": exactly(same, pooled_maximum(image, before_same, 1))}
+
+    framed, seven = np.pad(eight, (0, 1), constant_values=-np.inf), eight[:7, :7]
+    return Demonstration(
+        shown(MaxPool2d(3, 2, 1), eight, eight, 1, 0),
+        shown(MaxPool2d(3, 2), framed, eight, 0, 0),
+        shown(MaxPool2d(3, 2, 1), seven, seven, 1, 1),
+    )
 
 
 @difference(
     "maxpool-nan",
     torch="a window with a NaN gives NaN",
     keras="as TensorFlow",
-    tensorflow="the largest of the numbers; in float64 it depends on the number of channels",
+    tensorflow="the largest of the numbers",
     mapping="finite inputs",
     sources=(
         "https://github.com/tensorflow/tensorflow/issues/125965",
@@ -286,10 +354,10 @@ def maxpool_same_stride() -> Demonstration:
     ),
 )
 def maxpool_nan() -> Demonstration:
-    """A NaN in a window."""
+    """A NaN in a window of float32."""
     broken = np.array([[1, NAN], [4, 2]], np.float32)
     finite = np.array([[1, 0], [4, 2]], np.float32)
-    return Demonstration(
+    return avoided(
         {who: exactly(v, 4.0 if who == "tensorflow" else NAN) for who, v in ours(MaxPool2d(2), broken).items()},
         {who: exactly(v, 4.0) for who, v in ours(MaxPool2d(2), finite).items()},
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import Array, Linear
+from numpynet import Array, Linear, Scaling
 from numpynet.initializers import he_normal
 from parity.convert import to_tensorflow, to_torch
 from parity.differences.difference import Demonstration, difference, exactly
@@ -63,23 +63,24 @@ def same(layer: Linear, measured: Callable[[Array], Any]) -> dict[str, Any]:
     ),
 )
 def dense_initial_weights() -> Demonstration:
-    """The weights that a dense layer starts from."""
-    torch.manual_seed(0)
+    """The weights that a dense layer starts from: within the same bounds where 5 are made of each input alone."""
+
+    def starting(outputs: int) -> dict[str, Any]:
+        torch.manual_seed(0)
+        dense = keras.layers.Dense(outputs, kernel_initializer=keras.initializers.GlorotUniform(seed=0))
+        default = keras.layers.Dense(outputs)
+        for each in (dense, default):
+            each.build((None, IN))
+        assert type(default.kernel_initializer) is type(dense.kernel_initializer)
+        bound = 1 / math.sqrt(IN)
+        return {
+            "numpynet": largest(Linear(IN, outputs, rng=np.random.default_rng(0)).weight.value, bound),
+            "torch": largest(torch.nn.Linear(IN, outputs).weight.detach(), bound),
+            "keras": largest(dense.kernel, math.sqrt(6 / (IN + outputs))),
+        }
+
     layer = Linear(IN, OUT, rng=np.random.default_rng(0))
-    dense = keras.layers.Dense(OUT, kernel_initializer=keras.initializers.GlorotUniform(seed=0))
-    default = keras.layers.Dense(OUT)
-    for each in (dense, default):
-        each.build((None, IN))
-    assert type(default.kernel_initializer) is type(dense.kernel_initializer)
-    bound = 1 / math.sqrt(IN)
-    return Demonstration(
-        {
-            "numpynet": largest(layer.weight.value, bound),
-            "torch": largest(torch.nn.Linear(IN, OUT).weight.detach(), bound),
-            "keras": largest(dense.kernel, math.sqrt(6 / (IN + OUT))),
-        },
-        same(layer, lambda weights: np.max(np.abs(weights))),
-    )
+    return Demonstration(starting(OUT), same(layer, lambda weights: np.max(np.abs(weights))), starting(5 * IN))
 
 
 @difference(
@@ -94,11 +95,13 @@ def dense_initial_weights() -> Demonstration:
     ),
 )
 def dense_initial_bias() -> Demonstration:
-    """The bias that a dense layer starts from."""
+    """The bias that a dense layer starts from; normalisation starts from 0 in both."""
     torch.manual_seed(0)
     layer, dense = Linear(IN, OUT, rng=np.random.default_rng(0)), keras.layers.Dense(OUT)
     dense.build((None, IN))
     bound, bias = 1 / math.sqrt(IN), layer.state_dict()["bias"]
+    normalization = keras.layers.LayerNormalization()
+    normalization.build((None, OUT))
     return Demonstration(
         {
             "numpynet": largest(bias, bound),
@@ -109,20 +112,31 @@ def dense_initial_bias() -> Demonstration:
             "torch": exactly(np.asarray(to_torch(layer).bias.detach()), bias),
             "keras": exactly(np.asarray(to_tensorflow(layer).bias), bias),
         },
+        {
+            "numpynet": exactly(np.max(np.abs(Scaling(OUT).beta.value)), 0),
+            "torch": exactly(np.max(np.abs(np.asarray(torch.nn.LayerNorm(OUT).bias.detach()))), 0),
+            "keras": exactly(np.max(np.abs(np.asarray(normalization.beta))), 0),
+        },
     )
 
 
+def as_spread(weights: Any, deviation: float) -> Any:
+    """The claim that the weights have this deviation; of what is cut it is known better still."""
+    values = np.asarray(weights)
+    return exactly(np.std(values), deviation, SIGMAS * deviation / math.sqrt(2 * values.size))
+
+
 def normal_weights(in_torch: Callable[[Any], Any], in_keras: Any, deviation: float) -> Demonstration:
+    """The share beyond Keras' cut differs, the deviation does not."""
     torch.manual_seed(0)
     weight = torch.empty(OUT, IN)
     in_torch(weight)
     layer = Linear(IN, OUT, init=he_normal, rng=np.random.default_rng(0))
+    cut = in_keras((IN, OUT))
     return Demonstration(
-        {
-            "torch": share_beyond(weight, deviation, BEYOND),
-            "keras": share_beyond(in_keras((IN, OUT)), deviation, 0.0),
-        },
+        {"torch": share_beyond(weight, deviation, BEYOND), "keras": share_beyond(cut, deviation, 0.0)},
         same(layer, lambda weights: np.mean(np.abs(weights))),
+        {"torch": as_spread(weight, deviation), "keras": as_spread(cut, deviation)},
     )
 
 

@@ -18,6 +18,6 @@ def onednn() -> bool:
     return bool(port.IsMklEnabled())
 
 
-def eigen() -> bool:
-    """Whether TensorFlow computes with its own kernels alone."""
-    return not onednn()
+def kernels() -> str:
+    """Whose kernels TensorFlow computes with: "oneDNN", or "Eigen" where it takes its own alone."""
+    return "oneDNN" if onednn() else "Eigen"

@@ -129,18 +129,30 @@ def hardswish_kinks() -> Demonstration:
     ),
 )
 def maximum_ties() -> Demonstration:
-    """The gradient of a maximum that is reached twice."""
-    x = np.array([[2, 2, 1]], np.float32)
-    ours = {"numpynet": exactly(in_numpynet(Maxout(3), x), [[1, 0, 0]])}
+    """The gradient of a maximum that is reached twice; of one that is reached once all agree."""
+    tied, single = np.array([[2, 2, 1]], np.float32), np.array([[2, 3, 1]], np.float32)
+
+    def as_they_come(x: Array) -> dict[str, Array]:
+        return {
+            "numpynet": in_numpynet(Maxout(3), x),
+            "torch": in_torch(lambda x: torch.amax(x, 1), x),
+            "torch's max over all axes": in_torch(torch.max, x),
+            "torch's max over one axis": in_torch(lambda x: torch.max(x, 1).values, x),
+            "tensorflow": in_tensorflow(lambda x: tf.reduce_max(x, 1), x),
+            "tensorflow's max_pool": in_tensorflow(lambda x: tf.nn.max_pool1d(x[..., None], 3, 3, "VALID"), x),
+        }
+
+    first = ("numpynet", "torch's max over one axis", "tensorflow's max_pool")
+    mapped = {
+        "numpynet": in_numpynet(Maxout(3), tied),
+        "torch": in_torch(torch_activations.Maxout(3), tied),
+        "tensorflow": in_tensorflow(keras_activations.Maxout(3), tied),
+    }
     return Demonstration(
-        ours
-        | {
-            "torch": exactly(in_torch(lambda x: torch.amax(x, 1), x), [[0.5, 0.5, 0]]),
-            "tensorflow": exactly(in_tensorflow(lambda x: tf.reduce_max(x, 1), x), [[0.5, 0.5, 0]]),
+        {
+            who: exactly(values, [[1, 0, 0]] if who in first else [[0.5, 0.5, 0]])
+            for who, values in as_they_come(tied).items()
         },
-        ours
-        | {
-            "torch": exactly(in_torch(torch_activations.Maxout(3), x), [[1, 0, 0]]),
-            "tensorflow": exactly(in_tensorflow(keras_activations.Maxout(3), x), [[1, 0, 0]]),
-        },
+        {who: exactly(values, [[1, 0, 0]]) for who, values in mapped.items()},
+        {who: exactly(values, [[0, 1, 0]]) for who, values in as_they_come(single).items()},
     )

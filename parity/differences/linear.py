@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from numpynet import Array, Linear
 from parity.convert import to_tensorflow, to_torch
-from parity.differences.difference import Demonstration, claim, difference, exactly
+from parity.differences.difference import Claim, Demonstration, claim, difference, exactly
 from parity.lazy import keras, tf, torch
 
 
@@ -22,27 +24,31 @@ from parity.lazy import keras, tf, torch
     ),
 )
 def dense_weight_layout() -> Demonstration:
-    """A square weight fits both layouts, and gives another function."""
+    """A square weight fits both layouts, and gives another function unless it is symmetric."""
     rng = np.random.default_rng(0)
     x, weight = (rng.standard_normal((4, 4)).astype(np.float32) for _ in range(2))
     layer = Linear(4, 4, bias=False)
-    layer.load_state_dict({"weight": weight})
     dense = keras.layers.Dense(4, use_bias=False)
     dense.build((None, 4))
-    dense.kernel.assign(weight)
 
     def product(x: Array, weight: Array) -> Array:
         return x @ weight.T
 
-    values = {
-        "numpynet": layer(x),
-        "torch": to_torch(layer)(torch.from_numpy(x)).detach().numpy(),
-        "tensorflow": to_tensorflow(layer)(x).numpy(),
-    }
-    mapped = {who: claim(found, product, x, weight) for who, found in values.items()}
-    return Demonstration(
-        mapped | {"tensorflow": claim(dense(x).numpy(), lambda x, weight: x @ weight, x, weight)}, mapped
-    )
+    def claims(weight: Array) -> tuple[dict[str, Claim], Claim]:
+        """Of the three with the weight where it belongs, and of Keras with torch's as it is."""
+        layer.load_state_dict({"weight": weight})
+        dense.kernel.assign(weight)
+        values = {
+            "numpynet": layer(x),
+            "torch": to_torch(layer)(torch.from_numpy(x)).detach().numpy(),
+            "tensorflow": to_tensorflow(layer)(x).numpy(),
+        }
+        mapped = {who: claim(found, product, x, weight) for who, found in values.items()}
+        return mapped, claim(dense(x).numpy(), lambda x, weight: x @ weight, x, weight)
+
+    mapped, naive = claims(weight)
+    symmetric, alike = claims(weight + weight.T)
+    return Demonstration(mapped | {"tensorflow": naive}, mapped, symmetric | {"tensorflow": alike})
 
 
 @difference(
@@ -57,15 +63,19 @@ def dense_weight_layout() -> Demonstration:
     ),
 )
 def flatten_channels_first() -> Demonstration:
-    """Keras' Flatten for channels_first reorders the features."""
+    """Keras' Flatten for channels_first reorders the features, unless there is one channel."""
+
+    def claims(x: Array, of_keras: Any, order: tuple[int, ...]) -> dict[str, Claim]:
+        rows = x.reshape(2, -1)
+        return {
+            "torch": exactly(torch.nn.Flatten()(torch.from_numpy(x)).numpy(), rows),
+            "tensorflow": exactly(tf.reshape(x, (2, -1)).numpy(), rows),
+            "keras": exactly(of_keras(x).numpy(), x.transpose(order).reshape(2, -1)),
+        }
+
+    kept, moved = (0, 1, 2, 3), (0, 2, 3, 1)
     x = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
-    rows = x.reshape(2, -1)
-    ours = {
-        "torch": exactly(torch.nn.Flatten()(torch.from_numpy(x)).numpy(), rows),
-        "tensorflow": exactly(tf.reshape(x, (2, -1)).numpy(), rows),
-    }
-    naive = keras.layers.Flatten(data_format="channels_first")(x).numpy()
+    naive = keras.layers.Flatten(data_format="channels_first")
     return Demonstration(
-        ours | {"keras": exactly(naive, x.transpose(0, 2, 3, 1).reshape(2, -1))},
-        ours | {"keras": exactly(keras.layers.Flatten()(x).numpy(), rows)},
+        claims(x, naive, moved), claims(x, keras.layers.Flatten(), kept), claims(x[:, :1], naive, kept)
     )

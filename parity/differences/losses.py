@@ -8,7 +8,7 @@ import numpy as np
 
 from numpynet import Array, CrossEntropyCriterion, MSECriterion, NLLCriterionUnstable
 from numpynet.activations import log_softmax
-from parity.differences.difference import Claim, Demonstration, Formula, claim, difference, exactly, together
+from parity.differences.difference import Claim, Demonstration, Formula, avoided, claim, difference, exactly, together
 from parity.frameworks import framework
 from parity.lazy import keras, tf, torch
 from parity.pairing import pair_of
@@ -36,16 +36,21 @@ def squares(x: Array, y: Array) -> Any:
     sources=("https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html", f"{KERAS}regression_losses/"),
 )
 def mse_reduction() -> Demonstration:
-    """The sum of squared errors of (N, C) is C times Keras'."""
-    same = {
-        "numpynet": claim(MSECriterion("sum")(x, y), squares, x, y),
-        "torch": claim(in_torch(torch.nn.MSELoss(reduction="sum"), x, y), squares, x, y),
-    }
-    naive = keras.losses.MeanSquaredError(reduction="sum")(y, x).numpy()
-    mapped = pair_of(MSECriterion).tensorflow_loss(MSECriterion("sum"))(x, y).numpy()  # type: ignore[attr-defined]
+    """The sum of squared errors of (N, C) is C times Keras', and so the same for C = 1."""
+    of_keras = keras.losses.MeanSquaredError(reduction="sum")
+    mapped = pair_of(MSECriterion).tensorflow_loss(MSECriterion("sum"))  # type: ignore[attr-defined]
+
+    def shown(x: Array, y: Array, formula: Formula, of_keras: Any) -> dict[str, Claim]:
+        return {
+            "numpynet": claim(MSECriterion("sum")(x, y), squares, x, y),
+            "torch": claim(in_torch(torch.nn.MSELoss(reduction="sum"), x, y), squares, x, y),
+            "keras": claim(of_keras(y, x).numpy(), formula, x, y),
+        }
+
     return Demonstration(
-        same | {"keras": claim(naive, lambda x, y: squares(x, y) / x.shape[-1], x, y)},
-        same | {"keras": claim(mapped, squares, x, y)},
+        shown(x, y, lambda x, y: squares(x, y) / x.shape[-1], of_keras),
+        shown(x, y, squares, lambda y, x: mapped(x, y)),
+        shown(x[:, :1], y[:, :1], squares, of_keras),
     )
 
 
@@ -61,7 +66,7 @@ def mse_reduction() -> Demonstration:
     ),
 )
 def mse_broadcasting() -> Demonstration:
-    """An input of shape (N, 1) against a target of shape (N,), and the other way round."""
+    """An input of shape (N, 1) against a target of shape (N,), and the other way round; equal shapes agree."""
     loss = torch.nn.MSELoss()
 
     def row_by_row(x: Array, y: Array) -> Any:
@@ -81,7 +86,8 @@ def mse_broadcasting() -> Demonstration:
     column, row = claims(x[:, :1], y[:, 0]), claims(x[:, 0], y[:, :1])
     both = {who: together(column[who], row[who]) for who in column}
     mapped = both.pop("mapped")
-    return Demonstration(both, both | {"torch": mapped})
+    equal = claims(x, y)
+    return Demonstration(both, both | {"torch": mapped}, {"keras": equal["keras"], "torch": equal["mapped"]})
 
 
 @difference(
@@ -96,9 +102,12 @@ def mse_broadcasting() -> Demonstration:
     ),
 )
 def probabilities_clipped() -> Demonstration:
-    """Cross-entropy of probabilities that do not sum to 1, are small, or 1: there the loss is that of 1 - 2^-23."""
-    p = np.array([[0.2, 0.3], [1.0, 1e-9], [1e-9, 1.0]], np.float32)
-    labels = np.array([1, 1, 1])
+    """Cross-entropy of probabilities that do not sum to 1, are small, or 1: there the loss is that of 1 - 2^-23.
+
+    Of others, as in the last row, all make the same.
+    """
+    p = np.array([[0.2, 0.3], [1.0, 1e-9], [1e-9, 1.0], [0.75, 0.25]], np.float32)
+    labels = np.array([1, 1, 1, 1])
     largest = float(np.float32(1 - 1e-7))
 
     def clipped(p: Array) -> Any:
@@ -133,8 +142,8 @@ def probabilities_clipped() -> Demonstration:
     ),
 )
 def probabilities_eager_graph() -> Demonstration:
-    """Keras' cross-entropy of tf.nn.softmax depends on eager or graph mode."""
-    logits, target = np.array([[0.0, 50.0]], np.float32), np.array([[1.0, 0.0]], np.float32)
+    """Keras' cross-entropy of tf.nn.softmax depends on eager or graph mode, where it is clipped."""
+    target = np.array([[1.0, 0.0]], np.float32)
 
     def of_probabilities(z: Any) -> Any:
         return keras.losses.CategoricalCrossentropy()(target, tf.nn.softmax(z))
@@ -148,17 +157,17 @@ def probabilities_eager_graph() -> Demonstration:
     def clipped(z: Array) -> Any:
         return -np.log(np.maximum(np.exp(log_softmax(z)), 1e-7))[0, 0]
 
-    z = tf.constant(logits)
+    def shown(loss: Any, logits: Array) -> dict[str, Claim]:
+        z, eager = tf.constant(logits), clipped if loss is of_probabilities else exact
+        return {
+            "eager": claim(loss(z).numpy(), eager, logits),
+            "graph": claim(tf.function(loss)(z).numpy(), exact, logits),
+        }
+
+    sure, unsure = np.array([[0.0, 50.0]], np.float32), np.array([[0.0, 1.0]], np.float32)
+    of_torch = {"torch": claim(in_torch(torch.nn.CrossEntropyLoss(), sure, target), exact, sure)}
     return Demonstration(
-        {
-            "eager": claim(of_probabilities(z).numpy(), clipped, logits),
-            "graph": claim(tf.function(of_probabilities)(z).numpy(), exact, logits),
-        },
-        {
-            "eager": claim(of_logits(z).numpy(), exact, logits),
-            "graph": claim(tf.function(of_logits)(z).numpy(), exact, logits),
-            "torch": claim(in_torch(torch.nn.CrossEntropyLoss(), logits, target), exact, logits),
-        },
+        shown(of_probabilities, sure), of_torch | shown(of_logits, sure), shown(of_probabilities, unsure)
     )
 
 
@@ -171,14 +180,22 @@ def probabilities_eager_graph() -> Demonstration:
     sources=("https://keras.io/api/utils/config_utils/",),
 )
 def losses_in_floatx() -> Demonstration:
-    """Keras computes the losses of float64 models in float32."""
-    near, one = np.array([[1 + 2.0**-30]]), np.array([[1.0]])
-    loss = torch.nn.MSELoss()
-    same = {"torch": claim(in_torch(loss, near, one), squares, near, one)}
+    """Keras computes the losses of float64 models in float32, which some numbers fit."""
+    near, fitting, one = np.array([[1 + 2.0**-30]]), np.array([[1 + 2.0**-10]]), np.array([[1.0]])
+
+    def of_torch(x: Array) -> dict[str, Claim]:
+        return {"torch": claim(in_torch(torch.nn.MSELoss(), x, one), squares, x, one)}
+
+    def of_keras(x: Array) -> Array:
+        return np.asarray(keras.losses.MeanSquaredError()(tf.constant(one), tf.constant(x)))
+
     with framework("tensorflow").precision(near.dtype):
-        mapped = keras.losses.MeanSquaredError()(one, near).numpy()
-    naive = keras.losses.MeanSquaredError()(tf.constant(one), tf.constant(near)).numpy()
-    return Demonstration(same | {"keras": exactly(naive, 0)}, same | {"keras": claim(mapped, squares, near, one)})
+        mapped = of_keras(near)
+    return Demonstration(
+        of_torch(near) | {"keras": exactly(of_keras(near), 0)},
+        of_torch(near) | {"keras": claim(mapped, squares, near, one)},
+        of_torch(fitting) | {"keras": exactly(of_keras(fitting), 2.0**-20)},
+    )
 
 
 @difference(
@@ -222,4 +239,4 @@ def soft_targets() -> Demonstration:
             for who, values in gradients(weights).items()
         }
 
-    return Demonstration(claims(loose, normalized), claims(proper, right))
+    return avoided(claims(loose, normalized), claims(proper, right))

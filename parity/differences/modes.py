@@ -34,16 +34,19 @@ def in_lanes(values: Array, lanes: int) -> Array:
     when="tensorflow>=2.21",
 )
 def compiled_sums() -> Demonstration:
-    """The sum of a million equal numbers."""
-    x = np.full(2**20, 0.1, np.float32)
+    """The sum of a million equal numbers; of powers of two every partial sum is exact, in whatever order."""
+    x, powers = np.full(2**20, 0.1, np.float32), np.full(2**20, 0.125, np.float32)
     compiled = tf.function(tf.reduce_sum, jit_compile=True)
     naive = compiled(tf.constant(x)).numpy()
     predictions = [in_lanes(x, lanes)[0] for lanes in LANES]
     closest = min(predictions, key=lambda predicted: abs(float(predicted) - float(naive)))
     mapped = np.float32(compiled(tf.constant(x, tf.float64)).numpy())
     of_torch = {"torch": claim(torch.from_numpy(x).sum().numpy(), np.sum, x)}
+    of_powers = {"torch": torch.from_numpy(powers).sum().numpy(), "tensorflow": compiled(tf.constant(powers)).numpy()}
     return Demonstration(
-        of_torch | {"tensorflow": exactly(naive, closest)}, of_torch | {"tensorflow": claim(mapped, np.sum, x)}
+        of_torch | {"tensorflow": exactly(naive, closest)},
+        of_torch | {"tensorflow": claim(mapped, np.sum, x)},
+        {who: exactly(values, 2.0**17) for who, values in of_powers.items()},
     )
 
 
@@ -59,8 +62,8 @@ def compiled_sums() -> Demonstration:
     ),
 )
 def fit_in_floatx() -> Demonstration:
-    """What a float64 model is given to predict."""
-    x = np.array([[1 + 2.0**-30]])
+    """What a float64 model is given to predict: the same where float32 holds it."""
+    x, fitting = np.array([[1 + 2.0**-30]]), np.array([[1 + 2.0**-10]])
     home = framework("tensorflow")
     counterpart = home.convert(Scaling(1, dtype=np.float64), x.dtype)
     with home.precision(x.dtype):
@@ -68,5 +71,10 @@ def fit_in_floatx() -> Demonstration:
         mapped = model.predict(x, verbose=0)
     same = {"tensorflow": exactly(counterpart.layer(x).numpy(), x)}
     return Demonstration(
-        same | {"keras": exactly(model.predict(x, verbose=0), 1.0)}, same | {"keras": exactly(mapped, x)}
+        same | {"keras": exactly(model.predict(x, verbose=0), 1.0)},
+        same | {"keras": exactly(mapped, x)},
+        {
+            "tensorflow": exactly(counterpart.layer(fitting).numpy(), fitting),
+            "keras": exactly(model.predict(fitting, verbose=0), fitting),
+        },
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from numpynet import Array, BatchNormalization, GroupNormalization, LayerNormalization
-from parity.differences.difference import Demonstration, Formula, accepts, claim, difference, exactly, refuses
+from parity.differences.difference import Claim, Demonstration, Formula, avoided, claim, difference, exactly, together
 from parity.lazy import keras, tf, torch, torch_layers
 
 TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html"
@@ -37,6 +38,16 @@ def mean(x: Array) -> Any:
     return np.mean(x, axis=0)
 
 
+def unless_refused(run: Callable[[], Array], shape: tuple[int, ...]) -> Array:
+    """What `run` returns, NaN of this shape where it is refused."""
+    try:
+        return np.asarray(run())
+    except ModuleNotFoundError:  # a framework that is not installed has refused nothing
+        raise
+    except ValueError:
+        return np.full(shape, np.nan, np.float32)
+
+
 def variance(x: Array) -> Any:
     return np.mean((x - np.mean(x, axis=0)) ** 2, axis=0)
 
@@ -55,16 +66,16 @@ def unbiased(x: Array) -> Any:
 )
 def batchnorm_eps() -> Demonstration:
     """The default eps beneath the root: it matters where the variance is small."""
-    small = x * np.float32(2**-7)
-    same = {
-        "numpynet": claim(BatchNormalization(3)(small), normalized(1e-3), small),
-        "keras": claim(trained(keras.layers.BatchNormalization(), x=small), normalized(1e-3), small),
-    }
-    naive, mapped = torch.nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3, eps=1e-3)
-    return Demonstration(
-        same | {"torch": claim(trained(naive, x=small), normalized(1e-5), small)},
-        same | {"torch": claim(trained(mapped, x=small), normalized(1e-3), small)},
-    )
+    small, large = x * np.float32(2**-7), x * np.float32(2**20)
+
+    def shown(x: Array, predicted: float, **of_torch: float) -> dict[str, Claim]:
+        return {
+            "numpynet": claim(BatchNormalization(3)(x), normalized(1e-3), x),
+            "keras": claim(trained(keras.layers.BatchNormalization(), x=x), normalized(1e-3), x),
+            "torch": claim(trained(torch.nn.BatchNorm1d(3, **of_torch), x=x), normalized(predicted), x),
+        }
+
+    return Demonstration(shown(small, 1e-5), shown(small, 1e-3, eps=1e-3), shown(large, 1e-5))
 
 
 @difference(
@@ -76,22 +87,20 @@ def batchnorm_eps() -> Demonstration:
     sources=(TORCH, KERAS),
 )
 def batchnorm_momentum() -> Demonstration:
-    """Momentum means the opposite, and has another default."""
+    """Momentum means the opposite, and has another default: seen unless a batch is as the running statistics are."""
 
-    def keeps(alpha: float) -> Formula:
-        return running(alpha, 0, mean)
+    def shown(x: Array, alpha: float, **of_keras: float) -> dict[str, Claim]:
+        layer = BatchNormalization(3)
+        layer(x)
+        theirs = keras.layers.BatchNormalization(**of_keras)
+        return {
+            "numpynet": claim(layer.running_mean, running(0.9, 0, mean), x),
+            "torch": claim(trained(torch.nn.BatchNorm1d(3), "running_mean", x), running(0.9, 0, mean), x),
+            "keras": claim(trained(theirs, "moving_mean", x), running(alpha, 0, mean), x),
+        }
 
-    layer = BatchNormalization(3)
-    layer(x)
-    same = {
-        "numpynet": claim(layer.running_mean, keeps(0.9), x),
-        "torch": claim(trained(torch.nn.BatchNorm1d(3), "running_mean"), keeps(0.9), x),
-    }
-    naive, mapped = keras.layers.BatchNormalization(), keras.layers.BatchNormalization(momentum=0.9)
-    return Demonstration(
-        same | {"keras": claim(trained(naive, "moving_mean"), keeps(0.99), x)},
-        same | {"keras": claim(trained(mapped, "moving_mean"), keeps(0.9), x)},
-    )
+    centred = np.concatenate([x, -x])
+    return Demonstration(shown(x, 0.99), shown(x, 0.9, momentum=0.9), shown(centred, 0.99))
 
 
 @difference(
@@ -108,7 +117,7 @@ def batchnorm_momentum() -> Demonstration:
     ),
 )
 def batchnorm_running_variance() -> Demonstration:
-    """The running variance is the unbiased one in torch alone."""
+    """The running variance is the unbiased one in torch alone; the output is made of the biased one everywhere."""
     layer = BatchNormalization(3)
     layer(x)
     keeps = running(0.9, 1, variance)
@@ -116,10 +125,16 @@ def batchnorm_running_variance() -> Demonstration:
         "numpynet": claim(layer.running_var, keeps, x),
         "keras": claim(trained(keras.layers.BatchNormalization(momentum=0.9), "moving_variance"), keeps, x),
     }
-    naive, mapped = torch.nn.BatchNorm1d(3), torch_layers.BatchNormBiased(3, affine=False)
+    naive, mapped = torch.nn.BatchNorm1d(3, eps=1e-3), torch_layers.BatchNormBiased(3, affine=False)
+    outputs = {
+        "numpynet": BatchNormalization(3)(x),
+        "keras": trained(keras.layers.BatchNormalization()),
+        "torch": trained(naive),
+    }
     return Demonstration(
-        same | {"torch": claim(trained(naive, "running_var"), running(0.9, 1, unbiased), x)},
+        same | {"torch": claim(np.asarray(naive.running_var), running(0.9, 1, unbiased), x)},
         same | {"torch": claim(trained(mapped, "running_var"), keeps, x)},
+        {who: claim(values, normalized(1e-3), x) for who, values in outputs.items()},
     )
 
 
@@ -132,19 +147,24 @@ def batchnorm_running_variance() -> Demonstration:
     sources=("https://github.com/pytorch/pytorch/pull/2961",),
 )
 def batchnorm_single_value() -> Demonstration:
-    """A training batch of one is refused, or normalised to nothing."""
+    """A training batch of one is refused (NaN here), or normalised to nothing."""
+    of_keras = keras.layers.BatchNormalization(momentum=0.75)
 
     def on(rows: Array) -> dict[str, Any]:
         return {
             "numpynet": lambda: BatchNormalization(3)(rows),
-            "torch": lambda: torch.nn.BatchNorm1d(3)(torch.from_numpy(rows)),
-            "keras": lambda: keras.layers.BatchNormalization()(rows, training=True),
+            "torch": lambda: trained(torch.nn.BatchNorm1d(3, eps=1e-3), x=rows),
+            "keras": lambda: trained(of_keras, x=rows),
         }
 
-    one = on(x[:1])
-    return Demonstration(
-        {who: accepts(run) if who == "keras" else refuses(run) for who, run in one.items()},
-        {who: accepts(run) for who, run in on(x[:2]).items()},
+    naive = {who: unless_refused(run, (1, 3)) for who, run in on(x[:1]).items()}
+    moved = exactly(np.asarray(of_keras.moving_variance), 0.75)  # from 1: a quarter of the way to 0
+    others = {who: exactly(naive[who], np.nan) for who in ("numpynet", "torch")}
+    two = {who: claim(run(), normalized(1e-3), x[:2]) for who, run in on(x[:2]).items()}
+    return avoided(
+        {who: together(refused, exactly(np.full(3, np.nan), np.nan)) for who, refused in others.items()}
+        | {"keras": together(exactly(naive["keras"], 0), moved)},
+        two,
     )
 
 
@@ -193,9 +213,7 @@ def batchnorm_folded() -> Demonstration:
         else claim(values, exact, centred, grad)
         for who, values in gradients(x).items()
     }
-    return Demonstration(
-        naive, {who: claim(values, exact, centred, grad) for who, values in gradients(centred).items()}
-    )
+    return avoided(naive, {who: claim(values, exact, centred, grad) for who, values in gradients(centred).items()})
 
 
 @difference(
@@ -210,16 +228,23 @@ def batchnorm_folded() -> Demonstration:
     ),
 )
 def batchnorm_without_eps() -> Demonstration:
-    """A constant feature, normalised without eps."""
-    constant = np.zeros((4, 1), np.float32)
-    same = {
-        "numpynet": exactly(BatchNormalization(1, eps=0)(constant), np.nan),
-        "keras": exactly(trained(keras.layers.BatchNormalization(epsilon=0), x=constant), np.nan),
-    }
-    kernel = torch.batch_norm(torch.from_numpy(constant), None, None, None, None, True, 0.0, 0.0, False)
+    """A constant feature, normalised without eps; of one that varies all make the same."""
+    constant, varying = np.zeros((4, 1), np.float32), x[:4, :1]
+
+    def on(x: Array) -> dict[str, Array]:
+        kernel = torch.batch_norm(torch.from_numpy(x), None, None, None, None, True, 0.0, 0.0, False)
+        return {
+            "numpynet": BatchNormalization(1, eps=0)(x),
+            "keras": trained(keras.layers.BatchNormalization(epsilon=0), x=x),
+            "torch": kernel.numpy(),
+        }
+
+    found = on(constant)
+    mapped = found | {"torch": trained(torch_layers.BatchNormBiased(1, eps=0, affine=False), x=constant)}
     return Demonstration(
-        same | {"torch": exactly(kernel.numpy(), 0)},
-        same | {"torch": exactly(trained(torch_layers.BatchNormBiased(1, eps=0, affine=False), x=constant), np.nan)},
+        {who: exactly(values, 0 if who == "torch" else np.nan) for who, values in found.items()},
+        {who: exactly(values, np.nan) for who, values in mapped.items()},
+        {who: claim(values, normalized(0), varying) for who, values in on(varying).items()},
     )
 
 
@@ -237,44 +262,52 @@ def batchnorm_without_eps() -> Demonstration:
 )
 def layernorm_eps() -> Demonstration:
     """The default eps of layer and group normalisation."""
-    small = x * np.float32(2**-7)
+    small, large = x * np.float32(2**-7), x * np.float32(2**20)
 
     def by_rows(eps: float) -> Formula:
         return lambda x: normalized(eps)(x.T).T
 
-    same = {
-        "numpynet": claim(LayerNormalization()(small), by_rows(1e-3), small),
-        "numpynet's groups": claim(GroupNormalization(1)(small), by_rows(1e-3), small),
-        "keras": claim(trained(keras.layers.LayerNormalization(), x=small), by_rows(1e-3), small),
-        "keras' groups": claim(trained(keras.layers.GroupNormalization(1), x=small), by_rows(1e-3), small),
-    }
-    naive = {"torch": torch.nn.LayerNorm(3), "torch's groups": torch.nn.GroupNorm(1, 3)}
-    mapped = {"torch": torch.nn.LayerNorm(3, eps=1e-3), "torch's groups": torch.nn.GroupNorm(1, 3, eps=1e-3)}
-    return Demonstration(
-        same | {who: claim(trained(layer, x=small), by_rows(1e-5), small) for who, layer in naive.items()},
-        same | {who: claim(trained(layer, x=small), by_rows(1e-3), small) for who, layer in mapped.items()},
-    )
+    def shown(x: Array, predicted: float, **of_torch: float) -> dict[str, Claim]:
+        others = {
+            "numpynet": LayerNormalization()(x),
+            "numpynet's groups": GroupNormalization(1)(x),
+            "keras": trained(keras.layers.LayerNormalization(), x=x),
+            "keras' groups": trained(keras.layers.GroupNormalization(1), x=x),
+        }
+        theirs = {"torch": torch.nn.LayerNorm(3, **of_torch), "torch's groups": torch.nn.GroupNorm(1, 3, **of_torch)}
+        return {who: claim(values, by_rows(1e-3), x) for who, values in others.items()} | {
+            who: claim(trained(layer, x=x), by_rows(predicted), x) for who, layer in theirs.items()
+        }
+
+    return Demonstration(shown(small, 1e-5), shown(small, 1e-3, eps=1e-3), shown(large, 1e-5))
 
 
 @difference(
     "groupnorm-single-value",
     torch="refuses a batch of one with one value for a group, as if statistics were the batch's",
-    keras="0",
+    keras="0, as numpynet",
     tensorflow="has none",
     mapping="batches of at least two",
     sources=("https://github.com/pytorch/pytorch/blob/main/torch/nn/functional.py",),
 )
 def groupnorm_single_value() -> Demonstration:
-    """A batch of one, of which every group has one value."""
+    """A batch of one, of which every group has one value: refused (NaN here), or normalised to nothing."""
 
-    def on(rows: Array) -> dict[str, Any]:
-        return {
+    def on(rows: Array) -> dict[str, Array]:
+        tries = {
             "numpynet": lambda: GroupNormalization(3)(rows),
-            "torch": lambda: torch.nn.GroupNorm(3, 3)(torch.from_numpy(rows)),
-            "keras": lambda: keras.layers.GroupNormalization(3)(rows),
+            "torch": lambda: trained(torch.nn.GroupNorm(3, 3, eps=1e-3), x=rows),
+            "keras": lambda: trained(keras.layers.GroupNormalization(3), x=rows),
         }
+        return {who: unless_refused(run, rows.shape) for who, run in tries.items()}
 
-    return Demonstration(
-        {who: refuses(run) if who == "torch" else accepts(run) for who, run in on(x[:1]).items()},
-        {who: accepts(run) for who, run in on(x[:2]).items()},
+    def nothing(values: Array, rows: Array) -> Claim:
+        """0 but for rounding: torch multiplies value and mean by the scale, each for itself."""
+        scale = 1 / np.sqrt(1e-3)
+        return claim(values, lambda x: x * scale - x * scale, rows)
+
+    naive = on(x[:1])
+    return avoided(
+        {who: nothing(naive[who], x[:1]) for who in ("numpynet", "keras")} | {"torch": exactly(naive["torch"], np.nan)},
+        {who: nothing(values, x[:2]) for who, values in on(x[:2]).items()},
     )

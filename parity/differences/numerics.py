@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numpynet import Array, ReLU, SoftMax
-from parity.differences.difference import Claim, Demonstration, claim, difference, exactly, together
+from parity.differences.difference import Claim, Demonstration, avoided, claim, difference, exactly, together
 from parity.differences.kernels import onednn
 from parity.lazy import tf, torch
 
@@ -44,7 +44,7 @@ def subnormals_flushed() -> Demonstration:
             naive[who].append(exactly(times(tiny / 2, 2.0)[who], 0.0 if flushed else tiny))
             mapped[who].append(exactly(times(2 * tiny, 0.5)[who], tiny))
             mapped[who].append(exactly(times(tiny, 2.0)[who], 2 * tiny))
-    return Demonstration(
+    return avoided(
         {who: together(*claims) for who, claims in naive.items()},
         {who: together(*claims) for who, claims in mapped.items()},
     )
@@ -73,7 +73,7 @@ def softmax_nan() -> Demonstration:
     broken, finite = np.array([[NAN, 0, 1]], np.float32), np.array([[2, 0, 1]], np.float32)
     kept = np.where(np.isnan(broken), broken, 0)
     wide = on(broken.astype(np.float64))
-    return Demonstration(
+    return avoided(
         {
             who: together(exactly(v, kept if who == "tensorflow" else NAN), exactly(wide[who], NAN))
             for who, v in on(broken).items()
@@ -101,7 +101,7 @@ def argmax_nan() -> Demonstration:
         }
 
     broken, finite = np.array([[NAN, 0, 1], [1, 0, NAN]], np.float32), np.array([[-1, 0, 1], [1, 0, -1]], np.float32)
-    return Demonstration(
+    return avoided(
         {who: exactly(v, [2, 0] if who == "tensorflow" else [0, 2]) for who, v in on(broken).items()},
         {who: exactly(v, [2, 0]) for who, v in on(finite).items()},
     )
@@ -132,7 +132,7 @@ def relu_gradient_nan() -> Demonstration:
             "tensorflow": tape.gradient(output, watched).numpy(),
         }
 
-    return Demonstration(
+    return avoided(
         {who: exactly(v, 1.0 if who == "torch" else 0.0) for who, v in on(np.array([NAN], np.float32)).items()},
         {who: exactly(v, 1.0) for who, v in on(np.array([2.0], np.float32)).items()},
     )
@@ -162,7 +162,7 @@ def relu_gradient_infinite() -> Demonstration:
             "tensorflow": tape.gradient(output, watched, tf.constant(grad)).numpy(),
         }
 
-    return Demonstration(
+    return avoided(
         {who: exactly(values, 0 if who == "torch" else NAN) for who, values in sent(np.inf).items()},
         {who: exactly(values, 0) for who, values in sent(1.0).items()},
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import SGD, Array, Parameter
-from parity.differences.difference import Claim, Demonstration, Formula, claim, difference
+from parity.differences.difference import Claim, Demonstration, Formula, avoided, beside, claim, difference
 from parity.lazy import keras, tf, torch
 from parity.pairing import pair_of
 
@@ -55,7 +55,7 @@ def in_numpynet(rates: Sequence[float], start: Array, gradients: Array, **rule: 
 def in_torch(rates: Sequence[float], **rule: Any) -> Array:
     parameter = torch.from_numpy(START.copy())
     optimizer = torch.optim.SGD([parameter], rates[0], **rule)
-    for lr, gradient in zip(rates, GRADIENTS, strict=True):
+    for lr, gradient in zip(rates, GRADIENTS[: len(rates)], strict=True):
         optimizer.param_groups[0]["lr"], parameter.grad = lr, torch.from_numpy(gradient)
         optimizer.step()
     return np.asarray(parameter)
@@ -64,7 +64,7 @@ def in_torch(rates: Sequence[float], **rule: Any) -> Array:
 def in_keras(rates: Sequence[float], **rule: Any) -> Array:
     variable = keras.Variable(START, dtype="float64")
     optimizer = keras.optimizers.SGD(rates[0], **rule)
-    for lr, gradient in zip(rates, GRADIENTS, strict=True):
+    for lr, gradient in zip(rates, GRADIENTS[: len(rates)], strict=True):
         optimizer.learning_rate = lr
         optimizer.apply([tf.constant(gradient)], [variable])
     return np.asarray(variable.numpy())
@@ -73,7 +73,7 @@ def in_keras(rates: Sequence[float], **rule: Any) -> Array:
 def in_keras_mapped(rates: Sequence[float], **rule: Any) -> Array:
     variable = keras.Variable(START, dtype="float64")
     optimizer = pair_of(SGD).tensorflow_optimizer(SGD([], rates[0], **rule), [variable])  # type: ignore[attr-defined]
-    for lr, gradient in zip(rates, GRADIENTS, strict=True):
+    for lr, gradient in zip(rates, GRADIENTS[: len(rates)], strict=True):
         optimizer.step([tf.constant(gradient)], lr)
     return np.asarray(variable.numpy())
 
@@ -83,12 +83,14 @@ def shown(
 ) -> Demonstration:
     """Keras with the arguments `of_keras` against torch with `rule`, and Keras mapped to `rule` or `mapped`."""
 
+    gradients = GRADIENTS[: len(rates)]
+
     def claims(values: Array, formula: Formula) -> Claim:
-        return claim(values, formula, START, GRADIENTS)
+        return claim(values, formula, START, gradients)
 
     def as_torch(rule: dict[str, Any]) -> dict[str, Claim]:
         return {
-            "numpynet": claims(in_numpynet(rates, START, GRADIENTS, **rule), torch_rule(rates, **rule)),
+            "numpynet": claims(in_numpynet(rates, START, gradients, **rule), torch_rule(rates, **rule)),
             "torch": claims(in_torch(rates, **rule), torch_rule(rates, **rule)),
         }
 
@@ -113,8 +115,9 @@ def shown(
     sources=("https://github.com/pytorch/pytorch/issues/1099", TORCH, KERAS),
 )
 def sgd_velocity() -> Demonstration:
-    """Momentum when the learning rate changes."""
-    return shown(FALLING, {"momentum": 0.875}, {"momentum": 0.875})
+    """Momentum when the learning rate changes; with a constant one all agree."""
+    rule = {"momentum": 0.875}
+    return beside(shown(FALLING, rule, rule), shown(CONSTANT, rule, rule))
 
 
 @difference(
@@ -126,9 +129,9 @@ def sgd_velocity() -> Demonstration:
     sources=("https://github.com/pytorch/pytorch/issues/1099", TORCH, KERAS),
 )
 def sgd_nesterov_velocity() -> Demonstration:
-    """Nesterov's momentum when the learning rate changes."""
+    """Nesterov's momentum when the learning rate changes; with a constant one all agree."""
     rule = {"momentum": 0.875, "nesterov": True}
-    return shown(FALLING, rule, rule)
+    return beside(shown(FALLING, rule, rule), shown(CONSTANT, rule, rule))
 
 
 @difference(
@@ -140,9 +143,10 @@ def sgd_nesterov_velocity() -> Demonstration:
     sources=(TORCH, KERAS, "https://arxiv.org/abs/1711.05101"),
 )
 def sgd_weight_decay() -> Demonstration:
-    """Weight decay with momentum."""
+    """Weight decay with momentum; without momentum it is the same."""
     rule = {"momentum": 0.5, "weight_decay": 0.25}
-    return shown(CONSTANT, rule, rule)
+    plain = {"weight_decay": 0.25}
+    return beside(shown(CONSTANT, rule, rule), shown(CONSTANT, plain, plain))
 
 
 @difference(
@@ -154,8 +158,9 @@ def sgd_weight_decay() -> Demonstration:
     sources=(TORCH, KERAS),
 )
 def sgd_dampening() -> Demonstration:
-    """Dampening, which begins with the second step."""
-    return shown(CONSTANT, {"momentum": 0.5, "dampening": 0.5}, {"momentum": 0.5})
+    """Dampening, which begins with the second step: one step alone is the same."""
+    rule, of_keras = {"momentum": 0.5, "dampening": 0.5}, {"momentum": 0.5}
+    return beside(shown(CONSTANT, rule, of_keras), shown(CONSTANT[:1], rule, of_keras))
 
 
 @difference(
@@ -168,7 +173,8 @@ def sgd_dampening() -> Demonstration:
 )
 def keras_float32() -> Demonstration:
     """Keras' optimizers round hyper-parameters to float32, for float64 variables too."""
-    return shown(CONSTANT, {"momentum": 0.9}, {"momentum": 0.9}, mapped={"momentum": 0.875})
+    near, dyadic = {"momentum": 0.9}, {"momentum": 0.875}
+    return beside(shown(CONSTANT, near, near, mapped=dyadic), shown(CONSTANT, dyadic, dyadic))
 
 
 @difference(
@@ -194,7 +200,7 @@ def sgd_learning_rate() -> Demonstration:
         return {"torch": np.asarray(parameter), "keras": np.asarray(variable.numpy())}
 
     defaults = {"torch": 0.001, "keras": float(np.float32(0.01))}
-    return Demonstration(
+    return avoided(
         {who: claim(values, step(defaults[who]), START, GRADIENTS[0]) for who, values in run().items()},
         {who: claim(values, step(0.125), START, GRADIENTS[0]) for who, values in run(0.125).items()},
     )

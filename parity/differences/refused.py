@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from parity.differences.kernels import eigen
+from parity.differences.kernels import kernels
 from parity.frameworks import available
 from parity.installed import holds_here
 
@@ -14,7 +14,7 @@ from parity.installed import holds_here
 class Known:
     """A wrong thing on which implementations differ, for some pairs.
 
-    `when` limits it to some versions, `applies` to some kernels of TensorFlow.
+    `when` limits it to some versions, `by` to one of the two kinds of kernels of TensorFlow, "oneDNN" and "Eigen".
     """
 
     wrong: str
@@ -22,7 +22,7 @@ class Known:
     refused_by: str
     reason: str
     when: str = ""
-    applies: Callable[[], bool] = lambda: True
+    by: str = ""
 
     def refusals(self) -> list[str]:
         """What `Refusal.key` is of each of its pairs."""
@@ -202,22 +202,28 @@ KNOWN = [
         "numpynet torch",
         "TensorFlow's own kernel (Eigen) returns an image without pixels; oneDNN's, which it takes on some processors, "
         "refuses as the others do",
-        applies=eigen,
+        by="Eigen",
     ),
     Known("windows larger than the image", "AvgPool2d", "numpynet torch", "Keras returns an image without pixels"),
     Known("a negative width", "ZeroPad2d", "numpynet tensorflow", "torch crops by a negative width"),
 ]
 
 
-def expected(pair: str, wrong: str, installed: Mapping[str, str] | None = None) -> Known | None:
-    """The entry for a pair and a wrong thing that holds for the installed versions, or for others; None: there is none.
+def expected(
+    pair: str, wrong: str, installed: Mapping[str, str] | None = None, computed_by: str | None = None
+) -> Known | None:
+    """The entry for a pair and a wrong thing that holds for the installed versions and TensorFlow's kernels here.
+
+    Or for `installed` and `computed_by`; None where there is none.
 
     Entries for several versions of one package differ in what that package does, so without it any of them will do.
     """
     for known in of(pair, wrong):
-        if holds_here(known.when, missing=True, installed=installed) and (
-            "tensorflow" not in available() or known.applies()
-        ):
+        if not holds_here(known.when, missing=True, installed=installed):
+            continue
+        if known.by and computed_by is None:
+            computed_by = kernels() if "tensorflow" in available() else known.by
+        if known.by in ("", computed_by):
             return known
     return None
 

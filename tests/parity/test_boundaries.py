@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import pytest
 import parity
 from parity import boundaries
 from parity.boundaries import Boundary, before, measured, not_verified, unmeasured
-from parity.boundaries.measuring import conditions, first_of_each_minor, found_in, packages_of, search
+from parity.boundaries.laboratory import Laboratory, code
+from parity.boundaries.measuring import changes, conditions, first_of_each_minor, found_in, off, packages_of, search
+from parity.boundaries.one import REFUSALS
 from parity.installed import Bound, bounds
 from parity.results import versions
 
@@ -120,8 +124,104 @@ def test_a_search_finds_every_change_and_measures_few() -> None:
     assert changes == [("3.1.5", "3.2.0"), ("3.3.2", "3.3.3"), ("3.3.5", "3.4.0")]
 
 
+def test_a_search_goes_round_a_release_that_is_not_measurable() -> None:
+    releases = ["3.0.0", "3.0.1", "3.1.0", "3.1.1", "3.1.2", "3.2.0"]
+
+    def measure(version: str) -> dict[str, str] | None:
+        return None if version in ("3.0.0", "3.1.0", "3.2.0") else {"ends": str(version < "3.1.2")}
+
+    assert list(search(releases, measure, {"ends"})) == ["3.0.1", "3.1.1", "3.1.2"]
+    assert search(releases, lambda version: None, {"ends"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("kernels", "expected"), [("Eigen", []), ("oneDNN", ["MaxPool2d/windows larger than the image"])]
+)
+def test_a_record_is_judged_by_the_kernels_it_was_measured_with(kernels: str, expected: list[str]) -> None:
+    outcomes = {REFUSALS: {"MaxPool2d/windows larger than the image": "numpynet torch"}}
+    assert off({"versions": versions(), "kernels": kernels, "outcomes": outcomes})["off"] == expected
+
+
+def test_a_release_that_is_not_measurable_is_said_with_its_reason(tmp_path: Path) -> None:
+    home = tmp_path / "keras-beside-numpy2"
+    write_record(home, "3.6.0", {REFUSALS: {}})
+    write_record(home, "3.7.0", {}, unmeasurable="ImportError: it wants another NumPy")
+    said = found_in(tmp_path, {})
+    assert [release["version"] for release in said["releases"]] == ["3.6.0"]
+    assert [(release["version"], release["why"]) for release in said["unmeasurable"]] == [
+        ("3.7.0", "ImportError: it wants another NumPy")
+    ]
+    assert changes(tmp_path) == ["keras 3.7.0 was not measured: ImportError: it wants another NumPy"]
+
+
+def test_what_was_measured_by_other_code_is_left_out(tmp_path: Path) -> None:
+    write_record(tmp_path / "keras-beside-numpy2", "3.6.0", {REFUSALS: {}}, code={**code(), REFUSALS: "other"})
+    assert found_in(tmp_path, {})["releases"] == []
+    assert changes(tmp_path) == ["keras 3.6.0 was measured by code that has changed: measure it again"]
+
+
+class TestALaboratory:
+    def test_measures_the_parts_whose_code_has_changed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        tried: list[list[str]] = []
+
+        def found(self: Laboratory, version: str, known: dict[str, Any], parts: list[str]) -> dict[str, Any]:
+            tried.append(parts)
+            return known | {"versions": {}, "kernels": None, "outcomes": {part: {part: "there"} for part in code()}}
+
+        monkeypatch.setattr(Laboratory, "_found", found)
+        laboratory = Laboratory("keras", tmp_path)
+        assert laboratory.measure("3.6.0") == dict.fromkeys(code(), "there")
+        assert laboratory.measure("3.6.0") == dict.fromkeys(code(), "there")
+        record = json.loads(laboratory.record("3.6.0").read_text(encoding="utf-8"))
+        record["code"]["gelu"] = "other"
+        laboratory.record("3.6.0").write_text(json.dumps(record), encoding="utf-8")
+        for _ in range(2):
+            laboratory.measure("3.6.0")
+        assert tried == [[*code()], ["gelu"]]
+
+    def test_measures_what_is_installed_once_for_all_packages(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def found(self: Laboratory, version: str, known: dict[str, Any], parts: list[str]) -> dict[str, Any]:
+            return known | {"versions": versions(), "kernels": None, "outcomes": {REFUSALS: {"who": self.package}}}
+
+        monkeypatch.setattr(Laboratory, "_found", found)
+        assert Laboratory("torch", tmp_path).measure(versions()["torch"]) == {"who": "torch"}
+        assert Laboratory("keras", tmp_path).measure(versions()["keras"]) == {"who": "torch"}
+        assert Laboratory("keras", tmp_path).measure("3.6.0") == {"who": "keras"}
+
+    def test_says_why_a_release_is_not_measurable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def install(self: Laboratory, version: str, home: Path) -> dict[str, str]:
+            home.mkdir()
+            (home / "keras.py").write_text("raise ImportError('it wants another NumPy')", encoding="utf-8")
+            return {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), *sys.path])}
+
+        monkeypatch.setattr(Laboratory, "_install", install)
+        laboratory = Laboratory("keras", tmp_path)
+        assert laboratory.measure("3.6.0") is None
+        said = json.loads(laboratory.record("3.6.0").read_text(encoding="utf-8"))
+        assert said["unmeasurable"] == "ImportError: it wants another NumPy"
+        assert [path.name for path in laboratory.folder.iterdir()] == ["keras-3.6.0.json"]
+
+
 def test_minor_versions_are_ordered_by_number() -> None:
     assert first_of_each_minor(["3.9.0", "3.9.1", "3.10.0", "3.10.1"]) == ["3.9.0", "3.10.0"]
+
+
+def write_record(home: Path, version: str, outcomes: dict[str, dict[str, str]], **changed: Any) -> None:
+    """A record of Keras beside what the folder's name says."""
+    record = {
+        "package": "keras",
+        "version": version,
+        "beside": {"numpy": home.name},
+        "date": "",
+        "code": code(),
+        "kernels": "Eigen",
+        "versions": {**versions(), "keras": version},
+        "outcomes": outcomes,
+    }
+    home.mkdir(exist_ok=True)
+    (home / f"keras-{version}.json").write_text(json.dumps(record | changed), encoding="utf-8")
 
 
 def test_what_two_folders_of_records_say_is_narrowed_down(tmp_path: Path) -> None:
@@ -131,16 +231,10 @@ def test_what_two_folders_of_records_say_is_narrowed_down(tmp_path: Path) -> Non
         "numpy1": {"3.3.3": "", "3.8.0": "tensorflow"},
     }.items():
         home = tmp_path / f"keras-beside-{beside}"
-        home.mkdir()
         for version, outcome in tried.items():
-            record = {
-                "versions": {**versions(), "keras": version},
-                "outcomes": {entry: outcome},
-                "beside": {},
-                "date": "",
-            }
-            (home / f"keras-{version}.json").write_text(json.dumps(record), encoding="utf-8")
+            write_record(home, version, {REFUSALS: {entry: outcome}})
     said = found_in(tmp_path, {entry: ["keras>=3.7"]})
     assert said["boundaries"] == [{"package": "keras", "last": "3.6.0", "first": "3.7.0", "entries": [entry]}]
     assert [release["off"] for release in said["releases"]] == [[], [], [], []]
+    assert said["unmeasurable"] == []
     assert packages_of(entry, {entry: ["keras>=3.7"]}) == {"keras"}

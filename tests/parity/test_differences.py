@@ -13,7 +13,7 @@ import pytest
 
 import parity
 from parity.differences import TOPICS, Demonstration, Difference, catalogue, measure
-from parity.differences.difference import claim, exactly
+from parity.differences.difference import claim, exactly, together
 from parity.differences.exclusions import EXCLUSIONS
 from parity.installed import holds_here
 from parity.results import versions
@@ -23,7 +23,7 @@ every_entry = pytest.mark.parametrize("entry", entries, ids=lambda entry: entry.
 
 
 @every_entry
-def test_a_known_difference_is_real_and_as_predicted_and_gone_with_its_mapping(entry: Difference) -> None:
+def test_a_known_difference_is_real_on_one_side_of_its_claim_alone_and_gone_with_its_mapping(entry: Difference) -> None:
     record = measure(entry)
     if not record["measured"]:
         pytest.skip(record["message"])
@@ -76,7 +76,8 @@ def entry_that_shows(shown: Demonstration) -> Difference:
     return Difference(**texts, sources=("https://example.org",), demonstrate=lambda: shown)
 
 
-invented = Demonstration({"torch": double, "keras": triple}, {"torch": double, "keras": double})
+alike = {"torch": double, "keras": double}
+invented = Demonstration({"torch": double, "keras": triple}, alike, alike)
 
 
 class TestAnEntryFails:
@@ -105,6 +106,31 @@ class TestAnEntryFails:
         assert not record["holds"]
         assert "the mapping no longer removes the difference" in record["message"]
 
+    def test_when_it_shows_one_side_of_its_claim(self) -> None:
+        record = measure(entry_that_shows(dataclasses.replace(invented, elsewhere={})))
+        assert not record["holds"]
+        assert "one side of the claim is shown: all differ everywhere" in record["message"]
+
+    def test_not_when_one_experiment_shows_both(self) -> None:
+        both = {"torch": together(double, double), "keras": together(triple, double)}
+        assert measure(entry_that_shows(Demonstration(both, alike)))["holds"]
+
+    def test_when_the_difference_goes_further(self) -> None:
+        record = measure(entry_that_shows(dataclasses.replace(invented, elsewhere=invented.naive)))
+        assert not record["holds"]
+        assert "the difference goes further" in record["message"]
+
+    def test_when_it_goes_further_in_one_element(self) -> None:
+        further = {"torch": together(double, double), "keras": together(double, triple)}
+        assert not measure(entry_that_shows(dataclasses.replace(invented, elsewhere=further)))["holds"]
+
+    def test_when_somebody_is_not_shown_on_the_other_side(self) -> None:
+        record = measure(
+            entry_that_shows(dataclasses.replace(invented, elsewhere={"torch": double, "numpynet": double}))
+        )
+        assert not record["holds"]
+        assert "keras is not shown on the other side of the claim" in record["message"]
+
     def test_when_a_nan_is_no_longer_one(self) -> None:
         changed = {"torch": exactly(0.0, math.nan), "keras": exactly(0.0, 0.0)}
         record = measure(entry_that_shows(dataclasses.replace(invented, naive=changed)))
@@ -131,7 +157,15 @@ def test_an_entry_that_fails_beyond_what_was_measured_is_not_verified() -> None:
 
 class TestWithAFrameworkMissing:
     def test_an_entry_that_does_without_it_is_measured(self) -> None:
-        record = measure(entry_that_shows(Demonstration({"torch": double, "numpynet": triple}, invented.mapped)))
+        record = measure(
+            entry_that_shows(
+                dataclasses.replace(
+                    invented,
+                    naive={"torch": double, "numpynet": triple},
+                    elsewhere={"torch": double, "numpynet": double},
+                )
+            )
+        )
         assert record["measured"]
 
     def test_an_entry_that_needs_it_is_not(self) -> None:

@@ -1,0 +1,167 @@
+"""Installs one release of a package into a folder of its own, and measures every entry with it in another process."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from parity.boundaries.cuda import stand_ins
+from parity.boundaries.one import REFUSALS
+from parity.differences import TOPICS
+from parity.installed import numbers
+from parity.results import versions
+from parity.study.origin import ROOT, digest
+
+PACKAGES = ("keras", "torch", "tensorflow")
+DISTRIBUTIONS = {"keras": "keras", "torch": "torch", "tensorflow": "tensorflow-cpu"}
+OLDEST = {"keras": "3.3.3", "torch": "2.2.2", "tensorflow": "2.16.2"}  # of the stack `oldest`
+
+Outcomes = dict[str, str]
+# the code that the outcomes of a part rest on: where it changed, a record no longer says what it says
+REFUSED = ("numpynet", "parity/frameworks", "parity/pairs", "parity/refusals")
+DIFFERENCES = ROOT / "parity" / "differences"
+
+
+@functools.cache
+def code() -> dict[str, str]:
+    """The digest of the code behind each part of a record: the refusals, and each topic of the catalogue."""
+    refused = [path for folder in REFUSED for path in (ROOT / folder).rglob("*.py")]
+    shared = [DIFFERENCES / "difference.py", DIFFERENCES / "kernels.py"]
+    topics = {topic: digest([DIFFERENCES / f"{topic}.py", *shared]) for topic in TOPICS}
+    return {REFUSALS: digest(refused)} | topics
+
+
+def outcomes_of(record: dict[str, Any]) -> Outcomes:
+    """Of every part in one; none where the release was not measurable."""
+    return {key: outcome for part in record.get("outcomes", {}).values() for key, outcome in part.items()}
+
+
+def published(package: str, index: str | None = None) -> list[str]:
+    """The releases that pip finds for this Python, oldest first, from the oldest that is supported."""
+    command = [sys.executable, "-m", "pip", "index", "versions", DISTRIBUTIONS[package]]
+    said = subprocess.run(command + _from(index), capture_output=True, text=True, check=True).stdout
+    listed = re.search(r"Available versions: (.*)", said)
+    found = {version.partition("+")[0] for version in (listed[1].split(", ") if listed else ())}
+    plain = [version for version in found if re.fullmatch(r"[\d.]+", version)]
+    return sorted((v for v in plain if numbers(v) >= numbers(OLDEST[package])), key=numbers)
+
+
+def _from(index: str | None) -> list[str]:
+    return ["--index-url", index] if index else []
+
+
+class Laboratory:
+    """Measures releases of one package beside everything else that is installed; keeps what it found in `folder`.
+
+    A record is used again for the parts whose code is as it was. A release that cannot be installed, or does not work
+    beside the rest, has a record that says why, and no outcomes.
+    """
+
+    def __init__(self, package: str, folder: Path, index: str | None = None) -> None:
+        self.package, self.index = package, index
+        self.beside = {name: version for name, version in versions().items() if name in {"numpy", *PACKAGES}}
+        self.installed = self.beside.pop(package, None)
+        named = "-".join(f"{name}{version}" for name, version in sorted(self.beside.items()))
+        self.folder = folder / f"{package}-beside-{named}"
+
+    def record(self, version: str) -> Path:
+        return self.folder / f"{self.package}-{version}.json"
+
+    def measure(self, version: str) -> Outcomes | None:
+        """The outcomes of every entry with this release, measured or read; None where it is not measurable."""
+        file = self.record(version)
+        known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        stale = [part for part, now in code().items() if known.get("code", {}).get(part) != now]
+        if stale:
+            known.pop("unmeasurable", None)
+            known = {"package": self.package, "version": version, "beside": self.beside} | known
+            known |= self._found_before(version) or self._found(version, known, stale)
+            known |= {"date": datetime.date.today().isoformat(), "code": code()}
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.with_suffix(".part").write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+            file.with_suffix(".part").rename(file)
+        return None if "unmeasurable" in known else outcomes_of(known)
+
+    def _found_before(self, version: str) -> dict[str, Any]:
+        """What another laboratory found of the same packages: of what is installed here one measurement serves all."""
+        if version == self.installed:
+            for file in self.folder.parent.glob("*-beside-*/*.json"):
+                record = json.loads(file.read_text(encoding="utf-8"))
+                if record["code"] == code() and record.get("versions") == versions():
+                    return {key: record[key] for key in ("versions", "kernels", "outcomes")}
+        return {}
+
+    def _found(self, version: str, known: dict[str, Any], parts: list[str]) -> dict[str, Any]:
+        """What a process that imports this release finds of `parts`, with what is `known` of the others."""
+        with tempfile.TemporaryDirectory(dir=_existing(self.folder)) as scratch:
+            record = Path(scratch, "record.json")
+            record.write_text(json.dumps(known), encoding="utf-8")
+            try:
+                environment = self._install(version, Path(scratch, self.package))
+                _run(sys.executable, "-m", "parity.boundaries.one", str(record), *parts, env=environment)
+            except subprocess.CalledProcessError as error:
+                return {"unmeasurable": _said_last(error)}
+            found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+            return found
+
+    def _install(self, version: str, home: Path) -> dict[str, str]:
+        """The environment in which Python imports this release."""
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), str(ROOT)])}
+        if version == self.installed:
+            return environment
+        self._pip(home, f"{DISTRIBUTIONS[self.package]}=={version}")
+        if self.package == "tensorflow" and (lacking := self._lacking(home)):
+            self._pip(home, *lacking)
+        if self.package == "torch" and (home / "torch" / "lib" / "libtorch_cuda.so").exists():
+            stand_ins(home, home / "cuda")
+            environment["LD_LIBRARY_PATH"] = str(home / "cuda")
+        return environment
+
+    def _pip(self, home: Path, *requirements: str) -> None:
+        options = ("--quiet", "--no-deps", "--no-compile", "--target", str(home))
+        _run(sys.executable, "-m", "pip", "install", *options, *requirements, *_from(self.index))
+
+    def _lacking(self, home: Path) -> list[str]:
+        """What the release in `home` requires in other versions than those installed, but for what it is beside."""
+        (found,) = metadata.distributions(path=[str(home)])
+        lacking = []
+        for requirement in map(Requirement, found.requires or ()):
+            if (
+                requirement.marker and not requirement.marker.evaluate({"extra": ""})
+            ) or requirement.name in self.beside:
+                continue
+            try:
+                if metadata.version(requirement.name) in requirement.specifier:
+                    continue
+            except metadata.PackageNotFoundError:
+                pass
+            lacking.append(f"{requirement.name}{requirement.specifier}")
+        return lacking
+
+
+def _existing(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _run(*command: str, env: dict[str, str] | None = None) -> None:
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def _said_last(error: subprocess.CalledProcessError) -> str:
+    """The first error of pip, or the last line that a process wrote before it failed, or the signal that ended it."""
+    lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
+    ended = f"ended by signal {-error.returncode}" if error.returncode < 0 else f"exit code {error.returncode}"
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return [*errors, *lines[-1:]][0] if lines and error.returncode > 0 else ended
