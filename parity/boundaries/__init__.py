@@ -34,7 +34,7 @@ class Boundary(NamedTuple):
 
 @functools.cache
 def measured() -> dict[str, Any]:
-    """What `parity boundaries` found: "boundaries", "releases" (what was beside each, what was off), "unmeasurable"."""
+    """What `parity boundaries` found: "releases" (what was beside each, what was off) and "boundaries"."""
     found: dict[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
     return found
 
