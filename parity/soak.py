@@ -123,11 +123,14 @@ def _derivatives(target: type, chunk: Chunk, frameworks: list[str]) -> Record:
 def code(dtype: str) -> str:
     """The SHA-256 (hex) of everything that draws and judges an example of this dtype, as this process began."""
     parity = Path(__file__).parent
-    files = [*Path(numpynet.__file__).parent.rglob("*.py")]
-    files += [path for room in ("pairs", "frameworks", "rungs") for path in (parity / room).rglob("*.py")]
-    files += [parity / f"{name}.py" for name in ("allowance", "drawing", "loss", "pairing", "proving", "strategies")]
+    rooms, modules = ["pairs"], ["allowance", "drawing", "loss", "pairing", "strategies"]
     if dtype == DERIVATIVES:
-        files += [parity / f"{name}.py" for name in ("derivatives", "duals", "elementary")]
+        modules += ["derivatives", "duals", "elementary"]
+    else:
+        rooms, modules = [*rooms, "frameworks", "rungs"], [*modules, "proving"]
+    files = [*Path(numpynet.__file__).parent.rglob("*.py")]
+    files += [path for room in rooms for path in (parity / room).rglob("*.py")]
+    files += [parity / f"{name}.py" for name in modules]
     return digest(files)
 
 

@@ -89,12 +89,16 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
         if other is not None:
             with np.errstate(all="ignore"):
                 own = _allowed(other, run(other, NumpySubject(other)), case.dtype)
-            judgement.allowed[name] = {
-                key: np.maximum(own[key], bound) for key, bound in judgement.allowed[name].items()
-            }
+            judgement.allowed[name] = {key: _wider(bound, own.get(key)) for key, bound in allowed.items()}
             judgement.used[name] = _used(judgement, name, subject)
     judgement.seconds_inside = watch.seconds
     return judgement
+
+
+def _wider(bound: Array, own: Array | None) -> Array:
+    """The larger allowance. Formulas of its own say nothing of a tensor that they do not compute, as where a defect is
+    planted that makes one more, or one of another shape."""
+    return np.maximum(bound, own) if own is not None and own.shape == bound.shape else bound
 
 
 def _in_range(reference: Record, dtype: np.dtype[Any]) -> Record:

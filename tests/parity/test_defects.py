@@ -27,6 +27,13 @@ def test_planted_defect_is_caught(defect: Defect) -> None:
     assert record["rung"] <= defect.rung
 
 
+def test_a_defect_that_makes_one_more_tensor_than_the_frameworks_own_formula_is_caught() -> None:
+    defect = next(defect for defect in gallery() if defect.name == "SGDMovesFrozen")
+    record = run(defect, examples=EXAMPLES, shrink=False)
+    assert record["caught"]
+    assert record["rung"] == defect.rung
+
+
 @pytest.mark.parametrize("name", ["Softplus", "MSECriterion", "SGD", "Trainer", "batch_order"])
 def test_same_class_by_another_name_is_not_caught_by_the_ladder(name: str) -> None:
     # By the baseline it may be: its false alarms are counted (`parity twins`), on some processors there are some.
