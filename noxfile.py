@@ -115,7 +115,7 @@ def command(session: nox.Session, *arguments: str, env: dict[str, str] | None = 
 
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
-    """The test suite, in under three minutes; arguments go to pytest. -- [--stack STACK] [--python 3.XX]"""
+    """The test suite; arguments go to pytest. -- [--stack STACK] [--python 3.XX]"""
     options, rest = asked(session)
     environment = Environment(session, options.stack, options.python)
     env = SINGLE_THREADED | triton(environment)
