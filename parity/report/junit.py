@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as xml
 
-from parity.report.records import Json
+from parity.report.records import CASES, Json
 from parity.report.study import GREEN
 from parity.statistics import Outcome
 
@@ -20,17 +20,7 @@ def junit(document: Json) -> str:
     """The document as JUnit's XML, one test suite for each kind of record."""
     root = xml.Element("testsuites", name="parity")
     lost = _lost(document)
-    for kind in (
-        "checks",
-        "derivatives",
-        "refusals",
-        "differences",
-        "modes",
-        "defects",
-        "twins",
-        "curves",
-        "experiments",
-    ):
+    for kind in CASES:
         cases = [(record, record["key"], _failure(kind, record)) for record in document[kind]]
         _suite(root, kind, cases, lost.pop(kind, []))
     decided = [(study, study["name"], _study(study)) for study in document["studies"]]
