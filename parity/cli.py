@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 import typer.core
@@ -217,7 +218,7 @@ def curves(
 
     Exit code 1 if one is off, 3 if none is but something crashed.
     """
-    from parity.checking import Item, crashed
+    from parity.checking import Item
     from parity.jobs import curve_one
     from parity.proving import DTYPES
     from parity.recipes import EXPERIMENTS
@@ -240,8 +241,7 @@ def curves(
         _results(results), "curves", calls, workers, "rung 4: curves", frameworks=frameworks, quick=quick
     )
     print_curves(records)
-    off = any(record["passed"] is False for record in records if not crashed(record))
-    raise typer.Exit(1 if off else 3 if any(map(crashed, records)) else 0)
+    _end(records, lambda record: record["passed"] is False)
 
 
 @app.command("soak-curves")
@@ -279,7 +279,7 @@ def modes(framework: FrameworkOption = None, results: ResultsOption = None, work
 
     Exit code 1 if one is off that no known difference explains, 3 if none is but something crashed.
     """
-    from parity.checking import Item, crashed
+    from parity.checking import Item
     from parity.jobs import modes_one
     from parity.modes import asked
     from parity.workers import Call
@@ -287,14 +287,16 @@ def modes(framework: FrameworkOption = None, results: ResultsOption = None, work
     frameworks = _frameworks(framework)
     calls = [
         Call(
-            Item("modes", f"{model}/{dtype}/*", {"model": model, "dtype": dtype}), modes_one, (model, dtype, frameworks)
+            Item("modes", f"{model}/{dtype}/{name}/*", {"model": model, "dtype": dtype, "framework": name}),
+            modes_one,
+            (model, dtype, name),
         )
         for model, dtype in asked()
+        for name in frameworks
     ]
     records = _perform(_results(results), "modes", calls, workers, "ways of writing a model", frameworks=frameworks)
     print_modes(records)
-    off = any(record["status"] == "off" for record in records)
-    raise typer.Exit(1 if off else 3 if any(map(crashed, records)) else 0)
+    _end(records, lambda record: record["status"] == "off")
 
 
 @app.command()
@@ -379,7 +381,7 @@ def defects(
 
     Exit code 1 if one escapes, 3 if none does but something crashed.
     """
-    from parity.checking import Item, crashed
+    from parity.checking import Item
     from parity.defects import gallery
     from parity.jobs import plant_one
     from parity.terminal import print_defects
@@ -395,8 +397,7 @@ def defects(
         calls.append(Call(Item("defects", name, about), plant_one, (name, bool(names) if shrink is None else shrink)))
     records = _perform(_results(results), " ".join(["defects", *(names or [])]), calls, workers, "planted defects")
     print_defects(records)
-    escaped = any(record["caught"] is False for record in records if not crashed(record))
-    raise typer.Exit(1 if escaped else 3 if any(map(crashed, records)) else 0)
+    _end(records, lambda record: record["caught"] is False)
 
 
 @app.command()
@@ -424,7 +425,7 @@ def twins(
     console().print(f"the ladder catches {len(caught)} of {len(looked_at)} undamaged twins {' '.join(caught)}")
     console().print(f"the baseline raises {len(alarms)} false alarms on undamaged twins {' '.join(alarms)}")
     print_crashes(records)
-    raise typer.Exit(1 if caught else 3 if any(map(crashed, records)) else 0)
+    _end(records, lambda record: not record["passed"])
 
 
 @app.command()
@@ -584,6 +585,14 @@ def _perform(store: Results, command: str, calls: list[Call], workers: int, titl
     with Pool(workers) as pool, progress(title) as show:
         done = perform(store, pool, command, calls, show, **content)
     return [record for records in done.records.values() for record in records]
+
+
+def _end(records: list[Record], off: Callable[[Record], bool]) -> NoReturn:
+    """Exit code 1 if a record of what was looked at is off, 3 if none is but something crashed."""
+    from parity.checking import crashed
+
+    looked_at = [record for record in records if not crashed(record)]
+    raise typer.Exit(1 if any(map(off, looked_at)) else 3 if len(looked_at) < len(records) else 0)
 
 
 def _results(folder: Path | None) -> Results:

@@ -73,10 +73,10 @@ def curve_one(name: str, dtype: str, frameworks: list[str]) -> Records:
     return [plain(confirmed(name, dtype, frameworks).as_record())]
 
 
-def modes_one(model: str, dtype: str, frameworks: list[str]) -> Records:
+def modes_one(model: str, dtype: str, framework: str) -> Records:
     from parity.modes import run_modes
 
-    return [plain(row.as_record()) for row in run_modes(model, dtype, frameworks)]
+    return [plain(row.as_record()) for row in run_modes(model, dtype, framework)]
 
 
 def experiment_on_all(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -79,20 +78,19 @@ class InNumpynet:
         return Seen(loss, self.network.state_dict(), output, gradients)
 
 
-def reference(model: Model, frameworks: Iterable[str]) -> tuple[Record, dict[str, Record]]:
-    """What numpynet computes in a wider format, and by framework what rounding allows in the model's own.
+def reference(model: Model, framework: str) -> tuple[Record, Record]:
+    """What numpynet computes in a wider format, and what rounding allows the framework in the model's own.
 
     Where the framework has formulas of its own, what these allow counts too.
     """
-    wide, by_framework = model.astype(wider(model.dtype)), {}
+    wide = model.astype(wider(model.dtype))
+    expected, allowed = _judged(wide, model)
+    if formula := wide.as_computed_by(framework):
+        _, own = _judged(formula, model)
+        allowed = {key: np.maximum(bound, own[key]) for key, bound in allowed.items()}
+    return expected, allowed
 
-    def judged(wide: Model) -> tuple[Record, Record]:
-        expected = trained(wide, InNumpynet(wide))
-        return expected, deviations(expected, lambda: trained(wide, InNumpynet(wide, perturbed=True)), model.dtype)
 
-    expected, plain = judged(wide)
-    for name in frameworks:
-        formula = wide.as_computed_by(name)
-        own = judged(formula)[1] if formula else plain
-        by_framework[name] = {key: np.maximum(bound, own[key]) for key, bound in plain.items()}
-    return expected, by_framework
+def _judged(wide: Model, model: Model) -> tuple[Record, Record]:
+    expected = trained(wide, InNumpynet(wide))
+    return expected, deviations(expected, lambda: trained(wide, InNumpynet(wide, perturbed=True)), model.dtype)

@@ -38,7 +38,7 @@ def statuses():
     """The judged rows of a model, by mode and execution."""
 
     def judged(framework, model="mlp", dtype="float32"):
-        rows = run_modes(model, dtype, [framework])
+        rows = run_modes(model, dtype, framework)
         return {f"{row.mode}/{row.execution}": row for row in rows}
 
     return judged
@@ -46,7 +46,7 @@ def statuses():
 
 @needs_tensorflow
 def test_all_ways_of_the_tensorflow_notebook_agree_eagerly_as_a_graph_and_through_xla():
-    rows = run_modes("mlp", "float32", ["tensorflow"])
+    rows = run_modes("mlp", "float32", "tensorflow")
     ways = ["raw", "subclass", "sequential", "functional", "fit"]
     assert [(r.mode, r.execution) for r in rows] == [(w, e) for w in ways for e in ("eager", "graph", "xla")]
     assert {row.status for row in rows} == {"agrees"}
@@ -258,7 +258,7 @@ sys.modules["tensorflow"] = sys.modules["keras"] = None
 import parity.modes.torch
 parity.modes.torch.compiler = lambda: None
 from parity.modes import run_modes
-rows = run_modes("mlp", "float32", ["torch"])
+rows = run_modes("mlp", "float32", "torch")
 print([row.status for row in rows])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
