@@ -38,7 +38,7 @@ class GELU(Module):
         if self.approximate == "none":
             gate_slope = root / 2 * np.exp(-square / 2)
         else:
-            gate_slope = 2 * gate * (1 - gate) * (root * (1 + 3 * 0.044715 * square))
+            gate_slope = 2 * gate * (1 - gate) * (root * (1 + 3 * (0.044715 * square)))
         return grad_output * (gate + input * gate_slope)
 
 
