@@ -15,7 +15,8 @@ The runs come in pairs with errors of opposite signs, so that a value next to a 
 the two: of independent runs, one case in some hundred never was.
 In one more run everything is lost that may be: what is smaller than a few units in the last place of the terms that it
 is the sum of, or than the smallest normal number, becomes exactly 0, which random errors never hit. Where negative
-slopes fold both sides of 0 into one (PReLU), nothing but an exact 0 takes the other branch.
+slopes fold both sides of 0 into one (PReLU), nothing but an exact 0 takes the other branch. And in one more, what
+underflows is rounded to a subnormal number, as IEEE 754 has it: some zeros then are equal, and others are none.
 In every third pair they are of their natural size, and the deviation counts `SLACK` times: where a computation is so
 sensitive that large errors act otherwise than small ones (a variance that is all rounding) the small ones count too.
 The allowance is the largest deviation of either kind, added up.
@@ -38,6 +39,7 @@ from numpynet import Array, Module
 RUNS = 12
 SMALL_EVERY = 3
 LOSING = 0.0  # the size of errors in the run where what may be lost is
+UNDERFLOWING = -1.0  # and in the one where nothing errs but what underflows
 LOST = 4  # units in the last place: what functions such as tanh may be off
 SLACK = 16.0  # the suite's only constant, measured: see "Choosing SLACK" in CONTRIBUTING.md
 
@@ -108,10 +110,12 @@ class Rounding:
     def __init__(self, dtype: np.dtype[Any], seed: bytes, size: float, mirrored: bool) -> None:
         info = np.finfo(dtype)
         self.size = size
-        self.losing = size == LOSING
+        self.losing, self.underflowing = size == LOSING, size == UNDERFLOWING
         self.unit = size * float(info.eps) / 2
         self.lost = LOST * float(info.eps)
-        self.tiny = float(info.tiny)
+        self.tiny = float(info.tiny)  # 0 where it is no double, as longdouble's: nothing underflows there
+        self.subnormal = self.tiny * float(info.eps)
+        self.sign = -1.0 if mirrored else 1.0
         self.apply = np.subtract if mirrored else np.add
         self.random = random.Random(seed).random  # one number from it costs a tenth of one from NumPy's
 
@@ -126,18 +130,27 @@ class Rounding:
         """Add to `result` an error of `weight` roundings of `magnitude`.
 
         Near the smallest normal number the error is absolute: what underflows there may be flushed to zero, as
-        TensorFlow does, or rounded to a subnormal, as the others do.
+        TensorFlow does, or rounded to a subnormal, as the others do. It may be lost, but has no other sign then.
         """
         if not result.size:
             return
         if self.losing:
             np.copyto(result, 0, where=(np.abs(result) < np.maximum(self.lost * magnitude, self.tiny)) & where)
             return
+        if self.underflowing:
+            if (small := (np.abs(result) < self.tiny) & where).any():
+                np.copyto(result, np.rint(result / self.subnormal) * self.subnormal, where=small)
+            return
         bound = self.unit * weight
+        error = magnitude * (uniform := self.uniform(bound, result.shape, result.dtype))
         smallest = magnitude.item(magnitude.argmin())  # a quarter of the time of min()
         if not smallest * self.unit >= self.tiny:  # NaN counts as small
-            magnitude = np.maximum(magnitude, np.minimum(magnitude, self.tiny) * (self.size / bound))
-        self.apply(result, magnitude * self.uniform(bound, result.shape, result.dtype), out=result, where=where)
+            small = (magnitude * self.unit < self.tiny) & (magnitude > 0)
+            if small.any():
+                absolute = np.maximum(magnitude, np.minimum(magnitude, self.tiny) * (self.size / bound)) * uniform
+                ahead = np.copysign(1, result) * self.sign
+                error = np.where(small, ahead * np.maximum(ahead * absolute, -magnitude), error)
+        self.apply(result, error, out=result, where=where)
 
 
 @functools.cache
@@ -276,16 +289,15 @@ def deviations(
     }
     pairs = itertools.product(range(RUNS // 2), (False, True))
     runs = [(1.0 if pair % SMALL_EVERY == 0 else SLACK, mirrored) for pair, mirrored in pairs]
-    for size, mirrored in [*runs, (LOSING, False)]:
+    for size, mirrored in [*runs, (LOSING, False), (UNDERFLOWING, False)]:
         seed = seed if mirrored else rng.bytes(8)
         with np.errstate(all="ignore"):
             with rounding(dtype, seed, size, mirrored):
                 perturbed = run()
-            for key, bound in largest[size or SLACK].items():
+            for key, bound in largest[1.0 if size == 1 else SLACK].items():
                 deviation = np.abs(_plain(perturbed[key]) - reference[key])
-                if size == LOSING:  # jumps are finite; the logarithm of what was lost is another matter
-                    deviation = np.where(np.isinf(deviation), 0, deviation)
-                np.fmax(bound, deviation, out=bound)  # inf - inf is no deviation
+                # Jumps are finite, and inf - inf is none; the logarithm of what was lost is another matter.
+                np.fmax(bound, np.where(np.isinf(deviation), 0, deviation), out=bound)
     # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
     jumps = 1 + SLACK * SLACK * float(np.finfo(dtype).eps) / 2
     return {key: jumps * bound + SLACK * largest[1.0][key] for key, bound in largest[SLACK].items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar
 
 import numpy as np
@@ -50,15 +51,42 @@ def folded_gradient(grad_output: Array, x: Array, scale: Array, mean: Array, axe
     return grad_output * scale + 2 * grad_variance / count * (x - mean) - scale * total / count
 
 
-class BatchNormalizationFolded(BatchNormalization):
-    """Keras' in training too."""
+def moments_one_by_one(x: Array) -> tuple[Array, Array]:
+    """Mean and variance of each feature, their terms added one after another. Where many terms are equal (what padding
+    brought, whatever became of its zeros) all are rounded the same way, and the error grows with their number."""
+    rows = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
+    mean = functools.reduce(np.add, rows) / len(rows)
+    centred = rows - mean
+    return mean, functools.reduce(np.add, centred * centred) / len(rows)
+
+
+class BatchNormalizationOneByOne(BatchNormalization):
+    """torch's: see `moments_one_by_one`. Those of float32, which are carried in float64 here, it adds in double
+    precision."""
 
     def forward(self, input: Array) -> Array:
-        output = super().forward(input)
+        if not self.training or input.dtype == np.float64:
+            return super().forward(input)
+        scale, mean = self.follow(input)
+        output = (input - mean) * scale
+        return self.remember(output, output, scale)
+
+    def follow(self, input: Array) -> tuple[Array, Array]:
+        """Scale and mean of the batch, after the running statistics have followed them."""
+        mean, variance = moments_one_by_one(input)
+        self.running_mean = self.alpha * self.running_mean + (1 - self.alpha) * mean
+        self.running_var = self.alpha * self.running_var + (1 - self.alpha) * variance
+        return along(1 / np.sqrt(variance + self.eps), input), along(mean, input)
+
+
+class BatchNormalizationFolded(BatchNormalizationOneByOne):
+    """Keras' in training too, and float32 is added in float32."""
+
+    def forward(self, input: Array) -> Array:
         if not self.training:
-            return output
-        output, scale, mean = folded(input, feature_axes(input), self.eps)
-        return self.remember(output, (input, mean), scale)
+            return super().forward(input)
+        scale, mean = self.follow(input)
+        return self.remember(input * scale - mean * scale, (input, mean), scale)
 
     def backward(self, grad_output: Array) -> Array:
         batch, scale = self.recall(grad_output)
@@ -66,26 +94,6 @@ class BatchNormalizationFolded(BatchNormalization):
             return grad_output * scale
         input, mean = batch
         return folded_gradient(grad_output, input, scale, mean, feature_axes(input))
-
-
-class BatchNormalizationOneByOne(BatchNormalization):
-    """torch's: the squares are added one after another, and the error grows with their number where many are equal (the
-    zeros of padding). Those of float32, which are carried in float64 here, torch adds in double precision."""
-
-    def forward(self, input: Array) -> Array:
-        before = self.running_var
-        output = super().forward(input)
-        if not self.training or input.dtype == np.float64:
-            return output
-        centred = input - input.mean(axis=feature_axes(input), keepdims=True)
-        rows = np.moveaxis(centred, 1, -1).reshape(-1, self.num_features)
-        total = rows[0] * rows[0]
-        for row in rows[1:]:
-            total = total + row * row
-        variance = total / len(rows)
-        self.running_var = self.alpha * before + (1 - self.alpha) * variance
-        scale = along(1 / np.sqrt(variance + self.eps), input)
-        return self.remember(centred * scale, centred * scale, scale)
 
 
 class PerExampleFolded(PerExample):
