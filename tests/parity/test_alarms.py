@@ -5,7 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numpynet import GELU, SELU, Flatten, Graph, GroupNormalization, Linear, Maxout, Module, Sequential
+from numpynet import (
+    GELU,
+    SELU,
+    BatchNormalization,
+    Flatten,
+    Graph,
+    GroupNormalization,
+    Linear,
+    MaxPool2d,
+    Maxout,
+    Module,
+    Sequential,
+    SiLU,
+)
 from parity.pairing import Case, Step
 from parity.rungs.judge import judge
 
@@ -33,3 +46,18 @@ def test_features_that_flatten_made_of_open_sides(layer: Module) -> None:
     """Keras builds a functional model before it knows any size."""
     graph = Graph({"x": (1, None, None)}, {"flat": (Flatten(), "x"), "out": (layer, "flat")}, ["out"])
     assert agree(graph, np.random.default_rng(0).standard_normal((3, 1, 2, 4)).astype(np.float32))
+
+
+def test_a_batch_whose_values_are_nearly_all_equal() -> None:
+    """Of padding, whatever became of its zeros; TensorFlow and torch add them one after another."""
+    input = np.full((8, 1, 16, 16), 0.7)
+    input[:, :, :4] = np.random.default_rng(0).uniform(-30, 30, (8, 1, 4, 16))
+    assert agree(BatchNormalization(1, dtype="float64"), input)
+
+
+def test_a_maximum_among_zeros_that_underflow_left() -> None:
+    """In float32 the first of these is a subnormal number and the second 0, as the third is."""
+    window = SiLU()(np.array([-92.0, -117.0, -12103.0]))
+    assert np.array_equal(window.astype(np.float32) == 0, [False, True, True])
+    input = np.tile(np.array([-92, -117, -12103], np.float32), (256, 1, 1, 1))
+    assert agree(Sequential(SiLU(), MaxPool2d((1, 3))), input)
