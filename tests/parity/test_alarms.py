@@ -13,9 +13,10 @@ from numpynet import (
     Graph,
     GroupNormalization,
     Linear,
-    MaxPool2d,
     Maxout,
+    MaxPool2d,
     Module,
+    Scaling,
     Sequential,
     SiLU,
 )
@@ -61,3 +62,11 @@ def test_a_maximum_among_zeros_that_underflow_left() -> None:
     assert np.array_equal(window.astype(np.float32) == 0, [False, True, True])
     input = np.tile(np.array([-92, -117, -12103], np.float32), (256, 1, 1, 1))
     assert agree(Sequential(SiLU(), MaxPool2d((1, 3))), input)
+
+
+def test_a_maximum_among_six_elements_that_differ_by_less_than_a_rounding() -> None:
+    """Which of them are equal is for rounding to say; the first of these is selected."""
+    squeeze = Scaling(1)
+    squeeze.load_state_dict({"gamma": np.array([-6.7e-4]), "beta": np.array([8.625])})
+    input = np.random.default_rng(0).uniform(6.2381, 6.2400, (64, 1, 3, 2)).astype(np.float32)
+    assert agree(Sequential(squeeze, MaxPool2d((3, 2))), input)
