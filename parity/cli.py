@@ -255,6 +255,7 @@ def soak_curves(
     ] = None,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
+    workers: WorkersOption = 1,
 ) -> None:
     """Rung 4's budget: how far right implementations stray, on emulated machines in turn. Resumes where it was stopped.
 
@@ -265,7 +266,7 @@ def soak_curves(
 
     store, frameworks = _results(results), _frameworks(framework)
     with progress("rung 4: soak") as show:
-        unable = _or_exit(lambda: soak(store, frameworks, count, seed, machine, show))
+        unable = _or_exit(lambda: soak(store, frameworks, count, seed, machine, show, workers))
     for message in unable:
         typer.echo(message, err=True)
     if found := records(store):

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +31,8 @@ from parity.curves import (
     train_all,
     unit,
 )
-from parity.machines.machine import Machine, environment_of, find
+from parity.machines.machine import Machine, find
+from parity.machines.process import call_on
 from parity.proving import DTYPES
 from parity.recipes import EXPERIMENTS
 from parity.results import Record, Results
@@ -155,8 +154,10 @@ def soak(
     first_seed: int,
     machines: Sequence[str] | None = None,
     progress: Progress = lambda done, total: None,
+    workers: int = 1,
 ) -> list[str]:
-    """At least `count` curves from `first_seed` on, each seed on all machines in turn; goes on where it was stopped.
+    """At least `count` curves from `first_seed` on, each seed on all machines in turn, `workers` of them side by side;
+    goes on where it was stopped.
 
     Returns what could not be run: the machines that cannot be emulated here, and what a process died of.
     """
@@ -168,20 +169,22 @@ def soak(
     able = [machine for machine in chosen if not machine.missing]
     each = len(list(curves()))
     rounds = -(-count // each)
-    for index in range(rounds):
-        machine, seed = able[index % len(able)], first_seed + index
-        progress(index * each, rounds * each)
-        if message := _on(machine, results, seed, frameworks):
-            unable.append(f"{machine.name}, seed {seed}: {message}")
-    progress(rounds * each, rounds * each)
+    progress(0, rounds * each)
+    with ThreadPoolExecutor(workers) as pool:
+        pending = [
+            pool.submit(_on, able[index % len(able)], results, first_seed + index, frameworks)
+            for index in range(rounds)
+        ]
+        for done, future in enumerate(as_completed(pending), 1):
+            unable += filter(None, [future.result()])
+            progress(done * each, rounds * each)
     return unable
 
 
 def _on(machine: Machine, results: Results, seed: int, frameworks: Sequence[str]) -> str:
     """What the process of one seed on one machine died of; empty where it did not."""
-    arguments: tuple[Any, ...] = (str(results.folder), machine.name, seed, list(frameworks))
-    call = f"from parity.curve_soak import soak_seed; soak_seed(*{arguments!r})"
-    done = subprocess.run(
-        [sys.executable, "-c", call], env=environment_of(machine), capture_output=True, text=True, check=False
-    )
-    return "" if done.returncode == 0 else f"exit code {done.returncode}: {done.stderr.strip()[-500:]}"
+    function = f"{__name__}:{soak_seed.__name__}"
+    done = call_on(machine, function, str(results.folder), machine.name, seed, list(frameworks))
+    if done.returncode == 0:
+        return ""
+    return f"{machine.name}, seed {seed}: exit code {done.returncode}: {done.stderr.strip()[-500:]}"

@@ -7,7 +7,6 @@ import importlib
 import json
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,8 @@ import numpy as np
 
 from numpynet import Array
 from parity.frameworks import available
-from parity.machines.machine import Machine, environment_of
+from parity.machines.machine import Machine
+from parity.machines.process import call_on
 
 # What the libraries answer to a switch, where it is another word than the switch's own.
 ANSWERS = {
@@ -44,14 +44,7 @@ def probe(machine: Machine) -> Found:
     """Ask in a process of `machine`; RuntimeError with how it died, such as of an instruction that is not there."""
     verbose = {"ONEDNN_VERBOSE": "1", "DNNL_VERBOSE": "1", "MKL_VERBOSE": "1"}
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", "from parity.machines.probe import ask; ask()"],
-            env=environment_of(machine) | verbose,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=SECONDS,
-        )
+        done = call_on(machine, f"{__name__}:{ask.__name__}", environment=verbose, timeout=SECONDS)
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(f"the probe did not answer within {SECONDS} s") from error
     answer = re.search(r"^answer (.*)$", done.stdout, re.MULTILINE)

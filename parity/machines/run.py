@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -17,8 +16,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from parity.checking import crashed
-from parity.machines.machine import MACHINES, Machine, environment_of
+from parity.machines.machine import MACHINES, Machine
 from parity.machines.probe import Found, not_taken, probe
+from parity.machines.process import call_on
 from parity.results import Record, Results, lock
 from parity.study.origin import whole
 
@@ -147,14 +147,8 @@ def _job(store: Results, machine: Machine, job: str, quick: bool, found: Found, 
         (folder / f"{kind}.jsonl").unlink(missing_ok=True)
     started = time.perf_counter()
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "parity", *_arguments(job, quick), "--results", str(folder)],
-            env=environment_of(machine),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=SECONDS,
-        )
+        arguments = [*_arguments(job, quick), "--results", str(folder)]
+        done = call_on(machine, "parity.cli:app", arguments, timeout=SECONDS)
         code, said = done.returncode, done.stderr.strip()[-500:] or done.stdout.strip()[-500:]
     except subprocess.TimeoutExpired:
         code, said = 3, f"not done after {SECONDS} s"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import sys
+import time
 
 import pytest
 
@@ -70,6 +74,36 @@ def test_the_two_of_ci_can_be_emulated_and_differ_in_most_switches():
     assert running._apart(*chosen) >= 5
 
 
+def test_a_process_on_a_machine_ends_with_the_one_that_waits_for_it(tmp_path):
+    told = tmp_path / "pid"
+    child = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    script = f"""
+from parity.machines import find
+from parity.machines.process import call_on
+call_on(find(["here"])[0], "builtins:exec", {child!r})
+"""
+    waiting = subprocess.Popen([sys.executable, "-c", script])
+    eventually(lambda: told.exists() and told.read_text())
+    os.kill(waiting.pid, signal.SIGKILL)
+    waiting.wait()
+    eventually(lambda: not _runs(int(told.read_text())))
+
+
+def eventually(happened):
+    until = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def _runs(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.fixture
 def pretended(monkeypatch):
     """Runs no process: its jobs leave `records` and end with `code`; the calls are kept."""
@@ -77,17 +111,17 @@ def pretended(monkeypatch):
     class Pretended:
         records, code, calls = RIGHT, 0, []
 
-        def run(self, command, **options):
-            self.calls.append(command[3])
+        def call(self, machine, function, command, **options):
+            self.calls.append(command[0])
             results = Results(command[command.index("--results") + 1])
-            for kind in HOLDS[command[3]]:
+            for kind in HOLDS[command[0]]:
                 if kind in self.records:
                     results.append(kind, self.records[kind]["key"], self.records[kind])
             return subprocess.CompletedProcess(command, self.code, "", "it says why")
 
     pretended = Pretended()
     pretended.calls = []
-    monkeypatch.setattr(running.subprocess, "run", pretended.run)
+    monkeypatch.setattr(running, "call_on", pretended.call)
     monkeypatch.setattr(running, "probe", lambda machine: Found({}, {}))
     return pretended
 
