@@ -74,8 +74,9 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
     judgement = Judgement(case, {})
     name = f"numpynet in {wide.dtype}"
     if judgement.attempt(name, wide, lambda: NumpySubject(wide), Stopwatch()):
-        judgement.reference = _in_range(judgement.records.pop(name), case.dtype)
+        judgement.reference = judgement.records.pop(name)
     allowed = _allowed(wide, judgement.reference, case.dtype)
+    judgement.reference = _in_range(judgement.reference, allowed, case.dtype)
     watch = Stopwatch()
     for name in ["numpynet", *(available() if frameworks is None else frameworks)]:
         judgement.allowed[name] = allowed
@@ -101,13 +102,19 @@ def _wider(bound: Array, own: Array | None) -> Array:
     return np.maximum(bound, own) if own is not None and own.shape == bound.shape else bound
 
 
-def _in_range(reference: Record, dtype: np.dtype[Any]) -> Record:
-    """The first step, and those that follow while training does not run away out of the narrow format.
+def _in_range(reference: Record, allowed: Record, dtype: np.dtype[Any]) -> Record:
+    """The first step, and those that follow while training does not run away out of the narrow format, nor rounding
+    alone makes it do so.
 
     Beyond the square root of its largest number a variance is infinite there, and every implementation right to say so.
+    What rounding does to numbers that ran away is NaN in every perturbed run, and says nothing.
     """
     largest = math.sqrt(np.finfo(dtype).max)
-    away = (key.step for key, values in reference.items() if key.step > 0 and np.any(np.abs(values) > largest))
+    away = (
+        key.step
+        for key, values in reference.items()
+        if key.step > 0 and np.any(np.abs(values) + allowed[key] > largest)
+    )
     last = min(away, default=math.inf)
     return {key: values for key, values in reference.items() if key.step < last}
 

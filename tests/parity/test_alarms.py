@@ -70,3 +70,14 @@ def test_a_maximum_among_six_elements_that_differ_by_less_than_a_rounding() -> N
     squeeze.load_state_dict({"gamma": np.array([-6.7e-4]), "beta": np.array([8.625])})
     input = np.random.default_rng(0).uniform(6.2381, 6.2400, (64, 1, 3, 2)).astype(np.float32)
     assert agree(Sequential(squeeze, MaxPool2d((3, 2))), input)
+
+
+def test_training_that_rounding_alone_makes_run_away_is_judged_up_to_there() -> None:
+    """1 - tanh(x) is 0 for large x, or a rounding, which GELU's gradient multiplies by x**3: three steps on, every
+    perturbed run is NaN, and what is left of them allows nothing."""
+    network = Sequential(Linear(1, 1, bias=False), GELU("tanh"))
+    network.load_state_dict({"0.weight": np.ones((1, 1))})
+    steps = [Step(np.full((1, 1), 4096.3, np.float32), np.ones((1, 1), np.float32), lr=0.013) for _ in range(5)]
+    judgement = judge(Case(network, steps, arguments={}))
+    assert judgement.passed
+    assert {key.step for key in judgement.reference} == {0}
