@@ -48,6 +48,9 @@ FrameworkOption = Annotated[
     list[str] | None,
     typer.Option("--framework", help="torch or tensorflow, once for each; default: all that are installed."),
 ]
+KeepOption = Annotated[
+    bool, typer.Option("--keep", help="Write what was measured to parity/evidence/, to be committed: it counts then.")
+]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")]
 # commands that write down a plan
 STEPS = ("check", "curves", "modes", "defects", "twins", "machines", "soak", "study", "experiment", "calibrate")
@@ -190,12 +193,14 @@ def soak(
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     workers: WorkersOption = 2,
+    to_keep: KeepOption = False,
 ) -> None:
     """How often a right implementation is called wrong: every pair with fresh seeds. Resumes where it was stopped.
 
     Exit code 1 if there was an alarm: a finding, or a hole in the model of rounding; 3 if something crashed.
     """
-    from parity.soak import chunks, crashes
+    from parity.evidence import keep
+    from parity.soak import CHUNKS, chunks, crashes
     from parity.soak import soak as run_soak
     from parity.workers import Pool
 
@@ -203,6 +208,8 @@ def soak(
     with Pool(workers) as pool, progress("soak") as show:
         summary = run_soak(store, number, seed, _frameworks(framework), pool.run, show, derivatives)
     judged = chunks(store)
+    if to_keep:
+        keep(CHUNKS, judged)
     print_soak(summary, judged, crashes(store))
     raise typer.Exit(1 if any(chunk["alarm"] for chunk in judged) else 3 if crashes(store) else 0)
 
@@ -256,13 +263,15 @@ def soak_curves(
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     workers: WorkersOption = 1,
+    to_keep: KeepOption = False,
 ) -> None:
     """Rung 4's budget: how far right implementations stray, on emulated machines in turn. Resumes where it was stopped.
 
     Exit code 1 if one was called wrong from every seed, 3 if a machine that was asked for could not be run.
     """
     from parity.curve_budget import table
-    from parity.curve_soak import records, soak
+    from parity.curve_soak import KIND, records, soak
+    from parity.evidence import keep
 
     store, frameworks = _results(results), _frameworks(framework)
     with progress("rung 4: soak") as show:
@@ -271,6 +280,8 @@ def soak_curves(
         typer.echo(message, err=True)
     if found := records(store):
         console().print(table(found))
+    if to_keep:
+        keep(KIND, found)
     raise typer.Exit(1 if any(record["alarm"] for record in found) else 3 * bool(unable or not found))
 
 

@@ -31,6 +31,7 @@ from parity.curves import (
     train_all,
     unit,
 )
+from parity.evidence import kept
 from parity.machines.machine import Machine, find
 from parity.machines.process import call_on
 from parity.proving import DTYPES
@@ -133,8 +134,10 @@ def origin() -> Record:
 
 
 def records(results: Results) -> list[Record]:
-    """The curves of this code and these packages; what others left behind says nothing about them."""
-    return [record for record in results.read(KIND) if record["origin"] == origin()]
+    """The curves of this code and these packages, those that are kept with the code among them; what others left behind
+    says nothing about them."""
+    found = {record["key"]: record for record in [*kept(KIND), *results.read(KIND)]}
+    return [record for record in found.values() if record["origin"] == origin()]
 
 
 def curves() -> Iterator[tuple[str, str]]:

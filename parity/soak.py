@@ -21,6 +21,7 @@ import numpy as np
 
 import numpynet
 from parity.derivatives import check_derivatives
+from parity.evidence import kept
 from parity.planning import CRASHED
 from parity.planning import planned as plan
 from parity.proving import DTYPES, prove, targets
@@ -145,7 +146,7 @@ def soak(
     progress: Callable[[int, int], object] = lambda done, total: None,
     derivatives: bool = False,
 ) -> list[Record]:
-    """Have `run` perform the chunks that `results` does not hold yet, and record the summary.
+    """Have `run` perform the chunks that neither `results` nor the evidence holds yet, and record the summary.
 
     A chunk that crashed is recorded with how, and is tried again by the next soak. Returns the summary's records: one
     for each pair, dtype, implementation and quantity.
@@ -191,7 +192,9 @@ def crashes(results: Results) -> list[Record]:
 
 
 def _of_this_code(results: Results) -> list[Record]:
-    return [record for record in results.read(CHUNKS) if record["code"] == code(record["dtype"])]
+    """Those that are kept with the code count too."""
+    found = {record["key"]: record for record in [*kept(CHUNKS), *results.read(CHUNKS)]}
+    return [record for record in found.values() if record["code"] == code(record["dtype"])]
 
 
 def summarised(judged: Sequence[Record]) -> list[Record]:

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from parity import evidence
 
 # The same examples every time: a test that is red today and green tomorrow shows nothing on either day.
 settings.register_profile("parity", derandomize=True, database=None)
 settings.load_profile("parity")
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of kept evidence: an empty one, since a test that soaks must do so itself."""
+    folder = tmp_path_factory.mktemp("evidence")
+    monkeypatch.setattr(evidence, "FOLDER", folder)
+    evidence._read.cache_clear()
+    return folder

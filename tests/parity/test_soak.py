@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 import numpynet
+from parity import evidence
 from parity import soak as module
 from parity.proving import targets
 from parity.results import Results
-from parity.soak import DERIVATIVES, NETWORKS, USUAL_CHUNK, Chunk, chunks, crashes, planned, soak, summarised
+from parity.soak import CHUNKS, DERIVATIVES, NETWORKS, USUAL_CHUNK, Chunk, chunks, crashes, planned, soak, summarised
 from parity.workers import Call, Crash
 
 
@@ -147,3 +148,28 @@ def test_a_wrong_derivative_is_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(right["shares"]["numpynet/derivative"]) == right["examples"] == 5
     monkeypatch.setattr(numpynet.Tanh, "backward", lambda self, cotangent: cotangent)
     assert "is not the derivative" in module.perform("Tanh", DERIVATIVES, 3, 0, [])["alarm"]
+
+
+def test_what_was_kept_counts_elsewhere_for_the_same_code_and_packages(
+    tmp_path: Path, instant: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, elsewhere = Results(tmp_path / "here"), Results(tmp_path / "elsewhere")
+    soak(here, 1000, 1, ["torch"], one_by_one)
+    file = evidence.keep(CHUNKS, chunks(here))
+    assert [chunk["key"] for chunk in chunks(elsewhere)] == instant
+    soak(elsewhere, 1000, 1, ["torch"], one_by_one)
+    assert len(instant) == len(planned(1000, 1))
+    before = file.read_bytes()
+    assert evidence.keep(CHUNKS, chunks(elsewhere)).read_bytes() == before
+    monkeypatch.setattr(evidence, "_packages", lambda: "others")
+    assert chunks(elsewhere) == []
+
+
+def test_what_was_kept_of_other_code_does_not_count(
+    tmp_path: Path, instant: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = Results(tmp_path)
+    soak(results, 1000, 1, ["torch"], one_by_one)
+    evidence.keep(CHUNKS, chunks(results))
+    monkeypatch.setattr(module, "code", lambda dtype: "mended")
+    assert chunks(Results(tmp_path / "elsewhere")) == []

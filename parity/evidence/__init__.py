@@ -1,0 +1,56 @@
+"""Long measurements that are kept with the code, so that anyone goes on where a session ended: the records of soaks.
+
+A file for each kind of record, JSON lines, compressed. A record says which packages and which processor it is of; which
+code, it says itself. What is of other code or packages says nothing about these, and is replaced when it is measured
+anew.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import lzma
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from parity.results import Record, lock, machine, stack_name
+
+FOLDER = Path(__file__).parent
+
+
+def kept(kind: str) -> list[Record]:
+    """The records of this kind, by whatever code, of the packages that are installed."""
+    return [record for record in _read(kind) if record["packages"] == _packages()]
+
+
+def keep(kind: str, records: Iterable[Record]) -> Path:
+    """Write the records of this kind, of the packages that are installed, in place of all that were kept. Those that
+    were kept before and are among them say still what processor they are of."""
+    here: dict[str, Any] = {"packages": _packages(), "processor": machine()["processor"]}
+    path = _path(kind)
+    # No date and no name goes into the file: the same records make the same bytes.
+    with lzma.open(path, "wt", encoding="utf-8", preset=9) as file:
+        for record in records:
+            # What the store says of itself stays there.
+            content = {name: value for name, value in record.items() if name not in ("schema", "plan")}
+            file.write(json.dumps(here | content, allow_nan=False) + "\n")
+    _read.cache_clear()
+    return path
+
+
+@functools.cache
+def _read(kind: str) -> list[Record]:
+    try:
+        with lzma.open(_path(kind), "rt", encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+    except FileNotFoundError:
+        return []
+
+
+def _path(kind: str) -> Path:
+    return FOLDER / f"{kind}.jsonl.xz"
+
+
+def _packages() -> str:
+    return f"{stack_name()}, lock {lock()}"
