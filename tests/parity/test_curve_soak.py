@@ -30,7 +30,9 @@ def test_a_curve_that_ends_early_needs_what_no_factor_gives():
 
 
 def test_a_soak_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(curve_soak, "curves", lambda: [("digits-plain", "float32"), ("digits-regression", "float64")])
+    monkeypatch.setattr(
+        curve_soak, "curves", lambda seed: [("digits-plain", "float32"), ("digits-regression", "float64")]
+    )
     soak_seed(str(tmp_path), "here", 5, [])
     results = Results(tmp_path)
     assert [record["key"] for record in results.read(KIND)] == [
@@ -72,7 +74,7 @@ def test_the_least_factor_keeps_the_budget_and_a_heavier_tail_needs_more():
 def test_an_alarm_is_one_in_the_report_too(tmp_path, monkeypatch):
     curve = {"seed": 1, "name": "digits-plain", "dtype": "float32", "steps": 1, "compared": 1, "seconds": 0.0}
     needs = {"factors": {"torch": [2 * FACTOR] * 8}}
-    monkeypatch.setattr(curve_soak, "curves", lambda: [("digits-plain", "float32")])
+    monkeypatch.setattr(curve_soak, "curves", lambda seed: [("digits-plain", "float32")])
     monkeypatch.setattr(curve_soak, "observe", lambda *_: (curve | needs, {}))
     monkeypatch.setattr(curve_soak, "_again", lambda *_: True)
     curve_soak.soak_seed(str(tmp_path / "results"), "here", 1, [])
