@@ -8,8 +8,10 @@ implementation in the narrow format may be off. Where no error can reach an elem
     Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 2.2 (the model with underflow), 3.1 (sums).
 
 Elementary operations carry one unit roundoff; exp, log, tanh and kin four; a sum `u * sum|x|`; a product of matrices
-`u * |A||B|`; negation, comparison, selection and reshaping none. The errors are uniform: with +-u alone, two can
-cancel exactly and hide an allowance. They are injected `SLACK` times as large as one rounding, so that a value close
+`u * |A||B|`; negation, comparison, selection and reshaping none. Of n terms, added one after another in whatever order,
+the errors may add up to (n - 1) of that (Higham, eq. 4.4), and do so where the terms are equal, of what became of a
+padding: a sum of more than `SLACK` terms carries as many more roundings.
+The errors are uniform: with +-u alone, two can cancel exactly and hide an allowance. They are injected `SLACK` times as large as one rounding, so that a value close
 to a kink (a ReLU's input within rounding of 0) falls on either side in some run, and the allowance contains the jump.
 The runs come in pairs with errors of opposite signs, so that a value next to a kink is on the far side of it in one of
 the two: of independent runs, one case in some hundred never was.
@@ -198,7 +200,8 @@ class Noisy(np.ndarray[Any, np.dtype[Any]]):
         values = np.asarray(result)
         if _active is not None and magnitude is not None and values.dtype.kind == "f":
             size = np.abs(values) if magnitude is values_themselves else magnitude
-            _active.perturb(values, size, _roundings(ufunc), kwargs.get("where", True))
+            weight = _roundings(ufunc) * _terms(ufunc, method, plain, values)
+            _active.perturb(values, size, weight, kwargs.get("where", True))
         return targets[0] if targets else values.view(Noisy)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -232,6 +235,18 @@ def _roundings(ufunc: np.ufunc) -> int:
     if ufunc.__name__ in EXACT:
         return 0
     return 1 if ufunc.__name__ in ROUNDED_ONCE or ufunc is np.matmul else 4
+
+
+def _terms(ufunc: np.ufunc, method: str, inputs: list[Any], result: Array) -> int:
+    """How many times `SLACK` terms were added for each element of the result, at least 1; a power of two, the next
+    smaller one, so that few pools of errors serve for all."""
+    if method == "reduce":
+        number = inputs[0].size // max(result.size, 1)
+    elif ufunc.signature is not None:
+        number = inputs[0].shape[-1]
+    else:
+        return 1
+    return 1 << max(int(number / SLACK).bit_length() - 1, 0)
 
 
 def _magnitude(ufunc: np.ufunc, method: str, inputs: list[Any], kwargs: dict[str, Any]) -> Array | None:

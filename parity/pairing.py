@@ -217,9 +217,9 @@ class Case:
     def as_computed_by(self, framework: str) -> Case | None:
         """The same case by the framework's own formulas; None where they are numpynet's."""
         module = copy.deepcopy(self.module)
-        leaves = [part for _, part in module.named_modules() if not part.children()]
-        criteria = [value for leaf in leaves for value in vars(leaf).values() if isinstance(value, Criterion)]
-        formulas = [(part, _formula(part, framework)) for part in [*leaves, *criteria]]
+        parts = [part for _, part in module.named_modules()]
+        criteria = [value for part in parts for value in vars(part).values() if isinstance(value, Criterion)]
+        formulas = [(part, _formula(part, framework)) for part in [*parts, *criteria]]
         rule = None if self.arguments is None else _formula(self.optimizer, framework)
         if not rule and not any(formula for _, formula in formulas):
             return None

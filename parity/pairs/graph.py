@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -119,11 +121,33 @@ def opened(shape: Shape) -> tuple[int | None, ...]:
     return (shape[0], *[None] * (len(shape) - 1))
 
 
+class GraphInAnyOrder(Graph):
+    """The frameworks add the gradients of what is used at several places in orders of their own. Where two of them
+    cancel, it matters whether a third came before: so it is one sum, which errs relative to all of its terms."""
+
+    def _send_back(self, grad_output: Any, to_inputs: bool) -> dict[str, Any]:
+        self._terms: dict[str, list[Any]] = {}
+        return super()._send_back(grad_output, to_inputs)
+
+    def _add(self, gradients: dict[str, Any], names: Sequence[str], parts: Sequence[Any]) -> None:
+        for name, part in zip(names, parts, strict=True):
+            self._terms.setdefault(name, []).append(part)
+            gradients[name] = _total(self._terms[name])
+
+
+def _total(terms: Sequence[Any]) -> Any:
+    """The sum of arrays, or of tuples array by array."""
+    if isinstance(terms[0], tuple):
+        return tuple(map(_total, zip(*terms, strict=True)))
+    return np.sum(np.stack(terms), axis=0)
+
+
 @pair(Graph)
 class GraphPair(NetworkPair):
     """Keras' functional model; `After` keeps the calls of layers that draw or count in numpynet's order."""
 
     modules = graphs()
+    formulas: ClassVar = {"torch": GraphInAnyOrder, "tensorflow": GraphInAnyOrder}
 
     def torch(self, module: Graph) -> Any:
         parts = {name: counterpart(child, "torch") for name, child in module.children().items()}

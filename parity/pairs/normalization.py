@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from numpynet import Array, BatchNormalization, GroupNormalization, LayerNormalization, Scaling
-from numpynet.features import along, feature_axes
+from numpynet.features import feature_axes
 from numpynet.normalization import PerExample, standardize
 from parity.lazy import keras, keras_layers, torch_layers
 from parity.pairing import Counterpart, Pair, pair
@@ -51,42 +50,15 @@ def folded_gradient(grad_output: Array, x: Array, scale: Array, mean: Array, axe
     return grad_output * scale + 2 * grad_variance / count * (x - mean) - scale * total / count
 
 
-def moments_one_by_one(x: Array) -> tuple[Array, Array]:
-    """Mean and variance of each feature, their terms added one after another. Where many terms are equal (what padding
-    brought, whatever became of its zeros) all are rounded the same way, and the error grows with their number."""
-    rows = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
-    mean = functools.reduce(np.add, rows) / len(rows)
-    centred = rows - mean
-    return mean, functools.reduce(np.add, centred * centred) / len(rows)
-
-
-class BatchNormalizationOneByOne(BatchNormalization):
-    """torch's: see `moments_one_by_one`. Those of float32, which are carried in float64 here, it adds in double
-    precision."""
+class BatchNormalizationFolded(BatchNormalization):
+    """Keras' in training too."""
 
     def forward(self, input: Array) -> Array:
-        if not self.training or input.dtype == np.float64:
-            return super().forward(input)
-        scale, mean = self.follow(input)
-        output = (input - mean) * scale
-        return self.remember(output, output, scale)
-
-    def follow(self, input: Array) -> tuple[Array, Array]:
-        """Scale and mean of the batch, after the running statistics have followed them."""
-        mean, variance = moments_one_by_one(input)
-        self.running_mean = self.alpha * self.running_mean + (1 - self.alpha) * mean
-        self.running_var = self.alpha * self.running_var + (1 - self.alpha) * variance
-        return along(1 / np.sqrt(variance + self.eps), input), along(mean, input)
-
-
-class BatchNormalizationFolded(BatchNormalizationOneByOne):
-    """Keras' in training too, and float32 is added in float32."""
-
-    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
         if not self.training:
-            return super().forward(input)
-        scale, mean = self.follow(input)
-        return self.remember(input * scale - mean * scale, (input, mean), scale)
+            return output
+        output, scale, mean = folded(input, feature_axes(input), self.eps)
+        return self.remember(output, (input, mean), scale)
 
     def backward(self, grad_output: Array) -> Array:
         batch, scale = self.recall(grad_output)
@@ -136,7 +108,7 @@ class BatchNormalizationPair(FeaturePair):
     """torch's momentum is 1 - alpha; its running variance is the unbiased one (differences, batchnorm-...)."""
 
     modules = batch_normalizations()
-    formulas: ClassVar = {"tensorflow": BatchNormalizationFolded, "torch": BatchNormalizationOneByOne}
+    formulas: ClassVar = {"tensorflow": BatchNormalizationFolded}
 
     def torch(self, module: BatchNormalization) -> Any:
         layer = torch_layers.BatchNormBiased(

@@ -103,19 +103,20 @@ def _wider(bound: Array, own: Array | None) -> Array:
 
 
 def _in_range(reference: Record, allowed: Record, dtype: np.dtype[Any]) -> Record:
-    """The first step, and those that follow while training does not run away out of the narrow format, nor rounding
-    alone makes it do so.
+    """The first step, and those that follow while training does not run away.
 
-    Beyond the square root of its largest number a variance is infinite there, and every implementation right to say so.
-    What rounding does to numbers that ran away is NaN in every perturbed run, and says nothing.
+    Beyond the square root of the format's largest number a variance is infinite there, and every implementation right
+    to say so. Where rounding alone makes a training go that far, every perturbed run is NaN from there, and where it
+    may change a parameter by more than the parameter, the runs go on elsewhere: what they deviate by then says nothing
+    of the training at hand.
     """
-    largest = math.sqrt(np.finfo(dtype).max)
-    away = (
-        key.step
-        for key, values in reference.items()
-        if key.step > 0 and np.any(np.abs(values) + allowed[key] > largest)
-    )
-    last = min(away, default=math.inf)
+    largest, last = math.sqrt(np.finfo(dtype).max), math.inf
+    for key, values in reference.items():
+        size = np.abs(values)
+        if key.step > 0 and np.any(size + allowed[key] > largest):
+            last = min(last, key.step)
+        if key.quantity == "parameter" and np.max(allowed[key], initial=0) > np.max(size, initial=0):
+            last = min(last, key.step + 1)
     return {key: values for key, values in reference.items() if key.step < last}
 
 
