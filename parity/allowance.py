@@ -9,10 +9,11 @@ implementation in the narrow format may be off. Where no error can reach an elem
 
 Elementary operations carry one unit roundoff; exp, log, tanh and kin four; a sum `u * sum|x|`; a product of matrices
 `u * |A||B|`; negation, comparison, selection and reshaping none. Of n terms, added one after another in whatever order,
-the errors may add up to (n - 1) of that (Higham, eq. 4.4), and do so where the terms are equal, of what became of a
+the errors may add up to n - 1 of that (Higham, eq. 4.4), and do so where the terms are equal, of what became of a
 padding: a sum of more than `SLACK` terms carries as many more roundings.
-The errors are uniform: with +-u alone, two can cancel exactly and hide an allowance. They are injected `SLACK` times as large as one rounding, so that a value close
-to a kink (a ReLU's input within rounding of 0) falls on either side in some run, and the allowance contains the jump.
+The errors are uniform: with +-u alone, two can cancel exactly and hide an allowance. They are injected `SLACK` times as
+large as one rounding, so that a value close to a kink (a ReLU's input within rounding of 0) falls on either side in
+some run, and the allowance contains the jump.
 The runs come in pairs with errors of opposite signs, so that a value next to a kink is on the far side of it in one of
 the two: of independent runs, one case in some hundred never was.
 In one more run everything is lost that may be: what is smaller than a few units in the last place of the terms that it

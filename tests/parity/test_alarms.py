@@ -10,6 +10,7 @@ from numpynet import (
     SELU,
     BatchNormalization,
     Flatten,
+    GlobalAveragePool2d,
     Graph,
     GroupNormalization,
     Linear,
@@ -81,3 +82,38 @@ def test_training_that_rounding_alone_makes_run_away_is_judged_up_to_there() -> 
     judgement = judge(Case(network, steps, arguments={}))
     assert judgement.passed
     assert {key.step for key in judgement.reference} == {0}
+
+
+def test_training_in_which_rounding_moves_a_parameter_by_more_than_itself_is_judged_up_to_there() -> None:
+    """The first gradient of a scaling before a normalisation of one value is all rounding."""
+    network = Sequential(Scaling(1), BatchNormalization(1, eps=1e-7), Scaling(1))
+    network.load_state_dict({"0.gamma": [1e-3], "0.beta": [10], "2.gamma": [1e4], "2.beta": [0]} | STATISTICS)
+    input = np.linspace(-1e-3, 1e-3, 4, dtype=np.float32)[:, None]
+    steps = [Step(input, np.array([[1], [-3], [2], [5]], np.float32), lr=1.0) for _ in range(3)]
+    judgement = judge(Case(network, steps, arguments={}))
+    assert judgement.passed
+    assert {key.step for key in judgement.reference} == {0}
+
+
+STATISTICS = {"1.running_mean": [0], "1.running_var": [1]}
+
+
+def test_a_sum_of_many_equal_terms() -> None:
+    """The gradient of a shift, behind a mean over what became of a padding: TensorFlow adds one after another."""
+    network = Sequential(Scaling(1), GlobalAveragePool2d())
+    network.load_state_dict({"0.gamma": np.ones(1), "0.beta": np.ones(1)})
+    assert agree(network.astype("float64"), np.full((1, 1, 30, 30), 0.7))
+
+
+def test_gradients_of_what_is_used_thrice_cancel_in_another_order() -> None:
+    """0.1 + 1e6 - 1e6 is 0.1 in one order of addition, and a rounding of 1e6 off in another."""
+    scales = {"a": 1e6, "b": -1e6, "c": 0.1}
+    nodes = {"n": (SELU(), "x")} | {name: (Scaling(1), "n") for name in scales}
+    orders = [("a", "b", "c"), ("a", "c", "b"), ("c", "a", "b")]
+    for order in orders:
+        graph = Graph({"x": (1,)}, {name: nodes[name] for name in ("n", *order)}, list(order))
+        graph.load_state_dict(
+            {f"{name}.gamma": [scale] for name, scale in scales.items()} | {f"{name}.beta": [0] for name in scales}
+        )
+        output = Case(graph, [], training=True).fresh()(input := np.full((2, 1), 0.3, np.float32))
+        assert judge(Case(graph, [Step(input, tuple(np.ones_like(part) for part in output))])).passed
