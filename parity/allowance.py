@@ -10,7 +10,7 @@ implementation in the narrow format may be off. Where no error can reach an elem
 Elementary operations carry one unit roundoff; exp, log, tanh and kin four; a sum `u * sum|x|`; a product of matrices
 `u * |A||B|`; negation, comparison, selection and reshaping none. Of n terms, added one after another in whatever order,
 the errors may add up to n - 1 of that (Higham, eq. 4.4), and do so where the terms are equal, of what became of a
-padding: a sum of more than `SLACK` terms carries as many more roundings.
+padding: a sum of more than `SLACK` terms carries as many more roundings, until `LONGEST`.
 The errors are uniform: with +-u alone, two can cancel exactly and hide an allowance. They are injected `SLACK` times as
 large as one rounding, so that a value close to a kink (a ReLU's input within rounding of 0) falls on either side in
 some run, and the allowance contains the jump.
@@ -47,6 +47,7 @@ SMALL_EVERY = 3
 LOSING = 0.0  # the size of errors in the run where what may be lost is
 NEAREST = -1.0  # and in the one where results are rounded to the nearest number of the format
 LOST = 4  # units in the last place: what functions such as tanh may be off
+LONGEST = 1024  # terms added one after another: longer sums are added in blocks, or are a difference (compiled-sums)
 SLACK = 16.0  # the suite's only constant, measured: see "Choosing SLACK" in CONTRIBUTING.md
 
 EXACT = frozenset(
@@ -247,7 +248,7 @@ def _terms(ufunc: np.ufunc, method: str, inputs: list[Any], result: Array) -> in
         number = inputs[0].shape[-1]
     else:
         return 1
-    return 1 << max(int(number / SLACK).bit_length() - 1, 0)
+    return 1 << max(int(min(number, LONGEST) / SLACK).bit_length() - 1, 0)
 
 
 def _magnitude(ufunc: np.ufunc, method: str, inputs: list[Any], kwargs: dict[str, Any]) -> Array | None:
