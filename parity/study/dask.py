@@ -31,7 +31,8 @@ def cluster(address: str) -> Iterator[Executor]:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterError(f"no Dask scheduler at {address!r}: {error}") from error
-    for name in ("distributed.client", "asyncio"):  # what is lost is said below, and not by the tasks that lost it
+    # What is lost is said below, and not by every task that lost it.
+    for name in ("distributed.client", "asyncio", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with client:
         try:
