@@ -31,7 +31,7 @@ from parity.curves import (
     train_all,
     unit,
 )
-from parity.evidence import kept
+from parity.evidence import counted
 from parity.machines.machine import Machine, find
 from parity.machines.process import call_on
 from parity.proving import DTYPES
@@ -137,8 +137,7 @@ def origin() -> Record:
 def records(results: Results) -> list[Record]:
     """The curves of this code and these packages, those that are kept with the code among them; what others left behind
     says nothing about them."""
-    found = {record["key"]: record for record in [*kept(KIND), *results.read(KIND)]}
-    return [record for record in found.values() if record["origin"] == origin()]
+    return counted(results, KIND, lambda record: bool(record["origin"] == origin()))
 
 
 def curves(seed: int) -> Iterator[tuple[str, str]]:

@@ -293,6 +293,11 @@ def lock() -> str:
     return hashlib.sha256(json.dumps([python, installed()]).encode()).hexdigest()
 
 
+def packages() -> str:
+    """Everything that is installed, in one line: the stack's name and the lock."""
+    return f"{stack_name()}, lock {lock()}"
+
+
 def default_folder() -> Path:
     """results/<stack>; with the lock behind it where another environment of the same name was there first."""
     folder = Path("results") / stack_name()

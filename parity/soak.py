@@ -21,7 +21,7 @@ import numpy as np
 
 import numpynet
 from parity.derivatives import check_derivatives
-from parity.evidence import kept
+from parity.evidence import counted
 from parity.planning import CRASHED
 from parity.planning import planned as plan
 from parity.proving import DTYPES, prove, targets
@@ -193,8 +193,7 @@ def crashes(results: Results) -> list[Record]:
 
 def _of_this_code(results: Results) -> list[Record]:
     """Those that are kept with the code count too."""
-    found = {record["key"]: record for record in [*kept(CHUNKS), *results.read(CHUNKS)]}
-    return [record for record in found.values() if record["code"] == code(record["dtype"])]
+    return counted(results, CHUNKS, lambda record: bool(record["code"] == code(record["dtype"])))
 
 
 def summarised(judged: Sequence[Record]) -> list[Record]:

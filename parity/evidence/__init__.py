@@ -10,24 +10,29 @@ from __future__ import annotations
 import functools
 import json
 import lzma
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from parity.results import Record, lock, machine, stack_name
+from parity.results import Record, Results, machine, packages
 
 FOLDER = Path(__file__).parent
 
 
 def kept(kind: str) -> list[Record]:
     """The records of this kind, by whatever code, of the packages that are installed."""
-    return [record for record in _read(kind) if record["packages"] == _packages()]
+    return [record for record in _read(kind) if record["packages"] == packages()]
+
+
+def counted(results: Results, kind: str, counts: Callable[[Record], bool]) -> list[Record]:
+    """The records of this kind that count, of those that are kept and of those in `results`; each key once."""
+    return list({record["key"]: record for record in [*kept(kind), *results.read(kind)] if counts(record)}.values())
 
 
 def keep(kind: str, records: Iterable[Record]) -> Path:
     """Write the records of this kind, of the packages that are installed, in place of all that were kept. Those that
     were kept before and are among them say still what processor they are of."""
-    here: dict[str, Any] = {"packages": _packages(), "processor": machine()["processor"]}
+    here: dict[str, Any] = {"packages": packages(), "processor": machine()["processor"]}
     path = _path(kind)
     # No date and no name goes into the file: the same records make the same bytes.
     with lzma.open(path, "wt", encoding="utf-8", preset=9) as file:
@@ -50,7 +55,3 @@ def _read(kind: str) -> list[Record]:
 
 def _path(kind: str) -> Path:
     return FOLDER / f"{kind}.jsonl.xz"
-
-
-def _packages() -> str:
-    return f"{stack_name()}, lock {lock()}"

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from parity.results import lock, stack_name
+from parity.results import packages
 
 ROOT = Path(__file__).parents[2]
 # A pair, a framework or a dataset is found by its name, not by an import: all of them count.
@@ -20,7 +20,7 @@ BEGINNINGS = ("parity.experiment", "parity.study.runs", "parity.study.arms", "pa
 def origin() -> dict[str, str]:
     """The SHA-256 (hex) of the code that a run depends on, and the packages with their lock; as this process began."""
     data = [path for path in (ROOT / "numpynet" / "data").rglob("*") if path.is_file()]
-    return {"code": digest([*dependencies(), *data]), "packages": f"{stack_name()}, lock {lock()}"}
+    return {"code": digest([*dependencies(), *data]), "packages": packages()}
 
 
 @functools.cache

@@ -161,7 +161,7 @@ def test_what_was_kept_counts_elsewhere_for_the_same_code_and_packages(
     assert len(instant) == len(planned(1000, 1))
     before = file.read_bytes()
     assert evidence.keep(CHUNKS, chunks(elsewhere)).read_bytes() == before
-    monkeypatch.setattr(evidence, "_packages", lambda: "others")
+    monkeypatch.setattr(evidence, "packages", lambda: "others")
     assert chunks(elsewhere) == []
 
 
@@ -173,3 +173,15 @@ def test_what_was_kept_of_other_code_does_not_count(
     evidence.keep(CHUNKS, chunks(results))
     monkeypatch.setattr(module, "code", lambda dtype: "mended")
     assert chunks(Results(tmp_path / "elsewhere")) == []
+
+
+def test_a_chunk_of_other_code_hides_none_that_is_kept(
+    tmp_path: Path, instant: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, stale = Results(tmp_path / "results"), Results(tmp_path / "stale")
+    soak(results, 1000, 1, ["torch"], one_by_one)
+    evidence.keep(CHUNKS, chunks(results))
+    with monkeypatch.context() as other:
+        other.setattr(module, "code", lambda dtype: "of yesterday")
+        soak(stale, 1000, 1, ["torch"], one_by_one)
+    assert len(chunks(stale)) == len(planned(1000, 1))
