@@ -112,7 +112,7 @@ class TestConvolution:
         assert y.shape == (2, 6, 3, 5)
         for n, o, r, c in np.ndindex(*y.shape):
             seen = padded[n, 2 * (o // 3) : 2 * (o // 3) + 2, 2 * r : 2 * r + 4 : 3, c : c + 5 : 2]
-            expected = bias[o] + np.sum(weight[o] * seen)  # of a dozen numbers near 1, added in another order
+            expected = bias[o] + np.sum(weight[o] * seen)  # 13 terms near 1: 3e-15 by their order
             assert math.isclose(y[n, o, r, c], expected, rel_tol=1e-12, abs_tol=1e-12)
 
     def test_as_many_groups_as_channels_make_it_depthwise(self) -> None:
@@ -143,6 +143,7 @@ class TestConvolution:
         layer = Conv2d(3, 32, 5, init=he_normal, rng=rng())
         assert layer.bias is not None
         assert not np.any(layer.bias.value)
+        # Of 2,400 numbers the standard deviation is known to 1.4 %, a standard error: 1 / sqrt(2 * 2400).
         assert math.isclose(layer.weight.value.std(), math.sqrt(2 / 75), rel_tol=0.05)
         assert not np.any(Conv2d(3, 2, 2, init=zeros).weight.value)
 
