@@ -121,14 +121,13 @@ class Rounding:
         self.unit = size * float(info.eps) / 2
         self.lost = LOST * float(info.eps)
         self.tiny = float(info.tiny)  # 0 where it is no double, as longdouble's: nothing underflows there
-        self.sign = -1.0 if mirrored else 1.0
-        self.apply = np.subtract if mirrored else np.add
+        self.sign = -1 if mirrored else 1
         self.random = random.Random(seed).random  # one number from it costs a tenth of one from NumPy's
 
     def uniform(self, bound: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """Fresh numbers in [-bound, bound): a window of the pool at a random place, far cheaper than drawing them."""
         size = math.prod(shape)
-        pool = _pool(bound, dtype, 1 << max(16, (2 * size).bit_length()))
+        pool = _pool(self.sign * bound, dtype, 1 << max(16, (2 * size).bit_length()))
         start = int(self.random() * (len(pool) - size))
         return pool[start : start + size].reshape(shape)
 
@@ -153,14 +152,15 @@ class Rounding:
             small = (magnitude * self.unit < self.tiny) & (magnitude > 0)
             if small.any():
                 absolute = np.maximum(magnitude, np.minimum(magnitude, self.tiny) * (self.size / bound)) * uniform
-                ahead = np.copysign(1, result) * self.sign
+                ahead = np.copysign(1, result)
                 error = np.where(small, ahead * np.maximum(ahead * absolute, -magnitude), error)
-        self.apply(result, error, out=result, where=where)
+        np.add(result, error, out=result, where=where)
 
 
 @functools.cache
 def _pool(bound: float, dtype: np.dtype[Any], size: int) -> Array:
-    return np.random.default_rng(0).uniform(-bound, bound, size).astype(dtype)
+    """Numbers between -|bound| and |bound|; of a negative bound the same ones, each of the other sign."""
+    return (bound * np.random.default_rng(0).uniform(-1, 1, size)).astype(dtype)
 
 
 _active: Rounding | None = None
