@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -24,6 +25,7 @@ from numpynet import (
     Sequential,
     SiLU,
 )
+from parity.allowance import Noisy, deviations
 from parity.pairing import Case, Step
 from parity.rungs.judge import judge
 
@@ -105,6 +107,20 @@ def test_a_sum_of_many_equal_terms() -> None:
     """The gradient of a shift, of what came back from a padding: TensorFlow adds one after another."""
     gradient = np.full((8, 2, 10, 10), 0.3, np.float32)
     assert judge(Case(Scaling(2), [Step(np.full_like(gradient, 0.5), gradient)])).passed
+
+
+@pytest.mark.parametrize("count", [20, 31, 63, 105, 200])
+def test_equal_terms_that_are_added_to_a_large_one(count: int) -> None:
+    """Each of them is rounded in the same direction: n / 2 roundings of the sum, by whoever adds one after another."""
+    largest = 0.0
+    for number in range(50):
+        terms = np.full(count, 0.5 + number / 100, np.float32)
+        terms[0] = 6000
+        one_after_another = functools.reduce(np.add, terms)
+        wide = terms.astype(np.float64)
+        allowed = deviations({"sum": wide.sum()}, lambda wide=wide: {"sum": wide.view(Noisy).sum()}, terms.dtype)
+        largest = max(largest, abs(one_after_another - wide.sum()) / allowed["sum"])
+    assert 0.05 < largest < 0.5
 
 
 def test_gradients_of_what_is_used_thrice_cancel_in_another_order() -> None:
