@@ -243,8 +243,8 @@ def _roundings(ufunc: np.ufunc) -> int:
 
 
 def _terms(ufunc: np.ufunc, method: str, inputs: list[Any], result: Array) -> int:
-    """How many roundings, each `SLACK` times as large, make `MARGIN` for every term of an element of the result, at least
-    1; a power of two, the next smaller one, so that few pools of errors serve for all."""
+    """How many roundings, each `SLACK` times as large, make `MARGIN` for every term of an element of the result, and at
+    least 1; a power of two, the next smaller one, so that few pools of errors serve for all."""
     if method == "reduce":
         number = inputs[0].size // max(result.size, 1)
     elif ufunc.signature is not None:

@@ -30,11 +30,26 @@ def whole() -> str:
 
 
 def digest(files: Iterable[Path]) -> str:
+    """The SHA-256 (hex) of these files. Of Python's, what is computed: comments, docstrings and layout may change."""
     found = hashlib.sha256()
     for path in sorted(set(files)):
-        content = path.read_bytes().replace(b"\r\n", b"\n")
+        content = _computed(path.read_bytes()) if path.suffix == ".py" else path.read_bytes()
         found.update(f"{path.relative_to(ROOT).as_posix()} {len(content)} ".encode() + content)
     return found.hexdigest()
+
+
+def _computed(source: bytes) -> bytes:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:]
+    return ast.dump(tree).encode()
 
 
 def dependencies() -> list[Path]:

@@ -16,7 +16,7 @@ from parity.report import write_report
 from parity.results import Results, ResultsError, installed
 from parity.statistics import Outcome, fewest_seeds, seed_noise
 from parity.study import ARMS, COUPLED, EXPERIMENTS, InProcess, Registration, conduct, load, registered, study
-from parity.study.origin import ROOT, dependencies, origin
+from parity.study.origin import ROOT, dependencies, digest, origin
 from parity.study.registration import description
 
 SEEDS = 6
@@ -356,6 +356,24 @@ def test_after_keras_was_upgraded_in_place_no_run_is_reused(tmp_path, monkeypatc
     assert seen == [(n, 12) for n in range(13)]
     assert "packages" in Results(tmp_path).read("runs")[0]
     origin.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("source", "alike"),
+    [
+        ('"""Said otherwise."""\n\n\ndef double(x):\n    # as is\n    return (2 *\n        x)\n', True),
+        ('def double(x):\n    """Twice."""\n    return 2 * x\n', True),
+        ("def double(x):\n    return 2.0 * x\n", False),
+        ("def double(y):\n    return 2 * y\n", False),
+    ],
+)
+def test_comments_docstrings_and_layout_are_no_code(tmp_path, monkeypatch, source, alike):
+    monkeypatch.setattr("parity.study.origin.ROOT", tmp_path)
+    file = tmp_path / "module.py"
+    file.write_text("def double(x):\n    return 2 * x\n")
+    before = digest([file])
+    file.write_text(source)
+    assert (digest([file]) == before) is alike
 
 
 def test_the_code_of_a_run_is_everything_that_it_imports():
