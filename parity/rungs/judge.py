@@ -15,7 +15,7 @@ from parity.allowance import deviations, wider
 from parity.frameworks import available, framework
 from parity.frameworks.numpynet import Subject as NumpySubject
 from parity.pairing import Case
-from parity.rungs.record import Key, Record, Stopwatch, Subject, run, rung_after
+from parity.rungs.record import OUTPUT, STEP, Key, Record, Stopwatch, Subject, run, rung_after
 
 
 @dataclass
@@ -103,21 +103,27 @@ def _wider(bound: Array, own: Array | None) -> Array:
 
 
 def _in_range(reference: Record, allowed: Record, dtype: np.dtype[Any]) -> Record:
-    """The first step, and those that follow while training does not run away.
+    """What is computed until training runs away or rounding alone drives it.
 
     Beyond the square root of the format's largest number a variance is infinite there, and every implementation right
     to say so. Where rounding alone makes a training go that far, every perturbed run is NaN from there, and where it
     may change a parameter by more than the parameter, the runs go on elsewhere: what they deviate by then says nothing
-    of the training at hand.
+    of the training at hand. Nor does it where a step's gradient is nothing but rounding: an update that divides by its
+    norm goes a whole step into any direction, and the largest error of all decides how far that of another tensor goes.
     """
-    largest, last = math.sqrt(np.finfo(dtype).max), math.inf
+    largest, last = math.sqrt(np.finfo(dtype).max), (math.inf, OUTPUT)
+    norms: dict[int, Any] = {}  # squared, of the gradient and of its allowance
     for key, values in reference.items():
-        size = np.abs(values)
-        if key.step > 0 and np.any(size + allowed[key] > largest):
-            last = min(last, key.step)
-        if key.quantity == "parameter" and np.max(allowed[key], initial=0) > np.max(size, initial=0):
-            last = min(last, key.step + 1)
-    return {key: values for key, values in reference.items() if key.step < last}
+        size, bound = np.abs(values), allowed[key]
+        if key.step > 0 and np.any(size + bound > largest):
+            last = min(last, (key.step, OUTPUT))
+        if key.quantity == "parameter" and np.max(bound, initial=0) > np.max(size, initial=0):
+            last = min(last, (key.step + 1, OUTPUT))
+        if key.quantity == "parameter gradient":
+            with np.errstate(over="ignore"):
+                norms[key.step] = norms.get(key.step, 0) + np.array([np.sum(size * size), np.sum(bound * bound)])
+    last = min([last, *((step, STEP) for step, (gradient, noise) in norms.items() if noise > gradient)])
+    return {key: values for key, values in reference.items() if (key.step, key.rung) < last}
 
 
 def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:

@@ -12,10 +12,12 @@ from numpynet import (
     GELU,
     SELU,
     BatchNormalization,
+    ClipByGlobalNorm,
     Concatenate,
     Flatten,
     Graph,
     GroupNormalization,
+    LayerNormalization,
     Linear,
     Maxout,
     MaxPool2d,
@@ -24,10 +26,12 @@ from numpynet import (
     Scaling,
     Sequential,
     SiLU,
+    Softplus,
 )
 from parity.allowance import Noisy, deviations
 from parity.pairing import Case, Step
 from parity.rungs.judge import judge
+from parity.rungs.record import GRADIENT, OUTPUT
 
 
 def agree(module: Module, input: np.ndarray) -> bool:
@@ -98,6 +102,19 @@ def test_training_in_which_rounding_moves_a_parameter_by_more_than_itself_is_jud
     judgement = judge(Case(network, steps, arguments={}))
     assert judgement.passed
     assert {key.step for key in judgement.reference} == {0}
+
+
+def test_the_update_by_a_gradient_that_is_all_rounding_is_not_judged() -> None:
+    """A normalisation takes away the shift before it, whose gradient is 0 then, and one value of its own mean leaves
+    exactly 0. Clipping divides by the norm of the gradient: of rounding, and most of it where there is none."""
+    rng = np.random.default_rng(0)
+    layers = [LayerNormalization(), Linear(1, 5, rng=rng), BatchNormalization(5)]
+    network = Sequential(*layers, Linear(5, 6, rng=rng), Softplus(), BatchNormalization(6))
+    layers[1].load_state_dict({"weight": np.ones((5, 1)), "bias": rng.normal(0, 20, 5)})
+    input, cotangent = rng.normal(size=(6, 1)).astype(np.float32), rng.normal(0, 1000, (6, 6)).astype(np.float32)
+    judgement = judge(Case(network, [Step(input, cotangent, lr=0.1)], arguments={"clip": ClipByGlobalNorm(0.25)}))
+    assert judgement.passed
+    assert {key.rung for key in judgement.reference} == {OUTPUT, GRADIENT}
 
 
 STATISTICS = {"1.running_mean": [0], "1.running_var": [1]}
