@@ -5,16 +5,25 @@ the same training. Divided by the envelope of M moved runs, a deviation is nearl
 (Student, Biometrika 6 (1908) 1-25), whose tail falls as the M-th power: P(|t| > f) = 1e-6 at f = 41 for M = 4, 13 for
 8 and 9 for 12. That holds for one moment. The envelope is a running maximum, and weights that are moved before every
 step bring in new errors at every step, as rounding does: it averages over many moments, and the tail is thinner by far
-than the theory of one. So the factor is measured: of each curve the least factor that it needs, its tail beyond what
-was seen by peaks over threshold (`parity.statistics.tails`), and from that the factor at which the budget is kept.
+than the theory of one. So the factor is measured: of each curve the least factor that it needs.
 
 In single precision rounding may turn a ReLU on or off that all moved runs leave as it is, and two curves part for
 good, by a hundred thousand envelopes. No factor allows for that: a curve that leaves its allowance is trained again
-from the next seed, and is off if it leaves it from each of SEEDS. An implementation that is wrong is so from all.
+from other seeds, and is off if it leaves it from each of SEEDS. An implementation that is wrong is so from all.
+
+Networks differ in how often theirs leave it, so that an alarm is counted network by network and dtype by dtype: of one
+that left it k times in n, the probability to do so the next SEEDS times. Its rate is taken from a beta distribution
+of which all networks' rate p is the mean, and which weighs as much as one curve: Beta(p, 1 - p) before these curves,
+and Beta(p + k, 1 - p + n - k) after them.
+
+    Efron and Morris, J. Amer. Statist. Assoc. 70 (1975) 311-319: empirical Bayes;
+    Gelman et al., Bayesian Data Analysis, 3rd ed. (2014), 2.4 and 5.3: the beta-binomial model.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +32,9 @@ from rich.table import Table
 from parity.curve_soak import needed
 from parity.curves import FACTOR, MOVED_RUNS, SEEDS
 from parity.results import Record
-from parity.statistics.tails import tail, upper_bound
 
-BUDGET = 1e-6  # of calling a right curve wrong: in a year of daily runs of 38 curves on ten machines, once in seven
-PARTED = (
-    100.0  # envelopes: what needs more was parted by a ReLU (see above), and the rest needs less than a tenth of it
-)
+BUDGET = 1e-6  # of calling a right curve wrong: in a year of daily runs of 36 curves on ten machines, once in eight
+PARTED = 100.0  # envelopes: what needs more was parted by a ReLU (see above), and the rest needs a tenth of it at most
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,8 @@ class Budget:
     curves: how many there were
     largest: factor that one needed, of those that no ReLU parted
     strayed: how many left the allowance from their seed
-    alarms: how many of these left it from SEEDS seeds in a row
-    probability, upper: of leaving it from one seed, and the upper 95% bound; the tail's where there is one, and that of
-        Clopper and Pearson's of what strayed
-    of_alarm: the upper bound of leaving it from SEEDS seeds in a row
+    alarms: how many of these left it from SEEDS seeds in a row, when they were soaked
+    of_alarm: the probability that a curve does, by the counts of strayed curves, network by network
     """
 
     moved: int
@@ -50,42 +54,40 @@ class Budget:
     largest: float
     strayed: int
     alarms: int
-    probability: float
-    upper: float
     of_alarm: float
 
 
-def budget(records: list[Record], moved: int = MOVED_RUNS, factor: float = FACTOR) -> Budget:
-    """What the records of the soak say of `moved` runs and `factor`; ValueError where there is none."""
+def budget(records: list[Record], moved: int = MOVED_RUNS, factor: float = FACTOR, seeds: int = SEEDS) -> Budget:
+    """What the records of the soak say of `moved` runs, `factor` and `seeds`; ValueError where there is none."""
     found = np.array([needed(record, moved) for record in records])
     if not len(found):
         raise ValueError("no curve has been soaked")
-    smooth = found[found <= PARTED]
-    parted = len(found) - len(smooth)
-    estimated = tail(smooth / factor)
-    beyond = int(np.sum(smooth > factor))
-    of_parting = upper_bound(parted, len(found))
-    if estimated is None:
-        probability, upper = (beyond + parted) / len(found), upper_bound(beyond + parted, len(found))
-    else:
-        probability, upper = estimated.probability + parted / len(found), estimated.upper + of_parting
-    alarms = sum(record.get("alarm", False) for record in records)
-    largest = float(smooth.max(initial=0))
-    return Budget(moved, factor, len(found), largest, beyond + parted, alarms, probability, upper, upper**SEEDS)
+    networks = [(record["name"], record["dtype"]) for record in records]
+    curves = Counter(networks)
+    strayed = Counter(network for network, factors in zip(networks, found, strict=True) if factors > factor)
+    usual = strayed.total() / len(found)
+    of_alarm = np.mean([all_strayed(strayed[network], number, seeds, usual) for network, number in curves.items()])
+    return Budget(
+        moved,
+        factor,
+        len(found),
+        float(found[found <= PARTED].max(initial=0)),
+        strayed.total(),
+        sum(record.get("alarm", False) for record in records),
+        float(of_alarm),
+    )
 
 
-def least_factor(records: list[Record], moved: int) -> float:
-    """The least factor, in steps of a tenth, beyond which a curve that no ReLU parts is with a probability of at most
-    the budget by the upper bound of the tail; infinity where there are too few curves to say."""
-    found = np.array([needed(record, moved) for record in records])
-    smooth = found[found <= PARTED]
-    for factor in np.arange(1, PARTED, 0.1):
-        estimated = tail(smooth / factor)
-        if estimated is None:
-            return np.inf
-        if estimated.upper <= BUDGET:
-            return float(factor)
-    return np.inf
+def all_strayed(strayed: int, curves: int, seeds: int, usual: float) -> float:
+    """The probability that the next `seeds` curves of a network all leave the allowance, of which `strayed` of `curves`
+    did, where the `usual` rate of networks is known: the moment of that order of the posterior."""
+    return math.prod((usual + strayed + i) / (1 + curves + i) for i in range(seeds))
+
+
+def least_factor(records: list[Record], moved: int, seeds: int = SEEDS) -> float:
+    """The least factor, in steps of a tenth, that keeps the budget; infinity where none does."""
+    factors = np.arange(10, 10 * PARTED) / 10
+    return next((float(f) for f in factors if budget(records, moved, f, seeds).of_alarm <= BUDGET), np.inf)
 
 
 def table(records: list[Record]) -> Table:
@@ -97,9 +99,7 @@ def table(records: list[Record]) -> Table:
         "least factor that\nkeeps the budget",
         f"left {FACTOR:g}\nenvelopes",
         "alarms",
-        "probability from\none seed",
-        "upper 95% bound",
-        f"of an alarm\n({SEEDS} seeds)",
+        f"probability of an\nalarm ({SEEDS} seeds)",
         title=f"rung 4: what right curves need ({MOVED_RUNS} moved runs, factor {FACTOR:g} are in use)",
     )
     for moved in range(1, len(next(iter(records[0]["factors"].values()))) + 1):
@@ -108,11 +108,9 @@ def table(records: list[Record]) -> Table:
             str(moved),
             str(found.curves),
             f"{found.largest:.3g}",
-            "too few curves" if least == np.inf else f"{least:.1f}",
+            "none" if least == np.inf else f"{least:.1f}",
             str(found.strayed),
             str(found.alarms) if moved == MOVED_RUNS else "",
-            f"{found.probability:.1e}",
-            f"{found.upper:.1e}",
             f"{found.of_alarm:.1e}",
         )
     return made

@@ -19,11 +19,12 @@ from parity.experiment import Experiment, Moved, train, trainer
 from parity.frameworks import FRAMEWORKS
 from parity.recipes import EXPERIMENTS
 
-# To be derived from the soak (parity.curve_budget), whose 2,000 curves are still owed; set from its first 217, of which
-# the largest needed 3.69, and from mnist-permuted-exactly, which needs 3.0: sums over 784 pixels in another order.
-FACTOR = 6.0
+# Of 2,030 curves on 16 machines (parity.curve_budget). More than six moved runs bring nothing; with these and four
+# seeds, the least factor that keeps the budget is 4.0. With 5, two of 2,030 leave their allowance from their seed (one
+# parted by a ReLU, one needs 6.2), and the probability of four in a row is 1e-7.
+FACTOR = 5.0
 MOVED_RUNS = 6
-SEEDS = 3  # that a curve must leave its allowance from
+SEEDS = 4  # that a curve must leave its allowance from
 CHAOS = 1e-3  # an envelope wider than this share of the loss tells nothing any more
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from parity import curve_soak
-from parity.curve_budget import budget, least_factor
+from parity.curve_budget import BUDGET, all_strayed, budget, least_factor
 from parity.curve_soak import KIND, MOVED, factors, soak_seed
-from parity.curves import FACTOR, MOVED_RUNS, SEEDS, judge_losses
+from parity.curves import FACTOR, MOVED_RUNS, judge_losses
 from parity.report import write_report
 from parity.results import Results
 
@@ -47,28 +47,49 @@ def test_a_soak_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
         soak_seed(str(tmp_path), "here", 6, [])
 
 
-def records(needed):
-    return [{"factors": {"torch": [float(factor)] * MOVED}} for factor in needed]
+def records(needed, networks=2):
+    return [
+        {"name": f"network {number % networks}", "dtype": "float32", "factors": {"torch": [float(factor)] * MOVED}}
+        for number, factor in enumerate(needed)
+    ]
 
 
 def test_the_budget_falls_with_the_factor_and_counts_what_a_relu_parted():
     needed = np.random.default_rng(0).gamma(8, 0.125, 2000)
     right = budget(records(needed), factor=6)
-    assert (right.curves, right.strayed) == (2000, 0)
+    assert (right.curves, right.strayed, right.of_alarm) == (2000, 0, 0)
     assert right.largest == needed.max()
-    assert right.of_alarm == right.upper**SEEDS
-    assert budget(records(needed), factor=3).upper > right.upper
+    stricter = [budget(records(needed), factor=factor).of_alarm for factor in (2, 1.5, 1)]
+    assert 0 < stricter[0] < stricter[1] < stricter[2]
     parted = budget(records([*needed, 1e5]), factor=6)
     assert parted.strayed == 1
     assert parted.largest == right.largest
-    assert parted.upper > right.upper
+    assert parted.of_alarm > 0
+
+
+def test_a_network_that_strays_often_costs_more_than_many_that_stray_seldom():
+    everywhere, concentrated = np.ones((2, 600))
+    everywhere[:6] = concentrated[:60:10] = 10  # of ten networks: six once each, and the first six times
+    apart, together = (budget(records(needed, networks=10), factor=6) for needed in (everywhere, concentrated))
+    assert apart.strayed == together.strayed == 6
+    assert together.of_alarm > 10 * apart.of_alarm
+
+
+def test_the_probability_that_the_next_curves_stray_is_the_moment_of_the_posterior():
+    """By simulation; without any curves it is that of the prior, which a single curve outweighs."""
+    rates = np.random.default_rng(0).beta(0.1 + 3, 0.9 + 20 - 3, 10**6)
+    assert all_strayed(3, 20, 2, usual=0.1) == pytest.approx(np.mean(rates**2), rel=5e-3)  # five standard errors
+    assert all_strayed(0, 0, 1, usual=0.1) == 0.1
+    assert all_strayed(1, 1, 1, usual=0.1) == 0.55
 
 
 def test_the_least_factor_keeps_the_budget_and_a_heavier_tail_needs_more():
     rng = np.random.default_rng(0)
-    light, heavy = 0.5 + np.abs(rng.standard_normal(3000)) / 4, 0.5 + np.abs(rng.standard_t(8, 3000)) / 4
-    assert light.max() < least_factor(records(light), MOVED_RUNS) < least_factor(records(heavy), MOVED_RUNS)
-    assert least_factor(records(light[:100]), MOVED_RUNS) == np.inf  # too few to say
+    light, heavy = 1 + np.abs(rng.standard_normal(2000)), 1 + np.abs(rng.standard_t(8, 2000))
+    least = least_factor(records(light), MOVED_RUNS)
+    assert 1 < least < least_factor(records(heavy), MOVED_RUNS)
+    assert budget(records(light), factor=least).of_alarm <= BUDGET < budget(records(light), factor=least - 0.1).of_alarm
+    assert least_factor(records(np.full(100, 1e5)), MOVED_RUNS) == np.inf  # all were parted by a ReLU
 
 
 def test_an_alarm_is_one_in_the_report_too(tmp_path, monkeypatch):
