@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from numpynet import Array
@@ -107,9 +110,16 @@ def modes(model: Model) -> list[tuple[str, str]]:
 
 
 def make(mode: str, execution: str, model: Model) -> Mode:
-    """Raises NotHere where it needs a C++ compiler that is not there."""
-    if execution == "compile" and not compiler():
-        raise NotHere("torch.compile needs a C++ compiler, named by CXX, g++ or clang++: none is here")
+    """Raises NotHere where it needs a C++ compiler that is not there.
+
+    torch's cache of what it compiled does not know for which instructions it was: what was left by AVX-512 is no code
+    under ATEN_CPU_CAPABILITY=default (torch 2.13: "at::vec has not been declared"). So each has a cache of its own.
+    """
+    if execution == "compile":
+        if not compiler():
+            raise NotHere("torch.compile needs a C++ compiler, named by CXX, g++ or clang++: none is here")
+        cache = f"torchinductor_{getpass.getuser()}_{torch.backends.cpu.get_cpu_capability()}"
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(tempfile.gettempdir(), cache))  # torch has set it already
     return WAYS[mode](model, execution)
 
 
