@@ -50,7 +50,7 @@ NEAREST = -1.0  # and in the one where results are rounded to the nearest number
 LOST = 4  # units in the last place: what functions such as tanh may be off
 MARGIN = 4  # of errors up to 4 n the allowance is below n / 2 in (1/8)^6 / 15 of all cases: the sum of two maxima
 LONGEST = 256  # terms added one after another: longer sums are added in blocks, or are a difference (compiled-sums)
-SLACK = 16.0  # the suite's only constant, measured: see "Choosing SLACK" in CONTRIBUTING.md
+SLACK = 16.0  # measured: see "Choosing SLACK" in CONTRIBUTING.md
 
 EXACT = frozenset(
     [

@@ -1,6 +1,7 @@
 """Every way of writing and running a model gives the same training, what parts is in the catalogue, and faults show."""
 
 import importlib
+import os
 import subprocess
 import sys
 from fnmatch import fnmatch
@@ -81,6 +82,21 @@ def test_torch_compile_is_among_the_modes_and_not_run_without_a_compiler(monkeyp
     row = statuses("torch")["module/compile"]
     assert (row.status, row.used) == ("not run", {})
     assert "needs a C++ compiler" in row.note
+
+
+@needs_torch
+def test_what_was_compiled_for_other_instructions_is_not_taken(monkeypatch):
+    """torch's cache does not tell them apart."""
+    torch = pytest.importorskip("torch")
+    made = importlib.import_module("parity.modes.torch")
+    monkeypatch.setattr(made, "compiler", lambda: "g++")
+    caches = set()
+    for capability in ("DEFAULT", "AVX2", "AVX512"):
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "shared by all")  # as torch itself does when it is imported
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda capability=capability: capability)
+        made.make("module", "compile", MODELS["mlp"]("float32"))
+        caches.add(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+    assert len(caches - {"shared by all"}) == 3
 
 
 @needs_tensorflow
