@@ -86,7 +86,7 @@ def all_strayed(strayed: int, curves: int, seeds: int, usual: float) -> float:
 
 
 def least_factor(records: list[Record], moved: int, seeds: int = SEEDS) -> float:
-    """The least factor, in steps of a tenth, that keeps the budget, as every larger one does; infinity where none is."""
+    """The least factor, in steps of a tenth, that keeps the budget, as all larger ones do; infinity if none does."""
     tenths = range(10, int(10 * PARTED))
     kept = bisect.bisect_left(tenths, True, key=lambda f: budget(records, moved, f / 10, seeds).of_alarm <= BUDGET)
     return tenths[kept] / 10 if kept < len(tenths) else math.inf
