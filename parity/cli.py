@@ -449,7 +449,7 @@ def machines(
     results: ResultsOption = None,
     workers: WorkersOption = 1,
 ) -> None:
-    """Check, curves and twins on other processors, emulated by the switches of the libraries' kernels.
+    """Check, modes, curves and twins on other processors, emulated by the switches of the libraries' kernels.
 
     Resumes where it was stopped. Exit code 1 if anything is off, 3 if a machine could not be run.
     """

@@ -1,4 +1,4 @@
-"""Every machine: check, curves and the baseline's twins, each in a process of its own whose switches were verified.
+"""Every machine: each job of HOLDS in a process of its own whose switches were verified.
 
 A job that was done with the same code, packages, switches and options is not done again, whatever it showed; one that
 died is. The records of a job are in a results folder of its machine, to be reported like any other.
@@ -32,6 +32,7 @@ GREEN, RED, DIED, NOT_HERE = "green", "red", "could not be run", "cannot be emul
 # The records of a job by kind, and the field that says whether each is as it should be.
 HOLDS: dict[str, dict[str, str]] = {
     "check": {"checks": "passed", "derivatives": "holds", "refusals": "holds", "differences": "holds"},
+    "modes": {"modes": "status"},
     "curves": {"curves": "passed"},
     "twins": {"twins": "passed"},
 }
@@ -43,7 +44,7 @@ Progress = Callable[[int, int], object]
 class Outcome:
     """One job on one machine.
 
-    job: check, curves or twins; "probe" where the machine did not come so far
+    job: one of HOLDS; "probe" where the machine did not come so far
     asked, found: the switches, and what the libraries say that they run with
     bits: a digest of what each library computed; machines with equal digests are one machine to it
     counts: records by kind, [as they should be, off, not compared]
@@ -188,6 +189,8 @@ def _mark(record: Record, passed: str) -> bool | None:
         return False
     if not record.get("measured", True):
         return None
+    if passed == "status":
+        return {"off": False, "not run": None}.get(record["status"], True)  # a finding is as the catalogue says
     return not record["failure"] if "failure" in record else record[passed]
 
 
@@ -195,6 +198,7 @@ def _arguments(job: str, quick: bool) -> list[str]:
     examples = str(QUICK_EXAMPLES if quick else EXAMPLES)
     return {
         "check": ["check", "--examples", examples],
+        "modes": ["modes"],
         "curves": ["curves", *(["--quick"] if quick else [])],
         "twins": ["twins", "--examples", examples],
     }[job]

@@ -25,6 +25,7 @@ RIGHT = {
     "derivatives": {"key": "ReLU", "holds": True},
     "refusals": {"key": "ReLU/empty", "holds": True},
     "differences": {"key": "selu-kink", "holds": None, "measured": False},
+    "modes": {"key": "million/float32/torch/functions/compile", "status": "finding"},
     "curves": {"key": "plain/float32", "passed": True},
     "twins": {"key": "Graph", "passed": True, "usual": {"caught": True, "by": "parameters"}},
 }
@@ -132,7 +133,7 @@ HERE = MACHINES[0]
 def test_what_is_as_it_should_be_is_green_and_the_alarm_of_the_baseline_is_counted(tmp_path, pretended):
     outcomes = run_machines(Results(tmp_path), [HERE])
     assert {outcome.job: outcome.status for outcome in outcomes} == dict.fromkeys(HOLDS, GREEN)
-    assert [outcome.alarms for outcome in outcomes] == [0, 0, 1]
+    assert [outcome.alarms for outcome in outcomes] == [0, 0, 0, 1]
     assert outcomes[0].counts["differences"] == [0, 0, 1]
     assert exit_code(outcomes) == 0
     assert not remarks(outcomes)
@@ -142,9 +143,20 @@ def test_what_is_as_it_should_be_is_green_and_the_alarm_of_the_baseline_is_count
 def test_one_record_that_is_off_makes_its_job_red(tmp_path, pretended):
     pretended.records = RIGHT | {"refusals": {"key": "MaxPool2d/window", "holds": False}}
     outcomes = run_machines(Results(tmp_path), [HERE])
-    assert {outcome.job: outcome.status for outcome in outcomes} == {"check": RED, "curves": GREEN, "twins": GREEN}
+    assert {outcome.job: outcome.status for outcome in outcomes} == dict.fromkeys(HOLDS, GREEN) | {"check": RED}
     assert remarks(outcomes) == ["here/check: refusals MaxPool2d/window"]
     assert exit_code(outcomes) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [("agrees", [1, 0, 0]), ("finding", [1, 0, 0]), ("off", [0, 1, 0]), ("crashed", [0, 1, 0]), ("not run", [0, 0, 1])],
+)
+def test_a_way_of_writing_a_model_counts_as_what_came_out_of_it(status, counts, tmp_path, pretended):
+    pretended.records = RIGHT | {"modes": {"key": "plain/float32/torch/module/compile", "status": status}}
+    outcomes = {outcome.job: outcome for outcome in run_machines(Results(tmp_path), [HERE])}
+    assert outcomes["modes"].counts == {"modes": counts}
+    assert outcomes["modes"].status == (RED if counts[1] else GREEN)
 
 
 @pytest.mark.parametrize(("change", "code"), [({"curves": None}, 0), ({}, -11), ({}, 3)])
