@@ -10,6 +10,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import nox
@@ -162,8 +163,14 @@ def parity(session: nox.Session) -> None:
     # What is about to be done is written down first: the report then knows what never began.
     names = [f"study:{step[1]}" if step[0] == "study" else step[0] for step in steps]
     steps = [["begin", *names, *(["--quick"] if options.quick else [])], *steps, ["report"]]
-    # Every step runs, whatever the ones before it said.
-    failed = [" ".join(step[:2]) for step in steps if not environment.succeeds("parity", *step, env=SINGLE_THREADED)]
+    failed, took = [], []
+    for step in steps:  # every one runs, whatever those before it said
+        name = " ".join(step[:2] if step[0] == "study" else step[:1])
+        began = time.monotonic()
+        if not environment.succeeds("parity", *step, env=SINGLE_THREADED):
+            failed.append(name)
+        took.append(f"{name} {time.monotonic() - began:.0f} s")
+    session.log(", ".join(took))
     if failed:
         session.error(f"not shown: {', '.join(failed)}; see results/report/report.html")
 
