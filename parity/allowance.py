@@ -21,7 +21,10 @@ In one more run everything is lost that may be: what is smaller than a few units
 is the sum of, or than the smallest normal number, becomes exactly 0, which random errors never hit. Where negative
 slopes fold both sides of 0 into one (PReLU), nothing but an exact 0 takes the other branch. And in one more, every
 result is rounded to the format itself, as IEEE 754 does: numbers that are equal then, zeros by underflow among them,
-are those that are equal in an implementation, and the first of them is the one that it selects.
+are those that are equal in an implementation, and the first of them is the one that it selects. Where one of the two
+deviates by more than every run before it, the computation took a branch that random errors miss, since they leave no
+two numbers equal: then what is lost and what is equal stays so, and rounding to ever fewer bits, down to a unit of
+`SLACK`, shows how much it does there.
 Where some elements deviate in one run and not at all in another, something is selected by rounding. One run shows one
 selection, and of the six nearly equal elements of a window any may be the one: then `MORE` pairs are run besides.
 In every third pair they are of their natural size, and the deviation counts `SLACK` times: where a computation is so
@@ -45,12 +48,11 @@ from numpynet import Array, Module
 PAIRS = 6
 MORE = 30  # so that of nine nearly equal elements one is the largest or the smallest in none of 36: 1e-4
 SMALL_EVERY = 3
-LOSING = 0.0  # the size of errors in the run where what may be lost is
-NEAREST = -1.0  # and in the one where results are rounded to the nearest number of the format
 LOST = 4  # units in the last place: what functions such as tanh may be off
 MARGIN = 4  # of errors up to 4 n the allowance is below n / 2 in (1/8)^6 / 15 of all cases: the sum of two maxima
 LONGEST = 256  # terms added one after another: longer sums are added in blocks, or are a difference (compiled-sums)
 SLACK = 16.0  # measured: see "Choosing SLACK" in CONTRIBUTING.md
+FEWER_BITS = int(math.log2(SLACK))  # of a format whose unit is SLACK times as large
 
 EXACT = frozenset(
     [
@@ -114,12 +116,23 @@ def wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 class Rounding:
-    """The error model of one format: unit roundoff, underflow threshold, and the random numbers."""
+    """The errors that operations make in one run: random ones up to `size` roundings of `dtype`, 0 for none.
 
-    def __init__(self, dtype: np.dtype[Any], seed: bytes, size: float, mirrored: bool) -> None:
+    `mirrored` gives every error of the same seed the other sign. `losing` makes what may be lost 0. Where `dropped` is
+    given, results are rounded to the nearest number with that many bits fewer than the format has.
+    """
+
+    def __init__(
+        self,
+        dtype: np.dtype[Any],
+        seed: bytes = b"",
+        size: float = SLACK,
+        mirrored: bool = False,
+        losing: bool = False,
+        dropped: int | None = None,
+    ) -> None:
         info = np.finfo(dtype)
-        self.dtype, self.size = dtype, size
-        self.losing, self.nearest = size == LOSING, size == NEAREST
+        self.dtype, self.size, self.losing, self.dropped = dtype, size, losing, dropped
         self.unit = size * float(info.eps) / 2
         self.lost = LOST * float(info.eps)
         self.tiny = float(info.tiny)  # 0 where it is no double, as longdouble's: nothing underflows there
@@ -133,6 +146,14 @@ class Rounding:
         start = int(self.random() * (len(pool) - size))
         return pool[start : start + size].reshape(shape)
 
+    def nearest(self, values: Array) -> Array:
+        """The nearest numbers of the format with `dropped` bits fewer (Veltkamp's splitting in the wider format)."""
+        if self.dropped:
+            bits = np.finfo(values.dtype).nmant - np.finfo(self.dtype).nmant + self.dropped
+            scaled = values * (2.0**bits + 1)
+            values = np.where(np.isfinite(scaled), scaled - (scaled - values), values)
+        return values.astype(self.dtype)
+
     def perturb(self, result: Array, magnitude: Array, weight: int, where: Any) -> None:
         """Add to `result` an error of `weight` roundings of `magnitude`.
 
@@ -143,9 +164,9 @@ class Rounding:
             return
         if self.losing:
             np.copyto(result, 0, where=(np.abs(result) < np.maximum(self.lost * magnitude, self.tiny)) & where)
-            return
-        if self.nearest:
-            np.copyto(result, result.astype(self.dtype), where=where)
+        if self.dropped is not None:
+            np.copyto(result, self.nearest(result), where=where)
+        if not self.size:
             return
         bound = self.unit * weight
         error = magnitude * (uniform := self.uniform(bound, result.shape, result.dtype))
@@ -169,14 +190,10 @@ _active: Rounding | None = None
 
 
 @contextlib.contextmanager
-def rounding(dtype: np.dtype[Any], seed: bytes, size: float = SLACK, mirrored: bool = False) -> Iterator[None]:
-    """Within it, every operation on a `Noisy` array errs by up to `size` roundings of `dtype`.
-
-    `mirrored` gives every error of the same seed the other sign. Of the size `LOSING` there are none, but what may be
-    lost is 0.
-    """
+def rounding(errors: Rounding) -> Iterator[None]:
+    """Within it, every operation on a `Noisy` array makes these errors."""
     global _active
-    previous, _active = _active, Rounding(dtype, seed, size, mirrored)
+    previous, _active = _active, errors
     try:
         yield
     finally:
@@ -309,29 +326,39 @@ def deviations(
     }
     still = {key: np.zeros(value.shape, int) for key, value in reference.items()}  # runs without a deviation
 
-    def observe(size: float, mirrored: bool, seed: bytes) -> None:
+    def observe(errors: Rounding) -> bool:
+        """Run once; whether some element deviated by more than in every run before."""
+        further = False
         with np.errstate(all="ignore"):
-            with rounding(dtype, seed, size, mirrored):
+            with rounding(errors):
                 perturbed = run()
-            for key, bound in largest[1.0 if size == 1 else SLACK].items():
+            for key, bound in largest[1.0 if errors.size == 1 else SLACK].items():
                 deviation = np.abs(_plain(perturbed[key]) - reference[key])
                 # Jumps are finite, and inf - inf is none; the logarithm of what was lost is another matter.
-                np.fmax(bound, np.where(np.isinf(deviation), 0, deviation), out=bound)
-                if size == SLACK:
+                deviation = np.where(np.isinf(deviation), 0, deviation)
+                if errors.size == SLACK:
                     still[key] += deviation == 0
+                elif not errors.size:
+                    further = further or bool(np.any(deviation > bound))
+                np.fmax(bound, deviation, out=bound)
+        return further
 
     def observe_pairs(first: int, last: int) -> None:
         for pair in range(first, last):
             size, seed = 1.0 if pair % SMALL_EVERY == 0 else SLACK, rng.bytes(8)
-            observe(size, False, seed)
-            observe(size, True, seed)
+            for mirrored in (False, True):
+                observe(Rounding(dtype, seed, size, mirrored))
 
     observe_pairs(0, PAIRS)
     # In a format that is no wider, a small error may come to nothing.
     if any(np.any((still[key] > 0) & (bound > 0)) for key, bound in largest[SLACK].items() if bound.dtype != dtype):
         observe_pairs(PAIRS, PAIRS + MORE)
-    observe(LOSING, False, b"")
-    observe(NEAREST, False, b"")
+    further = observe(Rounding(dtype, size=0, losing=True))
+    further |= observe(Rounding(dtype, size=0, dropped=0))
+    if further:
+        for dropped in range(FEWER_BITS + 1):
+            observe(Rounding(dtype, size=0, losing=True, dropped=dropped))
+            observe(Rounding(dtype, size=0, dropped=dropped))
     # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
     jumps = 1 + SLACK * SLACK * float(np.finfo(dtype).eps) / 2
     with np.errstate(over="ignore"):

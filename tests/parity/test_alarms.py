@@ -22,6 +22,7 @@ from numpynet import (
     Maxout,
     MaxPool2d,
     Module,
+    PReLU,
     ReLU,
     Scaling,
     Sequential,
@@ -148,3 +149,17 @@ def test_gradients_of_what_is_used_thrice_cancel_in_another_order() -> None:
     first, *rest = np.array(orders, np.float32).T
     step = Step(np.ones((len(orders), 1), np.float32), (first[:, None], np.stack(rest, 1)))
     assert judge(Case(graph, [step])).passed
+
+
+@pytest.mark.parametrize("seed", [0, 28])
+def test_rows_that_are_equal_in_the_format_alone_before_two_prelus(seed: int) -> None:
+    """Such rows are normalised to exactly 0, of which two PReLUs take slopes that they take of nothing else. Runs with
+    random errors, which leave no two rows equal, do not show how far rounding goes from there."""
+    network = Sequential(Linear(2, 2), BatchNormalization(2, eps=2**-9), PReLU(2), PReLU(2))
+    network[0].weight.value[:] = [[1.0020255, 5.2602363], [2.8965223, 1.4172152]]
+    network[0].bias.value[:] = [18, 12]
+    network[2].slope.value[:] = [-2, 10]
+    network[3].slope.value[:] = [65.694656, 72.256386]
+    input = np.array([[2, 3], [2, 3 + 2**-20], [2 - 2**-20, 3]], np.float32) / 1024
+    cotangent = np.random.default_rng(seed).standard_normal((3, 2)).astype(np.float32) / 10
+    assert judge(Case(network, [Step(input, cotangent)])).passed

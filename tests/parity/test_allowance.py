@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numpynet import Array, Linear, ReLU, Sequential, Softplus
-from parity.allowance import SLACK, Noisy, deviations, rounding, wider
+from parity.allowance import SLACK, Noisy, Rounding, deviations, rounding, wider
 from parity.pairing import Case, Step
 from parity.rungs.judge import judge, share_used
 
@@ -20,7 +20,7 @@ x = np.random.default_rng(1).standard_normal((5, 7))
 
 
 def perturbed(function: object, *arrays: Array) -> Array:
-    with rounding(F32, b"seed"):
+    with rounding(Rounding(F32, b"seed")):
         return np.asarray(function(*(array.view(Noisy) for array in arrays)))  # type: ignore[operator]
 
 
@@ -157,3 +157,19 @@ def test_jump_is_allowed_where_the_rounding_beside_it_made_it_smaller_in_every_r
         return {0: np.array([1.0 if natural else 0.4 + 4 * UNIT])}
 
     assert deviations({0: np.ones(1)}, run, F32)[0] >= 0.6
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_are_rounded_to_the_nearest_that_has_fewer_bits(dtype: str) -> None:
+    wide = np.array([1, 2**-40]) @ np.random.default_rng(0).standard_normal((2, 1000)).astype(wider(np.dtype(dtype)))
+    unit = float(np.finfo(dtype).eps) / 2
+    for dropped in range(5):
+        rounded = Rounding(np.dtype(dtype), size=0, dropped=dropped).nearest(wide)
+        assert rounded.dtype == dtype
+        grid = np.ldexp(np.frexp(rounded)[0].astype(wide.dtype), np.finfo(dtype).nmant + 1 - dropped)
+        np.testing.assert_array_equal(grid, np.rint(grid))
+        largest = np.max(np.abs(rounded - wide) / np.abs(wide))
+        assert unit * 2**dropped * 0.8 < largest <= unit * 2**dropped
+    far = np.array([0, np.inf, -np.inf, np.nan, 2 * np.finfo(dtype).max], wide.dtype)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(Rounding(np.dtype(dtype), size=0, dropped=4).nearest(far), far.astype(dtype))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from numpynet import Array
-from parity.allowance import Noisy, rounding
+from parity.allowance import Noisy, Rounding, rounding
 from parity.duals import FORMAT, FUNCTIONS, PAIR, SELECTIONS, Dual, Side, differentiating, dual
 from parity.elementary import BILINEAR, PREDICATES, PUSHFORWARDS
 
@@ -333,9 +333,9 @@ def test_ties_stay_decided_under_rounding_errors() -> None:
     x = dual(np.full(8, 3, FORMAT), 1)
     with differentiating(Side()) as right:
         np.testing.assert_array_equal(np.minimum(x + 3, 6).tangent, 0)
-    with differentiating(Side(Noisy)), rounding(FORMAT, b"", 16.0):
+    with differentiating(Side(Noisy)), rounding(Rounding(FORMAT)):
         assert 0 < np.minimum(x + 3, 6).tangent.sum() < 8
-    with differentiating(Side(Noisy, like=right)), rounding(FORMAT, b"", 16.0):
+    with differentiating(Side(Noisy, like=right)), rounding(Rounding(FORMAT)):
         np.testing.assert_array_equal(np.minimum(x + 3, 6).tangent, 0)
 
 

@@ -30,7 +30,7 @@ from numpynet import (
 from numpynet.module import Module
 from numpynet.training import Trainer
 from parity import to_tensorflow, to_torch
-from parity.allowance import LOSING, Noisy, rounding
+from parity.allowance import Noisy, Rounding, rounding
 from parity.failure import describe
 from parity.frameworks import available, framework
 from parity.pairing import Case, Step
@@ -189,6 +189,6 @@ def test_script_of_a_failure_holds_every_input() -> None:
 
 def test_what_rounding_may_lose_is_exactly_zero_in_one_run() -> None:
     small = np.array([1 - 2.0**-22, 0.5, 2.0**-130]).view(Noisy)
-    with rounding(np.dtype(np.float32), b"", LOSING):
+    with rounding(Rounding(np.dtype(np.float32), size=0, losing=True)):
         np.testing.assert_array_equal(np.asarray(1 - small), [0, 0.5, 1])
         np.testing.assert_array_equal(np.asarray(2 * small), [2 - 2.0**-21, 1, 0])
