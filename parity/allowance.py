@@ -24,7 +24,8 @@ result is rounded to the format itself, as IEEE 754 does: numbers that are equal
 are those that are equal in an implementation, and the first of them is the one that it selects. Where one of the two
 deviates by more than every run before it, the computation took a branch that random errors miss, since they leave no
 two numbers equal: then what is lost and what is equal stays so, and rounding to ever fewer bits, down to a unit of
-`SLACK`, shows how much it does there.
+`SLACK`, shows how much it does there. Of several jumps that cancel, an implementation may make one and not another: in
+`PARTIAL` pairs of runs one half of the results, drawn anew for each operation, is lost or rounded, and then the other.
 Where some elements deviate in one run and not at all in another, something is selected by rounding. One run shows one
 selection, and of the six nearly equal elements of a window any may be the one: then `MORE` pairs are run besides.
 In every third pair they are of their natural size, and the deviation counts `SLACK` times: where a computation is so
@@ -52,6 +53,7 @@ LOST = 4  # units in the last place: what functions such as tanh may be off
 MARGIN = 4  # of errors up to 4 n the allowance is below n / 2 in (1/8)^6 / 15 of all cases: the sum of two maxima
 LONGEST = 256  # terms added one after another: longer sums are added in blocks, or are a difference (compiled-sums)
 SLACK = 16.0  # measured: see "Choosing SLACK" in CONTRIBUTING.md
+PARTIAL = 8  # of two jumps that cancel, none of the pairs parts them in 1 of 256 such cases
 FEWER_BITS = int(math.log2(SLACK))  # of a format whose unit is SLACK times as large
 
 EXACT = frozenset(
@@ -119,7 +121,8 @@ class Rounding:
     """The errors that operations make in one run: random ones up to `size` roundings of `dtype`, 0 for none.
 
     `mirrored` gives every error of the same seed the other sign. `losing` makes what may be lost 0. Where `dropped` is
-    given, results are rounded to the nearest number with that many bits fewer than the format has.
+    given, results are rounded to the nearest number with that many bits fewer than the format has. `partial` does
+    either to one half of the elements; `mirrored`, to the other half.
     """
 
     def __init__(
@@ -130,9 +133,10 @@ class Rounding:
         mirrored: bool = False,
         losing: bool = False,
         dropped: int | None = None,
+        partial: bool = False,
     ) -> None:
         info = np.finfo(dtype)
-        self.dtype, self.size, self.losing, self.dropped = dtype, size, losing, dropped
+        self.dtype, self.size, self.losing, self.dropped, self.partial = dtype, size, losing, dropped, partial
         self.unit = size * float(info.eps) / 2
         self.lost = LOST * float(info.eps)
         self.tiny = float(info.tiny)  # 0 where it is no double, as longdouble's: nothing underflows there
@@ -162,6 +166,8 @@ class Rounding:
         """
         if not result.size:
             return
+        if self.partial:
+            where = (self.uniform(1.0, result.shape, result.dtype) < 0) & where
         if self.losing:
             np.copyto(result, 0, where=(np.abs(result) < np.maximum(self.lost * magnitude, self.tiny)) & where)
         if self.dropped is not None:
@@ -359,6 +365,11 @@ def deviations(
         for dropped in range(FEWER_BITS + 1):
             observe(Rounding(dtype, size=0, losing=True, dropped=dropped))
             observe(Rounding(dtype, size=0, dropped=dropped))
+        for _ in range(PARTIAL):
+            seed = rng.bytes(8)
+            for mirrored in (False, True):
+                observe(Rounding(dtype, seed, 0, mirrored, losing=True, partial=True))
+                observe(Rounding(dtype, seed, 0, mirrored, dropped=0, partial=True))
     # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
     jumps = 1 + SLACK * SLACK * float(np.finfo(dtype).eps) / 2
     with np.errstate(over="ignore"):
