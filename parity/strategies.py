@@ -113,7 +113,17 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
     optimizer = draw(st.sampled_from(pair.optimizers))
     arguments = draw(pair_of(optimizer).arguments) if trained else None  # type: ignore[attr-defined]
     frozen = draw(st.sampled_from([(), *((name,) for name in sorted(parameters))]))
-    return Case(module, steps, probe.training, arguments, frozenset(frozen), optimizer)
+    case = Case(module, steps, probe.training, arguments, frozenset(frozen), optimizer)
+    if not _holds(case, target):
+        raise TypeError(f"the pair of {target.__name__} draws {module!r}, in which there is no {target.__name__}")
+    return case
+
+
+def _holds(case: Case, target: type) -> bool:
+    """Whether the case says anything of `target`: it is the optimizer, a part of the module, or a part's criterion."""
+    parts = [part for _, part in case.module.named_modules()]
+    held = (value for part in parts for value in (part, *vars(part).values()))
+    return case.optimizer is target or any(isinstance(value, target) for value in held)
 
 
 def for_all(
@@ -127,7 +137,15 @@ def for_all(
 ) -> None:
     """Call `property_` with random cases of the pair of `target`; what it raises is raised for the shrunk case.
 
-    The same cases every time and everywhere, of which `random_seed` names others (see `parity.drawing`).
+    The same cases every time and everywhere, of which `random_seed` names others (see `parity.drawing`). Raises
+    LookupError where `target` has no pair of its own: its base's would draw modules of the base, and prove those.
     """
+    drawn = pair_of(target).module_class
+    if drawn is not target:
+        name = target.__name__
+        raise LookupError(
+            f"{name} has no pair of its own, and that of {drawn.__name__} draws {drawn.__name__}: register one with "
+            f"@parity.pair({name})"
+        )
     stream = f"{target.__name__}/{dtype}/{random_seed or 0}"
     for_each_example(property_, cases(target, np.dtype(dtype)), stream, examples, shrink=shrink)

@@ -144,6 +144,40 @@ def test_class_without_a_pair_is_told_how_to_get_one() -> None:
         parity.check(Unknown)
 
 
+class Halved(Module):
+    def forward(self, input: Array) -> Array:
+        return self.remember(input / 2)
+
+    def backward(self, grad_output: Array) -> Array:
+        self.recall(grad_output)
+        return grad_output / 2
+
+
+def test_a_subclass_is_not_proven_by_modules_of_its_base() -> None:
+    @parity.pair(Halved)
+    class HalvedPair(Pair):
+        modules = st.builds(Halved)
+
+    class Wrong(Halved):
+        def backward(self, grad_output: Array) -> Array:
+            return grad_output
+
+    with pytest.raises(LookupError, match=r"Wrong has no pair of its own, and that of Halved draws Halved: register"):
+        parity.check(Wrong)
+
+
+def test_a_pair_that_draws_something_else_is_refused() -> None:
+    @parity.pair(Halved)
+    class HalvedPair(Pair):
+        modules = st.builds(Scaling, st.just(2))
+
+        def shapes(self, module: Scaling) -> Any:
+            return st.just((3, 2))
+
+    with pytest.raises(TypeError, match=r"the pair of Halved draws Scaling\(.*\), in which there is no Halved"):
+        parity.check(Halved)
+
+
 def test_missing_framework_is_left_out_and_the_rest_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     for present in available():
         monkeypatch.setattr("parity.proving.available", lambda present=present: [present])
