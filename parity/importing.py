@@ -32,7 +32,10 @@ from types import ModuleType
 
 
 class TritonFirst(MetaPathFinder):
-    """Finds nothing: that TensorFlow is looked for is the last moment at which triton can still be loaded."""
+    """A finder that finds nothing: it imports triton just before TensorFlow, when that is looked for.
+
+    This is the last moment at which triton can still be loaded.
+    """
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         if fullname == "tensorflow" and "triton" not in sys.modules and importlib.util.find_spec("triton") is not None:

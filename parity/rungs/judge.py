@@ -1,4 +1,4 @@
-"""One case in every implementation, each judged against the reference by the derived allowance."""
+"""Judges one case in every implementation against the reference, by the derived allowance."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ class Judgement:
         return self.rung is None
 
     def attempt(self, name: str, case: Case, make: Callable[[], Subject], watch: Stopwatch) -> Subject | None:
-        """Run `case` and keep the record. What is raised is the implementation's verdict: kept too, never dropped."""
+        """Run `case` and keep its record under `name`; returns the subject, None where it raised.
+
+        What is raised is the implementation's verdict: it is kept in `crashes`, never dropped.
+        """
         record: Record = {}
         self.records[name] = record
         try:
@@ -97,18 +100,21 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
 
 
 def _wider(bound: Array, own: Array | None) -> Array:
-    """The larger allowance. Formulas of its own say nothing of a tensor that they do not compute, as where a defect is
-    planted that makes one more, or one of another shape."""
+    """The larger of numpynet's allowance and that of the framework's own formulas.
+
+    These say nothing of a tensor that they do not compute, as where a defect is planted that makes one more, or one of
+    another shape: then it is numpynet's.
+    """
     return np.maximum(bound, own) if own is not None and own.shape == bound.shape else bound
 
 
 def _in_range(reference: Record, allowed: Record, dtype: np.dtype[Any]) -> Record:
-    """What is computed until training runs away or rounding alone drives it.
+    """The part of the reference that is computed before training runs away, or rounding alone drives it.
 
     Beyond the square root of the format's largest number a variance is infinite there, and every implementation right
-    to say so. Where rounding alone makes a training go that far, every perturbed run is NaN from there, and where it
-    may change a parameter by more than the parameter, the runs go on elsewhere: what they deviate by then says nothing
-    of the training at hand. Nor does it where a step's gradient is nothing but rounding: an update that divides by its
+    to say so. Where rounding alone makes a training go that far, every perturbed run is NaN from there; where it may
+    change a parameter by more than the parameter, the runs go on elsewhere: what they deviate by then says nothing of
+    the training at hand. The same holds where a step's gradient is nothing but rounding: an update that divides by its
     norm goes a whole step into any direction, and the largest error of all decides how far that of another tensor goes.
     """
     largest, last = math.sqrt(np.finfo(dtype).max), (math.inf, OUTPUT)
@@ -137,7 +143,7 @@ def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:
 
 
 def _inside_one_layer(key: Key, subject: Any) -> bool:
-    """Whether the tensor lies between parts of a module whose counterpart is a single layer, and has none."""
+    """Whether the tensor lies between parts of a module whose counterpart is a single layer and so does not have it."""
     return key.quantity in ("output", "output gradient") and key.layer != "" and key.layer not in subject.observed
 
 
