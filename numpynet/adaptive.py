@@ -75,7 +75,7 @@ class Adam(Optimizer):
         return moving_average(state, slot, values, decay, scratch)
 
     def corrections(self, parameter: Parameter) -> tuple[Any, Any]:
-        """1 - beta1^t and 1 - beta2^t: how much of their full weight the moments have gathered, which start at zero."""
+        """1 - beta1^t and 1 - beta2^t: the share of their full weight that the moments have gathered, from zero."""
         return 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
 
 

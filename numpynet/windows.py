@@ -96,7 +96,7 @@ def axes(
 
 
 def positions(rows: Axis, columns: Axis) -> list[tuple[Any, ...]]:
-    """For every position in a window, row by row, the index into padded images of what all windows have there."""
+    """The index into padded images of what all windows have at a position, for every position, row by row."""
     return [(..., rows.at(u), columns.at(v)) for u in range(rows.kernel) for v in range(columns.kernel)]
 
 

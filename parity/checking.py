@@ -42,7 +42,7 @@ class Checked:
 
     @property
     def failed(self) -> bool:
-        """Whether any record says that what was measured is off."""
+        """Tells whether any record says that what was measured is off."""
         facts = [record for kind, records in self.records.items() if kind != "checks" for record in records]
         return any(record.get("failure") for record in self.of("checks")) or any(map(off, facts))
 
@@ -52,7 +52,7 @@ def crashed(record: Record) -> bool:
 
 
 def off(record: Record) -> bool:
-    """Whether a derivative, refusal or difference was measured and is not as stated."""
+    """Tells whether a derivative, refusal or difference was measured and is not as stated."""
     return record.get("holds") is False and not crashed(record)
 
 

@@ -40,7 +40,7 @@ PARTED = 100.0  # envelopes: what needs more was parted by a ReLU (see above), a
 
 @dataclass(frozen=True)
 class Budget:
-    """What the soak says about judging curves by `moved` runs and `factor`.
+    """The consequences of judging curves by `moved` runs and `factor`, by the soak.
 
     curves: the number of curves that were soaked
     largest: the largest factor that a curve needed, those left out that a ReLU parted
@@ -95,7 +95,7 @@ def least_factor(records: list[Record], moved: int, seeds: int = SEEDS) -> float
 
 
 def table(records: list[Record]) -> Table:
-    """The table of what the soak says about each number of moved runs.
+    """The table of the soak's findings for each number of moved runs.
 
     It gives the counts with the factor in use, and the least factor that keeps the budget.
     """

@@ -1,9 +1,10 @@
-"""How often rung 4 would call a right implementation wrong: curves over fresh seeds, networks, dtypes and machines.
+"""The soak of rung 4, which counts how often it would call a right implementation wrong.
 
-Each curve is trained in full, with more moved runs than curves are judged by. What is kept is the factor that it needs,
-for every number of moved runs: the least one with which its deviations stay within the allowance. From these
-`parity.curve_budget` derives the number of moved runs and the factor. The deviations themselves, step by step, are kept
-beside the records, so that another envelope can be tried on them without training anything again.
+Curves are trained over fresh seeds, networks, dtypes and machines, each in full, with more moved runs than curves are
+judged by. What is kept is the factor that a curve needs, for every number of moved runs: the least one with which its
+deviations stay within the allowance. From these `parity.curve_budget` derives the number of moved runs and the factor.
+The deviations themselves, step by step, are kept beside the records, so that another envelope can be tried on them
+without training anything again.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def soak_seed(folder: str, machine: str, seed: int, frameworks: Sequence[str]) -
 
 
 def strayed(record: Record) -> bool:
-    """Whether a curve leaves the allowance from its own seed."""
+    """Tells whether a curve leaves the allowance from its own seed."""
     return needed(record, MOVED_RUNS) > FACTOR
 
 
@@ -122,7 +123,10 @@ def needed(record: Record, moved: int) -> float:
 
 
 def _again(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> bool:
-    """Whether the curve leaves the allowance from the further seeds too, so that `parity curves` would call it off."""
+    """Tells whether the curve leaves the allowance from the further seeds too.
+
+    Then `parity curves` would call it off.
+    """
     experiment = replace(next(e for e in EXPERIMENTS if e.name == name), dtype=dtype)
     others = (seed + FAR * number for number in range(1, SEEDS))
     return all(compare_curves(experiment, frameworks, seed=other).passed is False for other in others)
@@ -197,7 +201,7 @@ def soak(
 
 
 def _on(machine: Machine, results: Results, seed: int, frameworks: Sequence[str]) -> str:
-    """What the process of one seed on one machine died of, in words; empty where it did not die."""
+    """The sentence on what the process of one seed on one machine died of; empty where it did not die."""
     function = f"{__name__}:{soak_seed.__name__}"
     done = call_on(machine, function, str(results.folder), machine.name, seed, list(frameworks))
     if done.returncode == 0:

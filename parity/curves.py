@@ -77,7 +77,7 @@ class Curve:
 
     @property
     def passed(self) -> bool | None:
-        """Whether every implementation stayed within its allowance; None where nothing was compared."""
+        """Tells whether every implementation stayed within its allowance; None where nothing was compared."""
         return all(used <= 1 for used in self.used.values()) if self.training and self.training.compared else None
 
     def as_record(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class Trainings:
 
 
 def envelope(reference: Array, moved: Array) -> Array:
-    """What rounding does to each loss: the running maximum of the root mean square of the moved runs' deviations."""
+    """The running maximum of the root mean square of the moved runs' deviations: what rounding does to each loss."""
     return np.maximum.accumulate(np.sqrt(np.mean((moved - reference) ** 2, axis=0)))
 
 

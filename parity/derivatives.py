@@ -90,7 +90,7 @@ class NotDifferentiable(TypeError):
 
 @dataclass
 class DerivativeReport:
-    """What checking one pair's gradients found; `measured` is whether the module could be differentiated."""
+    """The findings of checking one pair's gradients; `measured` is whether the module could be differentiated."""
 
     pair: str
     examples: int = 0
@@ -180,7 +180,7 @@ Rounded = tuple[Any, Any]  # a number, and how far rounding may move it
 
 
 def same(first: Rounded, second: Rounded, sign: int = 1) -> bool:
-    """Whether two numbers differ by rounding alone; with sign=-1, whether one and the other's negative do."""
+    """Tells whether two numbers differ by rounding alone; with sign=-1, whether one and the other's negative do."""
     other = sign * second[0]
     return bool(first[0] == other or np.abs(first[0] - other) <= first[1] + second[1])
 
@@ -195,7 +195,7 @@ class OneSided:
 
     @functools.cached_property
     def rounding(self) -> Point:
-        """How far rounding may move both, with what is tied at the point decided as it is on this side."""
+        """The amounts by which rounding may move both, with what is tied at the point decided as it is on this side."""
 
         def run() -> Point:
             return _forward(self.case, self.name, self.along, Side(Noisy, like=self.side))

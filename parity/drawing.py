@@ -191,5 +191,5 @@ class Digest:
         self._hash.update(f"{values.dtype.str}{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
 
     def __str__(self) -> str:
-        """The first 64 bits, in hexadecimal digits."""
+        """The digest's first 64 bits, in hexadecimal digits."""
         return self._hash.hexdigest()[:16]

@@ -89,7 +89,7 @@ def odd_ones(judgement: Judgement, key: Key) -> list[str]:
 
 
 def _agree(judgement: Judgement, key: Key, names: list[str]) -> bool:
-    """Whether the named implementations are far closer to each other than to the reference, at the worst element.
+    """Tells whether the named implementations are far closer to each other than to the reference, at the worst element.
 
     How far rounding may part them is unknown here: the allowance is that of the reference's formula, not of theirs.
     """

@@ -1,10 +1,10 @@
-"""Triton before TensorFlow: torch's ordinary wheel and TensorFlow in one process, which would crash.
+"""Loads triton before TensorFlow, since otherwise torch's ordinary wheel and TensorFlow crash in one process.
 
-TensorFlow's wheels from 2.20 on are loaded with RTLD_GLOBAL (`tensorflow.python.pywrap_dlopen_global_flags`), and
-hand the LLVM that is linked into them to every library loaded later. Triton 3.7, which torch's wheels for CUDA
-require, has an LLVM of its own and dies of TensorFlow's while it is loaded: SIGSEGV
-(https://github.com/tensorflow/tensorflow/issues/124205). torch imports triton late, when the first optimizer is made
-or something is compiled.
+TensorFlow's wheels from 2.20 on are loaded with RTLD_GLOBAL (`tensorflow.python.pywrap_dlopen_global_flags`), and hand
+the LLVM that is linked into them to every library loaded later. Triton 3.7, which torch's wheels for CUDA require, has
+an LLVM of its own and dies of TensorFlow's while it is loaded: SIGSEGV
+(https://github.com/tensorflow/tensorflow/issues/124205). torch imports triton late, when the first optimizer is made or
+something is compiled.
 
 Measured with TensorFlow 2.21.0, torch 2.13.0 and triton 3.7.1 on Linux:
 

@@ -37,7 +37,7 @@ def bounds(when: str) -> list[Bound]:
 
 
 def holds_here(when: str, missing: bool = False, installed: Mapping[str, str] | None = None) -> bool:
-    """Whether a condition (see `bounds`) holds for the versions `installed`, by default those of this environment.
+    """Tells whether a condition (see `bounds`) holds for the versions `installed`, by default those found here.
 
     The empty condition always holds. `missing` is the answer where the package is not installed.
     """

@@ -105,7 +105,7 @@ class Plans:
                 self._patterns.setdefault(kind, []).append(key)
 
     def answers(self, kind: str, record: Record) -> bool:
-        """Whether the record was made for the last plan that lists it, or a later one; true where no plan lists it."""
+        """Tells whether the record was made for the last plan that lists it or a later one; true where none does."""
         made_for = self._order.get(record.get("plan", ""), -1)
         return all(made_for >= self._owners[kind, item] for item in self._items(kind, record["key"]))
 

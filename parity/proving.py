@@ -40,7 +40,7 @@ class Use:
 
 @dataclass
 class Report:
-    """What checking one pair in one dtype found: examples, time, and the largest share of allowance used.
+    """The findings of checking one pair in one dtype: examples, time, and the largest share of allowance used.
 
     seed: the seed that names the examples
     digest: a digest of these examples; equal ones mean the same examples
@@ -175,7 +175,10 @@ def check(
 
 
 def explain(case: Case) -> str:
-    """What the implementations make of one case, as text: the failure message, or that all agree."""
+    """A text on what the implementations make of one case: the failure message, or that all agree.
+
+    It is run in all frameworks that are installed.
+    """
     judgement = judge(case)
     if not judgement.passed:
         return describe(judgement)

@@ -214,7 +214,10 @@ def stacks(folders: Iterable[str | os.PathLike[str]]) -> list[tuple[Results, str
 
 
 def _told_apart(own: Record, namesakes: Iterable[Record]) -> str:
-    """What differs between these environments, in brackets; the lock only where no package's version does."""
+    """The names and versions that differ between these environments, in brackets.
+
+    The lock is among them only where no package's version differs.
+    """
     versions = [_computing(environment) for environment in namesakes]
     packages = dict.fromkeys(name for found in versions for name in found)
     differing = [name for name in packages if len({found.get(name) for found in versions}) > 1]
@@ -319,7 +322,7 @@ def environment() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What computes besides the packages: the processor, the kernels of the BLAS, switches and numbers of threads."""
+    """The parts that compute besides the packages: processor, kernels of the BLAS, switches and numbers of threads."""
     from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
     return {

@@ -1,10 +1,10 @@
-"""How often a right implementation is called wrong: every pair with fresh seeds, for as long as one likes.
+"""The soak, which counts how often a right implementation is called wrong: every pair, with fresh seeds.
 
-The examples come in chunks, each of a seed of its own, and a chunk is a record: a soak that is stopped goes on where it
-was, and so does one that is asked for more. Chunks of other code do not count, so that the count starts again after an
-alarm was mended at its cause. What is stored of each chunk is the share of the allowance that every example used, by
-implementation and quantity: the soak is for their distribution and the estimate of its tail. The derivatives that the
-reference's gradients are checked by are soaked in the same way, in longdouble.
+It goes on for as long as one likes. The examples come in chunks, each of a seed of its own, and a chunk is a record: a
+soak that is stopped goes on where it was, and so does one that is asked for more. Chunks of other code do not count, so
+that the count starts again after an alarm was mended at its cause. What is stored of each chunk is the share of the
+allowance that every example used, by implementation and quantity: the soak is for their distribution and the estimate
+of its tail. The derivatives that the reference's gradients are checked by are soaked in the same way, in longdouble.
 """
 
 from __future__ import annotations

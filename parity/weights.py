@@ -243,7 +243,7 @@ def _compare(path: Path, wanted: Shapes, found: Shapes) -> None:
 
 
 def _opened(path: Path, kind: str, read: Callable[[], Any]) -> Any:
-    """What `read` returns; whatever it raises, but ImportError, becomes a ValueError that names the file."""
+    """The value that `read` returns; whatever it raises, but ImportError, becomes a ValueError that names the file."""
     try:
         return read()
     except ImportError:

@@ -44,7 +44,7 @@ class Crash:
 
 
 class Pool:
-    """Up to `workers` processes, each started when there is work for it, and all ended on leaving the context.
+    """A context with up to `workers` processes, each started when there is work for it, and all ended on leaving.
 
     single_threaded: they use one thread each, because results must not depend on how many work side by side; otherwise
         they do so where there are several and the environment does not say
@@ -158,7 +158,7 @@ def said(error: BaseException) -> str:
 
 
 def how_it_ended(exit_code: int | None) -> str:
-    """How a process ended, in words."""
+    """The words on how a process with this exit code ended."""
     if exit_code is None or exit_code >= 0:
         return f"exit code {exit_code}"
     why = ", as a system does that has no memory left" * (exit_code == -9)

@@ -8,7 +8,7 @@ from numpynet.module import Array
 
 
 def correct(outputs: Array, targets: Array) -> Array:
-    """Which rows are classified correctly, (N,) bool: those whose largest of the outputs (N, C) is the target's.
+    """The rows that are classified correctly, as (N,) bool: those whose largest of the outputs (N, C) is the target's.
 
     Targets are classes (N,) or one-hot (N, C). A row with a NaN is wrong; of equal outputs the first counts. Raises
     ValueError for other shapes.
@@ -21,7 +21,7 @@ def correct(outputs: Array, targets: Array) -> Array:
 
 
 def classify(outputs: Array, targets: Array) -> bool:
-    """Whether outputs and targets have the shapes of a classification: (N, C), and (N,) or (N, C)."""
+    """Tells whether outputs and targets have the shapes of a classification: (N, C), and (N,) or (N, C)."""
     return outputs.ndim == 2 and targets.shape in (outputs.shape, outputs.shape[:1])
 
 

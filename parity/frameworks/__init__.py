@@ -1,4 +1,4 @@
-"""What parity knows of each framework, one module each; nothing here imports a framework before it is used."""
+"""The frameworks, with what parity knows of each in one module; none is imported before it is used."""
 
 from __future__ import annotations
 

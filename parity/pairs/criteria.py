@@ -45,7 +45,7 @@ class LossPair(Pair):
 
 
 class CriterionPair(Pair):
-    """Base: makes a layer of the framework's loss function and the target that was drawn."""
+    """Base of the pairs of criteria: makes a layer of the framework's loss function and the target that was drawn."""
 
     def torch_loss(self, criterion: Any) -> LossFunction:
         raise NotImplementedError(f"{type(self).__name__} has no PyTorch counterpart")

@@ -113,9 +113,7 @@ def batch_normalizations(draw: st.DrawFn) -> BatchNormalization:
 
 @pair(BatchNormalization)
 class BatchNormalizationPair(FeaturePair):
-    """torch's momentum is 1 - alpha; its running variance is the unbiased one (differences,
-    batchnorm-running-variance).
-    """
+    """torch's momentum is 1 - alpha; its running variance is unbiased (differences, batchnorm-running-variance)."""
 
     modules = batch_normalizations()
     formulas: ClassVar = {"tensorflow": BatchNormalizationFolded}

@@ -20,7 +20,14 @@ from parity.rungs.record import OUTPUT, STEP, Key, Record, Stopwatch, Subject, r
 
 @dataclass
 class Judgement:
-    """What every implementation computed, what was allowed, and how much of it was used."""
+    """The tensors that every implementation computed, what was allowed, and how much of it was used.
+
+    reference: the tensors of the wider format
+    records: by implementation, the tensors that it computed
+    allowed: by implementation, how far each tensor's elements may be from the reference's
+    used: by implementation, the largest share of that of each tensor; 1 is the limit
+    crashes: by implementation, what it raised
+    """
 
     case: Case
     reference: Record
@@ -143,7 +150,7 @@ def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:
 
 
 def _inside_one_layer(key: Key, subject: Any) -> bool:
-    """Whether the tensor lies between parts of a module whose counterpart is a single layer and so does not have it."""
+    """Tells whether the tensor lies between parts of a module whose counterpart is one layer, without that tensor."""
     return key.quantity in ("output", "output gradient") and key.layer != "" and key.layer not in subject.observed
 
 
@@ -164,7 +171,7 @@ def errors(actual: Array, expected: Array) -> Array:
 
 
 def shares(actual: Array, expected: Array, allowed: Array) -> Array:
-    """Error over allowance, element by element: 0 where there is no error, inf where none was allowed."""
+    """The error over the allowance, element by element: 0 where there is no error, inf where none was allowed."""
     difference = errors(actual, expected)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(difference == 0, 0, difference / allowed)
