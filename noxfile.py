@@ -1,4 +1,4 @@
-"""Sessions: `nox -l` lists them. Environments are made of the locks in stacks/ and kept, one for each stack."""
+"""The sessions, which `nox -l` lists. Environments are made of the locks in stacks/ and kept, one for each stack."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Environment:
 
     @property
     def locked(self) -> bool:
-        """Whether the stack is a lock; if not, it floats."""
+        """Tells whether the stack has a lock; if not, it floats."""
         return stacks.lock(self.stack, self.python).exists()
 
     def _install(self) -> None:
@@ -99,7 +99,7 @@ class Environment:
 
 
 def asked(session: nox.Session, *flags: str) -> tuple[argparse.Namespace, list[str]]:
-    """The options that sessions share, and `flags`; the arguments that are left are the program's own."""
+    """The values of the options that sessions share and of `flags`, and the arguments that are left for the program."""
     parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --", add_help=False)
     parser.add_argument("--stack", choices=STACKS, default="current")
     parser.add_argument("--python", metavar="3.XX")
@@ -109,14 +109,17 @@ def asked(session: nox.Session, *flags: str) -> tuple[argparse.Namespace, list[s
 
 
 def command(session: nox.Session, *arguments: str, env: dict[str, str] | None = SINGLE_THREADED) -> None:
-    """Runs one of parity's commands in the stack's environment; what the session was not asked for, the command was."""
+    """Runs one of parity's commands in the stack's environment.
+
+    Arguments of the session that are none of its options go to the command.
+    """
     options, rest = asked(session)
     Environment(session, options.stack, options.python).run("parity", *arguments, *rest, env=env)
 
 
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
-    """The test suite; arguments go to pytest. -- [--stack STACK] [--python 3.XX]"""
+    """Runs the test suite; arguments go to pytest. -- [--stack STACK] [--python 3.XX]"""
     options, rest = asked(session)
     environment = Environment(session, options.stack, options.python)
     env = SINGLE_THREADED | triton(environment)
@@ -124,9 +127,10 @@ def tests(session: nox.Session) -> None:
 
 
 def triton(environment: Environment) -> dict[str, str]:
-    """Where the tests find the triton that torch's ordinary wheel brings, which crashes when loaded after TensorFlow.
+    """The environment variable that names the folder of triton for the tests; empty where triton has no wheels.
 
-    A folder of its own, since the environment need not have it; none where triton has no wheels.
+    Torch's ordinary wheel brings triton, which crashes when loaded after TensorFlow. It has a folder of its own, since
+    the environment need not have it.
     """
     pin = stacks.pins(stacks.cuda(environment.stack, environment.python)).get("triton")
     if pin is None or sys.platform != "linux" or platform.machine() != "x86_64":
@@ -142,7 +146,7 @@ def triton(environment: Environment) -> dict[str, str]:
 
 @nox.session(python=False)
 def parity(session: nox.Session) -> None:
-    """The ladder, defects, studies and report. -- [--stack STACK] [--python 3.XX] [--quick] [--install-only]"""
+    """Runs the ladder, defects, studies and report. -- [--stack STACK] [--python 3.XX] [--quick] [--install-only]"""
     options, rest = asked(session, "--quick", "--install-only")
     if rest:
         session.error(f"{rest[0]!r} is no option of this session: `nox -l` shows those that are")
@@ -177,50 +181,50 @@ def parity(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def experiments(session: nox.Session) -> None:
-    """The source notebooks' experiments, on all three implementations: hours; resumes. -- --quick takes minutes."""
+    """Runs the source notebooks' experiments on all three implementations: hours; resumes. -- --quick takes minutes."""
     command(session, "experiment", "all")
 
 
 @nox.session(python=False, default=False)
 def calibrate(session: nox.Session) -> None:
-    """The error rates of rung 5's procedures, by simulation; the report shows them."""
+    """Simulates the error rates of rung 5's procedures; the report shows them."""
     command(session, "calibrate")
 
 
 @nox.session(python=False, default=False)
 def machines(session: nox.Session) -> None:
-    """The ladder on one machine that stands for many: other processors' instructions, kernels and threads."""
+    """Runs the ladder on one machine that stands for many: other processors' instructions, kernels and threads."""
     command(session, "machines", env=None)  # threads and instructions are what it varies
 
 
 @nox.session(python=False, default=False)
 def soak(session: nox.Session) -> None:
-    """Fresh examples: how often a right implementation is called wrong. -- --examples N --seed S; resumes."""
+    """Counts how often a right implementation is called wrong, on fresh examples. -- --examples N --seed S; resumes."""
     command(session, "soak")
 
 
 @nox.session(python=False, default=False)
 def boundaries(session: nox.Session) -> None:
-    """Between which two releases each version condition of the catalogue changes, found by installing them."""
+    """Finds, by installing releases, between which two each version condition of the catalogue changes."""
     command(session, "boundaries")
 
 
 @nox.session(python=False, default=False)
 def examples(session: nox.Session) -> None:
-    """What is drawn for each pair, dtype and seed, as digests: equal ones mean the same examples."""
+    """Prints digests of what is drawn for each pair, dtype and seed: equal ones mean the same examples."""
     command(session, "examples")
 
 
 @nox.session(python=False, default=False)
 def bench(session: nox.Session) -> None:
-    """Speed and memory, as ratios within one run."""
+    """Measures speed and memory, as ratios within one run."""
     options, rest = asked(session)
     Environment(session, options.stack, options.python).run("python", "-m", "benchmarks", *rest)
 
 
 @nox.session(python=False)
 def lint(session: nox.Session) -> None:
-    """Formatting and lints."""
+    """Checks formatting and lints."""
     environment = Environment(session, "tools", asked(session)[0].python)
     environment.run("ruff", "format", "--check", ".")
     environment.run("ruff", "check", ".")
@@ -228,7 +232,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def typecheck(session: nox.Session) -> None:
-    """mypy --strict on both packages; the frameworks are not needed."""
+    """Runs mypy --strict on both packages; the frameworks are not needed."""
     Environment(session, "tools", asked(session)[0].python).run("mypy")
 
 

@@ -42,7 +42,10 @@ def memory(quick: bool) -> Found:
 
 
 def _peaks(quick: bool, module: str, *arguments: str) -> Found:
-    """Megabytes; each twice or more, the least counts: a peak is only ever raised by chance."""
+    """The peak memory of each implementation in megabytes, the least of two measurements; of one, if `quick`.
+
+    A peak is only ever raised by chance.
+    """
     names = ["numpynet", *(name for name in ("torch", "tensorflow") if importlib.util.find_spec(name))]
     return {
         name: min(in_own_process(module, *arguments, name, threads=2) for _ in range(1 if quick else 2))
@@ -65,7 +68,7 @@ BENCHMARKS = {"step": step, "convolution": convolution, "memory": memory, "ladde
 
 
 def requirements(found: Found) -> list[tuple[str, float, float]]:
-    """(what, measured, at most)."""
+    """The rows of the requirements: what was measured, the figure, and the most that it may be."""
     rows: list[tuple[str, float, float]] = []
     for setting, figures in found.get("step", {}).items():
         for pair, ratio in figures["ratios"].items():

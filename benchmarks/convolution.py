@@ -1,8 +1,10 @@
-"""One training step on CIFAR-10's images: convolution 3 -> 32 of 5x5, ReLU, convolution 32 -> 16 of 3x3, ReLU, linear;
-batch 64, float32, SGD. The same weights and batches for all, as in `benchmarks.step`.
+"""One training step on CIFAR-10's images: two convolutions with ReLUs, then a linear layer.
 
-python -m benchmarks.convolution time THREADS ROUNDS
-python -m benchmarks.convolution memory numpynet|torch|tensorflow
+The convolutions are 3 -> 32 of 5x5 and 32 -> 16 of 3x3; batch 64, float32, SGD. All have the same weights and batches,
+as in `benchmarks.step`.
+
+    python -m benchmarks.convolution time THREADS ROUNDS
+    python -m benchmarks.convolution memory numpynet|torch|tensorflow
 """
 
 from __future__ import annotations
@@ -36,21 +38,24 @@ def network() -> Sequential:
 
 
 def batches() -> Batches:
-    """Noise of the shape and scale of standardised images."""
+    """Four batches of noise, of the shape and scale of standardised images, with random classes."""
     rng = np.random.default_rng(1)
     shape = (BATCH, 3, SIDE, SIDE)
     return [(rng.standard_normal(shape, np.float32), rng.integers(0, 10, BATCH)) for _ in range(4)]
 
 
 def products() -> Callable[[], object]:
-    """The step's products of matrices alone, image by image and one for each kernel row; operands are made before."""
+    """A call that does the step's products of matrices alone, image by image and one for each kernel row.
+
+    Their operands are made before.
+    """
     rng = np.random.default_rng(2)
 
     def matrix(*shape: int) -> Array:
         return rng.standard_normal(shape, np.float32)
 
     def correlations(inputs: int, outputs: int, size: int, backward: bool) -> list[tuple[Array, Array]]:
-        """Forward, the weight's gradient and perhaps the input's, of one image."""
+        """The operands of one image's products: forward, the weight's gradient and, if `backward`, the input's."""
         pixels, rows = SIDE * SIDE, matrix(inputs * size, (SIDE + size - 1) * SIDE)
         unfolded = [rows[:, u * SIDE : u * SIDE + pixels] for u in range(size)]
         cotangent = matrix(outputs, pixels)

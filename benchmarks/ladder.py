@@ -1,4 +1,4 @@
-"""What the suite costs: wall time of rungs 1 to 3 against the time inside the three implementations' own calls.
+"""The cost of the suite: wall time of rungs 1 to 3 against the time inside the three implementations' own calls.
 
 python -m benchmarks.ladder EXAMPLES
 """
@@ -13,7 +13,10 @@ from parity.proving import DTYPES, prove, targets
 
 
 def measure(examples: int) -> dict[str, Any]:
-    """Seconds of every pair in both dtypes. Two examples before each pay for imports, once in a process."""
+    """The seconds of every pair in both dtypes, and their totals.
+
+    Two examples before each pay for imports, once in a process. Raises AssertionError where a pair fails.
+    """
     pairs: dict[str, dict[str, float]] = {}
     for target in targets():
         for dtype in DTYPES:

@@ -1,4 +1,4 @@
-"""Peak memory of a process that trains 784-128-128-10 on Fashion-MNIST for one epoch.
+"""The peak memory of a process that trains 784-128-128-10 on Fashion-MNIST for one epoch.
 
 python -m benchmarks.memory numpynet|torch|tensorflow
 """
@@ -17,7 +17,7 @@ from numpynet.training import Steps, Trainer, fit
 
 
 def dataset() -> Dataset:
-    """Fashion-MNIST, or noise of its shape and size where it cannot be had."""
+    """The Fashion-MNIST dataset, or noise of its shape and size where it cannot be had."""
     try:
         return fashion_mnist()
     except (ImportError, OSError) as error:
@@ -47,7 +47,7 @@ def peak_megabytes(implementation: str) -> float:
 
 
 def resident_megabytes() -> float:
-    """The most that this process has had in memory."""
+    """The most memory, in megabytes, that this process has had so far."""
     unit = 2**20 if sys.platform == "darwin" else 2**10  # ru_maxrss is in bytes there, in kilobytes elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 

@@ -1,6 +1,7 @@
 """One training step of 784-128-128-10, batch 128, SGD with momentum, in each library's straightforward way.
 
-The same weights and batches for all; batches are made before the clock starts, as each library's own tensors.
+All have the same weights and batches; batches are made before the clock starts, as each library's own tensors.
+
     python -m benchmarks.step THREADS DTYPE ROUNDS
 """
 
@@ -71,7 +72,10 @@ def torch_eager(model: Module, batches: Batches, momentum: float) -> Step:
 
 
 def tensorflow_function(model: Sequential, batches: Batches, momentum: float) -> Step:
-    """On logits, as TensorFlow's users write it: its fused loss is faster than log-softmax and a sum."""
+    """A step in TensorFlow that takes the loss of logits, as its users write it, compiled by tf.function.
+
+    Its fused loss is faster than log-softmax and a sum.
+    """
     keras.config.set_floatx(batches[0][0].dtype.name)
     net = parity.to_tensorflow(Sequential(*model.modules[:-1]))
     criterion = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -100,7 +104,7 @@ CONTENDERS: dict[str, Contender] = {
 
 
 def contenders(threads: int) -> dict[str, Contender]:
-    """Those whose library is installed, on so many threads."""
+    """The contenders whose library is installed, each set to use so many threads."""
     if "torch" in available():
         torch.set_num_threads(threads)
     if "tensorflow" in available():
@@ -110,7 +114,7 @@ def contenders(threads: int) -> dict[str, Contender]:
 
 
 def agreeing(steps: dict[str, Step]) -> dict[str, Step]:
-    """The same, after 20 steps of each; raises AssertionError where their losses then differ."""
+    """The steps themselves, after 20 of each; raises AssertionError where the contenders' losses then differ."""
     losses = {name: [step() for _ in range(20)][-1] for name, step in steps.items()}
     if not np.allclose(list(losses.values()), losses["numpynet"], rtol=1e-3):
         raise AssertionError(f"the contenders do not compute the same: losses after 20 steps {losses}")
@@ -118,7 +122,7 @@ def agreeing(steps: dict[str, Step]) -> dict[str, Step]:
 
 
 def compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
-    """Microseconds of every contender, and numpynet's ratios to its peers."""
+    """The microseconds of every contender, and numpynet's ratios to its peers."""
     return {
         "microseconds": {name: spread([1e6 * value for value in values]) for name, values in seconds.items()},
         "ratios": {

@@ -1,4 +1,4 @@
-"""What rung 5's processes are worth: two workers against one, and what handing on a run costs.
+"""The worth of rung 5's processes: two workers against one, and what handing on a run costs.
 
 python -m benchmarks.study ROUNDS SEEDS TINY_RUNS
 """
@@ -40,7 +40,7 @@ def digits_jobs(seeds: int) -> list[Job]:
 
 
 def seconds_of(jobs: list[Job], workers: int) -> float:
-    """From nothing to the last record: starting processes and importing frameworks included."""
+    """The seconds from nothing to the last record: starting processes and importing frameworks included."""
     start = time.perf_counter()
     if any(record["status"] != "ok" for _, record in performed(jobs, workers)):
         raise AssertionError("a run did not finish")
@@ -73,7 +73,10 @@ TINY = Experiment("tiny", "One step on 40 points", few_points, one_layer, NLLCri
 
 
 def milliseconds_a_run(runs: int, executor: Executor | None) -> float:
-    """Of a whole study on numpynet alone, records synced to the disk, from its first run's end to its last's."""
+    """The milliseconds a run of a whole study on numpynet alone, records synced to the disk.
+
+    They are counted from its first run's end to its last's.
+    """
     registration = replace(load("digits"), name="tiny", seeds=runs, arms=(), training={})
     ends: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -90,7 +93,7 @@ def milliseconds_a_run(runs: int, executor: Executor | None) -> float:
 
 
 def overhead(runs: int) -> dict[str, Any]:
-    """Milliseconds a run: the run itself, and what a study adds to it."""
+    """The milliseconds of a run: the run itself, and what a study adds to it."""
     jobs = [Job("benchmark", TINY, COUPLED, "numpynet", seed) for seed in range(runs)]
     perform(jobs[0])
     start = time.perf_counter()

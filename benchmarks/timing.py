@@ -19,7 +19,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def interleaved(contenders: Mapping[str, Callable[[], object]], rounds: int, calls: int = 10) -> dict[str, list[float]]:
-    """Seconds a call of each contender, in every round: A B C, then B C A, then C A B, ...
+    """The seconds a call of each contender, in every round: A B C, then B C A, then C A B, ...
 
     Two calls before the clock starts bring a contender's data back into the cache that the one before it used.
     """
@@ -36,12 +36,12 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], rounds: int, cal
 
 
 def ratios(seconds: Mapping[str, Sequence[float]], name: str, peer: str) -> Spread:
-    """Of one contender's time to its peer's in the same round."""
+    """The spread of the ratios of one contender's time to its peer's in the same round."""
     return spread([own / other for own, other in zip(seconds[name], seconds[peer], strict=True)])
 
 
 def in_own_process(module: str, *arguments: object, threads: int = 1) -> Any:
-    """What `python -m module arguments` prints as its last line, in JSON, with its thread pools pinned.
+    """The last line that `python -m module arguments` prints, read as JSON; its thread pools are pinned.
 
     Thread counts and peak memory belong to a process: both need one of their own.
     """

@@ -1,4 +1,9 @@
-"""A small neural-network library in NumPy alone."""
+"""A small neural-network library in NumPy alone.
+
+A `Module` computes an output and the gradient for its input, a `Criterion` a loss, and an `Optimizer` moves the
+`Parameter`s of a module. Images have shape (N, C, H, W). Parameters are float32 unless `dtype` says otherwise, and no
+input is modified. What a layer, a criterion or an optimizer cannot take raises a ValueError that names it.
+"""
 
 from numpynet import datasets, initializers, training
 from numpynet.activations import (

@@ -1,4 +1,7 @@
-"""Activations: elementwise functions, maxima of features, and softmax over the last axis."""
+"""Activations: elementwise functions, maxima of features, and softmax over the last axis.
+
+Each takes a floating array, returns one of the same dtype, and raises ValueError for any other input.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,11 @@ from numpynet.module import Array, Module, Parameter
 
 
 class ReLU(Module):
-    """max(x, 0). The gradient at exactly 0 is 0, as in PyTorch and TensorFlow."""
+    """max(x, 0), elementwise, for floating x of any shape.
+
+    The gradient at exactly 0 is 0, as in PyTorch and TensorFlow. Raises ValueError unless x is floating.
+    Nair & Hinton 2010.
+    """
 
     def forward(self, input: Array) -> Array:
         output = np.maximum(self.floating(input), 0)
@@ -22,7 +29,11 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """max(x, 0) + slope * min(x, 0). The gradient at exactly 0 is `slope`, as in PyTorch and TensorFlow."""
+    """max(x, 0) + slope * min(x, 0), elementwise, for floating x of any shape.
+
+    The gradient at exactly 0 is `slope`, as in PyTorch and TensorFlow. Raises ValueError unless x is floating.
+    Maas, Hannun & Ng 2013.
+    """
 
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = slope
@@ -37,10 +48,11 @@ class LeakyReLU(Module):
 
 
 class PReLU(Module):
-    """max(x, 0) + slope * min(x, 0) for x of shape (N, num_features, ...), with trained slopes, (num_features,).
+    """max(x, 0) + slope * min(x, 0) for x of shape (N, num_features, ...), with one trained slope for each feature.
 
-    PReLU() has one slope for however many features. The gradient at exactly 0 is the slope, as in PyTorch.
-    He et al. 2015, from whom the slopes' first value, 0.25, is.
+    The slopes have shape (num_features,) and begin at 0.25; PReLU() has a single slope for any number of features. The
+    gradient at exactly 0 is the slope, as in PyTorch. Raises ValueError unless x has that shape and the slopes' dtype.
+    He et al. 2015.
     """
 
     def __init__(self, num_features: int = 1, *, dtype: DTypeLike = np.float32) -> None:
@@ -49,6 +61,7 @@ class PReLU(Module):
 
     @property
     def dtype(self) -> str:
+        """The name of the slopes' dtype, such as "float32"."""
         return self.slope.value.dtype.name
 
     def forward(self, input: Array) -> Array:
@@ -66,8 +79,9 @@ class PReLU(Module):
 class Maxout(Module):
     """The largest of each `pieces` consecutive features: (N, features, ...) -> (N, features / pieces, ...).
 
-    After `Linear(inputs, outputs * pieces)`, a maximum over linear pieces: Goodfellow et al. 2013. The gradient goes to
-    the first of equal pieces, as in max pooling. ValueError for pieces < 1 or where they do not divide the features.
+    After `Linear(inputs, outputs * pieces)` it is a maximum over linear pieces (Goodfellow et al. 2013). The gradient
+    goes to the first of equal pieces, as in max pooling. Raises ValueError for pieces < 1, and unless x is floating and
+    `pieces` divides its features.
     """
 
     def __init__(self, pieces: int) -> None:
@@ -95,7 +109,10 @@ class Maxout(Module):
 
 
 class ELU(Module):
-    """x for x > 0, else alpha * (exp(x) - 1). Clevert et al. 2016."""
+    """x for x > 0, else alpha * (exp(x) - 1), elementwise, for floating x of any shape.
+
+    The gradient at exactly 0 is alpha. Raises ValueError unless x is floating. Clevert et al. 2016.
+    """
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -111,9 +128,11 @@ class ELU(Module):
 
 
 class SELU(Module):
-    """scale * x for x > 0, else scale * alpha * (exp(x) - 1), with the constants that keep mean 0 and variance 1.
+    """scale * x for x > 0, else scale * alpha * (exp(x) - 1), elementwise, for floating x of any shape.
 
-    The gradient at exactly 0 is scale * alpha, as in PyTorch. Klambauer et al. 2017.
+    The two constants are those that keep activations at mean 0 and variance 1. The gradient at exactly 0 is scale *
+    alpha, as in PyTorch.
+    Raises ValueError unless x is floating. Klambauer et al. 2017.
     """
 
     scale, alpha = 1.0507009873554804934, 1.6732632423543772848
@@ -130,7 +149,11 @@ class SELU(Module):
 
 
 class Softplus(Module):
-    """log(1 + exp(x)), without overflow: max(x, 0) + log1p(exp(-|x|))."""
+    """log(1 + exp(x)), elementwise, for floating x of any shape.
+
+    It is computed as max(x, 0) + log1p(exp(-|x|)), which does not overflow. Raises ValueError unless x is floating.
+    Dugas et al. 2001.
+    """
 
     def forward(self, input: Array) -> Array:
         output = np.maximum(self.floating(input), 0) + np.log1p(np.exp(-np.abs(input)))
@@ -142,7 +165,10 @@ class Softplus(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)), elementwise and without overflow, for floating x of any shape.
+
+    Raises ValueError unless x is floating.
+    """
 
     def forward(self, input: Array) -> Array:
         output = sigmoid(self.floating(input))
@@ -154,7 +180,10 @@ class Sigmoid(Module):
 
 
 class SiLU(Module):
-    """x / (1 + exp(-x)), also called swish. Elfwing et al. 2018, Ramachandran et al. 2017."""
+    """x / (1 + exp(-x)), elementwise, for floating x of any shape; also called swish.
+
+    Raises ValueError unless x is floating. Elfwing et al. 2018, Ramachandran et al. 2017.
+    """
 
     def forward(self, input: Array) -> Array:
         gate = sigmoid(self.floating(input))
@@ -166,7 +195,10 @@ class SiLU(Module):
 
 
 class HardSigmoid(Module):
-    """min(max(x + 3, 0), 6) / 6, as in PyTorch and Keras 3. The gradient at exactly -3 and 3 is 0."""
+    """min(max(x + 3, 0), 6) / 6, elementwise, for floating x of any shape, as in PyTorch and Keras 3.
+
+    The gradient at exactly -3 and 3 is 0. Raises ValueError unless x is floating. Howard et al. 2019.
+    """
 
     def forward(self, input: Array) -> Array:
         clipped = hard_clip(self.floating(input))
@@ -178,7 +210,10 @@ class HardSigmoid(Module):
 
 
 class HardSwish(Module):
-    """x * min(max(x + 3, 0), 6) / 6. The gradient at exactly -3 is 0, at 3 it is 1. Howard et al. 2019."""
+    """x * min(max(x + 3, 0), 6) / 6, elementwise, for floating x of any shape.
+
+    The gradient at exactly -3 is 0, at 3 it is 1. Raises ValueError unless x is floating. Howard et al. 2019.
+    """
 
     def forward(self, input: Array) -> Array:
         clipped = hard_clip(self.floating(input))
@@ -190,7 +225,7 @@ class HardSwish(Module):
 
 
 class Tanh(Module):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent, elementwise, for floating x of any shape. Raises ValueError unless x is floating."""
 
     def forward(self, input: Array) -> Array:
         output = np.tanh(self.floating(input))
@@ -202,7 +237,10 @@ class Tanh(Module):
 
 
 class SoftMax(Module):
-    """exp(x) / sum(exp(x)) over the last axis."""
+    """exp(x) / sum(exp(x)) over the last axis, without overflow, for floating x of shape (..., C).
+
+    Raises ValueError unless x is floating.
+    """
 
     def forward(self, input: Array) -> Array:
         output = softmax(self.floating(input))
@@ -214,7 +252,10 @@ class SoftMax(Module):
 
 
 class LogSoftMax(Module):
-    """x - log(sum(exp(x))) over the last axis."""
+    """x - log(sum(exp(x))) over the last axis, without overflow, for floating x of shape (..., C).
+
+    Raises ValueError unless x is floating.
+    """
 
     def forward(self, input: Array) -> Array:
         output = log_softmax(self.floating(input))
@@ -232,21 +273,22 @@ def sigmoid(x: Array) -> Array:
 
 
 def hard_clip(x: Array) -> Array:
-    """Six times the hard sigmoid."""
+    """min(max(x + 3, 0), 6), elementwise: six times the hard sigmoid."""
     return np.minimum(np.maximum(x + 3, 0), 6)
 
 
 def hard_slope(clipped: Array) -> Array:
-    """The derivative of `hard_clip`, where it gave `clipped`."""
+    """The derivative of `hard_clip`, given its output `clipped`: true where that is strictly between 0 and 6."""
     return (clipped > 0) & (clipped < 6)
 
 
 def softmax(x: Array) -> Array:
-    """Shifted by the row's maximum, so that nothing overflows."""
+    """exp(x) / sum(exp(x)) over the last axis, computed from x minus its maximum, so that nothing overflows."""
     exponentials = np.exp(x - x.max(axis=-1, keepdims=True, initial=-np.inf))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 def log_softmax(x: Array) -> Array:
+    """x - log(sum(exp(x))) over the last axis, computed from x minus its maximum, so that nothing overflows."""
     shifted = x - x.max(axis=-1, keepdims=True, initial=-np.inf)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

@@ -1,6 +1,7 @@
 """Optimizers that scale each weight's step by the gradients it has seen.
 
-torch adds eps to the root, Keras beneath it or before a correction: `eps_inside` and `eps_hat` choose Keras' place.
+torch adds eps to the root; Keras adds it beneath the root, or before the root is corrected. `eps_inside` and `eps_hat`
+choose Keras' place.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ class Adam(Optimizer):
         v = beta2 * v + (1 - beta2) * g^2
         w = w - lr * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
 
-    `eps_hat` adds eps to sqrt(v) before that is corrected, as Keras does. `amsgrad` divides by the largest v so far.
-    Kingma and Ba 2015, at the end of whose section 2 eps has a hat; Reddi, Kale and Kumar 2018 for AMSGrad.
+    g is the gradient, clipped and with weight_decay * w added; m and v have the shape and dtype of w. `eps_hat` adds
+    eps to sqrt(v) before that is corrected, as Keras does. `amsgrad` takes the largest v so far in place of v. Raises
+    ValueError unless both betas are in [0, 1) and lr, eps and weight_decay are not negative.
+    Kingma and Ba 2015, where eps has a hat at the end of section 2; Reddi, Kale and Kumar 2018 for AMSGrad.
     """
 
     slots = ("first_moment", "second_moment", "largest_second_moment")
@@ -68,17 +71,18 @@ class Adam(Optimizer):
         parameter.value -= scratch
 
     def average(self, state: State, slot: str, values: Array, decay: float, scratch: Array) -> Array:
+        """Take `values` into the moving average in `slot`, of which the share `decay` stays; returns the average."""
         return moving_average(state, slot, values, decay, scratch)
 
     def corrections(self, parameter: Parameter) -> tuple[Any, Any]:
-        """What the moments, which start at zero, have gathered of their full weight."""
+        """1 - beta1^t and 1 - beta2^t: the share of their full weight that the moments have gathered, from zero."""
         return 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
 
 
 class AdamW(Adam):
     """Adam with decoupled weight decay: w shrinks by lr * weight_decay * w before the step, unseen by the moments.
 
-    Loshchilov and Hutter 2019.
+    Raises ValueError as `Adam` does. Loshchilov and Hutter 2019.
     """
 
     def __init__(
@@ -108,6 +112,8 @@ class RMSprop(Optimizer):
         b = momentum * b + g / (sqrt(v - m^2) + eps)      (sqrt(v - m^2 + eps) if `eps_inside`)
         w = w - lr * b
 
+    g is the gradient, clipped and with weight_decay * w added; v, m and b have the shape and dtype of w and start at 0.
+    Raises ValueError unless alpha is in [0, 1) and lr, eps, weight_decay and momentum are not negative.
     Hinton's lecture 6e; Graves 2013 (arXiv:1308.0850) for the centred form.
     """
 
@@ -148,7 +154,7 @@ class RMSprop(Optimizer):
         parameter.value -= np.multiply(direction, self.lr, out=scratch)
 
     def advance(self, direction: Array, state: State) -> Array:
-        """Bring the velocity up to date; returns the direction to move along."""
+        """Bring the velocity up to date with `direction`; returns the velocity, along which the weights move."""
         velocity = kept(state, "velocity", direction)
         velocity *= self.momentum
         velocity += direction
@@ -161,6 +167,8 @@ class Adagrad(Optimizer):
         s = s + g^2                                       (s = `initial_accumulator` before the first step)
         w = w - lr * g / (sqrt(s) + eps)                  (sqrt(s + eps) if `eps_inside`)
 
+    g is the gradient, clipped and with weight_decay * w added; s has the shape and dtype of w. Raises ValueError unless
+    lr, eps, weight_decay and `initial_accumulator` are not negative.
     Duchi, Hazan and Singer 2011.
     """
 
@@ -192,14 +200,17 @@ class Adagrad(Optimizer):
 
 
 def kept(state: State, slot: str, like: Array, start: float = 0.0) -> Array:
-    """The array in `slot`, made when it is first asked for, of `like`'s shape and full of `start`."""
+    """The array in `slot` of `state`; where there is none yet, one of `like`'s shape and dtype, full of `start`."""
     if slot not in state:
         state[slot] = np.full_like(like, start)
     return state[slot]
 
 
 def moving_average(state: State, slot: str, values: Array, decay: float, scratch: Array) -> Array:
-    """The exponential moving average in `slot`, from zero, with `values` taken in; `values` may be the scratch."""
+    """Take `values` into the exponential moving average in `slot`, which starts at zero; returns the average.
+
+    `scratch` is overwritten; `values` may be the scratch itself.
+    """
     weighted = np.multiply(values, 1 - decay, out=scratch)
     if slot not in state:
         state[slot] = weighted.copy()
@@ -210,7 +221,7 @@ def moving_average(state: State, slot: str, values: Array, decay: float, scratch
 
 
 def raised_root(squares: Array, eps: float, inside: bool, out: Array) -> Array:
-    """sqrt(squares) + eps, or sqrt(squares + eps)."""
+    """sqrt(squares) + eps or, where eps is `inside`, sqrt(squares + eps); written to `out`."""
     if inside:
         return np.sqrt(np.add(squares, eps, out=out), out=out)
     return np.add(np.sqrt(squares, out=out), eps, out=out)

@@ -1,4 +1,4 @@
-"""Losses of classes: the likelihood of log-probabilities, of probabilities and of logits."""
+"""Losses of classes: the negative log-likelihood of log-probabilities, of probabilities and of logits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from numpynet.module import Array
 
 
 class ClassCriterion(Criterion):
-    """Base: input (N, C), target (N,) classes or (N, C) one-hot rows. A subclass gives `loss` for what `weigh` returns.
+    """Base of the losses of classes: input (N, C), target integer classes (N,) or rows of class weights (N, C).
 
-    class_weights: the weight of each class, all 1 if None. The mean divides by the weight of all targets, as torch
-        does; "batchmean" by N, as Keras does.
-    label_smoothing: the share of each target that all C classes get in equal parts (Szegedy et al. 2016).
+    A subclass gives `loss`, computed from what `weigh` returns, and `gradient`, of shape (N, C).
+
+    class_weights: the weight of each class, 1 for all if None. The mean divides by the weight of all targets, as torch
+        does; "batchmean" divides by N, as Keras does.
+    label_smoothing: the share of each target that is given to all C classes in equal parts (Szegedy et al. 2016)
+
+    Raises ValueError for a negative class weight and a label_smoothing outside [0, 1], and in `forward` for inputs and
+    targets of other shapes or dtypes, for a class outside 0..C-1, and unless there are C class weights.
     """
 
     def __init__(
@@ -33,7 +38,10 @@ class ClassCriterion(Criterion):
         self.check("0 <= label_smoothing <= 1", 0 <= label_smoothing <= 1)
 
     def weigh(self, input: Array, target: Array) -> Array:
-        """Class indices (N,), or the weight of every class in every row (N, C)."""
+        """The targets with smoothing and class weights applied: class indices (N,), or rows of class weights (N, C).
+
+        Indices stay indices where nothing smooths or weighs them; rows have the input's dtype.
+        """
         target = check_target(self, input, target)
         if self.label_smoothing:
             rows = as_rows(target, input)
@@ -43,7 +51,7 @@ class ClassCriterion(Criterion):
         return target
 
     def weights_of_classes(self, input: Array) -> Array:
-        """`class_weights` as an array (C,) of the input's dtype; ValueError where there is not one for each class."""
+        """`class_weights` as an array (C,) of the input's dtype; raises ValueError unless there are C of them."""
         self.check(f"one of its class_weights for each of {input.shape[1]} classes", self._fits(input))
         return np.array(self.class_weights, input.dtype)
 
@@ -57,7 +65,11 @@ class ClassCriterion(Criterion):
 
 
 class NLLCriterion(ClassCriterion):
-    """-sum of the log-probability of each target. Input: log-probabilities (N, C)."""
+    """The negative log-likelihood: minus the sum of the log-probability of each target, for log-probabilities (N, C).
+
+    `forward` returns a scalar of the input's dtype, by default the mean over the rows. Arguments, targets and errors
+    are those of `ClassCriterion`, as in torch.nn.NLLLoss.
+    """
 
     def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
         weights = self.weigh(input, target)
@@ -68,10 +80,11 @@ class NLLCriterion(ClassCriterion):
 
 
 class NLLCriterionUnstable(ClassCriterion):
-    """NLLCriterion on probabilities (N, C), raised to at least `eps` before the logarithm.
+    """NLLCriterion of probabilities (N, C), which are raised to at least `eps` before the logarithm.
 
-    Unstable: a probability below eps gives no gradient at all. Kept to show why NLLCriterion takes logarithms. (The
-    source course also clips at 1 - eps, which does nothing in float32 and stops the gradient of a sure answer.)
+    It is unstable: a probability below eps gives no gradient at all. It is kept to show why NLLCriterion takes
+    logarithms. (The source course also clips at 1 - eps, which does nothing in float32 and stops the gradient of a sure
+    answer.) Arguments, targets and errors are otherwise those of `ClassCriterion`.
     """
 
     def __init__(
@@ -94,7 +107,11 @@ class NLLCriterionUnstable(ClassCriterion):
 
 
 class CrossEntropyCriterion(ClassCriterion):
-    """NLLCriterion of LogSoftMax: input are logits (N, C). Stable for any logits."""
+    """The cross-entropy of logits (N, C): NLLCriterion of LogSoftMax, without overflow for any finite logits.
+
+    `forward` returns a scalar of the input's dtype, by default the mean over the rows. Arguments, targets and errors
+    are those of `ClassCriterion`.
+    """
 
     def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
         weights = self.weigh(input, target)
@@ -109,7 +126,10 @@ class CrossEntropyCriterion(ClassCriterion):
 
 
 def check_target(criterion: Criterion, input: Array, target: Array) -> Array:
-    """Class indices (N,), or rows of class weights (N, C) in the input's dtype; ValueError on anything else."""
+    """The target as class indices (N,), or as rows of class weights (N, C) in the input's dtype.
+
+    Raises ValueError, naming the criterion, for any other input or target and for a class outside 0..C-1.
+    """
     if input.ndim == 2 and target.shape == input.shape and target.dtype.kind in "fiub":
         return target.astype(input.dtype, copy=False)
     takes = "takes input (N, C) and integer classes (N,) or one-hot rows (N, C)"
@@ -125,14 +145,14 @@ def check_target(criterion: Criterion, input: Array, target: Array) -> Array:
 
 
 def total(values: Array, weights: Array) -> Any:
-    """The sum of `values` (N, C) at the class indices (N,), or weighted by the rows (N, C)."""
+    """The sum of `values` (N, C) at the class indices `weights` (N,), or weighted by the rows `weights` (N, C)."""
     if weights.ndim == 1:
         return values[np.arange(len(values)), weights].sum()
     return (values * weights).sum()
 
 
 def as_rows(weights: Array, like: Array) -> Array:
-    """Class indices as one-hot rows in the layout of `like`; rows as they are."""
+    """Class indices (N,) as one-hot rows of the shape and dtype of `like`; rows are returned as they are."""
     if weights.ndim == 2:
         return weights
     rows = np.zeros_like(like)

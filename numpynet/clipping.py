@@ -1,4 +1,4 @@
-"""Gradient clipping: given to an optimizer as `clip`, it bounds what each step is made of."""
+"""Gradient clipping: bounds on the gradients that an optimizer takes, given to it as `clip`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ Clip = Callable[[list[Array]], list[Array]]
 
 @dataclass(frozen=True)
 class _Bound:
-    """Callable on the gradients of all parameters; returns new ones. Raises ValueError on a bound that is none."""
+    """Base of the bounds: a callable that takes the gradients of all parameters and returns new ones of their shapes.
+
+    Raises ValueError unless `limit` > 0.
+    """
 
     limit: float
 
@@ -25,7 +28,11 @@ class _Bound:
 
 @dataclass(frozen=True)
 class ClipByValue(_Bound):
-    """Every element into [-limit, limit]."""
+    """Clips every element of every gradient to [-limit, limit].
+
+    Called with the list of all gradients, it returns a new list of the same shapes and dtypes. Raises ValueError unless
+    `limit` > 0.
+    """
 
     def __call__(self, gradients: list[Array]) -> list[Array]:
         return [np.clip(gradient, -self.limit, self.limit) for gradient in gradients]
@@ -33,7 +40,11 @@ class ClipByValue(_Bound):
 
 @dataclass(frozen=True)
 class ClipByNorm(_Bound):
-    """Each parameter's gradient scaled down to a Euclidean norm of `limit`, if it is longer."""
+    """Scales each gradient that is longer than `limit` down to a Euclidean norm of `limit`, each by itself.
+
+    Called with the list of all gradients, it returns a new list of the same shapes and dtypes. Raises ValueError unless
+    `limit` > 0.
+    """
 
     def __call__(self, gradients: list[Array]) -> list[Array]:
         return [gradient * (self.limit / np.maximum(norm([gradient]), self.limit)) for gradient in gradients]
@@ -41,8 +52,10 @@ class ClipByNorm(_Bound):
 
 @dataclass(frozen=True)
 class ClipByGlobalNorm(_Bound):
-    """All gradients scaled down alike, to a Euclidean norm of `limit` of all together: the direction stays.
+    """Scales all gradients by one factor, so that their Euclidean norm, taken together, is at most `limit`.
 
+    The direction of the step stays as it is. Called with the list of all gradients, it returns a new list of the same
+    shapes and dtypes. Raises ValueError unless `limit` > 0.
     Pascanu, Mikolov and Bengio 2013, 'On the difficulty of training recurrent neural networks'.
     """
 
@@ -52,5 +65,5 @@ class ClipByGlobalNorm(_Bound):
 
 
 def norm(gradients: list[Array]) -> Array:
-    """The Euclidean norm of all elements together, in their dtype."""
+    """The Euclidean norm of all elements of all gradients together, in their dtype."""
     return np.asanyarray(np.sqrt(sum(np.sum(gradient * gradient) for gradient in gradients)))

@@ -19,10 +19,14 @@ class Conv2d(Module):
 
         y[n, o, r, c] = b[o] + sum over i, u, v of w[o, i, u, v] x[n, i, r s + u d - p, c s + v d - p]
 
-    with zeros beyond the edges of x, stride s, dilation d and padding p; w has the shape
-    (out_channels, in_channels / groups, *kernel_size), b (out_channels,). Each of `groups` equal parts of the output's
-    channels sees one part of the input's. Sizes are one integer, or two for rows and columns. `init` draws the weight;
-    the bias is as in `Linear`. Raises ValueError where groups do not divide the channels or no window fits in.
+    with zeros beyond the edges of x, stride s, dilation d and padding p. y has floor((H + 2p - d (k - 1) - 1) / s) + 1
+    rows for a kernel of k rows, and likewise columns; w has the shape (out_channels, in_channels / groups,
+    *kernel_size), b (out_channels,). Each of `groups` equal parts of the output's channels sees one part of the
+    input's. Sizes are one integer, or two for rows and columns. `init` draws the weight with `rng`; the bias is as in
+    `Linear`.
+
+    Raises ValueError where groups do not divide the channels, where a size is too small, where no window fits in, and
+    unless x is (N, in_channels, H, W) in the weight's dtype.
     """
 
     def __init__(
@@ -57,14 +61,17 @@ class Conv2d(Module):
 
     @property
     def in_channels(self) -> int:
+        """The number of channels of the input."""
         return self.weight.value.shape[1] * self.groups
 
     @property
     def out_channels(self) -> int:
+        """The number of channels of the output."""
         return self.weight.value.shape[0]
 
     @property
     def dtype(self) -> str:
+        """The name of the weight's dtype, such as "float32"."""
         return self.weight.value.dtype.name
 
     def arguments(self) -> dict[str, Any]:
@@ -110,8 +117,8 @@ class Conv2d(Module):
 def correlate(images: Array, kernels: Array, rows: Axis, columns: Axis, bias: Array | None = None) -> Array:
     """The correlation of images (N, in, H, W) with kernels (groups, out / groups, in / groups, rows, columns).
 
-    A product of matrices for each kernel row, written to where the output is: im2col along both axes would copy each
-    image once for every kernel row more, and copying is what takes the time.
+    It is a product of matrices for each kernel row, written to where the output is. im2col along both axes would copy
+    each image once more for every further kernel row, and copying is what takes the time.
     """
     groups, outputs, _, height, _ = kernels.shape
     by_row = np.moveaxis(kernels, 3, 0).reshape(height, groups, outputs, -1)
@@ -128,9 +135,9 @@ def correlate(images: Array, kernels: Array, rows: Axis, columns: Axis, bias: Ar
 
 
 def unfold(images: Array, groups: int, rows: Axis, columns: Axis) -> Iterator[list[Array]]:
-    """For each image, what its windows see, one matrix (groups, in / groups * columns, windows) for each kernel row.
+    """Yields, for each image, what its windows see: one matrix (groups, in / groups * columns, windows) per kernel row.
 
-    One buffer for all images, so that it stays in the processor's cache: an image's matrices are gone with the next.
+    All images share one buffer, so that it stays in the processor's cache: the next image overwrites the matrices.
     """
     channels = images.shape[1]
     unfolded = np.zeros_like(images, order="C", shape=(channels, columns.kernel, rows.size, columns.count))
@@ -147,5 +154,5 @@ def unfold(images: Array, groups: int, rows: Axis, columns: Axis) -> Iterator[li
 
 
 def by_group(images: Array, groups: int) -> Array:
-    """(N, channels, H, W) as matrices (N, groups, channels / groups, H * W)."""
+    """Images (N, channels, H, W) as matrices (N, groups, channels / groups, H * W)."""
     return images.reshape(len(images), groups, images.shape[1] // groups, images.shape[2] * images.shape[3])

@@ -1,4 +1,7 @@
-"""Losses, each a scalar function of (input, target) with its gradient for the input. Of classes: `classification`."""
+"""Losses: scalar functions of (input, target) with their gradient for the input.
+
+`numpynet.classification` has those of classes.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ class Criterion:
     """Base of every loss: a subclass gives `loss`, its summed value and what `gradient` needs of it.
 
     `forward(input, target)` returns a scalar of the input's dtype; `backward()` the gradient for the last input.
-    `reduction` is "sum", "batchmean" (the sum over the rows of the batch), or "mean", over what each class says.
-    Raises ValueError on wrong shapes, dtypes, labels and on an empty batch, RuntimeError on backward before forward.
+    `reduction` says what the sum is divided by: "sum" by 1, "batchmean" by the number of rows, "mean" by what each
+    class says. Raises ValueError for another reduction, for wrong shapes, dtypes and labels, and for an empty batch;
+    RuntimeError on backward before forward.
     """
 
     _memory: tuple[Any, ...] | None = None
@@ -27,23 +31,27 @@ class Criterion:
         self.check("reduction 'mean', 'sum' or 'batchmean'", reduction in ("mean", "sum", "batchmean"))
 
     def check(self, needs: str, holds: bool) -> None:
-        """Raise ValueError, naming what the criterion needs, where that does not hold."""
+        """Raise ValueError, saying that the criterion needs `needs`, unless it `holds`."""
         if not holds:
             raise ValueError(f"{self!r} needs {needs}")
 
     def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
-        """The summed loss, and what `gradient` needs."""
+        """The summed loss, and the tuple of what `gradient` needs."""
         raise NotImplementedError(f"{type(self).__name__} defines no loss")
 
     def gradient(self, *memory: Any) -> Array:
-        """The gradient of the summed loss."""
+        """The gradient of the summed loss for the input, of the input's shape."""
         raise NotImplementedError(f"{type(self).__name__} defines no gradient")
 
     def count(self, input: Array, target: Array) -> Any:
-        """What the mean divides by."""
+        """The number that the "mean" divides by: of elements, of rows, or the weight of the targets."""
         raise NotImplementedError(f"{type(self).__name__} defines no count")
 
     def forward(self, input: Array, target: Array) -> Any:
+        """The reduced loss of `input` against `target`, a scalar of the input's dtype.
+
+        Raises ValueError for an input that is empty or not floating, and for a target that does not fit it.
+        """
         input, target = np.asanyarray(input), np.asanyarray(target)
         if input.ndim < 1 or input.dtype.kind != "f" or input.size == 0:
             raise ValueError(f"{self!r} takes a floating, non-empty input, got {input.dtype} of shape {input.shape}")
@@ -56,6 +64,7 @@ class Criterion:
     __call__ = forward
 
     def backward(self) -> Array:
+        """The gradient of the reduced loss for the last input, of its shape; raises RuntimeError before `forward`."""
         if self._memory is None:
             raise RuntimeError(f"{self!r}: backward before forward")
         return self.gradient(*self._memory) / self._divisor
@@ -65,7 +74,10 @@ class Criterion:
 
 
 class _OfDifference(Criterion):
-    """Base of losses of input - target, averaged over all elements. Both have the same shape: nothing broadcasts."""
+    """Base of the losses of input - target, averaged over all elements.
+
+    Both have one shape and dtype: nothing broadcasts.
+    """
 
     def count(self, input: Array, target: Array) -> int:
         return input.size
@@ -80,12 +92,16 @@ class _OfDifference(Criterion):
         return np.sum(self.penalty(difference)), (difference,)
 
     def penalty(self, difference: Array) -> Array:
-        """The loss of each element."""
+        """The loss of each element, given its `difference`."""
         raise NotImplementedError(f"{type(self).__name__} defines no penalty")
 
 
 class MSECriterion(_OfDifference):
-    """(input - target)^2, averaged over all elements, as in PyTorch. Both have the same shape: nothing broadcasts."""
+    """(input - target)^2, by default averaged over all elements, as in PyTorch.
+
+    Input and target have one shape, which is any, and one floating dtype: nothing broadcasts. Raises ValueError
+    otherwise.
+    """
 
     def penalty(self, difference: Array) -> Array:
         return difference * difference
@@ -95,7 +111,11 @@ class MSECriterion(_OfDifference):
 
 
 class L1Criterion(_OfDifference):
-    """|input - target|, averaged over all elements; the gradient where they are equal is 0."""
+    """|input - target|, by default averaged over all elements; the gradient where they are equal is 0.
+
+    Input and target have one shape, which is any, and one floating dtype: nothing broadcasts. Raises ValueError
+    otherwise.
+    """
 
     def penalty(self, difference: Array) -> Array:
         return np.abs(difference)
@@ -105,9 +125,11 @@ class L1Criterion(_OfDifference):
 
 
 class HuberCriterion(_OfDifference):
-    """d^2 / 2 for a difference d of at most delta, delta * (|d| - delta / 2) beyond; averaged over all elements.
+    """d^2 / 2 for a difference d of at most delta, delta * (|d| - delta / 2) beyond.
 
-    Huber 1964. torch's SmoothL1Loss(beta) is this divided by beta. Raises ValueError unless delta > 0.
+    By default it is averaged over all elements. Input and target have one shape, which is any, and one floating dtype:
+    nothing broadcasts. Raises ValueError otherwise, and unless delta > 0. torch's SmoothL1Loss(beta) is this divided by
+    beta. Huber 1964.
     """
 
     def __init__(self, reduction: Reduction = "mean", delta: float = 1.0) -> None:
@@ -125,9 +147,10 @@ class HuberCriterion(_OfDifference):
 
 
 class BinaryCrossEntropyCriterion(Criterion):
-    """-(y log(p) + (1 - y) log(1 - p)) with p = sigmoid(input), averaged over all elements; stable for any logit.
+    """-(y log(p) + (1 - y) log(1 - p)) with p = sigmoid(input), by default averaged over all elements.
 
-    The target has the input's shape, its values are in [0, 1]: labels, or probabilities of the label 1.
+    The input is any logits, which never overflow. The target y has the input's shape and values in [0, 1]: labels, or
+    probabilities of the label 1. Raises ValueError for any other target.
     """
 
     def count(self, input: Array, target: Array) -> int:
@@ -143,9 +166,10 @@ class BinaryCrossEntropyCriterion(Criterion):
 
 
 class BinaryCrossEntropyCriterionUnstable(BinaryCrossEntropyCriterion):
-    """BinaryCrossEntropyCriterion of probabilities, p and 1 - p raised to at least `eps` before the logarithm.
+    """BinaryCrossEntropyCriterion of probabilities, with p and 1 - p raised to at least `eps` before the logarithm.
 
-    Unstable: a probability that is raised gives no gradient at all.
+    It is unstable: a probability that is raised gives no gradient at all. Targets and errors are those of
+    BinaryCrossEntropyCriterion.
     """
 
     def __init__(self, reduction: Reduction = "mean", eps: float = 1e-15) -> None:
@@ -164,7 +188,7 @@ class BinaryCrossEntropyCriterionUnstable(BinaryCrossEntropyCriterion):
 
 
 def check_labels(criterion: Criterion, input: Array, target: Array) -> Array:
-    """Values in [0, 1] of the input's shape, in its dtype; ValueError on anything else."""
+    """The target in the input's dtype; raises ValueError unless it has the input's shape and values in [0, 1]."""
     if target.shape != input.shape or target.dtype.kind not in "fiub":
         raise ValueError(
             f"{criterion!r} takes a target of the input's shape {input.shape}, "

@@ -1,4 +1,4 @@
-"""Dropout."""
+"""The dropout layer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from numpynet.module import Array, Module
 
 
 class Dropout(Module):
-    """In training, zero each element with probability `p` and multiply the rest by 1/(1-p); in evaluation, nothing.
+    """Zeroes each element with probability `p` in training, and multiplies the rest by 1/(1-p).
 
-    The mask is `rng.random(shape, float32) >= p`, so two modules with equal generators draw equal masks.
-    Srivastava et al. 2014, in the inverted form of PyTorch and Keras. Raises ValueError unless 0 <= p < 1.
+    In evaluation it returns its input. The input is floating and of any shape. The mask is `rng.random(shape, float32)
+    >= p`, so two modules with equal generators draw equal masks. Raises ValueError unless 0 <= p < 1, and unless the
+    input is floating.
+    Srivastava et al. 2014, in the inverted form of PyTorch and Keras.
     """
 
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:

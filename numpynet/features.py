@@ -8,7 +8,7 @@ from numpynet.module import Array, Module
 
 
 def feature_axes(x: Array) -> tuple[int, ...]:
-    """Every axis but the second, which holds the features."""
+    """The axes of `x` except the second, which holds the features."""
     return (0, *range(2, x.ndim))
 
 
@@ -28,9 +28,9 @@ def sum_features(x: Array, out: Array) -> None:
 def check_features(
     module: Module, input: Array, num_features: int, dtype: np.dtype[np.floating], shared: bool = False
 ) -> Array:
-    """`input` as an array; ValueError unless it is `dtype` of shape (N, num_features, ...).
+    """`input` as an array; raises ValueError, naming `module`, unless it is `dtype` of shape (N, num_features, ...).
 
-    Where values may be `shared`, num_features=1 means that one serves however many features there are.
+    Where values may be `shared`, num_features=1 means that one value serves any number of features.
     """
     input = np.asanyarray(input)
     fits = input.ndim >= 2 and (input.shape[1] == num_features or (shared and num_features == 1))

@@ -15,7 +15,8 @@ PI = 4 * np.arctan(np.longdouble(1))
 class GELU(Module):
     """x P(Z <= x) for a standard normal Z; with approximate="tanh", x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
 
-    Hendrycks & Gimpel 2016. Names and default as in PyTorch; ValueError for any other `approximate`.
+    x is floating, of any shape. Names and default are PyTorch's. Raises ValueError for any other `approximate`, and
+    unless x is floating. Hendrycks & Gimpel 2016.
     """
 
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
@@ -43,7 +44,7 @@ class GELU(Module):
 
 
 def normal_cdf(x: Array) -> Array:
-    """P(Z <= x) for a standard normal Z, to the precision of x's dtype; in the lower tail relatively so.
+    """P(Z <= x) for a standard normal Z, to the precision of x's dtype; in the lower tail to that relative precision.
 
     For x >= 0, with t_k = (k + 1/2) h,
 
@@ -70,7 +71,10 @@ def normal_cdf(x: Array) -> Array:
 def _midpoint_rule(
     dtype: np.dtype[np.floating],
 ) -> tuple[Any, Any, list[tuple[Any, Any]]]:
-    """h / pi, 2 pi / h, and (t_k^2, exp(-t_k^2 / 2)), for an error of a 64th of the last digit."""
+    """h / pi, 2 pi / h and the pairs (t_k^2, exp(-t_k^2 / 2)) of `normal_cdf`.
+
+    The step h makes the error a 64th of the last digit.
+    """
     digits = np.log(64 / np.longdouble(np.finfo(dtype).eps))
     h = PI * np.sqrt(2 / digits)
     nodes = ((np.arange(np.ceil(digits / PI)) + 0.5) * h) ** 2

@@ -1,4 +1,4 @@
-"""Networks that are no chain."""
+"""Networks that are no chain, and the layers that join their branches."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ class Graph(Module):
             ["out"],                       # outputs: what the graph returns
         )
 
-    `forward` takes one array (N, *shape), or a tuple of them where there are several inputs, and returns likewise;
-    `backward` the other way round. What is used at several places gets the sum of their gradients. A layer that is
-    used at several places has one set of parameters and running statistics, and remembers at each place what it did
-    there. `graph["c"]` is the layer of a node.
+    `forward` takes one array (N, *shape), or a tuple of them where there are several inputs, and returns likewise one
+    output or a tuple; `backward` takes the outputs' gradients and returns those of the inputs. What is used at several
+    places gets the sum of their gradients. A layer that is used at several places has one set of parameters and running
+    statistics, and remembers at each place what it did there. `graph["c"]` is the layer of a node.
+
     Raises ValueError for names that are unknown, used before they are computed, or taken twice; for inputs and nodes
-    that nothing uses; and for a layer that is given twice, where its node should be named.
+    that nothing uses; for a layer that is given twice, where its node should be named; and for an input of another
+    shape.
     """
 
     def __init__(
@@ -109,7 +111,11 @@ class Graph(Module):
         self._send_back(grad_output, to_inputs=False)
 
     def _send_back(self, grad_output: Any, to_inputs: bool) -> dict[str, Any]:
-        """The gradients of the inputs, by name; those of the nodes are let go as soon as they have been used."""
+        """The gradients of the inputs, by name; a node's gradient is released as soon as it has been used.
+
+        Without `to_inputs`, layers that are applied to inputs alone accumulate their parameter gradients and send none
+        back.
+        """
         gradients: dict[str, Any] = {}
         self._add(gradients, self.outputs, _parts("gradients of outputs", grad_output, self.outputs))
         for node, (_, *sources) in reversed(self.nodes.items()):
@@ -122,13 +128,13 @@ class Graph(Module):
         return gradients
 
     def _add(self, gradients: dict[str, Any], names: Sequence[str], parts: Sequence[Any]) -> None:
-        """Gradients of what is used at several places add up."""
+        """Add the gradients `parts` to those of `names`: what is used at several places gets the sum."""
         for name, part in zip(names, parts, strict=True):
             gradients[name] = _added(gradients[name], part) if name in gradients else part
 
     @contextlib.contextmanager
     def _layer_at(self, node: str) -> Iterator[Module]:
-        """The layer of a node, remembering what it did there."""
+        """The layer of a node, holding what it remembers of this node; what it then remembers is kept for the node."""
         layer = self[node]
         if node not in self._memories:
             yield layer
@@ -143,7 +149,10 @@ class Graph(Module):
 
 
 class Sum(Module):
-    """The sum of several arrays of one shape, given as a tuple: a residual connection. He et al. 2016."""
+    """The sum of two or more arrays of one shape and floating dtype, given as a tuple: a residual connection.
+
+    `backward` returns the gradient once for each array. Raises ValueError for any other input. He et al. 2016.
+    """
 
     def forward(self, input: Any) -> Array:
         arrays = _several(self, input)
@@ -157,9 +166,10 @@ class Sum(Module):
 
 
 class Concatenate(Module):
-    """Several arrays, given as a tuple, one after another along `axis`, by default that of features or channels.
+    """Two or more arrays, given as a tuple, one after another along `axis`, by default that of features or channels.
 
-    Other axes are equally long. Huang et al. 2017, dense connections.
+    The arrays have one floating dtype, and their other axes are equally long; `backward` returns a gradient for each.
+    Raises ValueError for any other input. Huang et al. 2017, dense connections.
     """
 
     def __init__(self, axis: int = 1) -> None:
@@ -180,7 +190,7 @@ class Concatenate(Module):
 
 
 def _several(module: Module, input: Any) -> list[Array]:
-    """The arrays of a tuple; ValueError unless there are at least two, of one floating dtype."""
+    """The arrays of a tuple; raises ValueError unless there are at least two, all of one floating dtype."""
     if not isinstance(input, tuple) or len(input) < 2:
         raise ValueError(f"{module!r} takes a tuple of at least two arrays, got {type(input).__name__}")
     arrays = [module.floating(array) for array in input]
@@ -194,7 +204,7 @@ def _shapes(arrays: Sequence[Array]) -> str:
 
 
 def _private(module: Module) -> dict[str, Any]:
-    """What a module keeps for itself, from one call to the next."""
+    """The attributes that a module keeps to itself between calls, by name: the private ones, without parameters."""
     return {
         name: value
         for name, value in vars(module).items()
@@ -203,12 +213,12 @@ def _private(module: Module) -> dict[str, Any]:
 
 
 def packed(values: list[Any]) -> Any:
-    """The value of a list that holds one, else all of them as a tuple."""
+    """The one value of a list of length 1, else all values as a tuple."""
     return values[0] if len(values) == 1 else tuple(values)
 
 
 def _parts(what: str, value: Any, names: Collection[str]) -> Sequence[Any]:
-    """One value for each name; ValueError where there are more or fewer."""
+    """The values as a sequence with one for each name; raises ValueError where there are more or fewer."""
     if len(names) == 1:
         return (value,)
     if not isinstance(value, tuple) or len(value) != len(names):

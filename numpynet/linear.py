@@ -14,8 +14,9 @@ from numpynet.module import Array, Module, Parameter
 class Linear(Module):
     """x W^T + b for x of shape (N, in_features), W of shape (out_features, in_features), b of shape (out_features,).
 
-    `init` draws the weight; the bias starts at U(+-1/sqrt(in_features)) beside the default `uniform_fan_in`, as in
-    torch.nn.Linear, and at zero beside any other, as in Keras.
+    The output has shape (N, out_features) and the weight's dtype. `init` draws the weight with `rng`; the bias starts
+    at U(+-1/sqrt(in_features)) beside the default `uniform_fan_in`, as in torch.nn.Linear, and at zero beside any
+    other, as in Keras. Raises ValueError for in_features < 1, and unless x has that shape and the weight's dtype.
     """
 
     def __init__(
@@ -38,14 +39,17 @@ class Linear(Module):
 
     @property
     def in_features(self) -> int:
+        """The number of features of the input."""
         return self.weight.value.shape[1]
 
     @property
     def out_features(self) -> int:
+        """The number of features of the output."""
         return self.weight.value.shape[0]
 
     @property
     def dtype(self) -> str:
+        """The name of the weight's dtype, such as "float32"."""
         return self.weight.value.dtype.name
 
     def arguments(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The building block: a function with parameters that knows its own derivative."""
+"""The building blocks: parameters, and functions that know their own derivative and may be put one after another."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Self = TypeVar("Self", bound="Module")
 
 
 class Parameter:
-    """A trainable array and the gradient accumulated for it.
+    """A trainable array and the gradient accumulated for it, of the same shape and dtype.
 
-    `trainable=False` freezes it: gradients are still accumulated, optimizers leave the value alone.
+    `trainable=False` freezes it: gradients are still accumulated, and optimizers leave the value alone.
     """
 
     def __init__(self, value: Array, trainable: bool = True) -> None:
@@ -29,7 +29,7 @@ class Parameter:
 
     @property
     def grad(self) -> Array:
-        """The gradient accumulated since `zero_grad`, of the value's shape and dtype."""
+        """The gradient accumulated since `zero_grad`, of the value's shape and dtype; zeros where there was none."""
         if self._grad is None:
             self._grad = np.zeros_like(self.value)
         elif self._is_zero:
@@ -44,16 +44,17 @@ class Parameter:
 
     @property
     def scratch(self) -> Array:
-        """An array like the value for whoever needs one for a moment: new ones cost more than the arithmetic."""
+        """An array of the value's shape and dtype to compute in; making a new one costs more than the arithmetic."""
         if self._scratch is None:
             self._scratch = np.empty_like(self.value)
         return self._scratch
 
     def zero_grad(self) -> None:
+        """Forget the accumulated gradient: the next one replaces it."""
         self._is_zero = True
 
     def accumulate(self, write: Callable[[Array], object]) -> None:
-        """Add a gradient that `write(out)` stores in `out`.
+        """Add the gradient that `write(out)` stores in `out`, an array of the value's shape and dtype.
 
         The first one after `zero_grad` is written straight into `grad`: no zeros, no addition, no new array.
         """
@@ -67,7 +68,7 @@ class Parameter:
             self.grad += self.scratch
 
     def map(self, convert: Callable[[Array], Array]) -> None:
-        """Replace the value by `convert(value)`; the gradient starts anew."""
+        """Replace the value by `convert(value)` and forget the gradient."""
         self.value = convert(self.value)
         self._grad = self._scratch = None
         self._is_zero = True
@@ -80,10 +81,11 @@ class Module:
     """Base of every layer.
 
     A subclass keeps its configuration in attributes named like its constructor's arguments, its parameters in
-    `Parameter` attributes, its children in `Module` attributes, and names any further state (running statistics)
-    in `buffers`. It defines `forward`, which ends in `remember`, and `backward`, which begins with `recall`.
-    Nothing else is needed: parameters, `state_dict`, `astype` and `repr` follow from the attributes. What else it keeps
-    from forward to backward has a name that begins with an underscore: a `Graph` holds those apart for each place.
+    `Parameter` attributes, its children in `Module` attributes, and names any further state (running statistics) in
+    `buffers`. It defines `forward`, which ends in `remember`, and `backward`, which begins with `recall`. Nothing else
+    is needed: parameters, `state_dict`, `astype` and `repr` follow from the attributes. Whatever else a layer keeps
+    from forward to backward has a name that begins with an underscore: a `Graph` holds those attributes apart for each
+    place.
     """
 
     buffers: ClassVar[tuple[str, ...]] = ()
@@ -91,15 +93,18 @@ class Module:
     _memory: tuple[tuple[int, ...], tuple[Any, ...]] | None = None
 
     def forward(self, input: Array) -> Array:
-        """The output for `input`. Never modifies it."""
+        """The output for `input`, which is never modified; raises ValueError for an input that does not fit."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def backward(self, grad_output: Array) -> Array:
-        """The gradient for the last input, given the output's; parameter gradients accumulate."""
+        """The gradient for the last input, of its shape, given that for the output; parameter gradients accumulate.
+
+        Raises RuntimeError before the first forward, ValueError where `grad_output` is no array of the output's shape.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no backward")
 
     def accumulate(self, grad_output: Array) -> None:
-        """Accumulate the parameter gradients alone: `backward` where nobody needs the input's gradient."""
+        """Accumulate the parameter gradients alone: `backward` for when nobody needs the input's gradient."""
         self.backward(grad_output)
 
     def __call__(self, input: Array) -> Array:
@@ -113,7 +118,7 @@ class Module:
         return output
 
     def recall(self, grad_output: Array) -> tuple[Any, ...]:
-        """What `forward` remembered.
+        """The values that `forward` gave to `remember`.
 
         Raises RuntimeError before the first forward, ValueError where `grad_output` is no array of the output's shape.
         """
@@ -135,24 +140,27 @@ class Module:
     # Structure
 
     def children(self) -> dict[str, Module]:
-        """Direct submodules by name."""
+        """The direct submodules, by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Every module below, parents before children, each with its dotted name; this one is `prefix`."""
+        """Yields this module, named `prefix`, and every module below with its dotted name, parents before children."""
         yield prefix, self
         for name, child in self.children().items():
             yield from child.named_modules(join(prefix, name))
 
     def named_places(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Every module without children in the order of the calls: once for each place where it is called."""
+        """Yields every module without children and its dotted name, in the order of the calls.
+
+        A module that is called at several places comes once for each of them, under the name of the place.
+        """
         if not self.children():
             yield prefix, self
         for name, child in self.children().items():
             yield from child.named_places(join(prefix, name))
 
     def named_parameters(self) -> dict[str, Parameter]:
-        """Every parameter by dotted name; one that is shared appears once."""
+        """Every parameter of this module and those below, by dotted name; one that is shared appears once."""
         named: dict[str, Parameter] = {}
         for prefix, module in self.named_modules():
             for name, value in vars(module).items():
@@ -161,6 +169,7 @@ class Module:
         return named
 
     def parameters(self) -> list[Parameter]:
+        """The list of every parameter of this module and those below, each once."""
         return list(self.named_parameters().values())
 
     def named_buffers(self) -> dict[str, Array]:
@@ -172,17 +181,18 @@ class Module:
         }
 
     def zero_grad(self) -> None:
+        """Forget the accumulated gradient of every parameter."""
         for parameter in self.parameters():
             parameter.zero_grad()
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Training mode, for this module and all below; returns the module."""
+        """Put this module and all below in training mode, with `mode=False` in evaluation mode; returns this module."""
         for _, module in self.named_modules():
             module.training = mode
         return self
 
     def evaluate(self: Self) -> Self:
-        """Evaluation mode, for this module and all below; returns the module."""
+        """Put this module and all below in evaluation mode; returns this module."""
         return self.train(False)
 
     # State
@@ -193,7 +203,10 @@ class Module:
         return {name: value.copy() for name, value in (values | self.named_buffers()).items()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Copy `state` in, cast to the module's dtype; raises ValueError on a missing, unknown or misshapen array."""
+        """Copy the arrays of `state` into the parameters and running statistics of these names, cast to their dtypes.
+
+        Raises ValueError for an array that is missing, unknown or of another shape; nothing has changed then.
+        """
         current = self.state_dict()
         if problems := sorted(current.keys() ^ state.keys()):
             raise ValueError(f"{type(self).__name__}: missing or unknown in the state: {', '.join(problems)}")
@@ -219,7 +232,7 @@ class Module:
     # Configuration
 
     def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments that describe this module; random state is none of them."""
+        """The constructor's arguments that describe this module, by name; `rng` is none of them."""
         names = [name for name in inspect.signature(type(self)).parameters if hasattr(self, name)]
         return {name: getattr(self, name) for name in names if name != "rng"}
 
@@ -228,7 +241,11 @@ class Module:
 
 
 class Sequential(Module):
-    """Modules applied one after another; `net[i]` is the i-th. ValueError where one is given twice: see `Graph`."""
+    """Modules applied one after another: each takes the output of the one before.
+
+    `net[i]` is the i-th module, len(net) their number. Raises ValueError where a module is given twice: a `Graph` uses
+    one at several places.
+    """
 
     def __init__(self, *modules: Module) -> None:
         self.modules = list(modules)
@@ -264,12 +281,12 @@ class Sequential(Module):
 
 
 def each(function: Callable[[Any], Any], value: Any) -> Any:
-    """`function` of an array, or the tuple of its results for a tuple of arrays."""
+    """`function` of `value`; of a tuple, the tuple of what `each` returns for its parts."""
     return tuple(each(function, part) for part in value) if isinstance(value, tuple) else function(value)
 
 
 def refuse_repeated(network: Module) -> None:
-    """Raises ValueError where a module is part of `network` twice: it could not tell its places apart."""
+    """Raise ValueError where a module is part of `network` twice, which could not tell its two places apart."""
     names: dict[Module, str] = {}
     for name, module in network.named_modules():
         if module in names:
@@ -281,12 +298,15 @@ def refuse_repeated(network: Module) -> None:
 
 
 def join(prefix: str, name: str) -> str:
-    """The dotted name of `name` below `prefix`."""
+    """`name` below `prefix`: the two with a dot between, or `name` alone where the prefix is empty."""
     return f"{prefix}.{name}" if prefix else name
 
 
 def described(configured: Any, arguments: Mapping[str, Any], named: bool = False) -> str:
-    """The constructor's call that makes `configured` with these of its arguments, required ones `named` or by place."""
+    """The constructor's call that makes `configured`, as its `repr`; of `arguments`, those that are not the defaults.
+
+    Required ones are written by their place or, if `named`, with their name.
+    """
     shown = []
     for name, argument in inspect.signature(type(configured)).parameters.items():
         if name in arguments and not _same(arguments[name], argument.default):

@@ -1,4 +1,4 @@
-"""Normalisations, and the scaling that usually follows: each is the normalisation alone, without gamma and beta."""
+"""Normalisations without gamma and beta, and `Scaling`, which is gamma and beta alone."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ class BatchNormalization(Module):
     """(x - mean) / sqrt(var + eps) for each feature of x, of shape (N, num_features) or (N, num_features, ...).
 
     In training, mean and (biased) variance are the batch's, over all axes but the second, and the running statistics
-    become alpha * old + (1 - alpha) * batch. In evaluation the running statistics are used. A training batch with a
-    single value per feature is refused, as PyTorch does: its output would be 0 whatever the input. eps=0 makes NaN of a
-    constant feature; a negative one is refused by ValueError.
-    Ioffe & Szegedy 2015. The affine half is `Scaling`.
+    become alpha * old + (1 - alpha) * batch; in evaluation the running statistics are used. The output has the shape
+    and dtype of x. `Scaling` is the affine half. With eps=0 a constant feature becomes NaN.
+
+    Raises ValueError for eps < 0, unless x has that shape and the running statistics' dtype, and for a training batch
+    with a single value per feature, as PyTorch does: its output would be 0 whatever the input.
+    Ioffe & Szegedy 2015.
     """
 
     buffers: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")
@@ -35,6 +37,7 @@ class BatchNormalization(Module):
 
     @property
     def dtype(self) -> str:
+        """The name of the running statistics' dtype, such as "float32"."""
         return self.running_mean.dtype.name
 
     def forward(self, input: Array) -> Array:
@@ -68,7 +71,7 @@ class PerExample(Module):
     eps: float
 
     def rows(self, input: Array) -> Array:
-        """A view of shape (rows, elements of a row)."""
+        """The input as a matrix, one row for each mean and variance; raises ValueError where it has no such shape."""
         raise NotImplementedError(f"{type(self).__name__} defines no rows")
 
     def forward(self, input: Array) -> Array:
@@ -83,11 +86,12 @@ class PerExample(Module):
 
 
 class LayerNormalization(PerExample):
-    """(x - mean) / sqrt(var + eps), mean and (biased) variance over the last `axes` axes; x has at least one more.
+    """(x - mean) / sqrt(var + eps), with mean and (biased) variance over the last `axes` axes of each example.
 
-    For a matrix this is what normalising along axis 1 does. Over channels, rows and columns of an image: axes=3.
-    ValueError for axes < 1, eps < 0, or an input of too few axes.
-    Ba, Kiros & Hinton 2016. The affine half of a matrix is `Scaling`.
+    x is floating and has more than `axes` axes; the output has its shape and dtype. For a matrix, axes=1 normalises
+    each row; for images, axes=3 takes channels, rows and columns together. The affine half of a matrix is `Scaling`.
+    Raises ValueError for axes < 1, for eps < 0, and for any other x or one with an empty axis.
+    Ba, Kiros & Hinton 2016.
     """
 
     def __init__(self, axes: int = 1, eps: float = 1e-3) -> None:
@@ -104,12 +108,13 @@ class LayerNormalization(PerExample):
 
 
 class GroupNormalization(PerExample):
-    """(x - mean) / sqrt(var + eps), mean and (biased) variance over all that one example has in a group of features.
+    """(x - mean) / sqrt(var + eps), with mean and (biased) variance over one example's elements in a group of features.
 
-    x is of shape (N, features, ...); each of the `groups` has features / groups consecutive ones: with one group this
-    is layer normalisation, with as many as features instance normalisation. ValueError where groups do not divide the
-    features, for groups < 1 and for eps < 0.
-    Wu & He 2018. The affine half is `Scaling`.
+    x is floating, of shape (N, features, ...), and so is the output; each of the `groups` has features / groups
+    consecutive features. One group is layer normalisation, as many as features instance normalisation. The affine half
+    is `Scaling`. Raises ValueError for groups < 1, for eps < 0, where groups do not divide the features, and for any
+    other x or one with an empty axis.
+    Wu & He 2018.
     """
 
     def __init__(self, groups: int, eps: float = 1e-3) -> None:
@@ -131,7 +136,8 @@ class GroupNormalization(PerExample):
 class Scaling(Module):
     """gamma * x + beta for x of shape (N, num_features, ...), with gamma and beta of shape (num_features,).
 
-    Scaling(1) has one gamma and one beta for however many features.
+    They begin at 1 and 0; Scaling(1) has one gamma and one beta for any number of features. The output has the shape of
+    x. Raises ValueError unless x has that shape and the dtype of gamma.
     """
 
     def __init__(self, num_features: int, *, dtype: DTypeLike = np.float32) -> None:
@@ -141,6 +147,7 @@ class Scaling(Module):
 
     @property
     def dtype(self) -> str:
+        """The name of gamma's dtype, such as "float32"."""
         return self.gamma.value.dtype.name
 
     def forward(self, input: Array) -> Array:
@@ -156,8 +163,10 @@ class Scaling(Module):
 
 
 def standardize(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array, Array, Array]:
-    """(x - mean) * scale with scale = 1 / sqrt(variance + eps), then scale, mean and variance over `axes`, which are
-    kept with length 1."""
+    """(x - mean) * scale with scale = 1 / sqrt(variance + eps), then scale, mean and (biased) variance over `axes`.
+
+    The last three keep `axes` with length 1.
+    """
     mean = x.mean(axis=axes, keepdims=True)
     output = x - mean
     variance = (output * output).mean(axis=axes, keepdims=True)
@@ -167,7 +176,7 @@ def standardize(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Arr
 
 
 def standardize_gradient(grad_output: Array, output: Array, scale: Array, axes: tuple[int, ...]) -> Array:
-    """The gradient of `standardize` for x, given its `output` and `scale`."""
+    """The gradient for the x of `standardize`, given its `output`, its `scale` and the gradient for its output."""
     grad = grad_output - grad_output.mean(axis=axes, keepdims=True)
     grad -= output * (grad_output * output).mean(axis=axes, keepdims=True)
     grad *= scale
@@ -175,7 +184,7 @@ def standardize_gradient(grad_output: Array, output: Array, scale: Array, axes: 
 
 
 def check_eps(module: Module, eps: float) -> float:
-    """`eps`; ValueError where it is negative: a small variance would have no root."""
+    """`eps` itself; raises ValueError where it is negative, since a small variance plus eps would have no root."""
     if eps < 0:
         raise ValueError(f"{type(module).__name__} takes eps >= 0, got eps={eps}")
     return eps

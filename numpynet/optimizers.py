@@ -1,4 +1,7 @@
-"""Optimizers: rules that move parameters along their gradients. Those with a step size for every weight: `adaptive`."""
+"""Optimizers: rules that move parameters along their gradients.
+
+`numpynet.adaptive` has those that scale the step of every weight.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ class Optimizer:
     """Base of every optimizer: a subclass gives `move`, and names in `slots` the arrays it keeps for each parameter.
 
     `lr` may be set between steps. `clip` bounds the gradients (see `numpynet.clipping`); then `weight_decay * w` is
-    added to them: the L2 penalty weight_decay / 2 * sum(w^2). Gradients stay as they are, frozen parameters are left
-    alone, and `steps` counts the steps so far. Raises ValueError on negative hyper-parameters.
+    added to them: the L2 penalty weight_decay / 2 * sum(w^2). The stored gradients are not changed, frozen parameters
+    are left alone, and `steps` counts the steps so far. Raises ValueError for a negative lr or weight_decay.
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
@@ -36,16 +39,17 @@ class Optimizer:
         self.check("weight_decay >= 0", weight_decay >= 0)
 
     def check(self, needs: str, holds: bool) -> None:
-        """Raise ValueError, naming what the optimizer needs, where that does not hold."""
+        """Raise ValueError, saying that the optimizer needs `needs`, unless it `holds`."""
         if not holds:
             raise ValueError(f"{self!r} needs {needs}")
 
     def zero_grad(self) -> None:
+        """Forget the accumulated gradient of every parameter."""
         for parameter in self.parameters:
             parameter.zero_grad()
 
     def step(self) -> None:
-        """Move every trainable parameter once."""
+        """Move every trainable parameter once, along its accumulated gradient."""
         moved = [(p, state) for p, state in zip(self.parameters, self.state, strict=True) if p.trainable]
         gradients = [parameter.grad for parameter, _ in moved]
         if self.clip is not None:
@@ -55,7 +59,7 @@ class Optimizer:
             self.move(parameter, self.decayed(parameter, gradient) if self.weight_decay else gradient, state)
 
     def decayed(self, parameter: Parameter, gradient: Array) -> Array:
-        """What weight decay makes of the gradient."""
+        """The gradient with weight decay applied: gradient + weight_decay * w."""
         return gradient + self.weight_decay * parameter.value
 
     def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
@@ -63,12 +67,15 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} defines no move")
 
     def state_dict(self) -> State:
-        """Copies of the state, "<slot>.<position of the parameter>", and the number of "steps"."""
+        """Copies of the state arrays, named "<slot>.<position of the parameter>", and the number of "steps"."""
         kept = {f"{slot}.{i}": state[slot].copy() for i, state in enumerate(self.state) for slot in state}
         return {"steps": np.array(self.steps), **kept}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Copy a state in, cast to the parameters' dtypes; raises ValueError where a name or shape does not fit."""
+        """Copy the arrays of a `state_dict` in, cast to the parameters' dtypes.
+
+        Raises ValueError where "steps" is missing, or a name or shape does not fit; nothing has changed then.
+        """
         places = {f"{slot}.{i}": (slot, i) for i in range(len(self.parameters)) for slot in self.slots}
         if "steps" not in state or (unknown := sorted(state.keys() - places.keys() - {"steps"})):
             problem = f"has {', '.join(unknown)}" if "steps" in state else "has no steps"
@@ -94,7 +101,8 @@ class SGD(Optimizer):
         v = momentum * v + (1 - dampening) * g          (v = g at the first step)
         w = w - lr * (g + momentum * v if nesterov else v)
 
-    The velocity holds no learning rate. Raises ValueError also on Nesterov without momentum or with dampening.
+    grad is the clipped gradient; the velocity v has the shape and dtype of w and holds no learning rate. Raises
+    ValueError for a negative lr, momentum or weight_decay, and for Nesterov without momentum or with dampening.
     Sutskever et al. 2013 for momentum and Nesterov, in PyTorch's form.
     """
 
@@ -124,7 +132,7 @@ class SGD(Optimizer):
         parameter.value -= np.multiply(gradient, self.lr, out=scratch)
 
     def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
-        """Bring the velocity up to date; returns the direction to move along."""
+        """Bring the velocity up to date with `gradient`; returns the direction to move along."""
         velocity = state.get("velocity")
         if velocity is None:
             velocity = state["velocity"] = gradient.copy()

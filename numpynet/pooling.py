@@ -15,8 +15,10 @@ from numpynet.windows import Axis, integers
 class Pool2d(Module):
     """Base of the layers that slide a window over images (N, C, H, W), each channel by itself.
 
-    `stride` is the window's size unless it is given. `padding` is at most half of the window, so that each sees
-    something of the image. Sizes are one integer, or two for rows and columns. Raises ValueError where none fits in.
+    The output has shape (N, C, rows, columns), with floor((H + 2 padding - kernel_size) / stride) + 1 rows and likewise
+    columns, and the input's floating dtype. `stride` is the window's size unless it is given. `padding` is at most half
+    of the window, so that each window sees something of the image. Sizes are one integer, or two for rows and columns.
+    Raises ValueError for a size that is too small, for more padding, for any other input, and where no window fits in.
     """
 
     def __init__(
@@ -42,9 +44,10 @@ class Pool2d(Module):
 
 
 class MaxPool2d(Pool2d):
-    """The largest element of each window. The gradient goes to it; to the first of several, as in the frameworks.
+    """The largest element of each window: (N, C, H, W) -> (N, C, rows, columns).
 
-    A window with a NaN gives NaN, as in PyTorch.
+    The gradient goes to that element, and to the first of several equal ones, as in the frameworks. A window with a NaN
+    gives NaN, as in PyTorch. The padding counts as -inf. Arguments and errors are those of `Pool2d`.
     """
 
     def forward(self, input: Array) -> Array:
@@ -69,7 +72,11 @@ class MaxPool2d(Pool2d):
 
 
 class AvgPool2d(Pool2d):
-    """The mean of each window; the zeros of the padding count unless `count_include_pad` is False."""
+    """The mean of each window: (N, C, H, W) -> (N, C, rows, columns).
+
+    The zeros of the padding count, unless `count_include_pad` is False: then the mean is over the window's elements of
+    the image. Other arguments and errors are those of `Pool2d`.
+    """
 
     def __init__(
         self,
@@ -99,7 +106,10 @@ class AvgPool2d(Pool2d):
 
 
 class GlobalAveragePool2d(Module):
-    """The mean of each channel: (N, C, H, W) -> (N, C). Lin et al. 2014."""
+    """The mean of each channel of floating images: (N, C, H, W) -> (N, C).
+
+    Raises ValueError for any other input and for images without pixels. Lin et al. 2014.
+    """
 
     def forward(self, input: Array) -> Array:
         return self.remember(images(self, input).mean(axis=(2, 3)), input.shape)
@@ -113,7 +123,11 @@ class GlobalAveragePool2d(Module):
 
 
 class ZeroPad2d(Module):
-    """Zeros around images (N, C, H, W): `padding` is one width, or four (left, right, top, bottom) as in PyTorch."""
+    """Zeros around floating images: (N, C, H, W) -> (N, C, top + H + bottom, left + W + right).
+
+    `padding` is one width for all sides, or four (left, right, top, bottom) as in PyTorch. Raises ValueError for a
+    negative width, for any other input and for images without pixels.
+    """
 
     def __init__(self, padding: int | Sequence[int]) -> None:
         self.padding = integers("ZeroPad2d", "padding", padding, 0, "left, right, top, bottom")
@@ -143,14 +157,14 @@ def images(module: Module, input: Array) -> Array:
 
 
 def framed(images: Array, rows: Axis, columns: Axis, fill: float = 0.0) -> Array:
-    """The images with `fill` around them."""
+    """The images with `fill` around them, as much as `rows` and `columns` say."""
     padded = np.full_like(images, fill, order="C", shape=(*images.shape[:2], rows.size, columns.size))
     padded[..., rows.placement()[1], columns.placement()[1]] = images
     return padded
 
 
 def total(padded: Array, rows: Axis, columns: Axis) -> Array:
-    """The sum of each window."""
+    """The sum of each window over padded images, as images (N, C, rows.count, columns.count)."""
     first, *others = windows.positions(rows, columns)
     output = padded[first].copy()
     for where in others:

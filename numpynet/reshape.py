@@ -1,4 +1,4 @@
-"""Layers that only rearrange."""
+"""Layers that only rearrange the elements of an array."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from numpynet.module import Array, Module
 
 
 class Flatten(Module):
-    """(N, ...) -> (N, product of the rest), in C order (channels, rows, columns)."""
+    """(N, ...) -> (N, product of the rest), in C order (channels, rows, columns), for floating x of at least two axes.
+
+    Raises ValueError for any other x.
+    """
 
     def forward(self, input: Array) -> Array:
         if self.floating(input).ndim < 2:

@@ -1,4 +1,4 @@
-"""Learning rates by the step: `optimizer.lr = schedule(step)` before each step, counted from 0."""
+"""Learning-rate schedules: `optimizer.lr = schedule(step)` before each step, counted from 0."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from numpynet.module import Array
 
 
 class Schedule:
-    """Base of every schedule: a subclass gives `rates`, the formula for an array of steps."""
+    """Base of every schedule: a subclass gives `rates`, the formula for an array of steps.
+
+    `schedule(step)` is the learning rate of one step, counted from 0, as a float.
+    """
 
     def rates(self, steps: Array) -> Array:
-        """The learning rates of an array of steps (floating), of its shape."""
+        """The learning rates of `steps`, a floating array of any shape, in an array of that shape."""
         raise NotImplementedError(f"{type(self).__name__} defines no rates")
 
     def __call__(self, step: int) -> float:
@@ -46,9 +49,11 @@ class ExponentialDecay(Schedule):
 
 @dataclass(frozen=True)
 class CosineDecay(Schedule):
-    """Half a cosine from lr at step 0 to `final` at step `over`, where it stays, as Keras' CosineDecay.
+    """Half a cosine from lr at step 0 to `final` at step `over`, where it stays, as Keras' CosineDecay:
 
-    final + (lr - final) * (1 + cos(pi * step / over)) / 2; Loshchilov and Hutter 2017, without their restarts.
+        final + (lr - final) * (1 + cos(pi * min(step, over) / over)) / 2
+
+    Loshchilov and Hutter 2017, without their restarts.
     """
 
     lr: float
@@ -62,7 +67,7 @@ class CosineDecay(Schedule):
 
 @dataclass(frozen=True)
 class WarmUp(Schedule):
-    """A straight line from `start` at step 0 to the first rate of `then` at step `over`, where that begins.
+    """A straight line from `start` at step 0 to the first rate of `then` at step `over`, where `then` begins.
 
     torch has it as LinearLR before another schedule in a SequentialLR, Keras as an argument of CosineDecay.
     """

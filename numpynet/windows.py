@@ -1,4 +1,4 @@
-"""Where windows slide over images: the geometry that convolution and pooling share."""
+"""The geometry of windows that slide over images, which convolution and pooling share."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Integers = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Axis:
-    """Windows along one axis, as in PyTorch: of `kernel` elements that are `dilation` apart, each window `stride`
-    further than the one before, among `size` elements of which `length` are an image's.
+    """The windows that slide along one axis of padded images, as in PyTorch.
 
-    The image begins at `offset`, and its elements are `spacing` apart.
+    The axis has `size` positions. The `length` elements of an image lie on them from `offset` on, `spacing` apart. Each
+    window has `kernel` positions that are `dilation` apart, and begins `stride` after the one before.
     """
 
     length: int
@@ -31,25 +31,28 @@ class Axis:
 
     @property
     def span(self) -> int:
-        """Elements from a window's first to its last."""
+        """The number of positions from a window's first to its last, both counted."""
         return self.dilation * (self.kernel - 1) + 1
 
     @property
     def count(self) -> int:
-        """How many windows there are."""
+        """The number of windows."""
         return (self.size - self.span) // self.stride + 1
 
     def at(self, position: int) -> slice:
-        """The elements that the windows have at `position`, 0 to `kernel` - 1, one of each window."""
+        """The slice of the axis with what each window has at `position` (0 to `kernel` - 1), one element a window."""
         first = position * self.dilation
         return slice(first, first + (self.count - 1) * self.stride + 1, self.stride)
 
     def placement(self) -> tuple[slice, slice]:
-        """Which elements of an image lie among the `size`, and where."""
+        """Two slices: which elements of an image lie on the axis, and at which of its positions."""
         return _overlap(self.length, self.size, self.offset, self.spacing)
 
     def seen(self, position: int) -> tuple[slice, slice]:
-        """Which elements of an image windows have at `position`, and which windows; stride or spacing must be 1."""
+        """Two slices: which elements of an image windows have at `position`, and which windows have them.
+
+        Stride or spacing must be 1.
+        """
         shift = self.offset - position * self.dilation
         if self.spacing > 1:
             return _overlap(self.length, self.count, shift, self.spacing)
@@ -57,13 +60,19 @@ class Axis:
         return elements, windows
 
     def transposed(self) -> Axis:
-        """Windows over the output that see, for every element of the image, the windows it is in, last one first."""
+        """The axis of the backward pass: windows over the outputs, one for each element of the image.
+
+        Each sees the outputs of the windows that its element is in, the last one first.
+        """
         reach = self.span - 1
         return Axis(self.count, self.length + reach, reach - self.offset, self.kernel, 1, self.dilation, self.stride)
 
 
 def _overlap(length: int, size: int, offset: int, spacing: int) -> tuple[slice, slice]:
-    """Which of `length` elements, placed `spacing` apart from `offset` on, are among `size` places, and in which."""
+    """Two slices: which of `length` elements are among `size` places, and in which of them.
+
+    The elements are placed `spacing` apart from `offset` on.
+    """
     first = max(0, -(offset // spacing))
     last = max(first, min(length, (size - 1 - offset) // spacing + 1))
     start = first * spacing + offset
@@ -73,7 +82,7 @@ def _overlap(length: int, size: int, offset: int, spacing: int) -> tuple[slice, 
 def axes(
     module: Module, images: Array, kernel: Integers, stride: Integers, padding: Integers, dilation: Integers = (1, 1)
 ) -> tuple[Axis, Axis]:
-    """The windows along rows and columns of images (N, C, H, W), padded on both sides.
+    """The windows along rows and along columns of images (N, C, H, W), padded on both sides.
 
     Raises ValueError, naming the module, where not one window fits in.
     """
@@ -87,12 +96,15 @@ def axes(
 
 
 def positions(rows: Axis, columns: Axis) -> list[tuple[Any, ...]]:
-    """For every position in a window, row by row: the index of what all windows have there, in padded images."""
+    """The index into padded images of what all windows have at a position, for every position, row by row."""
     return [(..., rows.at(u), columns.at(v)) for u in range(rows.kernel) for v in range(columns.kernel)]
 
 
 def integers(layer: str, name: str, value: int | Sequence[int], least: int, each: str = "rows, columns") -> Integers:
-    """`value` for `each`; raises ValueError unless it is one integer of at least `least`, or one for each."""
+    """`value` as a tuple of one integer for each name in `each`, for all of which a single integer stands.
+
+    Raises ValueError, naming layer and argument, for another length, and unless all are integers of at least `least`.
+    """
     number = each.count(",") + 1
     values = tuple(value) if isinstance(value, Sequence) else (value,) * number
     if len(values) != number or not all(isinstance(one, int | np.integer) and one >= least for one in values):
@@ -101,6 +113,6 @@ def integers(layer: str, name: str, value: int | Sequence[int], least: int, each
 
 
 def shortened(arguments: dict[str, Any]) -> dict[str, Any]:
-    """`arguments` with one integer in place of several that are equal."""
+    """`arguments`, with a single integer in place of every tuple whose integers are equal."""
     equal = {name: value[0] for name, value in arguments.items() if isinstance(value, tuple) and len(set(value)) == 1}
     return arguments | equal

@@ -1,4 +1,10 @@
-"""Proof that numpynet, PyTorch and TensorFlow compute the same thing."""
+"""Proof that numpynet, PyTorch and TensorFlow compute the same thing.
+
+A `Pair` says what a numpynet class is called in each framework, and draws instances of it and inputs. One example, a
+`Case`, runs in every implementation and in numpynet's next wider format, the reference. Each tensor may differ from the
+reference by its allowance, which is what rounding alone makes of it (`parity.allowance`). The rungs of the ladder are 1
+outputs, 2 gradients, 3 update steps, 4 training curves and 5 final accuracies.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +51,10 @@ keep_triton_and_tensorflow_apart()
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are imported when first asked for: `parity --help` must not wait for Hypothesis."""
+    """The public name, imported when it is first asked for, since `parity --help` must not wait for Hypothesis.
+
+    Raises AttributeError for any other name.
+    """
     for home, names in _HOMES.items():
         if name in names:
             return getattr(importlib.import_module(f"parity.{home}"), name)

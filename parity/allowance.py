@@ -1,4 +1,4 @@
-"""What rounding makes unavoidable: Monte Carlo arithmetic on the computation itself.
+"""Allowances: what rounding makes unavoidable, measured by Monte Carlo arithmetic on the computation itself.
 
 The reference is the numpynet module evaluated in the next wider format. It is run `PAIRS` times twice more with a fresh
 random relative error after every elementary operation, and the largest deviation seen, element by element, is what an
@@ -7,30 +7,33 @@ implementation in the narrow format may be off. Where no error can reach an elem
     Parker, Monte Carlo Arithmetic, UCLA CSD-970002 (1997); Vignes, Math. Comput. Simul. 35 (1993), CESTAC;
     Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 2.2 (the model with underflow), 3.1 (sums).
 
-Elementary operations carry one unit roundoff; exp, log, tanh and kin four; a sum `u * sum|x|`; a product of matrices
-`u * |A||B|`; negation, comparison, selection and reshaping none. Of n terms, added one after another in whatever order,
-the errors may add up to n - 1 of that (Higham, eq. 4.4), and half of them do where the terms are equal, of what became
-of a padding: each is rounded in the same direction. So a sum's errors are `MARGIN` times what its terms may add up to,
-where that is more than `SLACK`, until it has `LONGEST` terms.
+Elementary operations carry one unit roundoff; exp, log, tanh and kin carry four; a sum carries `u * sum|x|`; a product
+of matrices carries `u * |A||B|`; negation, comparison, selection and reshaping carry none. Where n terms are added one
+after another, in whatever order, the errors may add up to n - 1 of that (Higham, eq. 4.4). Half of that is reached
+where the terms are equal, as those of a padded border are: then each is rounded in the same direction. So a sum's
+errors are `MARGIN` times what its terms may add up to, where that is more than `SLACK`, until it has `LONGEST` terms.
+
 The errors are uniform: with +-u alone, two can cancel exactly and hide an allowance. They are injected `SLACK` times as
 large as one rounding, so that a value close to a kink (a ReLU's input within rounding of 0) falls on either side in
-some run, and the allowance contains the jump.
-The runs come in pairs with errors of opposite signs, so that a value next to a kink is on the far side of it in one of
-the two: of independent runs, one case in some hundred never was.
-In one more run everything is lost that may be: what is smaller than a few units in the last place of the terms that it
-is the sum of, or than the smallest normal number, becomes exactly 0, which random errors never hit. Where negative
-slopes fold both sides of 0 into one (PReLU), nothing but an exact 0 takes the other branch. And in one more, every
-result is rounded to the format itself, as IEEE 754 does: numbers that are equal then, zeros by underflow among them,
-are those that are equal in an implementation, and the first of them is the one that it selects. Where one of the two
-deviates by more than every run before it, the computation took a branch that random errors miss, since they leave no
-two numbers equal: then what is lost and what is equal stays so, and rounding to ever fewer bits, down to a unit of
-`SLACK`, shows how much it does there. Of several jumps that cancel, an implementation may make one and not another: in
-`PARTIAL` pairs of runs one half of the results, drawn anew for each operation, is lost or rounded, and then the other.
+some run, and the allowance contains the jump. The runs come in pairs with errors of opposite signs, so that a value
+next to a kink is on the far side of it in one of the two: with independent runs, one case in some hundred never was.
+
+In one more run everything that may be lost is lost: what is smaller than a few units in the last place of the terms
+that it is the sum of, or than the smallest normal number, becomes exactly 0, which random errors never hit. Where
+negative slopes fold both sides of 0 into one (PReLU), nothing but an exact 0 takes the other branch. In yet one more,
+every result is rounded to the format itself, as IEEE 754 does: the numbers that are equal then, zeros by underflow
+among them, are those that are equal in an implementation, and the first of them is the one that it selects. Where
+one of the two deviates further than every run before it, the computation took a branch that random errors miss, since
+they leave no two numbers equal. Then rounding to ever fewer bits, down to a unit of `SLACK`, shows how far it goes
+there, with and without losing what may be lost. Of several jumps that cancel, an implementation may make one and not
+another: in `PARTIAL` pairs of runs one half of the results, drawn anew for each operation, is lost or rounded, and then
+the other half.
+
 Where some elements deviate in one run and not at all in another, something is selected by rounding. One run shows one
-selection, and of the six nearly equal elements of a window any may be the one: then `MORE` pairs are run besides.
-In every third pair they are of their natural size, and the deviation counts `SLACK` times: where a computation is so
+selection, and any of the six nearly equal elements of a window may be the selected one: then `MORE` pairs are run. In
+every third pair the errors have their natural size, and the deviation counts `SLACK` times: where a computation is so
 sensitive that large errors act otherwise than small ones (a variance that is all rounding) the small ones count too.
-The allowance is the largest deviation of either kind, added up.
+The allowance is the sum of the largest deviation of either kind.
 """
 
 from __future__ import annotations
@@ -144,7 +147,7 @@ class Rounding:
         self.random = random.Random(seed).random  # one number from it costs a tenth of one from NumPy's
 
     def uniform(self, bound: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """Fresh numbers in [-bound, bound): a window of the pool at a random place, far cheaper than drawing them."""
+        """Random numbers in [-bound, bound), taken from a pool at a random place: cheaper than drawing new ones."""
         size = math.prod(shape)
         pool = _pool(self.sign * bound, dtype, 1 << max(16, (2 * size).bit_length()))
         start = int(self.random() * (len(pool) - size))
@@ -188,7 +191,7 @@ class Rounding:
 
 @functools.cache
 def _pool(bound: float, dtype: np.dtype[Any], size: int) -> Array:
-    """Numbers between -|bound| and |bound|; of a negative bound the same ones, each of the other sign."""
+    """Fixed random numbers between -|bound| and |bound|; a negative bound gives the same ones with the other sign."""
     return (bound * np.random.default_rng(0).uniform(-1, 1, size)).astype(dtype)
 
 
@@ -197,7 +200,7 @@ _active: Rounding | None = None
 
 @contextlib.contextmanager
 def rounding(errors: Rounding) -> Iterator[None]:
-    """Within it, every operation on a `Noisy` array makes these errors."""
+    """A context in which every operation on a `Noisy` array makes these errors."""
     global _active
     previous, _active = _active, errors
     try:
@@ -207,9 +210,10 @@ def rounding(errors: Rounding) -> Iterator[None]:
 
 
 class Noisy(np.ndarray[Any, np.dtype[Any]]):
-    """An array on which every elementary operation makes a fresh rounding error; exact outside `rounding`.
+    """An array on which every elementary operation makes a fresh rounding error; outside `rounding` it is exact.
 
-    Works under any layer that keeps array subclasses, a stranger's too: whatever NumPy function it calls ends here.
+    It works under any layer that keeps array subclasses, a stranger's too: whatever NumPy function the layer calls ends
+    in one of the two hooks here.
     """
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -258,15 +262,18 @@ values_themselves = np.empty(0)  # stands for "the magnitude is the result's own
 
 @functools.cache
 def _roundings(ufunc: np.ufunc) -> int:
-    """How many unit roundoffs one result may be off."""
+    """The number of unit roundoffs that one result of `ufunc` may be off: 0, 1 or 4."""
     if ufunc.__name__ in EXACT:
         return 0
     return 1 if ufunc.__name__ in ROUNDED_ONCE or ufunc is np.matmul else 4
 
 
 def _terms(ufunc: np.ufunc, method: str, inputs: list[Any], result: Array) -> int:
-    """How many roundings, each `SLACK` times as large, make `MARGIN` for every term of an element of the result, and at
-    least 1; a power of two, the next smaller one, so that few pools of errors serve for all."""
+    """The factor by which the errors of a sum or product of matrices exceed one rounding, for the terms that it adds.
+
+    It is `MARGIN` times the number of terms, divided by `SLACK`, and at least 1; rounded down to a power of two, so
+    that few pools of errors serve for all.
+    """
     if method == "reduce":
         number = inputs[0].size // max(result.size, 1)
     elif ufunc.signature is not None:
@@ -277,7 +284,7 @@ def _terms(ufunc: np.ufunc, method: str, inputs: list[Any], result: Array) -> in
 
 
 def _magnitude(ufunc: np.ufunc, method: str, inputs: list[Any], kwargs: dict[str, Any]) -> Array | None:
-    """What one rounding error is relative to; None where the operation is exact."""
+    """The size that one rounding error is relative to; None where the operation is exact."""
     if _active is None or not _roundings(ufunc):
         return None
     if method in ("reduce", "accumulate", "reduceat") and ufunc is np.add:
@@ -310,7 +317,7 @@ def _map_arrays(function: Callable[[Any], Any], values: Any) -> Any:
 
 
 def noisy(module: Module) -> None:
-    """Make the parameters and running statistics of `module` `Noisy`."""
+    """Turn the parameters and running statistics of `module` into `Noisy` arrays."""
     module.map_state(lambda _, value: value.view(Noisy))
 
 
@@ -320,11 +327,11 @@ Key = TypeVar("Key")
 def deviations(
     reference: Mapping[Key, Array], run: Callable[[], Mapping[Key, Array]], dtype: np.dtype[Any]
 ) -> dict[Key, Array]:
-    """The allowance of every tensor in `reference`: its largest deviation in calls of `run` under large errors or
-    losses, and `SLACK` times the largest under errors of natural size.
+    """The allowance of every tensor in `reference`, from how far `run` deviates from it under rounding errors.
 
-    The sum of both, since the first may be the jump at a kink, exactly, and the second is the rounding beside it.
-    The generator is seeded: the same computation is always allowed the same.
+    It is the largest deviation under large errors or losses plus `SLACK` times the largest under errors of natural
+    size: the first may be exactly the jump at a kink, and the second is the rounding beside it. The generator is
+    seeded: the same computation is always allowed the same.
     """
     rng = np.random.default_rng(0)
     largest = {

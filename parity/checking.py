@@ -1,4 +1,4 @@
-"""Work that is planned first, shared by workers and recorded as it comes; and what `parity check` does in this way."""
+"""Work that is planned first, shared by workers and recorded as it comes, and the steps of `parity check`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ Progress = Callable[[int, int], object]
 
 
 class Item(NamedTuple):
-    """What a call will make: records of a kind. Its key is in the plan; `fields` say what it is about if it crashes."""
+    """The record, or records, that a call will make: their kind and their key, as the plan lists them.
+
+    `fields` says what they are about if the call crashes.
+    """
 
     kind: str
     key: str
@@ -34,12 +37,12 @@ class Checked:
 
     @property
     def crashes(self) -> list[tuple[str, Record]]:
-        """Each with its kind."""
+        """The records of what crashed, each with its kind."""
         return [(kind, record) for kind, records in self.records.items() for record in records if crashed(record)]
 
     @property
     def failed(self) -> bool:
-        """Whether anything that was measured is off."""
+        """Tells whether any record says that what was measured is off."""
         facts = [record for kind, records in self.records.items() if kind != "checks" for record in records]
         return any(record.get("failure") for record in self.of("checks")) or any(map(off, facts))
 
@@ -49,7 +52,7 @@ def crashed(record: Record) -> bool:
 
 
 def off(record: Record) -> bool:
-    """Whether a derivative, refusal or difference was measured and is not as stated."""
+    """Tells whether a derivative, refusal or difference was measured and is not as stated."""
     return record.get("holds") is False and not crashed(record)
 
 
@@ -66,10 +69,11 @@ def run_check(
     everything: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Checked:
-    """Check the classes, (file or None, name), recording each result as it comes.
+    """Check the classes, given as (file or None, name), and record each result as it comes.
 
-    Rungs 1 to 3 come first, the longest first, so that no worker is left with a long one at the end. With `everything`
-    come what each refuses, and the catalogue of known differences.
+    Rungs 1 to 3 come first, the longest first, so that no worker is left with a long one at the end; then the
+    derivatives of the reference. With `everything`, what each class refuses and the catalogue of known differences
+    follow.
     """
     calls = [
         Call(
@@ -97,7 +101,7 @@ def perform(
     progress: Progress = lambda done, total: None,
     **content: Any,
 ) -> Checked:
-    """Have the pool do `calls`, each about an `Item`, and record what comes of it; all of it is planned beforehand.
+    """Have the pool perform `calls`, each about an `Item`, and record what comes of them; all are planned beforehand.
 
     `content` goes into the plan. A call that crashes has a record that says so.
     """
@@ -130,7 +134,10 @@ def _facts(names: Iterable[str], frameworks: list[str]) -> list[Call]:
 def run_experiments(
     names: Iterable[str], store: Results, frameworks: list[str], seeds: int | None, quick: bool, workers: int
 ) -> Iterator[tuple[Item, Any]]:
-    """Each experiment with its records, or its `Crash`; a single worker is this process, which shows the epochs."""
+    """Yields each experiment's item with its records, or with its `Crash`.
+
+    A single worker is this process, which shows the epochs.
+    """
     calls = [
         Call(
             Item("experiments", f"{name}/*", {"experiment": name}),
@@ -154,7 +161,7 @@ def run_experiments(
 
 
 def record_all(store: Results, item: Item, result: Any) -> Records:
-    """Store what came of a call: its records, or one that says how it crashed; the records."""
+    """Store the records that a call returned, or one that says how it crashed; returns them."""
     records: Records = [crash_record(item, result)] if isinstance(result, Crash) else result
     for record in records:
         store.append(item.kind, record["key"], record)

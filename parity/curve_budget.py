@@ -2,19 +2,19 @@
 
 A curve of a right implementation and the moved runs are draws from nearly the same law: rounding errors, carried on by
 the same training. Divided by the envelope of M moved runs, a deviation is nearly a Student t of M degrees of freedom
-(Student, Biometrika 6 (1908) 1-25), whose tail falls as the M-th power: P(|t| > f) = 1e-6 at f = 41 for M = 4, 13 for
-8 and 9 for 12. That holds for one moment. The envelope is a running maximum, and weights that are moved before every
-step bring in new errors at every step, as rounding does: it averages over many moments, and the tail is thinner by far
-than the theory of one. So the factor is measured: of each curve the least factor that it needs.
+(Student, Biometrika 6 (1908) 1-25), whose tail falls as the M-th power: P(|t| > f) = 1e-6 at f = 41 for M = 4, 13 for 8
+and 9 for 12. That holds for one moment. The envelope is a running maximum, and weights that are moved before every step
+bring in new errors at every step, as rounding does: it averages over many moments, and the tail is thinner by far than
+the theory of one. So the factor is measured, by the least factor that each curve needs.
 
-In single precision rounding may turn a ReLU on or off that all moved runs leave as it is, and two curves part for
-good, by a hundred thousand envelopes. No factor allows for that: a curve that leaves its allowance is trained again
-from other seeds, and is off if it leaves it from each of SEEDS. An implementation that is wrong is so from all.
+In single precision rounding may turn a ReLU on or off that all moved runs leave as it is, and two curves part for good,
+by a hundred thousand envelopes. No factor allows for that: a curve that leaves its allowance is trained again from
+other seeds, and is off if it leaves it from each of SEEDS. An implementation that is wrong leaves it from all.
 
-Networks differ in how often theirs leave it, so that an alarm is counted network by network and dtype by dtype: of one
-that left it k times in n, the probability to do so the next SEEDS times. Its rate is taken from a beta distribution
-of which all networks' rate p is the mean, and which weighs as much as one curve: Beta(p, 1 - p) before these curves,
-and Beta(p + k, 1 - p + n - k) after them.
+Networks differ in how often their curves leave the allowance, so that alarms are counted network by network and dtype
+by dtype: where a network's curves left it k times in n, an alarm is that they do so the next SEEDS times. The rate is
+taken from a beta distribution whose mean is the rate p of all networks, and which weighs as much as one curve: Beta(p,
+1 - p) before these curves, and Beta(p + k, 1 - p + n - k) after them.
 
     Efron and Morris, J. Amer. Statist. Assoc. 70 (1975) 311-319: empirical Bayes;
     Gelman et al., Bayesian Data Analysis, 3rd ed. (2014), 2.4 and 5.3: the beta-binomial model.
@@ -40,12 +40,12 @@ PARTED = 100.0  # envelopes: what needs more was parted by a ReLU (see above), a
 
 @dataclass(frozen=True)
 class Budget:
-    """What the soak says of judging by `moved` runs and `factor`.
+    """The consequences of judging curves by `moved` runs and `factor`, by the soak.
 
-    curves: how many there were
-    largest: factor that one needed, of those that no ReLU parted
-    strayed: how many left the allowance from their seed
-    alarms: how many of these left it from SEEDS seeds in a row, when they were soaked
+    curves: the number of curves that were soaked
+    largest: the largest factor that a curve needed, those left out that a ReLU parted
+    strayed: the number of curves that left the allowance from their seed
+    alarms: the number of these that left it from SEEDS seeds in a row, when they were soaked
     of_alarm: the probability that a curve does, by the counts of strayed curves, network by network
     """
 
@@ -59,7 +59,7 @@ class Budget:
 
 
 def budget(records: list[Record], moved: int = MOVED_RUNS, factor: float = FACTOR, seeds: int = SEEDS) -> Budget:
-    """What the records of the soak say of `moved` runs, `factor` and `seeds`; ValueError where there is none."""
+    """The `Budget` of `moved` runs, `factor` and `seeds`, by the records of the soak; ValueError where it has none."""
     found = np.array([needed(record, moved) for record in records])
     if not len(found):
         raise ValueError("no curve has been soaked")
@@ -80,8 +80,10 @@ def budget(records: list[Record], moved: int = MOVED_RUNS, factor: float = FACTO
 
 
 def all_strayed(strayed: int, curves: int, seeds: int, usual: float) -> float:
-    """The probability that the next `seeds` curves of a network all leave the allowance, of which `strayed` of `curves`
-    did, where the `usual` rate of networks is known: the moment of that order of the posterior."""
+    """The probability that a network's next `seeds` curves all leave the allowance, after `strayed` of `curves` did.
+
+    `usual` is the rate of all networks: this is the moment of order `seeds` of the posterior beta distribution.
+    """
     return math.prod((usual + strayed + i) / (1 + curves + i) for i in range(seeds))
 
 
@@ -93,7 +95,10 @@ def least_factor(records: list[Record], moved: int, seeds: int = SEEDS) -> float
 
 
 def table(records: list[Record]) -> Table:
-    """What the soak says of every number of moved runs, by the factor in use and by the least that keeps the budget."""
+    """The table of the soak's findings for each number of moved runs.
+
+    It gives the counts with the factor in use, and the least factor that keeps the budget.
+    """
     made = Table(
         "moved runs",
         "curves",

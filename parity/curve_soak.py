@@ -1,9 +1,10 @@
-"""How often rung 4 would call a right implementation wrong: curves over fresh seeds, networks, dtypes and machines.
+"""The soak of rung 4, which counts how often it would call a right implementation wrong.
 
-Each curve is trained in full, with more moved runs than are judged by. What is kept of it is the factor that it needs:
-the least one with which its deviations stay within the allowance, for every number of moved runs. From these
-`parity.curve_budget` derives the number of moved runs and the factor. The deviations themselves, step by step, are
-kept beside the records, so that another envelope can be tried on them without training anything again.
+Curves are trained over fresh seeds, networks, dtypes and machines, each in full, with more moved runs than curves are
+judged by. What is kept is the factor that a curve needs, for every number of moved runs: the least one with which its
+deviations stay within the allowance. From these `parity.curve_budget` derives the number of moved runs and the factor.
+The deviations themselves, step by step, are kept beside the records, so that another envelope can be tried on them
+without training anything again.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ Progress = Callable[[int, int], object]
 
 
 def factors(reference: Array, moved: Array, found: Array, dtype: str) -> list[float]:
-    """The least factor that allows `found`, by the number of moved runs: 1 to all of them."""
+    """The least factor that allows the losses `found`, for each number of moved runs from 1 to all of them."""
     padded = np.full(len(reference), np.nan)
     padded[: len(found)] = found
     off = np.nan_to_num(np.abs(padded - reference), nan=np.inf)
@@ -62,7 +63,7 @@ def factors(reference: Array, moved: Array, found: Array, dtype: str) -> list[fl
 
 
 def observe(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> tuple[Record, dict[str, Array]]:
-    """One curve: its record, and the deviations (moved and found, step by step) to be kept beside it."""
+    """Train one curve; returns its record, and the deviations (moved and found, step by step) to be kept beside it."""
     experiment = replace(next(e for e in EXPERIMENTS if e.name == name), dtype=dtype)
     started = time.perf_counter()
     trained = train_all(experiment, frameworks, seed=seed, moved=MOVED)
@@ -89,13 +90,13 @@ def observe(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> tupl
 
 
 def series(trained: Trainings, part: str) -> tuple[Array, Array, dict[str, Array]]:
-    """Losses of the reference (steps,), of the moved runs (runs, steps), and of each implementation."""
+    """The losses of the reference (steps,), of the moved runs (runs, steps), and of each implementation."""
     found = {name: np.array(getattr(history, part)) for name, history in trained.found.items()}
     return np.array(getattr(trained.reference, part)), np.array([getattr(m, part) for m in trained.moved]), found
 
 
 def soak_seed(folder: str, machine: str, seed: int, frameworks: Sequence[str]) -> None:
-    """Every curve of one seed, in the process of its machine; those that are in the folder are not repeated."""
+    """Train every curve of one seed, in the process of its machine; those that are in the folder are not repeated."""
     results = Results(folder)
     done = {record["key"] for record in records(results)}
     beside = results.folder / "deviations"
@@ -111,18 +112,21 @@ def soak_seed(folder: str, machine: str, seed: int, frameworks: Sequence[str]) -
 
 
 def strayed(record: Record) -> bool:
-    """Whether a curve leaves the allowance from its seed."""
+    """Tells whether a curve leaves the allowance from its own seed."""
     return needed(record, MOVED_RUNS) > FACTOR
 
 
 def needed(record: Record, moved: int) -> float:
-    """The factor that a curve needs with so many moved runs: the largest of the implementations'."""
+    """The factor that a curve needs with `moved` moved runs: the largest of the implementations'."""
     found = [factors[moved - 1] for factors in record["factors"].values()]
     return max(np.inf if factor is None else factor for factor in found)  # the store has no infinity
 
 
 def _again(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> bool:
-    """Whether the curve leaves the allowance from the further seeds too: then `parity curves` would call it off."""
+    """Tells whether the curve leaves the allowance from the further seeds too.
+
+    Then `parity curves` would call it off.
+    """
     experiment = replace(next(e for e in EXPERIMENTS if e.name == name), dtype=dtype)
     others = (seed + FAR * number for number in range(1, SEEDS))
     return all(compare_curves(experiment, frameworks, seed=other).passed is False for other in others)
@@ -130,18 +134,23 @@ def _again(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> bool:
 
 @functools.cache
 def origin() -> Record:
-    """What a curve depends on: the code that trains it, and the packages. How it is judged is none of that."""
+    """The digests of what a curve depends on: the code that trains it, the packages and the recipes.
+
+    The code that judges it is not among them.
+    """
     return code() | {"recipes": hashlib.sha256(Path(recipes.__file__).read_bytes()).hexdigest()}
 
 
 def records(results: Results) -> list[Record]:
-    """The curves of this code and these packages, those that are kept with the code among them; what others left behind
-    says nothing about them."""
+    """The curves of this code and these packages, those that are kept with the code among them.
+
+    Curves of other code or packages say nothing about these.
+    """
     return counted(results, KIND, lambda record: bool(record["origin"] == origin()))
 
 
 def curves(seed: int) -> Iterator[tuple[str, str]]:
-    """The name and dtype of every curve of a seed whose data are here."""
+    """Yields the name and dtype of every curve of a seed whose data are here."""
     for experiment in EXPERIMENTS:
         if seed % SELDOM.get(experiment.name, 1):
             continue
@@ -161,10 +170,10 @@ def soak(
     progress: Progress = lambda done, total: None,
     workers: int = 1,
 ) -> list[str]:
-    """At least `count` curves from `first_seed` on, each seed on all machines in turn, `workers` of them side by side;
-    goes on where it was stopped.
+    """Train at least `count` curves from `first_seed` on, each seed on the next of the machines.
 
-    Returns what could not be run: the machines that cannot be emulated here, and what a process died of.
+    Curves that are there already are not repeated. `workers` processes run side by side. Returns sentences on what
+    could not be run: the machines that cannot be emulated here, and what a process died of.
     """
     chosen = find(list(machines) if machines else None)
     # Machines that nobody asked for by name are simply left out.
@@ -192,7 +201,7 @@ def soak(
 
 
 def _on(machine: Machine, results: Results, seed: int, frameworks: Sequence[str]) -> str:
-    """What the process of one seed on one machine died of; empty where it did not."""
+    """The sentence on what the process of one seed on one machine died of; empty where it did not die."""
     function = f"{__name__}:{soak_seed.__name__}"
     done = call_on(machine, function, str(results.folder), machine.name, seed, list(frameworks))
     if done.returncode == 0:

@@ -1,8 +1,9 @@
 """Rung 4: the same training? Losses step by step, from the same weights, on the same batches, with the same masks.
 
-What rounding alone does to a curve is measured: numpynet trained again, its weights moved by one unit in the last place
-before every step, since rounding errs in each. The envelope is the running maximum of the root mean square of these
-runs' deviations. A curve may leave numpynet's by FACTOR times the envelope and one unit in the last place of the loss.
+What rounding alone does to a curve is measured: numpynet is trained again, its weights moved by one unit in the last
+place before every step, since rounding errs in each. The envelope is the running maximum of the root mean square of
+these runs' deviations. A curve may leave numpynet's by FACTOR times the sum of the envelope and one unit in the last
+place of the loss.
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ CHAOS = 1e-3  # an envelope wider than this share of the loss tells nothing any 
 
 @dataclass
 class Series:
-    """Losses by implementation, judged against the reference's; steps count from 0.
+    """One loss curve of each implementation, judged against the reference's; steps count from 0.
 
-    envelope: see `envelope`
+    losses: by implementation, one loss a step or an epoch
+    envelope: what rounding does to each loss of the reference, see `envelope`
     allowed: how far a loss may be from the reference's, step by step
-    used: largest |difference| / allowed of the steps compared; 1 is the limit
+    used: the largest |difference| / allowed of the steps compared, by implementation; 1 is the limit
     worst: the step where that is
-    compared: steps before the envelope exceeds CHAOS of the loss
+    compared: the number of steps before the envelope exceeds CHAOS of the loss
     """
 
     losses: dict[str, list[float]]
@@ -49,9 +51,10 @@ class Series:
 
 @dataclass
 class Curve:
-    """One experiment in one dtype, on every implementation: its training losses, one a step, and the losses of the
-    validation rows, one an epoch, in evaluation mode. Both are None where `message` says why nothing was compared.
-    `not_compared` are the frameworks that took no part.
+    """One experiment in one dtype on every implementation: its training losses and its validation losses.
+
+    There is one training loss a step, and one validation loss an epoch, computed in evaluation mode. Both are None
+    where `message` says why nothing was compared. `not_compared` are the frameworks that took no part.
     """
 
     name: str
@@ -68,17 +71,17 @@ class Curve:
 
     @property
     def used(self) -> dict[str, float]:
-        """By implementation, the larger one of the two series."""
+        """The largest share of the allowance that each implementation used in either series."""
         found = [series.used for series in (self.training, self.validation) if series]
         return {name: max(used[name] for used in found) for used in found for name in used}
 
     @property
     def passed(self) -> bool | None:
-        """Whether every implementation stayed within its allowance; None where nothing was compared."""
+        """Tells whether every implementation stayed within its allowance; None where nothing was compared."""
         return all(used <= 1 for used in self.used.values()) if self.training and self.training.compared else None
 
     def as_record(self) -> dict[str, Any]:
-        """For the results store: the training series is the curve's own."""
+        """The curve as a record of the results store; the fields of the training series are the record's own."""
         about = ("title", "name", "dtype", "message", "not_compared")
         record = {"key": self.key} | {name: getattr(self, name) for name in about}
         if self.training is not None:
@@ -88,11 +91,11 @@ class Curve:
 
 @dataclass
 class Trainings:
-    """One experiment, trained from one seed by all who take part.
+    """The histories of one experiment, trained from one seed in every way that is compared.
 
-    reference: by numpynet
-    moved: by numpynet, its weights moved one unit in the last place before every step
-    found: by each implementation, numpynet once more among them
+    reference: numpynet's training
+    moved: numpynet's, its weights moved one unit in the last place before every step
+    found: each implementation's, numpynet's second among them
     """
 
     reference: History
@@ -101,12 +104,12 @@ class Trainings:
 
 
 def envelope(reference: Array, moved: Array) -> Array:
-    """What rounding does to each loss: the running maximum of the root mean square of the moved runs' deviations."""
+    """The running maximum of the root mean square of the moved runs' deviations: what rounding does to each loss."""
     return np.maximum.accumulate(np.sqrt(np.mean((moved - reference) ** 2, axis=0)))
 
 
 def unit(losses: Array, dtype: str) -> Array:
-    """One unit in the last place of each loss: no loss is known better."""
+    """One unit in the last place of each loss in `dtype`: no loss is known better."""
     return np.spacing(np.abs(losses).astype(dtype)).astype(np.float64)
 
 
@@ -134,13 +137,16 @@ def judge_losses(
 
 
 def steps_before_chaos(reference: Array, wide: Array) -> int:
-    """How many losses come before the first whose envelope exceeds CHAOS of it."""
+    """The number of losses before the first whose envelope exceeds CHAOS of it."""
     chaotic = wide > CHAOS * np.abs(reference)
     return int(np.argmax(chaotic)) if chaotic.any() else len(reference)
 
 
 def moved_runs(experiment: Experiment, seed: int, count: int = MOVED_RUNS) -> list[History]:
-    """numpynet's trainings with weights moved before every step, from generators seeded by (seed, 0, 1, ...)."""
+    """`count` trainings of numpynet, each with weights that are moved before every step.
+
+    The generators that move them are seeded by (seed, 0), (seed, 1), ...
+    """
     return [
         train(experiment, Moved(trainer(experiment, "numpynet", seed), np.random.default_rng([seed, index])), seed)[0]
         for index in range(count)
@@ -197,8 +203,7 @@ def compare_curves(
 
 
 def confirmed(name: str, dtype: str, frameworks: Sequence[str]) -> Curve:
-    """The curve of the experiment of that name. One that leaves its allowance has to do so again from other seeds,
-    SEEDS in all.
+    """The curve of the experiment called `name`, which is off only if it leaves its allowance from all SEEDS seeds.
 
     Rounding switches a ReLU once in some hundred float32 runs, which parts two curves for good; what is wrong with an
     implementation shows from any seed.

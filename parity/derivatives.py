@@ -6,12 +6,12 @@ is differentiated at t = 0 along a random direction of each input and of each pa
 in longdouble (`parity.duals`), and compared with <gradient, direction>. There is no step size, and nothing is left out:
 the two differ by rounding alone, which `parity.allowance` measures for both. No tolerance is chosen.
 
-Where something was compared, selected or rounded that is equal at the point and parts beside it, the derivative to the
-other side is computed too. Where both sides have the same value and the same derivative, up to their rounding, f is
-smooth there, and the gradient is judged. Where they do not, f has a kink: there is no derivative to compare with, and
-the direction is counted and left out. So it is where the derivative is infinite, as a root's at 0.
-Rounding must not turn one side into the other for that: ties that are exact at the point stay decided as they are. A
-value that only nearly is at a kink may be on either side, and what is allowed contains the jump, as on every rung.
+Where a comparison, a selection or a rounding meets a tie at the point that parts beside it, the derivative to the other
+side is computed too. Where both sides have the same value and the same derivative, up to their rounding, f is smooth
+there, and the gradient is judged. Where they do not, f has a kink: there is no derivative to compare with, and the
+direction is counted and left out. So is a direction along which the derivative is infinite, as a root's at 0. Rounding
+must not turn one side into the other for that: ties that are exact at the point stay decided as they are. A value that
+is only nearly at a kink may be on either side, and what is allowed contains the jump, as on every rung.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ Point = dict[str, Array]  # every input and parameter by name
 
 @dataclass(frozen=True)
 class Derivative:
-    """One directional derivative of a case: along a direction of `tensor`, as the module's backward has it, and exact.
+    """One directional derivative of a case: `gradient` as the module's backward has it, and the `exact` one.
 
-    `allowed` is what rounding may make of the difference; `kink` says that there is no derivative to compare with.
+    Both are along a direction of `tensor`, an input or a parameter. `allowed` is what rounding may make of their
+    difference; `kink` says that there is no derivative to compare with.
     """
 
     tensor: str
@@ -49,7 +50,7 @@ class Derivative:
 
     @property
     def used(self) -> float:
-        """The share of what is allowed."""
+        """The difference as a share of what is allowed; infinite where there is one and nothing is allowed."""
         if self.gradient == self.exact or (np.isnan(self.gradient) and np.isnan(self.exact)):
             return 0.0
         difference = np.abs(self.gradient - self.exact)
@@ -57,7 +58,7 @@ class Derivative:
 
 
 class DerivativeError(AssertionError):
-    """A module's backward is not the derivative of its forward."""
+    """Raised where a module's backward is not the derivative of its forward."""
 
     def __init__(self, module: Module, derivative: Derivative) -> None:
         self.module, self.derivative = module, derivative
@@ -70,14 +71,14 @@ class DerivativeError(AssertionError):
 
 
 class BackwardError(AssertionError):
-    """A module's forward or backward raises where it should return a gradient."""
+    """Raised where a module's forward or backward raises and should return a gradient."""
 
     def __init__(self, module: Module, reason: Exception) -> None:
         super().__init__(f"{module!r}: no gradient, {type(reason).__name__}: {reason}")
 
 
 class NotDifferentiable(TypeError):
-    """A module's forward does something of which no derivative is known here."""
+    """Raised where a module's forward does something of which `parity.duals` knows no derivative."""
 
     def __init__(self, module: Module, reason: Exception) -> None:
         super().__init__(
@@ -89,7 +90,7 @@ class NotDifferentiable(TypeError):
 
 @dataclass
 class DerivativeReport:
-    """What checking one pair's gradients found; `measured` is whether the module could be differentiated."""
+    """The findings of checking one pair's gradients; `measured` is whether the module could be differentiated."""
 
     pair: str
     examples: int = 0
@@ -117,7 +118,10 @@ class DerivativeReport:
                     self.resolution.append(float(derivative.allowed / abs(derivative.gradient)))
 
     def as_record(self) -> dict[str, Any]:
-        """For the results store; `resolution` is the median relative error that would have been noticed."""
+        """The report as a record of the results store.
+
+        Its `resolution` is the median relative error that would have been noticed.
+        """
         resolution = float(np.median(self.resolution)) if self.resolution else None
         record = {**asdict(self), "key": self.pair, "resolution": resolution, "holds": self.holds}
         del record["shares"]
@@ -154,9 +158,9 @@ def derivatives(case: Case, alter: Callable[[Module], Module] | None = None) -> 
 
 
 def _judged(case: Case, name: str, along: Array, centre: Rounded, gradient: Rounded) -> Derivative:
-    """<gradient, along> beside the derivative along it, unless that is another one to the other side.
+    """The module's <gradient, along> beside the exact derivative; a kink where the derivatives on the two sides differ.
 
-    The derivative's own rounding, which costs most of the time, is measured where the gradient's alone does not explain
+    The derivative's own rounding, which costs most of the time, is measured only where the gradient's does not explain
     the difference, and where something is tied.
     """
     ahead = OneSided(case, name, along)
@@ -176,13 +180,13 @@ Rounded = tuple[Any, Any]  # a number, and how far rounding may move it
 
 
 def same(first: Rounded, second: Rounded, sign: int = 1) -> bool:
-    """Whether two numbers, or one and the other's negative, differ by rounding alone."""
+    """Tells whether two numbers differ by rounding alone; with sign=-1, whether one and the other's negative do."""
     other = sign * second[0]
     return bool(first[0] == other or np.abs(first[0] - other) <= first[1] + second[1])
 
 
 class OneSided:
-    """L and its derivative to the side of `along`, in which `name` moves."""
+    """L and its one-sided derivative at the point, as the input or parameter `name` moves along `along`."""
 
     def __init__(self, case: Case, name: str, along: Array) -> None:
         self.case, self.name, self.along = case, name, along
@@ -191,7 +195,7 @@ class OneSided:
 
     @functools.cached_property
     def rounding(self) -> Point:
-        """How far rounding may move both, with what is tied at the point decided as it is to this side."""
+        """The amounts by which rounding may move both, with what is tied at the point decided as it is on this side."""
 
         def run() -> Point:
             return _forward(self.case, self.name, self.along, Side(Noisy, like=self.side))
@@ -208,7 +212,10 @@ class OneSided:
 
 
 def _forward(case: Case, name: str, along: Array, side: Side) -> Point:
-    """L and its derivative where `name` moves along `along`, as `side` has it. The module starts afresh: same masks."""
+    """L and its derivative, under "value" and "slope", as `name` moves along `along`; `side` decides the ties.
+
+    The module starts afresh, so that it draws the same masks.
+    """
     module = case.fresh()
     parameters = module.named_parameters()
     module.map_state(lambda key, values: dual(values, along if key == name and key in parameters else 0))
@@ -228,18 +235,18 @@ def _forward(case: Case, name: str, along: Array, side: Side) -> Point:
 
 
 def _total(cotangent: Any, output: Any) -> Any:
-    """L."""
+    """L: the sum of cotangent * output, over all outputs."""
     products = zip(_inputs(cotangent).values(), _inputs(output).values(), strict=True)
     return np.asanyarray(sum(np.sum(sent * found) for sent, found in products))
 
 
 def _inputs(values: Any) -> Point:
-    """The array by its name; of a tuple, each by its index."""
+    """The array under the name "input"; the arrays of a tuple under "input[0]", "input[1]", ..."""
     return {f"input[{i}]": array for i, array in enumerate(values)} if isinstance(values, tuple) else {"input": values}
 
 
 def _backward(case: Case, directions: Point, array_class: type[np.ndarray[Any, Any]]) -> Point:
-    """L by the name "", and <gradient, direction> of each direction."""
+    """L under the name "", and <gradient, direction> under the name of each direction."""
     module = case.fresh()
     module.map_state(lambda _, values: values.view(array_class))
     step = each(lambda array: array.view(array_class), (case.steps[0].input, case.steps[0].cotangent))
@@ -269,7 +276,7 @@ def check_derivatives(
 ) -> DerivativeReport:
     """Check the gradients of `examples` random cases of the pair of `target`; a failure is shrunk and reported.
 
-    `alter` replaces the module in every case (a planted defect).
+    `alter` replaces the module in every case, as a planted defect does.
     """
     report = DerivativeReport(target.__name__)
     failed = False

@@ -1,4 +1,4 @@
-"""What a seed draws: the same examples on every machine, under every neighbouring release of Hypothesis.
+"""The examples that a seed draws: the same on every machine, under every neighbouring release of Hypothesis.
 
 Hypothesis' own generator collects constants from whatever modules are loaded, begins with examples whose size depends
 on how many are asked for, and changes from release to release. Its strategies and its shrinking stay as they are; the
@@ -40,7 +40,7 @@ _generators: ContextVar[Iterator[random.Random]] = ContextVar("_generators")
 def for_each_example(
     property_: Callable[[Any], None], examples: SearchStrategy[Any], stream: str, number: int, *, shrink: bool = True
 ) -> None:
-    """Call `property_` with the first `number` examples of `stream`; what it raises is of the shrunk example."""
+    """Call `property_` with the first `number` examples of `stream`; what is raised is about the shrunk example."""
     drawn = seen = 0
     failed = False
 
@@ -79,13 +79,13 @@ def for_each_example(
 
 
 class Provider(PrimitiveProvider):
-    """The choices of one example, from the next generator of the stream: uniform in what is asked for."""
+    """Makes the choices of one example from the next generator of the stream, uniformly among what is asked for."""
 
     lifetime = "test_case"
 
     @functools.cached_property
     def _random(self) -> random.Random:
-        """The example's generator, taken at its first choice: releases make providers that are asked for none."""
+        """The example's generator, taken at its first choice, since releases make providers that are asked for none."""
         return next(_generators.get())
 
     def draw_boolean(self, p: float = 0.5, **_: Any) -> bool:
@@ -152,7 +152,7 @@ AVAILABLE_PROVIDERS[BACKEND] = f"{__name__}.{Provider.__name__}"
 
 
 def normal(seed: int, shape: tuple[int, ...]) -> Array:
-    """Numbers of mean 0 and standard deviation 1 that are nearly normal, float64 of `shape`, the same bits everywhere.
+    """Nearly normal numbers of mean 0 and standard deviation 1, float64 of `shape`, the same bits everywhere.
 
     NumPy's normal numbers call the system's logarithm, whose last bit depends on the processor. These are sums of four
     uniform numbers, scaled: additions and one product, which IEEE 754 rounds alike on every machine.
@@ -191,5 +191,5 @@ class Digest:
         self._hash.update(f"{values.dtype.str}{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
 
     def __str__(self) -> str:
-        """The first 64 bits, in hexadecimal digits."""
+        """The digest's first 64 bits, in hexadecimal digits."""
         return self._hash.hexdigest()[:16]

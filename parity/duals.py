@@ -50,10 +50,10 @@ COMPARISONS = {
 
 @dataclass
 class Side:
-    """One differentiation: the class that arrays of values and of tangents have in it, and how ties were decided.
+    """One differentiation: the array class that it computes values and tangents in, and how it decided ties.
 
-    With `like`, the decisions of an earlier one, ties that were exact there are decided as they were there: so that
-    rounding errors, which break them, show the rounding of that side and not the other side.
+    With `like`, an earlier one, ties that were exact there are decided as they were there. So rounding errors, which
+    break ties, show the rounding of that side and not the other side.
     """
 
     array_class: type[np.ndarray[Any, Any]] = np.ndarray
@@ -62,7 +62,7 @@ class Side:
     tied: bool = False
 
     def decide(self, decision: Array, tied: Array, beside: Callable[[], Array], parted: Callable[[], Any]) -> Array:
-        """`decision`, but `beside()` where the operands are `tied`; `parted()` is whether the sides may differ."""
+        """`decision`, but `beside()` where the operands are `tied`; `parted()` is where the two sides may differ."""
         decision, tied = np.asarray(decision), np.asarray(tied)
         if tied.any():
             decision = np.where(tied, np.asarray(beside()), decision)
@@ -83,7 +83,7 @@ _side: ContextVar[Side | None] = ContextVar("side", default=None)
 
 @contextlib.contextmanager
 def differentiating(side: Side) -> Iterator[Side]:
-    """Within it, operations on `Dual` arrays compute in the array class of `side`, and leave their decisions there."""
+    """A context in which operations on `Dual` arrays compute as `side` says, and leave their decisions there."""
     token = _side.set(side)
     try:
         yield side
@@ -107,12 +107,12 @@ class Dual(np.ndarray[Any, np.dtype[Any]]):
 
     @property
     def value(self) -> Array:
-        """The values, a view."""
+        """The values, as a view."""
         return pairs(self)["value"]
 
     @property
     def tangent(self) -> Array:
-        """The derivatives, a view."""
+        """The derivatives, as a view."""
         return pairs(self)["tangent"]
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -245,7 +245,7 @@ def unsupported(what: str, instead: str) -> TypeError:
 
 
 def dual(value: Any, tangent: Any = 0) -> Dual:
-    """The array of `value` whose derivative is `tangent`, a copy in the memory layout of `value`."""
+    """A `Dual` array with these values and tangents, in new memory laid out as that of `value`."""
     value = np.asarray(value)
     made = np.empty_like(value, PAIR, subok=False)
     made["value"], made["tangent"] = value, tangent
@@ -253,22 +253,22 @@ def dual(value: Any, tangent: Any = 0) -> Dual:
 
 
 def lifted(value: Any) -> Dual:
-    """`value` itself where it is a `Dual`, else a constant."""
+    """`value` itself where it is a `Dual`, else a `Dual` whose tangent is 0."""
     return value if isinstance(value, Dual) else dual(value)
 
 
 def pairs(array: Any) -> Array:
-    """The elements of a `Dual` as NumPy sees them, a view; anything else as it is."""
+    """A view of the elements of a `Dual` as NumPy sees them, pairs of numbers; anything else is returned as it is."""
     return np.ndarray.view(array, np.ndarray) if isinstance(array, Dual) else array
 
 
 def _dual(made: Any) -> Any:
-    """Pairs as a `Dual`, also the single one that NumPy makes of an array of shape ()."""
+    """An array of pairs as a `Dual`, so too the single pair that NumPy makes of shape (); anything else as it is."""
     return np.asarray(made, PAIR).view(Dual) if getattr(made, "dtype", None) == PAIR else made
 
 
 def parts(array: Any) -> tuple[Any, Any]:
-    """Values and tangents, in the class to compute in; no tangents where the array is constant."""
+    """The values and the tangents, in the class to compute in; the tangents are None where the array is constant."""
     array_class = current().array_class
     if isinstance(array, Dual):
         both = pairs(array)
@@ -282,7 +282,7 @@ Found = tuple[Any, Any]  # value and tangent of a result; the tangent is None wh
 
 
 def _deliver(found: Found, out: Any, where: Any) -> Any:
-    """The result, in `out` if there is one."""
+    """The result as an array, written into `out` if there is one, where `where` holds."""
     value, tangent = found
     if out is None and where is True:
         return np.asarray(value) if tangent is None else dual(value, tangent)
@@ -302,7 +302,7 @@ def _deliver(found: Found, out: Any, where: Any) -> Any:
 
 
 def _apply(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Found:
-    """One elementwise operation, or a product of matrices."""
+    """The value and the tangent of one elementwise operation or product of matrices."""
     name = ufunc.__name__
     if name in COMPARISONS:
         return _compare(ufunc, *inputs), None
@@ -348,7 +348,7 @@ def _tangent(tangent: Any) -> Any:
 
 
 def _compare(ufunc: Any, first: Any, second: Any) -> Array:
-    """A comparison, decided by the tangents where the values are equal."""
+    """The truth values of a comparison, decided by the tangents where the values are equal."""
     (a, ta), (b, tb) = parts(first), parts(second)
     ta, tb = _tangent(ta), _tangent(tb)
     return current().decide(ufunc(a, b), np.equal(a, b), lambda: ufunc(ta, tb), lambda: np.not_equal(ta, tb))
@@ -483,7 +483,7 @@ SELECTIONS: dict[str, Callable[..., Found]] = {
 
 
 def _along_axis(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any], where: Any) -> Found:
-    """reduce, accumulate and reduceat."""
+    """The value and the tangent of a ufunc's reduce, accumulate or reduceat."""
     array = inputs[0]
     if kwargs.get("initial", np.ndarray) is None or kwargs.get("initial") is np._NoValue:
         kwargs.pop("initial")
@@ -524,7 +524,10 @@ def _along_axis(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: d
 
 
 def _winner(line: Dual, largest: bool) -> Array:
-    """Where the largest or smallest element of each line along the last axis is; the first of those that stay equal."""
+    """The index of the largest or smallest element of each line along the last axis; the first of equal ones.
+
+    Equal elements whose tangents differ are told apart by these.
+    """
     value, tangent = line.value, line.tangent
     arg = np.argmax if largest else np.argmin
     best = arg(value, axis=-1)
@@ -561,12 +564,12 @@ def _map(function: Callable[[Any], Any], values: Any) -> Any:
 
 
 def _rearrange(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """Moves elements, or selects them by their place: done with the pairs."""
+    """Calls a function that moves elements, or selects them by their place, with the pairs."""
     return _map(_dual, func(*_map(pairs, args), **_map(pairs, kwargs)))
 
 
 def _join(func: Any, arrays: Any, *args: Any, **kwargs: Any) -> Any:
-    """Rearranges several arrays into one; some may be constant."""
+    """Calls a function that joins several arrays into one, some of which may be constant."""
     joined = func([pairs(lifted(array)) for array in arrays], *args, **kwargs)
     return _dual(joined)
 
@@ -577,7 +580,7 @@ def _where(func: Any, condition: Any, *values: Any) -> Any:
 
 
 def _write(func: Any, target: Any, *args: Any, **kwargs: Any) -> None:
-    """Writes the last argument, or the second of copyto, into the first."""
+    """Calls a function that writes its last argument, or the second of copyto, into its first."""
     if not isinstance(target, Dual):
         raise unsupported(f"numpy.{func.__name__} into a plain array", "make it by np.empty_like or np.zeros_like")
     at = {np.copyto: 0, np.fill_diagonal: 0}.get(func, 1)
@@ -589,7 +592,10 @@ def _write(func: Any, target: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def _multilinear(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """Linear in each of its arrays: the sum over them of the function with one array's tangent in its place."""
+    """Calls a function that is linear in each of its arrays.
+
+    The tangent is the sum, over the arrays, of the function with that array's tangent in its place.
+    """
     out = kwargs.pop("out", None)
     if func in (np.dot, np.cumsum, np.trace) and len(args) > {np.dot: 2, np.cumsum: 3, np.trace: 5}[func]:
         *args, out = args  # type: ignore[assignment]
@@ -657,7 +663,7 @@ def _pad(func: Any, array: Any, pad_width: Any, mode: Any = "constant", **kwargs
 
 
 def _of_values(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """Asks about shape, format or memory, or whether an element is a number."""
+    """Calls a function of the values alone: one about shape, format or memory, or about which elements are numbers."""
     return func(*_map(_values, args), **_map(_values, kwargs))
 
 
@@ -666,12 +672,12 @@ def _values(array: Any) -> Any:
 
 
 def _by_mask(func: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
-    """Asks which elements are 0."""
+    """Calls a function that only asks which elements are 0."""
     return func(a != 0, *args, **kwargs)
 
 
 def _composed(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """NumPy writes it with functions that have a derivative here."""
+    """Calls NumPy's own code, which is made of functions that have a derivative here."""
     kind = next(value for value in (*args, *kwargs.values(), *_flat(args)) if isinstance(value, Dual))
     return np.ndarray.__array_function__(kind, func, (Dual,), args, kwargs)
 
@@ -681,7 +687,7 @@ def _flat(values: Any) -> list[Any]:
 
 
 def _functions(*names: str) -> list[Any]:
-    """Those of the names that this NumPy has."""
+    """The functions of these names that the installed NumPy has."""
     return [getattr(np, name) for name in names if hasattr(np, name)]
 
 

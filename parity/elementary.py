@@ -1,8 +1,8 @@
 """The derivatives of NumPy's elementary functions, from which `parity.duals` builds those of everything else.
 
-For each function, one rule for each argument: from the argument's tangent t, the function's result r and its arguments,
-what that tangent adds to the result's. The formulas are those that do not cancel: the derivative of tanh is 1 / cosh^2,
-for near 1 little is left of 1 - tanh^2.
+Each function has one rule for each argument: from the argument's tangent t, the function's result r and its arguments
+it computes what that tangent adds to the result's tangent. The formulas are those that do not cancel: the derivative of
+tanh is 1 / cosh^2, since near 1 little is left of 1 - tanh^2.
 
     Abramowitz & Stegun, Handbook of Mathematical Functions (1964), 4.1-4.6.
 """

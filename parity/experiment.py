@@ -1,4 +1,4 @@
-"""What is trained, written once and free of any framework, and one run of it on one implementation."""
+"""An experiment: what is trained, written once and free of any framework, and one run of it on one implementation."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Experiment:
     data: makes the dataset, preprocessing included; called once a process
     network: makes the model, every random number drawn from the generator it is given
     optimizer: makes the optimizer of the model's parameters
-    schedule: the learning rate of every step, counted from 0; or rates by the step from which they hold
-    one_hot: the criterion takes rows (N, classes) of zeros and ones rather than classes (N,)
+    schedule: the learning rate of every step, counted from 0; or a mapping from steps to the rates that hold from there
+    one_hot: whether the criterion takes rows (N, classes) of zeros and ones rather than classes (N,)
     """
 
     name: str
@@ -55,16 +55,16 @@ class Experiment:
 
 @dataclass
 class Run:
-    """One training from one seed, and the test rows it got right.
+    """One training from one seed, and the test rows that the trained model classifies correctly.
 
     status: "ok", or "diverged", which leaves accuracy, final loss and correctness empty
-    accuracy: on the test rows
-    initial_loss: of the first batch, before any update
+    accuracy: the fraction of test rows that are right
+    initial_loss: the loss of the first batch, before any update
     final_loss: mean of the last epoch's step losses
     initial_weights, final_weights, batch_order: SHA-256 (hex)
     optimizer_steps: see `optimizer_steps`, before the first step
     correct: base64 of np.packbits of the correctness of each test row
-    seconds: of the training, with its validation
+    seconds: wall time of the training, with its validation
     trainer: the trained one, to predict with
     divergence: where and when training met a NaN or an infinity
     """
@@ -88,7 +88,7 @@ class Run:
     divergence: Divergence | None = None
 
     def as_record(self) -> dict[str, Any]:
-        """Everything that is plain, for the results store."""
+        """Every field in JSON's types, as a record of the results store: all but trainer, history and divergence."""
         left_out = ("trainer", "history", "divergence")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
@@ -100,7 +100,7 @@ def trainer(
     *,
     prepare: Callable[[Module], object] | None = None,
 ) -> Any:
-    """A fresh trainer: the model that `seed` initialises, after `prepare` changed it in place, on `implementation`.
+    """A fresh trainer on `implementation`, for the model that `seed` initialises; `prepare` may change it in place.
 
     Trainers of one seed hold the same weights and draw the same dropout masks, whatever the implementation.
     """
@@ -121,7 +121,10 @@ def run(
     callbacks: Sequence[Callback] = (),
     progress: bool = False,
 ) -> Run:
-    """Train once, `seed` fixing weights, batch order and masks, and score the test rows; divergence is a status."""
+    """Train once and score the test rows; a divergence becomes the status of the `Run`.
+
+    `seed` fixes weights, batch order and masks.
+    """
     made = make(experiment, implementation, seed)
     initial, steps_before = weights_hash(weights(made)), optimizer_steps(made)
     started = time.perf_counter()
@@ -183,7 +186,7 @@ def weights(trainer: Any) -> dict[str, Array]:
 
 
 def weights_hash(state: Mapping[str, Array]) -> str:
-    """The SHA-256 (hex) of names, dtypes and bits."""
+    """The SHA-256 (hex) of the names, dtypes, shapes and bits of these arrays."""
     digest = hashlib.sha256()
     for name, values in sorted(state.items()):
         digest.update(f"{name} {values.dtype.name} {values.shape}".encode() + np.ascontiguousarray(values).tobytes())
@@ -191,7 +194,10 @@ def weights_hash(state: Mapping[str, Array]) -> str:
 
 
 def optimizer_steps(trainer: Any) -> int:
-    """Steps that the optimizer remembers. torch's SGD keeps a velocity but no count: 1 then stands for any."""
+    """The number of steps that the optimizer remembers.
+
+    torch's SGD keeps a velocity but no count: then 1 stands for any number.
+    """
     optimizer = trainer.optimizer
     if hasattr(optimizer, "keras"):
         return int(optimizer.keras.iterations.numpy())
@@ -226,7 +232,7 @@ class Moved:
 
 
 class OneHot:
-    """A trainer that is given classes (N,) and hands on rows (N, classes) in the dtype of the experiment."""
+    """A trainer that takes classes (N,) and hands on rows (N, classes) in the dtype of the experiment."""
 
     def __init__(self, trainer: Any, experiment: Experiment) -> None:
         self._trainer = trainer

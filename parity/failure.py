@@ -1,4 +1,4 @@
-"""What a failure says: where implementations part, who is the odd one out, by how much, and how to see it again."""
+"""Failure messages: where implementations part, who is the odd one out, by how much, and how to see it again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from parity.rungs.record import RUNGS, Key, rung_after
 
 
 class ParityError(AssertionError):
-    """Implementations part; `judgement` holds everything they computed, `key` the first tensor that is off."""
+    """Raised where implementations part by more than rounding allows; its message ends in a script that shows it.
+
+    `judgement` holds everything they computed, `key` the first tensor that is off (None where an implementation raised
+    before any was).
+    """
 
     def __init__(self, judgement: Judgement) -> None:
         self.judgement = judgement
@@ -25,7 +29,7 @@ class ParityError(AssertionError):
 
 
 def describe(judgement: Judgement) -> str:
-    """The whole message, ending in a script that shows the difference on its own."""
+    """The whole failure message, ending in a script that shows the difference on its own."""
     with np.errstate(all="ignore"):
         parts = _parts(judgement)
     script = "\n".join(f"    {line}" for line in reproduction(judgement.case).splitlines())
@@ -73,7 +77,10 @@ def _where(judgement: Judgement, key: Key) -> str:
 
 
 def odd_ones(judgement: Judgement, key: Key) -> list[str]:
-    """Who is outside the allowance; "numpynet" where the others agree with each other and not with its formula."""
+    """The implementations outside the allowance, or "numpynet" alone where the others agree among themselves.
+
+    They agree if they are far closer to each other than to numpynet's formula.
+    """
     off = [name for name, used in judgement.used.items() if not used[key] <= 1]
     others = [name for name in judgement.records if name != "numpynet"]
     if len(others) > 1 and set(others) <= set(off) and _agree(judgement, key, others):
@@ -82,7 +89,7 @@ def odd_ones(judgement: Judgement, key: Key) -> list[str]:
 
 
 def _agree(judgement: Judgement, key: Key, names: list[str]) -> bool:
-    """Whether the named implementations are far closer to each other than to the reference, at the worst element.
+    """Tells whether the named implementations are far closer to each other than to the reference, at the worst element.
 
     How far rounding may part them is unknown here: the allowance is that of the reference's formula, not of theirs.
     """
@@ -96,7 +103,10 @@ def _agree(judgement: Judgement, key: Key, names: list[str]) -> bool:
 
 
 def _worst_index(judgement: Judgement, key: Key, names: list[str]) -> tuple[int, ...]:
-    """The element where one of the named implementations uses most of its allowance; of several, the largest error."""
+    """The index of the element where one of the named implementations uses most of its allowance.
+
+    Where several use the most, it is the one with the largest error.
+    """
     expected = judgement.reference[key]
     values = {name: judgement.records[name][key] for name in names}
     used = np.max([shares(found, expected, judgement.allowed[name][key]) for name, found in values.items()], axis=0)
@@ -117,7 +127,7 @@ def _vote(judgement: Judgement, key: Key) -> str:
 
 
 def _worst(judgement: Judgement, key: Key) -> str:
-    """The worst element: index, every value, the error in ulp and as a fraction of what was allowed."""
+    """The lines on the worst element: its index, every value, the error in ulp and as a share of the allowance."""
     expected = judgement.reference[key]
     lines: list[str] = []
     for name, record in judgement.records.items():
@@ -207,7 +217,7 @@ def _imports(case: Case) -> list[str]:
 
 
 def _import_of(stranger: type) -> str:
-    """How a script gets a class that is not ours: imported by name, or from the file that defines it."""
+    """The line by which a script gets a class that is not ours: imported by name, or from the file that defines it."""
     if not stranger.__module__.startswith("parity_file_") and stranger.__module__ != "__main__":
         return f"from {stranger.__module__} import {stranger.__qualname__.split('.')[0]}"
     return f"{stranger.__name__} = parity.load({inspect.getfile(stranger)!r}).{stranger.__name__}"

@@ -1,10 +1,10 @@
-"""Triton before TensorFlow: torch's ordinary wheel and TensorFlow in one process, which would crash.
+"""Loads triton before TensorFlow, since otherwise torch's ordinary wheel and TensorFlow crash in one process.
 
-TensorFlow's wheels from 2.20 on are loaded with RTLD_GLOBAL (`tensorflow.python.pywrap_dlopen_global_flags`), and
-hand the LLVM that is linked into them to every library loaded later. Triton 3.7, which torch's wheels for CUDA
-require, has an LLVM of its own and dies of TensorFlow's while it is loaded: SIGSEGV
-(https://github.com/tensorflow/tensorflow/issues/124205). torch imports triton late, when the first optimizer is made
-or something is compiled.
+TensorFlow's wheels from 2.20 on are loaded with RTLD_GLOBAL (`tensorflow.python.pywrap_dlopen_global_flags`), and hand
+the LLVM that is linked into them to every library loaded later. Triton 3.7, which torch's wheels for CUDA require, has
+an LLVM of its own and dies of TensorFlow's while it is loaded: SIGSEGV
+(https://github.com/tensorflow/tensorflow/issues/124205). torch imports triton late, when the first optimizer is made or
+something is compiled.
 
 Measured with TensorFlow 2.21.0, torch 2.13.0 and triton 3.7.1 on Linux:
 
@@ -32,7 +32,10 @@ from types import ModuleType
 
 
 class TritonFirst(MetaPathFinder):
-    """Finds nothing: that TensorFlow is looked for is the last moment at which triton can still be loaded."""
+    """A finder that finds nothing: it imports triton just before TensorFlow, when that is looked for.
+
+    This is the last moment at which triton can still be loaded.
+    """
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         if fullname == "tensorflow" and "triton" not in sys.modules and importlib.util.find_spec("triton") is not None:

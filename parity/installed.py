@@ -1,4 +1,4 @@
-"""Which of the installed versions an entry speaks of."""
+"""Conditions on versions, such as "keras>=3.6", and whether the installed versions meet them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from parity.results import versions
 
 
 class Bound(NamedTuple):
-    """One side of a condition: from a version on, or before it."""
+    """One side of a condition: the versions from one on (sign ">="), or those before it (sign "<")."""
 
     package: str
     sign: str
@@ -24,7 +24,7 @@ class Bound(NamedTuple):
 
 
 def bounds(when: str) -> list[Bound]:
-    """The bounds of a condition such as "keras>=3.6", "torch<2.8" or "keras>=3.4,<3.6"; none of the empty one.
+    """The bounds of a condition such as "keras>=3.6", "torch<2.8" or "keras>=3.4,<3.6"; the empty one has none.
 
     Raises ValueError for a condition of another form.
     """
@@ -37,16 +37,16 @@ def bounds(when: str) -> list[Bound]:
 
 
 def holds_here(when: str, missing: bool = False, installed: Mapping[str, str] | None = None) -> bool:
-    """Whether a condition (see `bounds`) holds for what is installed, or for other versions; the empty one always does.
+    """Tells whether a condition (see `bounds`) holds for the versions `installed`, by default those found here.
 
-    `missing` is the answer where the package is not installed.
+    The empty condition always holds. `missing` is the answer where the package is not installed.
     """
     found = versions() if installed is None else installed
     return all(bound.admits(found[bound.package]) if bound.package in found else missing for bound in bounds(when))
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """Major, minor and patch version, to compare by; one that is left out is 0."""
+    """The major, minor and patch version as integers to compare by; one that is left out is 0."""
     found = [*map(int, re.findall(r"\d+", version)[:3]), 0, 0]
     return tuple(found[:3])
 

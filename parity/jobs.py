@@ -1,4 +1,4 @@
-"""Work of the commands that other processes do: functions of plain arguments, which return records in JSON's types."""
+"""The work that commands give to other processes: functions of plain arguments that return records in JSON's types."""
 
 from __future__ import annotations
 
@@ -82,7 +82,10 @@ def modes_one(model: str, dtype: str, framework: str) -> Records:
 def experiment_on_all(
     name: str, frameworks: list[str], folder: str, plan: str, seeds: int | None, quick: bool, shown: bool = False
 ) -> Records:
-    """Under a bar of its own epochs where it is `shown`; its trainings are recorded for the given plan."""
+    """Run one experiment on numpynet and on `frameworks`; returns its records.
+
+    Its trainings are recorded in `folder` for the given plan. Where it is `shown`, a bar of its own counts the epochs.
+    """
     from parity.experiments import run_experiment
 
     store = Results(folder)
@@ -102,7 +105,7 @@ def _target(file: str | None, name: str) -> type:
 
 @cache
 def _module(file: str) -> ModuleType:
-    """The Python file, imported once in each process."""
+    """The module of a Python file, imported once in each process."""
     from parity.proving import load
 
     return load(file)

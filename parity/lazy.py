@@ -1,4 +1,4 @@
-"""The frameworks, imported when something of them is first used: a pair may name them, and need not have them."""
+"""The frameworks, imported when something of them is first used: a pair may name them though they are not installed."""
 
 from __future__ import annotations
 

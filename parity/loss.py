@@ -1,4 +1,4 @@
-"""A criterion with its target, as a module: so that the ladder needs no second kind of thing."""
+"""A criterion with its target as a module, so that the ladder needs no second kind of thing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from numpynet import Array, Criterion, Module
 
 
 class Loss(Module):
-    """input -> criterion(input, target), an array of shape ()."""
+    """The function input -> criterion(input, target), whose output is an array of shape ().
+
+    A floating target is cast to the input's dtype.
+    """
 
     def __init__(self, criterion: Criterion, target: Array) -> None:
         self.criterion = criterion

@@ -1,4 +1,4 @@
-"""What happens inside a training, in an implementation's own numbers: every tensor of a step, layer by layer."""
+"""Observation of what happens inside a training: every tensor of a step, in an implementation's own numbers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ VALUES = {"weight": "weights", "bias": "biases"}
 
 @dataclass(frozen=True)
 class Observation:
-    """One training step of an implementation, before its update.
+    """The tensors of one training step of an implementation, before its update.
 
+    step: counted from 0, through all epochs
     state: parameters and running statistics, by numpynet's names
     record: everything that the step computes, in the order in which it is computed
     layers: names of the layers with their classes, such as "1.ReLU", by numpynet's names
@@ -37,9 +38,10 @@ class Observation:
     layers: dict[str, str]
 
     def tensors(self) -> Iterator[tuple[str, Array]]:
-        """By tags that are the same for every implementation, such as "weights/0.Linear" and "activations/1.ReLU".
+        """Yields every tensor with a tag that is the same for every implementation.
 
-        What a layer with parameters puts out is a pre-activation, what any other does an activation.
+        Tags are such as "weights/0.Linear" and "activations/1.ReLU". What a layer with parameters puts out is called a
+        pre-activation, what any other puts out an activation.
         """
         trained = set()
         for name, values in self.state.items():
@@ -54,7 +56,7 @@ class Observation:
                 yield f"{tags.get(key.quantity, f'{key.tensor}-gradients')}/{self.layers.get(layer, layer)}", values
 
     def not_finite(self) -> tuple[str, str] | None:
-        """Tensor and layer where the step first computes a NaN or an infinity; None where it does not."""
+        """The tensor and the layer where the step first computes a NaN or an infinity; None where it does not."""
         for key, values in self.record.items():
             if key.layer and not np.isfinite(values).all():
                 name, _, kind = self.layers.get(key.layer.partition(".")[2], "").rpartition(".")
@@ -68,7 +70,7 @@ class Observation:
 
     @property
     def outputs(self) -> Array:
-        """Of the network."""
+        """The outputs of the network, (N, C)."""
         inside = [v for k, v in self.record.items() if k.rung == OUTPUT and k.layer.startswith(f"{NETWORK}.")]
         return inside[-1]
 
@@ -80,10 +82,10 @@ class Observation:
 
 
 class Observer(Callback):
-    """Shows `see` the steps that are `due` (counted from 0, through all epochs) before they are taken.
+    """A callback that shows `see` an `Observation` of each step that is `due`, before the step is taken.
 
-    The training goes on as if it were not there: what is observed is a copy with the same weights, run by the same
-    implementation. The copy draws dropout masks of its own.
+    Steps count from 0, through all epochs. The training goes on as if it were not there: what is observed is a copy
+    with the same weights, run by the same implementation. The copy draws dropout masks of its own.
     """
 
     def __init__(
@@ -125,12 +127,13 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 class Watch(Observer):
-    """Keeps the distribution of every tensor, and losses and accuracies, every `every` steps.
+    """An observer that keeps the distribution of every tensor, and losses and accuracies, every `every` steps.
 
-    steps: observed, counted from 0
-    quantiles: by tag, QUANTILES for each of them; NaN where a tensor is not finite
-    scalars: by tag, one value for each: "loss/train" and "accuracy/train" of the batch, "loss/validation" and
-        "accuracy/validation" of all validation rows, "gradients/zero"
+    steps: the observed ones, counted from 0
+    quantiles: by tag, the QUANTILES of the tensor at each of these steps; NaN where the tensor is not finite
+    scalars: by tag, one value for each of these steps: "loss/train" and "accuracy/train" of the batch,
+        "loss/validation" and "accuracy/validation" of all validation rows, and "gradients/zero", the share of gradients
+        that are exactly 0
     """
 
     def __init__(
@@ -171,10 +174,10 @@ class Watch(Observer):
 
 
 def locate(experiment: Experiment, implementation: str, seed: int, divergence: Divergence) -> None:
-    """Fill in the tensor and layer where a divergence began, which a framework's trainer cannot tell.
+    """Fill in the tensor and the layer where a divergence began, which a framework's trainer cannot tell.
 
-    Trains once more, and looks at the step that diverged and at the one before: a gradient that is not finite shows
-    in the loss one step later.
+    Trains once more, and looks at the step that diverged and at the one before: a gradient that is not finite shows in
+    the loss one step later.
     """
     bad = divergence.step
     assert bad is not None

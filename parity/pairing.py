@@ -26,7 +26,11 @@ def _same_layout(values: Array) -> Array:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A framework's tensor that holds a numpynet array, in a layout of its own."""
+    """A framework's tensor that holds a numpynet array, in a layout of its own.
+
+    `to_framework` takes an array in numpynet's layout and returns it in the tensor's; `to_numpynet` does the opposite.
+    Without them the layouts are the same.
+    """
 
     tensor: Any
     to_framework: Layout = _same_layout
@@ -34,14 +38,16 @@ class Tensor:
 
 
 def transposed(tensor: Any) -> Tensor:
-    """A tensor that holds the numpynet matrix transposed."""
+    """A `Tensor` that holds the transpose of the numpynet matrix."""
     return Tensor(tensor, np.transpose, np.transpose)
 
 
 class Counterpart:
-    """A framework's layer, where each array of the numpynet module lives in it, and its parts if it has any.
+    """A framework's layer, with the tensors that hold the numpynet module's arrays, and its parts if it has any.
 
-    `Counterpart(layer, weight=layer.weight)`: an array in a layout of its own is given as a `Tensor`; None is left out.
+    `Counterpart(layer, weight=layer.weight)` says that the layer's weight holds the array called "weight". A tensor in
+    a layout of its own is given as a `Tensor`; None is left out. `parts` are the counterparts of the module's children,
+    by name.
     """
 
     def __init__(self, layer: Any, *, parts: dict[str, Counterpart] | None = None, **tensors: Any) -> None:
@@ -54,14 +60,14 @@ class Counterpart:
         }
 
     def tensors(self, prefix: str = "") -> dict[str, Tensor]:
-        """Every tensor by the numpynet name of its array."""
+        """Every tensor of the layer and its parts, by the dotted numpynet name of its array, below `prefix`."""
         found = {join(prefix, name): tensor for name, tensor in self.own.items()}
         for name, part in self.parts.items():
             found |= part.tensors(join(prefix, name))
         return found
 
     def leaves(self, prefix: str = "") -> dict[str, Any]:
-        """Every layer without parts, by the numpynet name of its module."""
+        """Every layer without parts, by the dotted numpynet name of its module, below `prefix`."""
         if not self.parts:
             return {prefix: self.layer}
         found: dict[str, Any] = {}
@@ -71,13 +77,13 @@ class Counterpart:
 
 
 class Pair:
-    """How one numpynet class maps on each framework; subclasses state a mapping and nothing else.
+    """Base of the pairs: how one numpynet class maps on each framework. A subclass states a mapping and nothing else.
 
-    `modules` draws instances; `shapes` draws an input shape for one, or a tuple of shapes where it takes several
-    inputs; `values` draws an input. `torch` and `tensorflow` return the framework's layer, or a `Counterpart` where it
-    holds arrays. Where a framework computes the same function by a formula that rounds worse, `formulas` names a
-    subclass of the class that computes so.
-    `optimizers` are those that instances with parameters are trained by.
+    `modules` is a Hypothesis strategy of instances; `shapes` draws an input shape for one, or a tuple of shapes where
+    it takes several inputs; `values` draws an input. `torch` and `tensorflow` return the framework's layer, or a
+    `Counterpart` where it holds arrays. Where a framework computes the same function by a formula that rounds worse,
+    `formulas` names, by framework, a subclass of the class that computes so. `optimizers` are those that instances with
+    parameters are trained by. `module_class` is set by `pair`.
     """
 
     formulas: ClassVar[dict[str, type]] = {}
@@ -87,21 +93,23 @@ class Pair:
     module_class: type
 
     def shapes(self, module: Any) -> SearchStrategy[Any]:
-        """Input shapes that `module` takes."""
+        """A strategy of input shapes (N, ...) that `module` takes, or of tuples of them for several inputs."""
         from parity.strategies import shapes
 
         return shapes()
 
     def values(self, module: Any, shape: Shape, dtype: np.dtype[Any]) -> SearchStrategy[Array]:
-        """Inputs of this shape."""
+        """A strategy of inputs of this shape and dtype."""
         from parity.strategies import arrays
 
         return arrays(shape, dtype)
 
     def torch(self, module: Any) -> Any:
+        """The PyTorch counterpart of `module`, without its weights; raises NotImplementedError where there is none."""
         raise NotImplementedError(f"{type(self).__name__} has no PyTorch counterpart")
 
     def tensorflow(self, module: Any) -> Any:
+        """The Keras counterpart of `module`, without its weights; raises NotImplementedError where there is none."""
         raise NotImplementedError(f"{type(self).__name__} has no TensorFlow counterpart")
 
 
@@ -110,7 +118,7 @@ P = TypeVar("P", bound=type[Pair])
 
 
 def pair(module_class: type) -> Callable[[P], P]:
-    """Register the decorated `Pair` as the one of `module_class` and, unless they have their own, of its subclasses."""
+    """A decorator that registers a `Pair` for `module_class` and for its subclasses, unless they have their own."""
 
     def register(pair_class: P) -> P:
         instance = pair_class()
@@ -122,13 +130,13 @@ def pair(module_class: type) -> Callable[[P], P]:
 
 
 def registry() -> dict[type, Pair]:
-    """Every pair, by numpynet class."""
+    """Every registered pair, by its numpynet class."""
     importlib.import_module("parity.pairs")
     return _registry
 
 
 def pair_of(module: Any) -> Pair:
-    """The pair of a module or class; raises LookupError, naming the remedy, where there is none."""
+    """The pair of a module or class, or of its nearest base class; LookupError, naming the remedy, if it has none."""
     module_class = module if isinstance(module, type) else type(module)
     pairs = registry()
     for base in module_class.__mro__:
@@ -138,7 +146,7 @@ def pair_of(module: Any) -> Pair:
 
 
 def counterpart(module: Any, framework: str) -> Counterpart:
-    """The framework's layer for `module`, without its weights; call it through `parity.frameworks`."""
+    """The framework's counterpart of `module`, without its weights; `parity.frameworks` gives it these."""
     built = getattr(pair_of(module), framework)(module)
     return built if isinstance(built, Counterpart) else Counterpart(built)
 
@@ -150,10 +158,11 @@ def dtype_of(module: Module) -> np.dtype[Any]:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a case: the input, the gradient sent back, the learning rate, and whether gradients start anew.
+    """One step of a case: the input, the cotangent, the learning rate, and whether gradients start anew.
 
-    Input and gradient are arrays, or tuples of them where the module takes or returns several. They are held
-    read-only: a layer that writes into them is found out.
+    The cotangent is the gradient for the output, of the output's shape. Input and cotangent are arrays (N, ...) of one
+    floating dtype, or tuples of them where the module takes or returns several. They are held read-only: a layer that
+    writes into them is found out.
     """
 
     input: Any
@@ -176,8 +185,8 @@ def _read_only(values: Array) -> Array:
 class Case:
     """One example of the ladder: a module with its weights, what is fed to it, and how it is trained.
 
-    `arguments` are those of `optimizer` but the learning rate; None leaves the parameters alone. Parameters named in
-    `frozen` are not trained.
+    `training` is the module's mode. `arguments` are those of `optimizer` but the learning rate, which each step has;
+    None leaves the parameters alone. Parameters named in `frozen` are not trained.
     """
 
     module: Module
@@ -189,10 +198,11 @@ class Case:
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The dtype of the inputs, in which every implementation computes."""
         return first(self.steps[0].input).dtype
 
     def astype(self, dtype: np.dtype[Any]) -> Case:
-        """The same case, its numbers carried in another format."""
+        """The same case with its inputs, cotangents and weights cast to another format."""
 
         def cast(values: Array) -> Array:
             return values.astype(dtype)
@@ -201,21 +211,22 @@ class Case:
         return replace(self, module=self.module.astype(dtype), steps=steps)
 
     def with_module(self, module: Module) -> Case:
+        """The same case with another module in place of its own."""
         return replace(self, module=module)
 
     def fresh(self) -> Module:
-        """A copy of the module in the case's mode, its frozen parameters marked."""
+        """A copy of the module in the case's mode, with its frozen parameters marked."""
         module = copy.deepcopy(self.module).train(self.training)
         for name, parameter in module.named_parameters().items():
             parameter.trainable = name not in self.frozen
         return module
 
     def rule(self, parameters: Iterable[Parameter] = (), lr: float = 1.0) -> Optimizer | None:
-        """The optimizer of these parameters; None where they are left alone."""
+        """An optimizer of these parameters with the case's arguments; None where it leaves the parameters alone."""
         return None if self.arguments is None else self.optimizer(parameters, lr, **self.arguments)
 
     def as_computed_by(self, framework: str) -> Case | None:
-        """The same case by the framework's own formulas; None where they are numpynet's."""
+        """The same case by the framework's own formulas, in NumPy; None where these are numpynet's."""
         module = copy.deepcopy(self.module)
         parts = [part for _, part in module.named_modules()]
         criteria = [value for part in parts for value in vars(part).values() if isinstance(value, Criterion)]
@@ -229,7 +240,7 @@ class Case:
 
 
 def first(values: Any) -> Array:
-    """An array, or the first of a tuple."""
+    """The array itself, or the first array of a tuple."""
     return first(values[0]) if isinstance(values, tuple) else values
 
 

@@ -32,7 +32,10 @@ DOTS_PER_INCH = 100
 
 
 def picture(title: str) -> Callable[[Callable[Drawing, Figure]], Callable[Drawing, Pictures]]:
-    """Makes a function that draws a figure return {title: data URI}, or nothing where matplotlib is missing."""
+    """A decorator that makes a function, which draws a figure, return {title: data URI}.
+
+    Where matplotlib is missing the function warns, and returns nothing.
+    """
 
     def decorate(draw: Callable[Drawing, Figure]) -> Callable[Drawing, Pictures]:
         @functools.wraps(draw)
@@ -49,7 +52,10 @@ def picture(title: str) -> Callable[[Callable[Drawing, Figure]], Callable[Drawin
 
 @picture("decision boundary")
 def decision_boundary(dataset: Dataset, predict: Predict) -> Figure:
-    """Training points (N, 2) of two classes over the probability of the second; `predict` gives log-probabilities."""
+    """Draws the training points (N, 2) of two classes over the probability of the second class.
+
+    `predict` gives log-probabilities (N, 2) of points (N, 2).
+    """
     points, classes = dataset.train.inputs, dataset.train.targets
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.08 * (high - low)
@@ -70,7 +76,7 @@ def decision_boundary(dataset: Dataset, predict: Predict) -> Figure:
 
 @picture("learning rates")
 def learning_rates(curves: Mapping[str, Mapping[float, Sequence[float]]], limit: float) -> Figure:
-    """Loss by epoch for each learning rate, one panel for each dataset; `limit` is what the loss should reach."""
+    """Draws the loss by epoch for each learning rate, one panel for each dataset; the loss should reach `limit`."""
     figure, panels = _figure(7.2, 3.2, 1, len(curves), sharey=True)
     shades = _shades(len(next(iter(curves.values()))))
     for axes, (title, rates) in zip(panels, curves.items(), strict=True):
@@ -85,7 +91,7 @@ def learning_rates(curves: Mapping[str, Mapping[float, Sequence[float]]], limit:
 
 @picture("accuracy against hidden units")
 def accuracy_by_units(accuracies: Mapping[int, Sequence[float]]) -> Figure:
-    """A dot for each run, a line through the means; the number of hidden units on a logarithmic scale."""
+    """Draws a dot for each run and a line through the means, the number of hidden units on a logarithmic scale."""
     figure, axes = _figure(5.2, 3.2)
     for units, found in accuracies.items():
         axes.scatter([units] * len(found), found, s=14, color=BLUE, alpha=0.5, linewidths=0)
@@ -100,7 +106,7 @@ def accuracy_by_units(accuracies: Mapping[int, Sequence[float]]) -> Figure:
 
 @picture("predicted probabilities; orange is the true class")
 def images_with_probabilities(images: Array, targets: Array, probabilities: Array, classes: Sequence[str]) -> Figure:
-    """Images (N, rows, columns) above bars of their class probabilities (N, C); the true class is orange."""
+    """Draws images (N, rows, columns) above bars of their class probabilities (N, C); the true class is orange."""
     figure, panels = _figure(9.6, 4.2, 2, len(images), height_ratios=(1, 1.25), sharey="row")
     for column, (image, target, probability) in enumerate(zip(images, targets, probabilities, strict=True)):
         above, below = panels[:, column]
@@ -119,7 +125,7 @@ def images_with_probabilities(images: Array, targets: Array, probabilities: Arra
 
 @picture("distributions while it trains")
 def distributions(seen: Mapping[str, Any], other: Mapping[str, Any] | None) -> Figure:
-    """One panel for each watched tensor, quantities by layers: bands between quantiles over the steps.
+    """Draws one panel for each watched tensor, quantities by layers: bands between quantiles over the steps.
 
     seen, other: records of `parity.observing.Watch`; the other's quantiles are drawn as dashed lines over the bands
     """
@@ -148,7 +154,7 @@ def distributions(seen: Mapping[str, Any], other: Mapping[str, Any] | None) -> F
 
 @picture("effects, with their intervals")
 def effect_intervals(effects: Sequence[Any], others: Sequence[Any]) -> Figure:
-    """Each effect on the accuracy in points, with a dot for each seed; the others' in grey below."""
+    """Draws each effect on the accuracy in points, with a dot for each seed; the others' effects are grey, below."""
     figure, axes = _figure(6.4, 0.9 + 0.42 * len(effects))
     for found, colour, shift in ((others, GREY, 0.22), (effects, BLUE, 0.0)):
         for row, effect in enumerate(found):

@@ -1,4 +1,4 @@
-"""What a command is about to do, written down before it begins, so that what is missing afterwards is known.
+"""Plans: what a command is about to do, written down before it begins, so that what is missing afterwards is known.
 
 A plan lists items, each the kind and the key of a record; a key that ends in * stands for every record whose key begins
 so, of which there must be one at least. Records name the plan that they were made for. An item belongs to the last plan
@@ -29,10 +29,11 @@ CRASHED = "crashed"  # the status of a record that stands for what could not be 
 def planned(
     results: Results, command: str, items: Mapping[str, Iterable[str]], **content: Any
 ) -> Iterator[list[tuple[str, str]]]:
-    """Record that `command` is about to make `items`, keys by kind; records appended within are made for this plan.
+    """A context for making `items`, keys by kind: it records them as the plan of `command`.
 
-    Gives a list for the items, (kind, key), that turn out to have nothing to record. The plan is recorded again when it
-    has ended, or was stopped by an exception. One that was killed has no end.
+    What is appended within names the plan. It yields a list, to which the items (kind, key) are added that turn out to
+    have nothing to record. The plan is recorded again when it has ended, or was stopped by an exception. One that was
+    killed has no end.
     """
     record = _begun(command) | {"items": {kind: list(keys) for kind, keys in items.items()}} | content
     key = f"{command} {record['begun']} {os.getpid()}"
@@ -52,7 +53,7 @@ def planned(
 
 
 def begin(results: Results, commands: Sequence[str], quick: bool = False) -> None:
-    """Record that a job is about to run these commands: one that never starts leaves no plan of its own."""
+    """Record that a job is about to run these commands, since one that never starts leaves no plan of its own."""
     record = _begun(JOB) | {"commands": list(commands), "quick": quick}
     results.append(KIND, f"{JOB} {record['begun']} {os.getpid()}", record)
 
@@ -76,7 +77,10 @@ def _now() -> str:
 
 @cache
 def _commit() -> str:
-    """The commit of this checkout; empty for an installed package. What was edited since shows in the digest alone."""
+    """The commit of this checkout; empty for an installed package.
+
+    What was edited since shows in the digest of the code alone.
+    """
     if not (ROOT / ".git").exists():
         return ""
     command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
@@ -86,7 +90,7 @@ def _commit() -> str:
 
 
 class Plans:
-    """The plans in one folder, and which of its records answer them."""
+    """The plans in one folder, and which of its records answer them. A plan's place is its index among `records`."""
 
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = list(records)
@@ -101,12 +105,12 @@ class Plans:
                 self._patterns.setdefault(kind, []).append(key)
 
     def answers(self, kind: str, record: Record) -> bool:
-        """Whether the record is of the last plan that lists it, or of a later one; or no plan lists it."""
+        """Tells whether the record was made for the last plan that lists it or a later one; true where none does."""
         made_for = self._order.get(record.get("plan", ""), -1)
         return all(made_for >= self._owners[kind, item] for item in self._items(kind, record["key"]))
 
     def unanswered(self, found: Mapping[str, Iterable[Record]]) -> dict[int, dict[str, list[str]]]:
-        """By the place of its plan, the items that none of these records, by kind, answers."""
+        """The items that none of these records answers, as keys by kind, by the place of the plan they belong to."""
         open_items = dict(self._owners)
         for place, record in enumerate(self.records):
             for kind, key in record.get("nothing", []):
@@ -123,15 +127,15 @@ class Plans:
         return left
 
     def owners(self) -> set[int]:
-        """Places of the plans that list anything that no later plan does."""
+        """The places of the plans that list anything that no later plan lists."""
         return set(self._owners.values())
 
     def unended(self) -> list[int]:
-        """Places of the plans that have no end, unless later plans do all of it again."""
+        """The places of the plans that have no end, unless later plans do all of it again."""
         return [place for place in sorted(self.owners()) if not self.records[place].get("ended")]
 
     def never_begun(self) -> list[str]:
-        """Commands of the last job that have no plan since."""
+        """The commands of the last job that have had no plan since."""
         jobs = [place for place, record in enumerate(self.records) if record["command"] == JOB]
         if not jobs:
             return []

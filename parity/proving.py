@@ -1,4 +1,4 @@
-"""The property behind every test: random cases of a pair, judged, shrunk when they fail, and counted."""
+"""The property behind every test: random cases of a pair are judged, counted, and shrunk when they fail."""
 
 from __future__ import annotations
 
@@ -40,10 +40,12 @@ class Use:
 
 @dataclass
 class Report:
-    """What checking one pair in one dtype found: examples, time, and the largest share of allowance used.
+    """The findings of checking one pair in one dtype: examples, time, and the largest share of allowance used.
 
-    seed: names the examples that were drawn
-    digest: of these examples; equal ones mean the same examples
+    seed: the seed that names the examples
+    digest: a digest of these examples; equal ones mean the same examples
+    uses: by implementation and quantity, the largest share of the allowance and where it was
+    failure: the failure message; None where every example passed
     shares: by implementation and quantity, the largest share of every example; not part of the record
     """
 
@@ -68,12 +70,13 @@ class Report:
         return f"{self.pair}/{self.dtype}"
 
     def as_record(self) -> dict[str, Any]:
-        """For the results store."""
+        """The report as a record of the results store, without its `shares`."""
         record = {**vars(self), "key": self.key, "uses": [use.as_record() for use in self.uses.values()]}
         del record["shares"]
         return record
 
     def count(self, judgement: Judgement) -> None:
+        """Count in the judgement of one more example."""
         self.examples += 1
         self.seconds_inside += judgement.seconds_inside
         for name, shares in judgement.used.items():
@@ -98,11 +101,13 @@ def prove(
     shrink: bool = True,
     up_to_rung: int = STEP,
 ) -> Report:
-    """Judge `examples` random cases of the pair of `target`; a failure is shrunk, on its rung or a lower one, and kept
-    in the report.
+    """Judge `examples` random cases of the pair of `target`, a class, in one dtype; returns a `Report`.
 
-    `alter` gives numpynet another case each time (a planted defect); the counterparts stay those of the original.
-    What fails above `up_to_rung` is passed over.
+    A case runs in numpynet and in those of `frameworks` (by default the installed ones) that the pair has a counterpart
+    in. The first failure is shrunk, on its rung or a lower one, and kept in the report; what fails above `up_to_rung`
+    is passed over. `random_seed` names other examples. `alter` gives numpynet another case each time (a planted
+    defect); the counterparts stay those of the original. Raises LookupError where there is no pair, and ValueError for
+    "float64" where longdouble is no wider.
     """
     report = Report(target.__name__, dtype, mapped(target, available() if frameworks is None else frameworks))
     report.seed = random_seed or 0
@@ -136,8 +141,10 @@ def prove(
 
 
 def digests(target: type, dtype: str, counts: Sequence[int], random_seed: int | None = None) -> list[str]:
-    """The digests of the first examples of `target`, as many as each of the ascending `counts` says, without judging
-    them: two results of the same digest rest on the same examples."""
+    """The digests of the first examples of `target`, one for each of the ascending `counts`, without judging them.
+
+    Two results of the same digest rest on the same examples.
+    """
     digest, found = Digest(), dict[int, str]()
 
     def property_(case: Case) -> None:
@@ -149,16 +156,17 @@ def digests(target: type, dtype: str, counts: Sequence[int], random_seed: int | 
 
 
 def mapped(target: type, frameworks: list[str]) -> list[str]:
-    """Those of `frameworks` that the pair of `target` has a counterpart in."""
+    """The frameworks, of those given, that the pair of `target` has a counterpart in."""
     return [name for name in frameworks if getattr(type(pair_of(target)), name) is not getattr(Pair, name)]
 
 
 def check(
     target: type, *, examples: int = 100, dtypes: Iterable[str] = DTYPES, frameworks: list[str] | None = None
 ) -> None:
-    """Prove `target`, a class that has a pair: one line in a test of your own.
+    """Prove `target`, a class that has a pair, in each of `dtypes`: one line in a test of your own.
 
-    Raises ParityError (an AssertionError) on the shrunk example where an implementation leaves its allowance.
+    Raises AssertionError, whose message is that of `ParityError` for the shrunk example, where an implementation leaves
+    its allowance; otherwise as `prove`.
     """
     for dtype in dtypes:
         report = prove(target, dtype, examples=examples, frameworks=frameworks)
@@ -167,7 +175,10 @@ def check(
 
 
 def explain(case: Case) -> str:
-    """What the implementations make of one case: the failure message, or that all agree."""
+    """A text on what the implementations make of one case: the failure message, or that all agree.
+
+    It is run in all frameworks that are installed.
+    """
     judgement = judge(case)
     if not judgement.passed:
         return describe(judgement)
@@ -176,7 +187,10 @@ def explain(case: Case) -> str:
 
 
 def load(path: str | Path) -> ModuleType:
-    """Import a Python file, whose pairs are thereby registered; returns the module."""
+    """Import a Python file, which registers the pairs that it defines; returns the module.
+
+    Raises FileNotFoundError where there is no such Python file.
+    """
     path = Path(path).resolve()
     name = f"parity_file_{path.stem}_{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -189,7 +203,7 @@ def load(path: str | Path) -> ModuleType:
 
 
 def targets(modules: Iterable[ModuleType] | None = None) -> list[type]:
-    """numpynet's classes that have a pair, or the classes whose pairs the given modules define."""
+    """numpynet's classes that have a pair or, given `modules`, the classes whose pairs these define."""
     defined = [(c, type(pair).__module__) for c, pair in registry().items() if c is not Loss]
     if modules is None:
         return [c for c, home in defined if home.startswith("parity.pairs.")]

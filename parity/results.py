@@ -1,11 +1,11 @@
-"""What runs leave behind: an append-only folder for each stack that survives kills, full disks and company.
+"""The results store: an append-only folder of records for each stack, which survives kills, full disks and company.
 
-`results/<stack>/` holds `environment.json` and one JSON-lines file for each kind of record (checks, runs,
-curves, ...). A record is one line, written whole under a lock and synced before `append` returns. A line
-torn by a kill is skipped by readers; the next append starts on a fresh line.
+`results/<stack>/` holds `environment.json` and one JSON-lines file for each kind of record (checks, runs, curves, ...).
+A record is one line, written whole under a lock and synced before `append` returns. A line torn by a kill is skipped by
+readers; the next append starts on a fresh line.
 
-A stack is everything that computes: its name says NumPy, the frameworks, Keras and Python, its `lock` is the digest of
-every package that is installed. Records of two locks are kept in two folders.
+A stack is everything that computes: its name says NumPy, the frameworks, Keras and Python, and its `lock` is the digest
+of every package that is installed. Records of two locks are kept in two folders.
 """
 
 from __future__ import annotations
@@ -64,13 +64,14 @@ Record = dict[str, Any]
 
 
 class ResultsError(Exception):
-    """A results folder that cannot be read or written; the message says why and what to do."""
+    """Raised where a results folder cannot be read or written; the message says why and what to do."""
 
 
 class Results:
     """The records in one folder.
 
     plan: key of the plan that records are now appended for, see `parity.planning`; each record names it
+
     Raises ResultsError when the folder was written with another version of the schema.
     """
 
@@ -85,11 +86,11 @@ class Results:
 
     @property
     def stack(self) -> str:
-        """Name of the framework versions, from environment.json or else the folder's name."""
+        """The name of the framework versions, from environment.json or else the folder's name."""
         return str((self.environment() or {}).get("stack", self.folder.name))
 
     def environment(self) -> Record | None:
-        """Contents of environment.json, None when there is none yet."""
+        """The contents of environment.json, None when there is none yet."""
         path = self.folder / "environment.json"
         try:
             return dict(json.loads(path.read_bytes()))
@@ -128,11 +129,11 @@ class Results:
             raise _unwritable(path, error) from error
 
     def append(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
-        """Adds a record; when it returns, the record is on disk. A later record of the same key replaces it.
-        The record may carry its key itself, but no other.
+        """Adds a record of this kind and key, in place of an earlier one; it is on disk when this returns.
 
-        Arrays become lists, dataclasses objects; NaN and infinity become null. Raises ResultsError when it
-        cannot be written (full disk): earlier records are intact then, and nothing of this one is left.
+        Arrays become lists, dataclasses objects; NaN and infinity become null. Raises ValueError for a record that
+        brings a schema or another key, and ResultsError when it cannot be written (full disk): earlier records are
+        intact then, and nothing of this one is left.
         """
         if "schema" in record or record.get("key", key) != key:
             raise ValueError(f"a record brings no schema of its own and no key but {key!r}")
@@ -175,11 +176,11 @@ class Results:
         return list(records.values())
 
     def done(self, kind: str) -> set[str]:
-        """Keys that have a record, for resuming."""
+        """The keys that have a record of this kind, for resuming."""
         return {record["key"] for record in self.read(kind)}
 
     def kinds(self) -> list[str]:
-        """Kinds of which there are records."""
+        """The kinds of which there are records."""
         return sorted(path.stem for path in self.folder.glob("*.jsonl"))
 
     def _path(self, kind: str) -> Path:
@@ -194,7 +195,7 @@ class Located(NamedTuple):
 
 
 def read_all(folders: Iterable[str | os.PathLike[str]], kind: str) -> list[Located]:
-    """Records of many folders, such as those of CI jobs; of one stack and key the last folder's counts."""
+    """The records of this kind in many folders, such as those of CI jobs; the last folder's of one stack and key."""
     merged: dict[tuple[str, str], Located] = {}
     for results, stack in stacks(folders):
         merged.update({(stack, record["key"]): Located(stack, record) for record in results.read(kind)})
@@ -213,7 +214,10 @@ def stacks(folders: Iterable[str | os.PathLike[str]]) -> list[tuple[Results, str
 
 
 def _told_apart(own: Record, namesakes: Iterable[Record]) -> str:
-    """What is not the same in all of these environments, in brackets; of packages without a name of theirs the lock."""
+    """The names and versions that differ between these environments, in brackets.
+
+    The lock is among them only where no package's version differs.
+    """
     versions = [_computing(environment) for environment in namesakes]
     packages = dict.fromkeys(name for found in versions for name in found)
     differing = [name for name in packages if len({found.get(name) for found in versions}) > 1]
@@ -224,7 +228,7 @@ def _told_apart(own: Record, namesakes: Iterable[Record]) -> str:
 
 
 def _computing(environment: Record) -> dict[str, str]:
-    """The versions that make the stack."""
+    """The versions of what makes the stack, by name, its lock among them."""
     python = {"Python": environment["python"]} if "python" in environment else {}
     lock = {"lock": environment["lock"]} if environment.get("lock") else {}
     return {**python, **environment.get("packages", {}), **lock}
@@ -254,7 +258,7 @@ def plain(value: Any) -> Any:
 
 
 def versions() -> dict[str, str]:
-    """Version of each installed package, as published: without a build's local label (+cpu)."""
+    """The version of each installed package as it was published: without a build's local label (+cpu)."""
     found = {}
     for package, distributions in DISTRIBUTIONS.items():
         for distribution in distributions:
@@ -275,7 +279,7 @@ def stack_name() -> str:
 
 @functools.cache
 def installed() -> dict[str, str]:
-    """Version of every distribution that this process would import, by name.
+    """The version of every distribution that this process would import, by name.
 
     Left out are pip, which computes nothing and is renewed at will, and this project, whose code has a digest.
     """
@@ -288,18 +292,18 @@ def installed() -> dict[str, str]:
 
 
 def lock() -> str:
-    """The SHA-256 (hex) of Python and every package: two environments that differ in anything differ here."""
+    """The SHA-256 (hex) of the Python and of every package: it differs where two environments differ in any."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return hashlib.sha256(json.dumps([python, installed()]).encode()).hexdigest()
 
 
 def packages() -> str:
-    """Everything that is installed, in one line: the stack's name and the lock."""
+    """A line that says everything that is installed: the stack's name and the lock."""
     return f"{stack_name()}, lock {lock()}"
 
 
 def default_folder() -> Path:
-    """results/<stack>; with the lock behind it where another environment of the same name was there first."""
+    """The folder results/<stack>, followed by the lock where another environment of the same name was there first."""
     folder = Path("results") / stack_name()
     known = (Results(folder).environment() or {}).get("lock")
     return folder if known in (None, lock()) else folder.with_name(f"{folder.name}-{lock()[:8]}")
@@ -318,7 +322,7 @@ def environment() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What computes besides the packages: processor, the kernels of the BLAS, switches and numbers of threads."""
+    """The parts that compute besides the packages: processor, kernels of the BLAS, switches and numbers of threads."""
     from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
     return {
@@ -336,7 +340,7 @@ def machine() -> dict[str, Any]:
 
 
 def _append_line(descriptor: int, line: bytes) -> None:
-    """One write at the end of the locked file, taken back if it did not fit."""
+    """Write one line at the end of the locked file; what was written is taken back if it does not fit."""
     size = os.fstat(descriptor).st_size
     if size:
         os.lseek(descriptor, size - 1, os.SEEK_SET)

@@ -1,10 +1,10 @@
-"""How often a right implementation is called wrong: every pair with fresh seeds, for as long as one likes.
+"""The soak, which counts how often a right implementation is called wrong: every pair, with fresh seeds.
 
-The examples come in chunks, each of a seed of its own, and a chunk is a record: a soak that is stopped goes on where it
-was, one that is asked for more goes on too. Chunks of other code do not count, so that after an alarm was mended at its
-cause the count starts again. What is stored of each chunk is the share of the allowance that every example used, by
-implementation and quantity: their distribution, and the estimate of its tail, is what the soak is for. The derivatives
-that the reference's gradients are checked by are soaked in the same way, in longdouble.
+It goes on for as long as one likes. The examples come in chunks, each of a seed of its own, and a chunk is a record: a
+soak that is stopped goes on where it was, and so does one that is asked for more. Chunks of other code do not count, so
+that the count starts again after an alarm was mended at its cause. What is stored of each chunk is the share of the
+allowance that every example used, by implementation and quantity: the soak is for their distribution and the estimate
+of its tail. The derivatives that the reference's gradients are checked by are soaked in the same way, in longdouble.
 """
 
 from __future__ import annotations
@@ -65,9 +65,12 @@ class Chunk:
 
 
 def planned(examples: int, seed: int, derivatives: bool = False) -> list[Chunk]:
-    """The chunks of a soak of at least `examples`: a fifth of networks, the rest of all other pairs alike; first one
-    of each pair, then the next, so that a soak that is stopped has looked at all of them. Networks, which raise most
-    alarms, go ahead: an alarm is mended, and the count starts again. Of derivatives, of all pairs alike."""
+    """The chunks of a soak of at least `examples`, in the order in which they are performed.
+
+    A fifth are of networks, the rest of all other pairs alike; first comes one chunk of each pair, then the next, so
+    that a soak that is stopped has looked at all of them. Networks, which raise most alarms, go ahead: an alarm is
+    mended, and the count starts again. With `derivatives` all pairs have equal shares.
+    """
     names = [target.__name__ for target in targets()]
     usual = (1 - sum(NETWORKS.values())) / (len(names) - len(NETWORKS))
     found = []
@@ -82,7 +85,10 @@ def planned(examples: int, seed: int, derivatives: bool = False) -> list[Chunk]:
 
 
 def perform(pair: str, dtype: str, seed: int, number: int, frameworks: list[str]) -> Record:
-    """Judge the examples of a chunk; an alarm, which ends it, is kept with its script, unshrunk."""
+    """Judge the examples of one chunk; returns its record.
+
+    An alarm ends the chunk, and is kept with its script, unshrunk.
+    """
     chunk = Chunk(pair, dtype, seed, number)
     target = next(target for target in targets() if target.__name__ == pair)
     judged = _derivatives if dtype == DERIVATIVES else _rungs
@@ -174,12 +180,12 @@ def soak(
 
 
 def chunks(results: Results) -> list[Record]:
-    """The chunks that were judged by this code."""
+    """The chunks, kept or in `results`, that were judged by this code."""
     return [record for record in _of_this_code(results) if record.get("status") != CRASHED]
 
 
 def soaked(judged: Iterable[Record]) -> dict[str, list[Record]]:
-    """The chunks by what was soaked in them."""
+    """The chunks by what was soaked in them: "derivatives" or "rungs 1 to 3"."""
     found: dict[str, list[Record]] = {}
     for chunk in judged:
         found.setdefault("derivatives" if chunk["dtype"] == DERIVATIVES else "rungs 1 to 3", []).append(chunk)
@@ -187,17 +193,17 @@ def soaked(judged: Iterable[Record]) -> dict[str, list[Record]]:
 
 
 def crashes(results: Results) -> list[Record]:
-    """The chunks that crashed by this code, and have not been judged since."""
+    """The chunks that crashed with this code, and have not been judged since."""
     return [record for record in _of_this_code(results) if record.get("status") == CRASHED]
 
 
 def _of_this_code(results: Results) -> list[Record]:
-    """Those that are kept with the code count too."""
+    """The chunks of this code, those that are kept with the code among them."""
     return counted(results, CHUNKS, lambda record: bool(record["code"] == code(record["dtype"])))
 
 
 def summarised(judged: Sequence[Record]) -> list[Record]:
-    """By pair, dtype, implementation and quantity: the distribution of the share used, and the estimate of its tail."""
+    """The summary's records: for each pair, dtype, implementation and quantity, the shares used and their tail."""
     shares: dict[tuple[str, str, str, str], list[float]] = {}
     alarms: dict[tuple[str, str], list[str]] = {}
     seeds: dict[tuple[str, str], set[int]] = {}

@@ -36,14 +36,17 @@ lr_exponents = st.integers(3, 10)
 
 @functools.cache
 def dyadic(low: float, high: float, denominator: int = 16) -> SearchStrategy[float]:
-    """Multiples of 1/denominator in [low, high]: exact in float32, so that no framework rounds a hyper-parameter."""
+    """A strategy of multiples of 1/denominator in [low, high].
+
+    They are exact in float32, so that no framework rounds a hyper-parameter.
+    """
     first, last = math.ceil(low * denominator), math.floor(high * denominator)
     return st.integers(first, last).map(lambda numerator: numerator / denominator)
 
 
 @functools.cache
 def shapes(max_dims: int = 4) -> SearchStrategy[tuple[int, ...]]:
-    """Shapes (N, features, ...)."""
+    """A strategy of shapes (N, features, ...) of up to `max_dims` axes."""
     return st.builds(
         lambda n, features, rest: (n, features, *rest), sizes, sizes, st.lists(short_sides, max_size=max_dims - 2)
     )
@@ -56,13 +59,13 @@ def images(
     padding: tuple[int, ...] = (0, 0),
     dilation: tuple[int, ...] = (1, 1),
 ) -> SearchStrategy[tuple[int, ...]]:
-    """Shapes (N, channels, rows, columns) that hold one such window up to a few."""
+    """A strategy of shapes (N, channels, rows, columns) that hold from one such window up to a few."""
     least = [max(1, d * (k - 1) + 1 - 2 * p) for k, p, d in zip(kernel, padding, dilation, strict=True)]
     return st.tuples(short_sides, channels, *(st.integers(side, side + 4) for side in least))
 
 
 def each_shape(function: Callable[[Shape], Any], shape: Any) -> Any:
-    """`function` of a shape, or the tuple of its results for a tuple of shapes."""
+    """`function` of a shape; for a tuple of shapes, the tuple of its results."""
     return tuple(map(function, shape)) if isinstance(shape[0], tuple) else function(shape)
 
 
@@ -75,8 +78,11 @@ def arrays(
     largest: float = 2.0**10,
     offset: bool = True,
 ) -> Array:
-    """Normal numbers of one drawn scale up to `largest`, moved by up to ten times the scale, or rounded to multiples
-    of a quarter of it, which brings exact zeros and ties."""
+    """A strategy of arrays of normal numbers of one drawn scale up to `largest`.
+
+    They may be moved by up to ten times the scale, or rounded to multiples of a quarter of it, which brings exact zeros
+    and ties. Without `offset` none is moved.
+    """
     values = normal(draw(seeds), shape)
     kind = draw(kinds if offset else centred_kinds)
     if kind == "offset":
@@ -89,7 +95,7 @@ def arrays(
 
 @st.composite
 def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
-    """Whole examples for the pair of `target`: weights, inputs, cotangents, mode, optimizer."""
+    """A strategy of whole examples for the pair of `target`: weights, inputs, cotangents, mode and optimizer."""
     pair = pair_of(target)
     module: Module = draw(pair.modules).astype(dtype)
     for parameter in module.parameters():
@@ -137,7 +143,7 @@ def for_all(
 ) -> None:
     """Call `property_` with random cases of the pair of `target`; what it raises is raised for the shrunk case.
 
-    The same cases every time and everywhere, of which `random_seed` names others (see `parity.drawing`). Raises
+    The cases are the same every time and everywhere; `random_seed` names others (see `parity.drawing`). Raises
     LookupError where `target` has no pair of its own: its base's would draw modules of the base, and prove those.
     """
     drawn = pair_of(target).module_class

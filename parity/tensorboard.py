@@ -1,4 +1,4 @@
-"""Event files for TensorBoard: one folder for each implementation, the same tags in all, so that they overlay.
+"""Event files for TensorBoard: one folder for each implementation, with the same tags in all, so that they overlay.
 
 They need tensorboardX, the extra `tensorboard`, which needs neither torch nor TensorFlow; where it is missing, a
 warning says so and none are written. `tensorboard --logdir FOLDER` shows them.
@@ -18,7 +18,7 @@ from parity.observing import Observation
 
 
 class EventFiles:
-    """Writes observations into a folder, which is emptied first; a context manager."""
+    """A context manager that writes observations into a folder, which it empties first."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,7 +39,7 @@ class EventFiles:
             self.writer.close()
 
     def write(self, seen: Observation, scalars: dict[str, float]) -> None:
-        """A histogram of the finite values of each tensor, and the finite scalars, at the step."""
+        """Write a histogram of the finite values of each tensor, and the finite scalars, at the observed step."""
         if self.writer is None:
             return
         for tag, values in seen.tensors():

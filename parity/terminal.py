@@ -1,4 +1,4 @@
-"""What the commands say: progress on stderr, tables on stdout."""
+"""The output of the commands: progress on stderr, tables on stdout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(title: str) -> Iterator[Any]:
-    """A function (done, total) that moves a bar; silent where nobody watches."""
+    """A context that yields a function (done, total), which moves a bar; it is silent where nobody watches."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -49,7 +49,7 @@ def console(stderr: bool = False) -> Any:
 
 
 def print_check(checked: Checked) -> None:
-    """Shares of the allowances, what else was looked at, and everything that is off, by kind."""
+    """Print the shares of the allowances, what else was looked at, and everything that is off, by kind."""
     from parity.checking import crashed
 
     proven = [record for record in checked.of("checks") if not crashed(record)]
@@ -95,7 +95,7 @@ def _print_proven(records: list[Record]) -> None:
 
 
 def _counted(kind: str, records: list[Record]) -> str:
-    """How many are as stated, and how many could not be looked at."""
+    """A line on how many records are as stated and how many could not be looked at, with the keys that are off."""
     from parity.checking import crashed, off
 
     judged = [record for record in records if record.get("holds") is not None and not crashed(record)]
@@ -131,7 +131,7 @@ def print_defects(records: list[Record]) -> None:
 
 
 def print_report(summary: Summary) -> None:
-    """The headline, everything that is off by kind, what is missing, and what was left out, each cause once."""
+    """Print the headline, everything that is off by kind, what is missing, and what was left out, each cause once."""
     document = summary.document
     console().print(f"[bold]{summary.headline}[/bold]", soft_wrap=True)
     for title, sentences in (("missing", document["missing"]), ("left out", document["not_compared"])):
@@ -187,12 +187,12 @@ def print_modes(records: list[Record]) -> None:
 
 
 def _share(stored: float | None) -> float:
-    """A share of the allowance from a record, which has None for infinity."""
+    """The share of the allowance that a record stores, infinity where it stores None."""
     return math.inf if stored is None else stored
 
 
 def print_crashes(records: list[Record]) -> None:
-    """A line for each record of what crashed."""
+    """Print a line for each record of what crashed."""
     from parity.checking import crashed
 
     for record in filter(crashed, records):
@@ -200,7 +200,7 @@ def print_crashes(records: list[Record]) -> None:
 
 
 def print_soak(records: list[Record], chunks: list[Record], crashes: list[Record]) -> None:
-    """The largest share and the tail by pair and dtype, the worst over implementations and quantities."""
+    """Print the largest share and the tail by pair and dtype, the worst over implementations and quantities."""
     from rich.table import Table
 
     from parity.soak import NETWORKS, soaked

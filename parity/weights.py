@@ -5,7 +5,7 @@
                    and the state_dict of torch's optimizer as "optimizer_state_dict"
     .weights.h5    what Keras saves of the counterpart, compiled with the optimizer if there is one
 
-Running statistics are weights here. Hyper-parameters are no state: they stay those of the optimizer that is given.
+Running statistics count as weights here. Hyper-parameters are no state: they stay those of the optimizer that is given.
 Keras' velocities hold the learning rate: what was saved comes back to the bit if that is a power of two, else rounded.
 """
 
@@ -35,8 +35,9 @@ BELOW = "optimizer."
 def save_weights(model: Module, path: str | Path, optimizer: Optimizer | None = None) -> None:
     """Write the weights of `model`, and the state of its `optimizer` if one is given, in the format `path` ends in.
 
-    The file appears whole or not at all. Raises ValueError for another ending, and for an optimizer of parameters that
-    are none of the model's; ImportError where the format's library is not installed.
+    The endings are .safetensors, .pt and .weights.h5. The file appears whole or not at all. Raises ValueError for
+    another ending, and for an optimizer of parameters that are none of the model's; ImportError where the format's
+    library is not installed.
     """
     path = Path(path)
     unfinished = path.with_name(f".{path.name}")
@@ -48,11 +49,12 @@ def save_weights(model: Module, path: str | Path, optimizer: Optimizer | None = 
 
 
 def load_weights(model: Module, path: str | Path, optimizer: Optimizer | None = None) -> None:
-    """Copy the weights in the file into `model`, and its state of the optimizer into `optimizer` if one is given.
+    """Copy the weights in the file into `model`, and the state in it into `optimizer` if one is given.
 
-    Everything is cast to the model's dtype. Raises FileNotFoundError; ValueError for another ending, for a file that is
-    torn or none of its format, for arrays that are missing, unknown or misshapen, and where an optimizer is given and
-    the file holds none, or another's; ImportError as `save_weights`. Nothing has changed then.
+    Everything is cast to the model's dtype. Raises FileNotFoundError where there is no file; ValueError for another
+    ending, for a file that is torn or none of its format, for arrays that are missing, unknown or misshapen, and where
+    an optimizer is given and the file holds none, or another's; ImportError as `save_weights`. Nothing has changed
+    then.
     """
     path = Path(path)
     chosen = _format(path)
@@ -71,7 +73,7 @@ def load_weights(model: Module, path: str | Path, optimizer: Optimizer | None = 
 
 
 def _in_c_order(state: State) -> State:
-    """A product with a matrix that is kept column by column rounds otherwise."""
+    """The arrays copied in C order: a product with a matrix that is kept column by column rounds otherwise."""
     return {name: np.array(values, order="C") for name, values in state.items()}
 
 
@@ -136,7 +138,7 @@ def _torch_state(path: Path, saved: Any, built: Counterpart, model: Module, opti
 
 
 def _torch_rule(optimizer: Optimizer, held: Mapping[int, Tensor]) -> tuple[Any, dict[str, str]]:
-    """torch's optimizer of these tensors, and what it calls numpynet's slots."""
+    """torch's optimizer of these tensors, and its names for numpynet's slots."""
     pair: Any = pair_of(optimizer)
     return pair.torch_optimizer(optimizer, [place.tensor for place in held.values()]), pair.torch_slots
 
@@ -183,7 +185,7 @@ class _Keras:
                 self.rule.slots[slot][index].assign(place.to_framework(values) * self._factor(slot))
 
     def _factor(self, slot: str) -> float:
-        """What Keras' slot is a multiple of numpynet's by."""
+        """The factor by which Keras' slot is a multiple of numpynet's."""
         inside = self.rule.rate_inside.get(slot)
         return 1.0 if inside is None else inside * float(self.rule.keras.learning_rate.numpy())
 
@@ -204,7 +206,10 @@ class _Keras:
 
 
 def _held(built: Counterpart, model: Module, optimizer: Optimizer) -> dict[int, Tensor]:
-    """Where each trained parameter of the optimizer lives, by its position there."""
+    """The tensor that holds each trained parameter of the optimizer, by the parameter's position there.
+
+    Raises ValueError where the optimizer moves a parameter that is none of the model's.
+    """
     names = {id(parameter): name for name, parameter in model.named_parameters().items()}
     if not all(id(parameter) in names for parameter in optimizer.parameters):
         raise ValueError(f"{optimizer!r} moves parameters that are none of the model's")
@@ -238,7 +243,7 @@ def _compare(path: Path, wanted: Shapes, found: Shapes) -> None:
 
 
 def _opened(path: Path, kind: str, read: Callable[[], Any]) -> Any:
-    """The contents; whatever the library makes of a file that it cannot read becomes a ValueError."""
+    """The value that `read` returns; whatever it raises, but ImportError, becomes a ValueError that names the file."""
     try:
         return read()
     except ImportError:

@@ -25,7 +25,10 @@ DEPTH = 5  # frames of a traceback that are told: enough to get from a framework
 
 
 class Call(NamedTuple):
-    """`work(*arguments)`, which can be pickled; `about` is handed back with what came of it, and stays here."""
+    """The call `work(*arguments)`, all of which can be pickled.
+
+    `about` stays here, and is handed back with what came of the call.
+    """
 
     about: Any
     work: Callable[..., Any]
@@ -34,17 +37,17 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Crash:
-    """What there is instead of a result: the exception that was raised or, where the process `died`, how it ended."""
+    """The stand-in for a result: the exception that was raised or, where the process `died`, how it ended."""
 
     message: str
     died: bool = False
 
 
 class Pool:
-    """Up to `workers` processes, each started when there is work for it; ended, whatever they do, on leaving.
+    """A context with up to `workers` processes, each started when there is work for it, and all ended on leaving.
 
     single_threaded: they use one thread each, because results must not depend on how many work side by side; otherwise
-        that is so where the environment does not say, and there are several
+        they do so where there are several and the environment does not say
     """
 
     def __init__(self, workers: int, single_threaded: bool = False) -> None:
@@ -61,7 +64,7 @@ class Pool:
         self._idle, self._busy = [], {}
 
     def run(self, calls: Iterable[Call]) -> Iterator[tuple[Call, Any]]:
-        """Each call with its result or `Crash`, as they end."""
+        """Yields each call with its result or its `Crash`, as they end."""
         waiting, refused = iter(calls), deque[tuple[Call, Crash]]()
         while True:
             while len(self._busy) < self.workers and (call := next(waiting, None)) is not None:
@@ -105,7 +108,7 @@ class _Worker:
             self.pipe.send((call.work, call.arguments))
 
     def take(self) -> Any:
-        """What the call gave, or the Crash."""
+        """The result of the call that was given, or its `Crash`; waits for it."""
         try:
             return self.pipe.recv()
         except (EOFError, OSError):  # it died before, or while, it told
@@ -121,13 +124,13 @@ class _Worker:
 
 
 def _ready(workers: Iterable[_Worker]) -> list[_Worker]:
-    """Those that have something to tell, or died; waits for the first."""
+    """The workers that have something to tell, or died; waits until there is one."""
     by_pipe = {worker.pipe: worker for worker in workers}
     return [by_pipe[pipe] for pipe in wait(list(by_pipe))]  # type: ignore[index]
 
 
 def _serve(pipe: Connection) -> None:
-    """The life of a worker."""
+    """Perform the calls that come through the pipe, one after another, for as long as it is open."""
     _die_with_parent()
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
@@ -135,7 +138,7 @@ def _serve(pipe: Connection) -> None:
 
 
 def _performed(pipe: Connection) -> Any:
-    """The result of the next call, pickled beforehand: what cannot be sent is a crash of the call."""
+    """The result of the next call, or its `Crash`; a result that cannot be pickled is a crash, too."""
     try:
         work, arguments = pipe.recv()
         found = work(*arguments)
@@ -148,14 +151,14 @@ def _performed(pipe: Connection) -> Any:
 
 
 def said(error: BaseException) -> str:
-    """The error in one line, and below it where it came from, the innermost first."""
+    """The error in one line, and below it where it came from, the innermost frame first."""
     frames = traceback.extract_tb(error.__traceback__)[: -DEPTH - 1 : -1]
     headline = f"{type(error).__name__}: {error}".removesuffix(": ")
     return "\n".join([headline, *(f"  {frame.filename}, line {frame.lineno}, in {frame.name}" for frame in frames)])
 
 
 def how_it_ended(exit_code: int | None) -> str:
-    """How a process ended, in words."""
+    """The words on how a process with this exit code ended."""
     if exit_code is None or exit_code >= 0:
         return f"exit code {exit_code}"
     why = ", as a system does that has no memory left" * (exit_code == -9)
@@ -163,7 +166,7 @@ def how_it_ended(exit_code: int | None) -> str:
 
 
 def _die_with_parent() -> None:
-    """A worker whose parent is killed would go on with its call."""
+    """End this worker when its parent ends, since a worker whose parent is killed would go on with its call."""
 
     def watch() -> None:
         parent = multiprocessing.parent_process()
@@ -176,7 +179,7 @@ def _die_with_parent() -> None:
 
 @contextmanager
 def _threads(always_one: bool, workers: int) -> Iterator[None]:
-    """The environment that a process is started in."""
+    """A context with the environment variables of thread counts that a new process is to have."""
     counts = {name: "1" for name in THREAD_VARIABLES if always_one or (workers > 1 and name not in os.environ)}
     previous = {name: os.environ.get(name) for name in counts}
     os.environ.update(counts)

@@ -29,7 +29,7 @@ OURS = "numpynet-parity"
 
 
 class StackError(Exception):
-    """No environment can be made; the message says why and what to do."""
+    """Raised where no environment can be made; the message says why and what to do."""
 
 
 def pythons(stack: str) -> list[str]:
@@ -55,7 +55,10 @@ def cuda(stack: str, python: str) -> Path:
 
 
 def pins(path: Path) -> dict[str, str]:
-    """The version of each package of a lock, none if there is no such file. Raises ValueError for another line."""
+    """The version of each package of a lock; there is none if there is no such file.
+
+    Raises ValueError for a line that pins nothing.
+    """
     found: dict[str, str] = {}
     if not path.exists():
         return found
@@ -76,7 +79,7 @@ def normalized(name: str) -> str:
 
 
 def split(resolved: str, header: str) -> tuple[str, str]:
-    """A resolved stack as the texts of its lock and of what only torch's wheels for CUDA require."""
+    """The texts of a resolved stack's lock, and of what only torch's wheels for CUDA require, each below `header`."""
     parts: tuple[list[str], list[str]] = ([header], [header])
     for line in resolved.splitlines():
         parts[CUDA.fullmatch(line.split("==")[0]) is not None].append(line)
@@ -85,14 +88,14 @@ def split(resolved: str, header: str) -> tuple[str, str]:
 
 
 def digest(stack: str, python: str, project: object) -> str:
-    """Identifies what an environment is made of: the stack's files and `project`, the rest, in JSON's types."""
+    """The SHA-256 (hex) of what an environment is made of: the stack's files and `project`, in JSON's types."""
     files = [path for path in (source(stack), lock(stack, python), cuda(stack, python)) if path.exists()]
     text = json.dumps([[path.read_text() for path in files], project], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def lock_digest(stack: str, python: str) -> str | None:
-    """Identifies the lock, whatever its comments say; None for a stack that floats."""
+    """The SHA-256 (hex) of what the lock pins, whatever its comments say; None for a stack that floats."""
     if not lock(stack, python).exists():
         return None
     both = {**pins(lock(stack, python)), **pins(cuda(stack, python))}
@@ -100,7 +103,7 @@ def lock_digest(stack: str, python: str) -> str | None:
 
 
 def deviations(stack: str, python: str, installed: dict[str, str]) -> list[str]:
-    """What of the installed packages is not what the lock says, one sentence each.
+    """Sentences on the installed packages that are not what the lock says, one each.
 
     A local label is no deviation: 2.13.0+cpu is a build of 2.13.0.
     """

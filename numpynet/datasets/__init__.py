@@ -1,7 +1,7 @@
 """Data for classification, split into training, validation and test rows that share nothing.
 
-`digits` ships with numpynet, `blobs` and `circles` are generated, `mnist`, `fashion_mnist` and `cifar10` come
-from the published files. A seed and an epoch fix the order of the batches (`batch_order`).
+`digits` ships with numpynet; `blobs` and `circles` are generated; `mnist`, `fashion_mnist` and `cifar10` come from the
+published files. A seed and an epoch fix the order of the batches (`batch_order`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
 
 
 def load(name: str, **options: Any) -> Dataset:
-    """The dataset called `name` in DATASETS, with that function's options; ValueError for any other name."""
+    """The dataset called `name` in DATASETS, made with that function's `options`; ValueError for any other name."""
     if name not in DATASETS:
         raise ValueError(f"no dataset is called {name!r}; there are {', '.join(DATASETS)}")
     return DATASETS[name](**options)

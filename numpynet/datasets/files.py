@@ -1,4 +1,4 @@
-"""The published files of a dataset: found on disk or downloaded, and known by the hash of their content."""
+"""The published files of a dataset, found on disk or downloaded, and recognised by the hash of their content."""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, tarfile.TarError)
 
 
 def content(name: str, file: str) -> bytes:
-    """The published content of one file: from $NUMPYNET_DATA, else from the cache, else downloaded."""
+    """The published content of one file, decompressed: from $NUMPYNET_DATA, else from the cache, else downloaded.
+
+    Raises ValueError for a file that is damaged or not the published one, ConnectionError where a download fails, and
+    ImportError where one is needed and pooch is not installed.
+    """
     folder = os.environ.get(FOLDER_VARIABLE)
     path = Path(folder, PATHS[name].format(file=file)) if folder else None
     if path is None or not path.exists():
@@ -66,7 +70,7 @@ def content(name: str, file: str) -> bytes:
 
 
 def _download(name: str, file: str) -> Path:
-    """The unpacked file in the cache, downloaded if it is missing or damaged there.
+    """The path of the unpacked file in the cache, to which it is downloaded if it is missing or damaged there.
 
     pooch downloads to a temporary file and moves it into place only when its hash is right.
     """

@@ -13,11 +13,11 @@ from numpynet.module import Array
 def digits(*, flat: bool = True, seed: int = 0) -> Dataset:
     """1,797 handwritten digits of 8 by 8 pixels in 0..1: 1,197 to train, 200 to validate, 400 to test.
 
-    Inputs have shape (N, 64), or (N, 1, 8, 8) when not `flat`. `seed` draws the split, in which two test rows
+    Inputs are float32 of shape (N, 64), or (N, 1, 8, 8) when not `flat`. `seed` draws the split, in which two test rows
     are 0.005 of accuracy. No two of the 1,797 rows are equal.
 
-    Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
-    Repository, 1998, https://doi.org/10.24432/C50P49 (CC BY 4.0), as in scikit-learn's `load_digits`.
+    Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository,
+    1998, https://doi.org/10.24432/C50P49 (CC BY 4.0), as in scikit-learn's `load_digits`.
     """
     with np.load(Path(__file__).parents[1] / "data" / "digits.npz") as file:
         pixels, targets = file["pixels"], file["targets"].astype(np.int64)
@@ -29,10 +29,11 @@ def digits(*, flat: bool = True, seed: int = 0) -> Dataset:
 
 
 def blobs(n: int = 1024, centers: int = 2, cluster_std: float = 1.0, seed: int = 42) -> Dataset:
-    """Points of shape (2,), normally distributed around `centers` random centers, one class each.
+    """Points of shape (2,), normally distributed around `centers` random centers, each of which is one class.
 
-    The training rows are, to the bit, scikit-learn's `make_blobs(n, centers=centers, cluster_std=cluster_std,
-    random_state=seed)` in float32; validation and test are n further points each, of the same random stream.
+    There are n float32 training rows, to the bit those of scikit-learn's `make_blobs(n, centers=centers,
+    cluster_std=cluster_std, random_state=seed)` in float32; validation and test are n further points each, of the same
+    random stream.
     """
     rng = _sklearn_stream(seed)
     means = rng.uniform(-10, 10, (centers, 2))
@@ -47,11 +48,11 @@ def blobs(n: int = 1024, centers: int = 2, cluster_std: float = 1.0, seed: int =
 
 
 def circles(n: int = 1024, factor: float = 0.5, noise: float = 0.05, seed: int = 42) -> Dataset:
-    """Points of shape (2,) on a circle of radius 1 (class 0) and on one of radius `factor` (class 1).
+    """Points of shape (2,) around a circle of radius 1 (class 0) and around one of radius `factor` (class 1).
 
-    The training rows are, to the bit, scikit-learn's `make_circles(n, factor=factor, noise=noise,
-    random_state=seed)` in float32; validation and test are n further points each, of the same random stream.
-    Without noise all three would be the same points: ValueError.
+    There are n float32 training rows, to the bit those of scikit-learn's `make_circles(n, factor=factor, noise=noise,
+    random_state=seed)` in float32; validation and test are n further points each, of the same random stream. Raises
+    ValueError without noise, when all three would be the same points.
     """
     rng = _sklearn_stream(seed)
     sizes = [n // 2, n - n // 2]

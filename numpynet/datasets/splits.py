@@ -1,4 +1,4 @@
-"""What a dataset is, and the order in which its rows are visited."""
+"""Datasets in three splits, and the order in which their rows are visited."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Rows and their classes: inputs (N, ...) float32, targets (N,) int64; N may be 0.
+    """Rows and their classes: inputs (N, ...) float32 and targets (N,) int64, where N may be 0; len(split) is N.
 
-    Raises ValueError on any other shape or dtype.
+    Raises ValueError for any other shape or dtype.
     """
 
     inputs: NDArray[np.float32]
@@ -45,8 +45,8 @@ class Split:
 class Dataset:
     """One classification task in three splits, disjoint by content; `validation` and `test` may be empty.
 
-    Raises ValueError where two splits share a row (the same input bits, whatever the target), so that no
-    validation row can be a training row, and where a target is no index into `classes`.
+    Raises ValueError where two splits share a row (the same input bits, whatever the target), so that no validation row
+    can be a training row, and where a target is no index into `classes`.
     """
 
     name: str
@@ -72,10 +72,12 @@ class Dataset:
 
     @property
     def splits(self) -> dict[str, Split]:
+        """The three splits by name: "train", "validation" and "test"."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
     def num_classes(self) -> int:
+        """The number of classes, whether or not a row has each."""
         return len(self.classes)
 
 
@@ -84,10 +86,10 @@ def _contents(split: Split) -> list[bytes]:
 
 
 def batch_order(n: int, batch_size: int, seed: int, epoch: int) -> list[Rows]:
-    """The rows 0..n-1 in random order, cut into batches; the last one is shorter where n is no multiple.
+    """The rows 0..n-1 in random order, cut into int64 arrays of `batch_size`; the last may be shorter.
 
-    A function of its arguments alone: PCG64 seeded by (seed, epoch).
-    Raises ValueError for a batch size below 1 and for a negative seed or epoch.
+    It depends on its arguments alone: PCG64 is seeded by (seed, epoch). Raises ValueError for a batch size below 1 and
+    for a negative seed or epoch.
     """
     if batch_size < 1:
         raise ValueError(f"batch_order takes a batch size of 1 or more, got {batch_size}")
@@ -96,12 +98,12 @@ def batch_order(n: int, batch_size: int, seed: int, epoch: int) -> list[Rows]:
 
 
 def permutation(n: int, *seeds: int) -> Rows:
-    """The rows 0..n-1 in the order that `seeds` fix."""
+    """The rows 0..n-1 in the random order that `seeds` fix, an int64 array (n,)."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seeds))).permutation(n)
 
 
 def order_hash(batches: Iterable[Rows]) -> str:
-    """The SHA-256 (hex) of an order: of each batch's length and rows, as little-endian 64-bit integers."""
+    """The SHA-256 (hex) of an order of batches: of each batch's length and rows, as little-endian 64-bit integers."""
     digest = hashlib.sha256()
     for rows in batches:
         digest.update(np.array(len(rows), "<i8").tobytes() + np.asarray(rows, "<i8").tobytes())

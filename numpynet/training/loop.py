@@ -1,4 +1,4 @@
-"""The loop over epochs and batches, and what it records."""
+"""The loop over epochs and batches, its callbacks, and the record that it returns."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from numpynet.training.trainer import Divergence
 
 
 class Steps(Protocol):
-    """What `fit` drives: a model of any framework.
+    """The interface that `fit` drives: a model of any framework.
 
     Where it also has `loss(outputs, targets) -> float`, the history gets validation losses; where it keeps the
-    `outputs` (N, C) of the batch last trained on, training accuracies.
+    `outputs` (N, C) of the batch last trained on, the history gets training accuracies.
     """
 
     def step(self, inputs: Array, targets: Array) -> float:
@@ -33,12 +33,12 @@ class Steps(Protocol):
 
 @dataclass
 class History:
-    """What `fit` saw. Lists of one entry a step (`step_losses`) or one an epoch (all others).
+    """The record that `fit` returns: lists with one entry a step (`step_losses`) or one an epoch (all others).
 
     losses: mean of the epoch's step losses, weighted by the rows of each batch
-    accuracies: fraction of the epoch's rows classified correctly when they were trained on, where the trainer keeps
-        its outputs
-    validation_losses: of the validation split, where the trainer has a `loss`
+    accuracies: fraction of the epoch's rows that were classified correctly when they were trained on, where the trainer
+        keeps its outputs
+    validation_losses: loss of the validation split, where the trainer has a `loss`
     validation_accuracies: fraction of validation rows classified correctly
     seconds: wall time of the epoch's steps with their callbacks, without validation
     order_hashes: `order_hash` of the epoch's batches
@@ -57,14 +57,15 @@ Logs = Mapping[str, Any]
 
 
 class Callback:
-    """Hooks of `fit`, `evaluate` and `predict`: Keras' own, in its order, with its values; override what you need.
+    """Base of the callbacks of `fit`, `evaluate` and `predict`, whose hooks do nothing until a subclass overrides them.
 
-    Epochs count from 0, batches from 0 in each epoch. `logs` is empty where something begins. It holds the "loss" and
-    "accuracy" of the rows so far where a batch ends, of all rows where an epoch or a test ends; at the end of an epoch
-    and of the training also "val_loss" and "val_accuracy" where there are validation rows; "outputs" where a batch of
-    predictions ends. What a trainer cannot tell is left out.
+    The hooks are Keras' own, called in its order and with its values. Epochs count from 0, batches from 0 in each
+    epoch. `logs` is empty where something begins. Where a batch ends it holds the "loss" and "accuracy" of the rows so
+    far, where an epoch or a test ends those of all rows. At the end of an epoch and of the training it also has
+    "val_loss" and "val_accuracy", where there are validation rows. Where a batch of predictions ends it holds their
+    "outputs". What a trainer cannot tell is left out.
 
-    trainer, history: of the `fit` under way, which sets them; the history holds all that has ended
+    trainer, history: those of the `fit` under way, which sets them; the history holds all that has ended
     """
 
     trainer: Steps
@@ -100,7 +101,7 @@ class Callback:
 
 
 class ProgressBar(Callback):
-    """One line an epoch on the standard error stream, redrawn at most ten times a second."""
+    """Draws one line an epoch on the standard error stream, renewed at most ten times a second."""
 
     def __init__(self, epochs: int, batches: int) -> None:
         self.epochs = epochs
@@ -142,10 +143,10 @@ def fit(
 ) -> History:
     """Train for `epochs` passes over the training rows, in the order of `batch_order(..., seed, epoch)`.
 
-    The validation rows, where there are any, are scored after each epoch; the test rows are never looked at.
-    `progress` shows a bar where the standard error stream is a terminal.
-    Raises Divergence at the first step with a loss that is not finite (a `Trainer` looks at gradients and
-    parameters too), and ValueError where there is nothing to train on.
+    Each batch holds float32 inputs (batch, ...) and int64 targets (batch,). The validation rows, where there are any,
+    are scored after each epoch; the test rows are never looked at. `progress` shows a bar where the standard error
+    stream is a terminal. Raises Divergence at the first step with a loss that is not finite (a `Trainer` looks at
+    gradients and parameters too), and ValueError where there is nothing to train on.
     """
     train, history = dataset.train, History()
     if len(train) == 0:
@@ -187,14 +188,14 @@ def fit(
 
 
 class Scores(NamedTuple):
-    """Loss (None where the trainer has none) and accuracy over a split."""
+    """The mean loss over a split (None where the trainer has no `loss`) and its accuracy, in [0, 1]."""
 
     loss: float | None
     accuracy: float
 
 
 def evaluate(trainer: Steps, split: Split, batch_size: int = 1024, callbacks: Sequence[Callback] = ()) -> Scores:
-    """Score all rows of a split in evaluation mode; ValueError on an empty one.
+    """Score all rows of a split in evaluation mode; raises ValueError for an empty one.
 
     The loss is the mean over the batches, weighted by their rows.
     """
@@ -205,7 +206,7 @@ def evaluate(trainer: Steps, split: Split, batch_size: int = 1024, callbacks: Se
 
 
 def predict(trainer: Steps, inputs: Array, batch_size: int = 1024, callbacks: Sequence[Callback] = ()) -> Array:
-    """The outputs (N, C) for inputs (N, ...), in evaluation mode."""
+    """The trainer's outputs (N, C) for inputs (N, ...), in evaluation mode, computed `batch_size` rows at a time."""
     outputs = []
     notify(callbacks, "on_predict_begin", {})
     for batch, rows in enumerate(_slices(max(len(inputs), 1), batch_size)):
@@ -217,13 +218,13 @@ def predict(trainer: Steps, inputs: Array, batch_size: int = 1024, callbacks: Se
 
 
 def notify(callbacks: Sequence[Callback], hook: str, *arguments: Any) -> None:
-    """Call one hook of every callback."""
+    """Call the method named `hook` of every callback with these arguments."""
     for callback in callbacks:
         getattr(callback, hook)(*arguments)
 
 
 def _finite_step(trainer: Steps, inputs: Array, targets: Array, history: History, steps_per_epoch: int) -> float:
-    """A step's loss; the Divergence of one that is not finite says when it was."""
+    """The loss of one step; raises Divergence, with step and epoch filled in, where it is not finite."""
     try:
         loss = trainer.step(inputs, targets)
         if not math.isfinite(loss):

@@ -1,4 +1,4 @@
-"""How well outputs match their targets."""
+"""Scores: how well outputs match their targets."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from numpynet.module import Array
 
 
 def correct(outputs: Array, targets: Array) -> Array:
-    """Whether each row is classified correctly, (N,) bool: the largest of its outputs (N, C) is the target's.
+    """The rows that are classified correctly, as (N,) bool: those whose largest of the outputs (N, C) is the target's.
 
-    Targets are classes (N,) or one-hot (N, C). A row with a NaN is wrong; of equal outputs the first counts.
-    Raises ValueError on other shapes.
+    Targets are classes (N,) or one-hot (N, C). A row with a NaN is wrong; of equal outputs the first counts. Raises
+    ValueError for other shapes.
     """
     if not classify(outputs, targets):
         raise ValueError(f"takes outputs (N, C) and targets (N,) or (N, C), got {outputs.shape} and {targets.shape}")
@@ -21,19 +21,19 @@ def correct(outputs: Array, targets: Array) -> Array:
 
 
 def classify(outputs: Array, targets: Array) -> bool:
-    """Whether outputs and targets have the shapes of a classification."""
+    """Tells whether outputs and targets have the shapes of a classification: (N, C), and (N,) or (N, C)."""
     return outputs.ndim == 2 and targets.shape in (outputs.shape, outputs.shape[:1])
 
 
 def accuracy(outputs: Array, targets: Array) -> float:
-    """The fraction of rows that are `correct`; ValueError where there is none."""
+    """The fraction of rows that are `correct`; raises ValueError where there are none, and as `correct` does."""
     if len(outputs) == 0:
         raise ValueError("there is no accuracy over no rows")
     return float(np.mean(correct(outputs, targets)))
 
 
 class Tally:
-    """Loss and accuracy of the rows seen so far."""
+    """The running loss and accuracy of the rows seen so far."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -42,9 +42,9 @@ class Tally:
         self.loss = 0.0
 
     def add(self, targets: Array, outputs: Array | None, loss: float | None) -> dict[str, float]:
-        """Count in a batch, whose `loss` is a mean over its rows; returns the means of all rows so far.
+        """Count in a batch, whose `loss` is a mean over its rows; returns the "loss" and "accuracy" of all rows so far.
 
-        Without outputs that classify the rows there is no accuracy, without a loss no loss.
+        There is no accuracy without outputs that classify the rows, and no loss where `loss` is None.
         """
         means = {}
         self.rows += len(targets)

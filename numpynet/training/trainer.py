@@ -1,4 +1,4 @@
-"""One training step, and the search for where it diverged."""
+"""One training step, and the search for the tensor in which it diverged."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from numpynet.optimizers import Optimizer
 
 @dataclass(eq=False)
 class Divergence(RuntimeError):
-    """Training met a NaN or an infinity.
+    """Raised where training met a NaN or an infinity.
 
-    tensor, layer: where it first appeared: "output", "gradient of weight", "parameter weight", ... of
-        "layer 2 (Linear)", "the criterion (NLLCriterion)", "the batch"; None where the trainer cannot tell
-    step, epoch: when, filled in by `fit`; both count from 0, steps through all epochs
+    tensor, layer: where it first appeared: "output", "gradient of weight", "parameter weight", ... of "layer 2
+        (Linear)", "the criterion (NLLCriterion)", "the batch"; None where the trainer cannot tell
+    step, epoch: when it appeared, filled in by `fit`; both count from 0, steps through all epochs
     loss: the loss of that step
-    steps_ago: 1 for a parameter that was not finite when the step that noticed it began
+    steps_ago: 1 for a parameter that was not finite when the step that noticed it began, else 0
     """
 
     loss: float
@@ -41,10 +41,10 @@ class Divergence(RuntimeError):
 
 
 class Trainer:
-    """A model with its criterion and its optimizer, for `fit`, or for a loop of one's own.
+    """A model with its criterion and its optimizer, to be driven by `fit` or by a loop of one's own.
 
-    Inputs are cast to the dtype of the model's parameters. `outputs` are those of the last step, until the model is
-    used again.
+    Inputs (N, ...), or tuples of such arrays, are cast to the dtype of the model's parameters. `outputs` are those of
+    the last step, until the model is used again.
     """
 
     outputs: Array
@@ -59,8 +59,8 @@ class Trainer:
     def step(self, inputs: Any, targets: Any) -> float:
         """Train on one batch, in training mode; returns the loss before the update.
 
-        Raises Divergence where the loss, a gradient or a parameter is not finite, before the optimizer moves
-        anything; so what an update made infinite is reported at the next step, with `steps_ago=1`.
+        Raises Divergence where the loss, a gradient or a parameter is not finite, before the optimizer moves anything;
+        so what an update made infinite is reported at the next step, with `steps_ago=1`.
         """
         inputs = self._cast(inputs)
         drawn_from = [(rng, rng.bit_generator.state) for rng in map(_generator, self._modules) if rng]
@@ -81,14 +81,14 @@ class Trainer:
         return loss
 
     def predict(self, inputs: Any, batch_size: int = 1024) -> Array:
-        """The outputs (N, C) for inputs (N, ...), in evaluation mode, in which the model stays."""
+        """The outputs (N, C) for inputs (N, ...), computed in evaluation mode, in which the model stays."""
         self.model.evaluate()
         with np.errstate(all="ignore"):
             # Copies: a layer may write its next output over this one.
             return np.concatenate([self.model(self._cast(batch)).copy() for batch in batches(inputs, batch_size)])
 
     def loss(self, outputs: Array, targets: Array) -> float:
-        """The criterion of outputs that are already there."""
+        """The criterion's value, as a float, for outputs that are already computed."""
         with np.errstate(all="ignore"):
             return float(self.criterion(outputs, targets))
 
@@ -99,7 +99,10 @@ class Trainer:
 
 
 def batches(inputs: Any, batch_size: int) -> Iterator[Any]:
-    """Successive rows of an array, or of every array of a tuple; one batch, an empty one, where there is no row."""
+    """Yields successive rows of an array, or of every array of a tuple, `batch_size` at a time.
+
+    Where there is no row it yields one batch, which is empty.
+    """
     rows = len(inputs[0] if isinstance(inputs, tuple) else inputs)
     for start in range(0, max(rows, 1), batch_size):
         yield each(operator.itemgetter(slice(start, start + batch_size)), inputs)
@@ -118,7 +121,7 @@ def _is_finite(parameter: Parameter) -> bool:
 
 
 def _replay(trainer: Trainer, inputs: Any, targets: Any, loss: float) -> NoReturn:
-    """Repeat a step on copies of the model and criterion; raise Divergence at the first tensor not finite."""
+    """Repeat a step on copies of the model and criterion; raise Divergence at the first tensor that is not finite."""
 
     def check(value: Any, tensor: str, layer: str, steps_ago: int = 0) -> Any:
         if not all(np.isfinite(array).all() for array in (value if isinstance(value, tuple) else (value,))):

@@ -1,4 +1,4 @@
-"""Between which two releases an entry of the catalogue changes, as measured (`parity boundaries`), and what follows.
+"""The releases between which an entry of the catalogue changes, as measured (`parity boundaries`), and what follows.
 
 A condition such as "keras>=3.7" in an entry is as good as the measurement behind it. `measured.json` holds which
 releases were tried, with what beside them, and where each entry changed. A test compares the conditions with it; for a
@@ -28,19 +28,22 @@ class Boundary(NamedTuple):
     first: str
 
     def agrees(self, bound: Bound) -> bool:
-        """Whether `bound` cuts between the two releases."""
+        """Tells whether `bound` cuts between the two releases."""
         return self.package == bound.package and numbers(self.last) < numbers(bound.version) <= numbers(self.first)
 
 
 @functools.cache
 def measured() -> dict[str, Any]:
-    """What `parity boundaries` found: "releases" (what was beside each, what was off) and "boundaries"."""
+    """The contents of `measured.json`: "releases" (what was beside each, what was off), "boundaries" and more."""
     found: dict[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
     return found
 
 
 def boundaries(entry: str) -> list[Boundary]:
-    """Where `entry` was found to change: the id of a difference, or "pair/wrong thing" of a refusal."""
+    """The boundaries where `entry` was found to change.
+
+    An entry is the id of a difference, or "pair/wrong thing" of a refusal.
+    """
     return [
         Boundary(entry, found["package"], found["last"], found["first"])
         for found in measured()["boundaries"]
@@ -63,7 +66,10 @@ def unmeasured(entry: str, conditions: Iterable[str]) -> list[Bound]:
 
 
 def not_verified(entry: str, conditions: Iterable[str]) -> str:
-    """Why the installed versions lie beyond what was measured of the conditions of `entry`; empty where they do not."""
+    """A sentence on why the installed versions lie beyond what was measured for the conditions of `entry`.
+
+    It is empty where they do not.
+    """
     conditions, installed = list(conditions), versions()
     if missing := unmeasured(entry, conditions):
         return f"boundary not verified: {', '.join(map(str, missing))} was not measured"
@@ -82,9 +88,9 @@ def not_verified(entry: str, conditions: Iterable[str]) -> str:
 
 
 def before(entry: str) -> bool:
-    """Whether the installed release is older than the one with which `entry` was found to end.
+    """Tells whether the installed release is older than the one with which `entry` was found to end.
 
-    False where the package is not installed. Raises LookupError where `entry` does not change exactly once.
+    It is false where the package is not installed. Raises LookupError where `entry` does not change exactly once.
     """
     found = boundaries(entry)
     if len(found) != 1:

@@ -1,6 +1,7 @@
-"""Libraries of CUDA that hold nothing: torch's ordinary wheel for Linux loads beside them, for its CPU kernels alone.
+"""Empty stand-ins for the libraries of CUDA, beside which torch's ordinary wheel for Linux loads, for its CPU kernels.
 
-The wheel wants to link with 3 GB of them. Each function is there by name and returns "no device"; none is called.
+The wheel wants to link with 3 GB of these libraries. Each function is there by name and returns "no device"; none is
+called.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ def said(*command: str | Path) -> str:
 
 
 def stand_ins(torch: Path, folder: Path) -> None:
-    """Compile into `folder` what the libraries of torch, unpacked in `torch`, want of CUDA and do not bring.
+    """Compile into `folder` the CUDA libraries that torch, unpacked in the folder `torch`, wants and does not bring.
 
-    Needs readelf, nm and cc. Symbols have versions, named like their library; the loader insists on both.
+    It needs readelf, nm and cc. Symbols have versions, named like their library; the loader insists on both.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted: set[str] = set()
@@ -40,7 +41,7 @@ def stand_ins(torch: Path, folder: Path) -> None:
 
 
 def _versions(listing: str) -> dict[str, str]:
-    """The library of each version of symbols that is asked for in readelf's listing."""
+    """The library of each version of symbols that is asked for in a listing by readelf."""
     file, found = "", {}
     for line in listing.splitlines():
         if match := re.search(r"File: (\S+)", line):

@@ -43,7 +43,7 @@ def code() -> dict[str, str]:
 
 
 def outcomes_of(record: dict[str, Any]) -> Outcomes:
-    """Of every part in one; none where the release was not measurable."""
+    """The outcomes of all parts of a record in one mapping; it is empty where the release was not measurable."""
     return {key: outcome for part in record.get("outcomes", {}).values() for key, outcome in part.items()}
 
 
@@ -94,7 +94,10 @@ class Laboratory:
         return None if "unmeasurable" in known else outcomes_of(known)
 
     def _found_before(self, version: str) -> dict[str, Any]:
-        """What another laboratory found of the same packages: of what is installed here one measurement serves all."""
+        """The findings of another laboratory with the same packages; empty where none has any.
+
+        One measurement of the versions that are installed here serves all laboratories.
+        """
         if version == self.installed:
             for file in self.folder.parent.glob("*-beside-*/*.json"):
                 record = json.loads(file.read_text(encoding="utf-8"))
@@ -103,7 +106,7 @@ class Laboratory:
         return {}
 
     def _found(self, version: str, known: dict[str, Any], parts: list[str]) -> dict[str, Any]:
-        """What a process that imports this release finds of `parts`, with what is `known` of the others."""
+        """The findings on `parts` of a process that imports this release, beside what is `known` of the others."""
         with tempfile.TemporaryDirectory(dir=_existing(self.folder)) as scratch:
             record = Path(scratch, "record.json")
             record.write_text(json.dumps(known), encoding="utf-8")
@@ -116,7 +119,7 @@ class Laboratory:
             return found
 
     def _install(self, version: str, home: Path) -> dict[str, str]:
-        """The environment in which Python imports this release."""
+        """Install the release into `home`; returns the environment in which Python imports it."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), str(ROOT)])}
         if version == self.installed:
             return environment
@@ -133,7 +136,10 @@ class Laboratory:
         _run(sys.executable, "-m", "pip", "install", *options, *requirements, *_from(self.index))
 
     def _lacking(self, home: Path) -> list[str]:
-        """What the release in `home` requires in other versions than those installed, but for what it is beside."""
+        """The requirements of the release in `home` that are not installed in a fitting version.
+
+        Those on the packages that it is measured beside are left out.
+        """
         (found,) = metadata.distributions(path=[str(home)])
         lacking = []
         for requirement in map(Requirement, found.requires or ()):

@@ -36,7 +36,7 @@ def packages_of(entry: str, listed: dict[str, list[str]]) -> set[str]:
 
 
 def first_of_each_minor(releases: Iterable[str]) -> list[str]:
-    """The oldest release of each minor version: where behaviour that comes and goes is met."""
+    """The oldest release of each minor version: these meet behaviour that comes and goes."""
     firsts: dict[tuple[int, ...], str] = {}
     for version in releases:
         firsts.setdefault(numbers(version)[:2], version)
@@ -51,8 +51,8 @@ def search(
 ) -> dict[str, Outcomes]:
     """The outcomes of as many releases as it takes to say between which two neighbours each of `entries` changes.
 
-    First one of each minor version, and the newest; then the middle between two in which an entry differs. What is not
-    measurable is left out, as if it had not been released.
+    Measured are first one of each minor version and the newest, then the middle between two in which an entry differs.
+    What is not measurable is left out, as if it had not been released.
     """
     found: dict[str, Outcomes] = {}
     left = list(releases)
@@ -82,7 +82,7 @@ def _wanted(releases: list[str], found: dict[str, Outcomes], entries: set[str]) 
 
 
 def changed(before: Outcomes, after: Outcomes, entries: set[str]) -> list[str]:
-    """Those of `entries` whose outcome differs between two releases."""
+    """The entries, of `entries`, whose outcome differs between two releases."""
     return sorted(entry for entry in entries if before.get(entry) != after.get(entry))
 
 
@@ -123,14 +123,14 @@ def changes(folder: Path) -> list[str]:
 
 
 def records_in(folder: Path) -> list[dict[str, Any]]:
-    """Every record, by what the release was measured beside and by its version."""
+    """Every record in `folder`, ordered by what the release was measured beside and by its version."""
     files = sorted(folder.glob("*-beside-*/*.json"))
     records = [(file.parent.name, json.loads(file.read_text(encoding="utf-8"))) for file in files]
     return [record for _, record in sorted(records, key=lambda each: (each[0], numbers(each[1]["version"])))]
 
 
 def found_in(folder: Path, listed: dict[str, list[str]]) -> dict[str, Any]:
-    """What `measured.json` holds, made of the records in `folder` that rest on today's code."""
+    """The contents for `measured.json`, made of the records in `folder` that rest on today's code."""
     releases: list[dict[str, Any]] = []
     unmeasurable: list[dict[str, Any]] = []
     between: dict[tuple[str, str, str], set[str]] = {}
@@ -165,8 +165,10 @@ def found_in(folder: Path, listed: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def off(record: dict[str, Any]) -> dict[str, Any]:
-    """How many entries were measured with a release, and which are not as table and catalogue say for its versions, and
-    for the kernels that TensorFlow took when it was measured.
+    """The number of entries that were measured with a release ("judged"), and the keys of those that are "off".
+
+    An entry is off that is not as table and catalogue say for the release's versions, and for the kernels that
+    TensorFlow took when it was measured.
     """
     installed, by = record["versions"], record["kernels"]
     entries = {entry.id: entry for entry in catalogue()}
@@ -192,5 +194,5 @@ def _order(package: str, last: str, first: str) -> tuple[Any, ...]:
 
 
 def write(folder: Path, to: Path = MEASURED) -> None:
-    """Make the file of the package from every record in `folder`."""
+    """Write `measured.json` anew from every record in `folder`."""
     to.write_text(json.dumps(found_in(folder, conditions()), indent=1) + "\n", encoding="utf-8")

@@ -1,8 +1,8 @@
-"""Measures entries with what can be imported here: `python -m parity.boundaries.one FILE PART ...`, in a process of its
-own. A part is "refusals" or a topic of the catalogue of differences; FILE keeps what it has of the others.
+"""Measures entries with what can be imported here: `python -m parity.boundaries.one FILE PART ...`.
 
-The outcome of an entry is what was found, whatever its condition says: of a refusal who refuses, of a difference
-whether it is there as predicted. A boundary is where that changes.
+It runs in a process of its own. A part is "refusals" or a topic of the catalogue of differences; FILE keeps what it has
+of the others. The outcome of an entry is what was found, whatever its condition says: for a refusal who refuses, for a
+difference whether it is there as predicted. A boundary is where that changes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REFUSALS = "refusals"
 
 
 def outcomes(part: str) -> Iterator[tuple[str, str]]:
-    """Each entry of one part that can be measured here, and its outcome."""
+    """Yields each entry of one part that can be measured here, with its outcome."""
     if part == REFUSALS:
         for target in targets():
             for refusal in refusals(target):
@@ -39,7 +39,7 @@ def outcomes(part: str) -> Iterator[tuple[str, str]]:
 
 
 def refusing(statuses: Mapping[str, str]) -> str:
-    """Those that refuse, in one string."""
+    """The names of the implementations that refuse, in one string."""
     return " ".join(who for who, status in statuses.items() if status == REFUSES)
 
 
@@ -51,9 +51,9 @@ def _there(entry: Any) -> bool | None:
 
 
 def add(record: dict[str, Any], parts: list[str]) -> dict[str, Any]:
-    """`record` and what was found here of `parts`.
+    """`record` with what was found here of `parts` added to it.
 
-    What a framework raises of a plain input is raised: it does not work beside the others, and has refused nothing.
+    What a framework raises for a plain input is raised: it does not work beside the others, and has refused nothing.
     """
     for name in ("numpynet", *available()):
         TRY[name](right(ReLU))

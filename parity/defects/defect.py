@@ -1,4 +1,4 @@
-"""What a planted defect is, and how it is planted."""
+"""Planted defects: what they are, and how they are planted."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Defect:
-    """A mistake that people make.
+    """A mistake that people make, planted to see on which rung it is caught.
 
     broken: a subclass of the layer, criterion, optimizer or trainer that makes it; or, where the mistake is in how
         batches are made, what stands for `batch_order`
-    rung: where the ladder catches it at the latest
-    dtype: the one in which it shows
+    rung: the rung of the ladder that catches it at the latest
+    dtype: the dtype in which it shows
     """
 
     broken: Any
@@ -44,19 +44,19 @@ class Defect:
 
     @property
     def target(self) -> Any:
-        """What it is planted in."""
+        """The class that it is planted in."""
         if not isinstance(self.broken, type):
             return Trainer
         return next(base for base in self.broken.__mro__ if base.__module__.startswith("numpynet."))
 
     @property
     def twin(self) -> Defect:
-        """What changes nothing in the place of the mistake: a subclass of the target, or the right batches."""
+        """The same defect with something harmless in its place: a plain subclass of the target, or right batches."""
         broken = type("Harmless", (self.target,), {}) if isinstance(self.broken, type) else batch_order
         return replace(self, broken=broken)
 
     def plant(self, case: Case) -> Case:
-        """The same case with the defect in it."""
+        """The same case with the defect in its module or its optimizer."""
         if issubclass(self.target, Optimizer):
             return replace(case, optimizer=self.broken)
         module = copy.deepcopy(case.module)

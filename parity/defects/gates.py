@@ -11,7 +11,7 @@ from parity.rungs.record import GRADIENT, OUTPUT
 
 
 def by_tanh(x: Array) -> Array:
-    """P(Z <= x) approximated, as GELU's own approximation has it."""
+    """P(Z <= x) by the formula with tanh that GELU's own approximation uses."""
     return (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * (x * x * x)))) / 2
 
 

@@ -75,7 +75,7 @@ class ConvOutputChannelsDealt(Conv2d):
 
 
 class _OtherInputGradient(Conv2d):
-    """Base: sends back a gradient of its own."""
+    """Base of the defects that send back an input gradient of their own, `of_input`."""
 
     def backward(self, grad_output: Array) -> Array:
         self.accumulate(grad_output)
@@ -275,7 +275,7 @@ class ZeroPadTopFirst(ZeroPad2d):
 
 
 def scattered(grad_output: Array, shares: list[Array], rows: Axis, columns: Axis) -> Array:
-    """The sum of what every window gives to each of its positions."""
+    """The sum of what every window gives to each of its positions, without the padding."""
     gradient = np.zeros_like(grad_output, shape=(*grad_output.shape[:2], rows.size, columns.size))
     for where, share in zip(positions(rows, columns), shares, strict=True):
         gradient[where] += share
@@ -283,5 +283,5 @@ def scattered(grad_output: Array, shares: list[Array], rows: Axis, columns: Axis
 
 
 def cropped(gradient: Array, rows: Axis, columns: Axis) -> Array:
-    """Without the padding."""
+    """The gradient without the padding."""
     return gradient[..., rows.placement()[1], columns.placement()[1]]

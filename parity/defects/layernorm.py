@@ -15,7 +15,7 @@ def normalized(x: Array, axes: tuple[int, ...], eps: float) -> Array:
 
 
 class _OtherScale(PerExample):
-    """Base: multiplies by something else than 1 / sqrt(variance + eps)."""
+    """Base of the defects that multiply by something else than 1 / sqrt(variance + eps)."""
 
     def scale(self, variance: Array, count: int) -> Array:
         raise NotImplementedError

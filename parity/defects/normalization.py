@@ -11,7 +11,7 @@ from parity.rungs.record import GRADIENT, OUTPUT
 
 
 class _OtherScale(BatchNormalization):
-    """Base: multiplies in training by something else than 1 / sqrt(variance + eps)."""
+    """Base of the defects that multiply in training by something else than 1 / sqrt(variance + eps)."""
 
     def scale(self, variance: Array, count: int) -> Array:
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The ladder with a defect planted, until it is caught."""
+"""Climbs the ladder with a defect planted, until it is caught."""
 
 from __future__ import annotations
 
@@ -111,12 +111,15 @@ def _train(defect: Defect, frameworks: list[str]) -> dict[str, Any]:
 
 @functools.cache
 def _right(frameworks: tuple[str, ...]) -> Curve:
-    """The experiment with nothing planted. The frameworks never see a defect: they are trained once."""
+    """The curve of the experiment with nothing planted.
+
+    The frameworks never see a defect: they are trained once.
+    """
     return compare_curves(EXPERIMENT, frameworks)
 
 
 def _loop(defect: Defect) -> Callable[..., History]:
-    """`fit`, with the batches of the defect if those are what is wrong."""
+    """The loop that drives the trainer: `fit`, with the batches of the defect if those are what is wrong."""
 
     def fit_with_its_batches(*args: Any, **kwargs: Any) -> History:
         with mock.patch("numpynet.training.loop.batch_order", defect.broken):

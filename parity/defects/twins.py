@@ -17,7 +17,7 @@ EXAMPLES = 20  # enough to go through the harness of the defect; `parity check` 
 
 
 def targets() -> dict[str, Defect]:
-    """One defect for each class that defects are planted in and, of the trainer's, one in it and one in its batches."""
+    """One defect for each class that defects are planted in; for the trainer two, one in it and one in its batches."""
     found: dict[str, Defect] = {}
     for defect in gallery():
         name = defect.target.__name__
@@ -28,11 +28,11 @@ def targets() -> dict[str, Defect]:
 
 
 def run_twin(name: str, frameworks: list[str] | None = None, examples: int = EXAMPLES) -> dict[str, Any]:
-    """The record of the twin in the place `name` of `targets`.
+    """The record of the undamaged twin of the defect `name` in `targets`.
 
-    passed: the ladder did not catch it
-    message: the ladder's, where it did
-    usual: what the baseline made of it, see `usual_way`; caught is a false alarm
+    passed: whether the ladder did not catch it
+    message: the ladder's message, where it did
+    usual: what the baseline made of it, see `usual_way`; "caught" is then a false alarm
     """
     record = run(targets()[name].twin, examples=examples, frameworks=frameworks, shrink=False)
     return {

@@ -1,8 +1,8 @@
-"""How people usually test a layer against torch: what the gallery is measured against.
+"""The baseline that the gallery is measured against: how people usually test a layer against torch.
 
-One seed, normal inputs, batches of 8, torch's default arguments, training mode, single precision, a sum() loss, and
-torch.testing.assert_close with its default tolerances on the output, the gradients, and the parameters after ten
-steps. Weights and dropout masks are shared by parity's own conversion: what is missed here is missed by what is fed
+They take one seed, normal inputs, batches of 8, torch's default arguments, training mode, single precision, a sum()
+loss, and torch.testing.assert_close with its default tolerances on the output, the gradients, and the parameters after
+ten steps. Weights and dropout masks are shared by parity's own conversion: what is missed here is missed by what is fed
 and what is compared.
 """
 
@@ -38,7 +38,7 @@ Compared = Iterator[tuple[str, Array, Array]]
 
 
 def usual_way(defect: Defect) -> dict[str, Any] | None:
-    """Whether the usual way catches the defect, and by which comparison; None without torch."""
+    """Tells whether the usual way catches the defect ("caught"), and by which comparison ("by"); None without torch."""
     if "torch" not in available():
         return None
     registry()
@@ -52,7 +52,7 @@ def usual_way(defect: Defect) -> dict[str, Any] | None:
 
 
 def _computed(defect: Defect, rng: np.random.Generator) -> Compared:
-    """Output, gradients and final parameters of a single layer."""
+    """Yields output, gradients and final parameters of a single layer, ours beside torch's."""
     size = (4, 4) if defect.target in IMAGES else ()
     module, input = _module(defect.target, rng), cast(Any, _normal(rng, BATCH, FEATURES, *size))
     if defect.target is nn.NLLCriterionUnstable:
@@ -84,7 +84,7 @@ def _observe(subject: Subject, input: Any) -> Iterator[tuple[str, Array]]:
 
 
 def _trained(defect: Defect, rng: np.random.Generator) -> Compared:
-    """Final parameters of a network."""
+    """Yields the final parameters of a network, ours beside torch's."""
     network = nn.Sequential(
         nn.Linear(FEATURES, 16, rng=rng),
         nn.ReLU(),
@@ -106,7 +106,7 @@ def _trained(defect: Defect, rng: np.random.Generator) -> Compared:
 
 
 def _module(target: Any, rng: np.random.Generator) -> Module:
-    """An instance with torch's default arguments."""
+    """An instance of the target with torch's default arguments; for an optimizer, a layer that it trains."""
     if issubclass(target, Optimizer):
         target = nn.Linear
     if issubclass(target, nn.BinaryCrossEntropyCriterion):
@@ -134,7 +134,7 @@ def _module(target: Any, rng: np.random.Generator) -> Module:
 
 
 def _residual(rng: np.random.Generator) -> dict[str, tuple[Any, ...]]:
-    """A layer used twice, and a way around both."""
+    """The nodes of a graph with a layer that is used twice, and a way around both."""
     return {
         "first": (nn.Linear(FEATURES, FEATURES, rng=rng), "x"),
         "between": (nn.ReLU(), "first"),

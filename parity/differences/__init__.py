@@ -28,7 +28,7 @@ __all__ = ["TOPICS", "Claim", "Demonstration", "Difference", "catalogue", "measu
 
 
 def catalogue() -> list[Difference]:
-    """Every entry, by topic."""
+    """Every entry of the catalogue, ordered by topic."""
     for topic in TOPICS:
         importlib.import_module(f"parity.differences.{topic}")
     return entered()

@@ -1,4 +1,4 @@
-"""Activations."""
+"""Differences of activations."""
 
 from __future__ import annotations
 
@@ -77,12 +77,15 @@ small = (-np.linspace(0.5, 1, 33) * 2.0**-13).astype(np.float32)
 
 
 def between(values: Array) -> Array:
-    """What is left of values beyond multiples of 2^-24, the distance of float32 numbers just below 1."""
+    """The remainder of values beyond multiples of 2^-24, the distance of float32 numbers just below 1."""
     return values - np.rint(np.asarray(values) * 2.0**24) * 2.0**-24
 
 
 def cancelling(elu: dict[str, Callable[[Array], Array]], mapped: dict[str, Callable[[Array], Array]]) -> Demonstration:
-    """ELU of small negative inputs by exp(x) - 1, whose digits end at 2^-24, against expm1(x); others are right."""
+    """Shows that ELU by exp(x) - 1 leaves small negative inputs no digits below 2^-24, which expm1(x) keeps.
+
+    Inputs beyond 0.25 are right either way.
+    """
     large = x[np.abs(x) >= 0.25]
     naive = {who: exactly(between(run(small)), 0) for who, run in elu.items()}
     return Demonstration(

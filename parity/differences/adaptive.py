@@ -1,4 +1,4 @@
-"""Adam, AdamW, RMSprop and Adagrad."""
+"""Differences of Adam, AdamW, RMSprop and Adagrad."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FALLING = (0.5, 0.5, 0.5, 0.0625, 0.0625, 0.0625)
 
 
 def in_numpynet(kind: type[Optimizer], rule: dict[str, Any], rates: Sequence[float] = CONSTANT) -> Formula:
-    """The weights after a step along each gradient."""
+    """The formula for the weights after a step along each gradient, by numpynet's rule."""
 
     def run(w: Array, gradients: Array) -> Array:
         parameter = Parameter(w.copy())
@@ -54,7 +54,7 @@ def in_keras(optimizer: Any, rates: Sequence[float] = CONSTANT) -> Array:
 
 
 def mapped(kind: type[Optimizer], rule: dict[str, Any], rates: Sequence[float] = CONSTANT) -> dict[str, Claim]:
-    """One rule everywhere, by the pair."""
+    """The claims that all implementations, mapped by the pair, follow numpynet's rule."""
     pair, ours = pair_of(kind), kind([], rates[0], **rule)
     variable = keras.Variable(START, dtype="float64")
     of_keras = pair.tensorflow_optimizer(ours, [variable])  # type: ignore[attr-defined]
@@ -77,7 +77,7 @@ def shown(
     other: dict[str, Any] | Formula,
     rates: Sequence[float] = CONSTANT,
 ) -> Demonstration:
-    """torch's is numpynet's `rule`, Keras' as it comes the `other` one; mapped, all are numpynet's `rule`."""
+    """Shows that torch follows numpynet's `rule`, and Keras as it comes the `other` one; mapped, all follow `rule`."""
     formula = in_numpynet(kind, other, rates) if isinstance(other, dict) else other
     naive = {
         "torch": claim(in_torch(of_torch, rates), in_numpynet(kind, rule, rates), START, GRADIENTS),
@@ -153,7 +153,7 @@ def adam_bias_correction() -> Demonstration:
     start, gradient = START.astype(np.float32), GRADIENTS[0].astype(np.float32)
 
     def step(beta2: float, corrected: float) -> Formula:
-        """The first step: (1 - beta2) of the gradient's square, taken for `corrected` of it; without eps."""
+        """The formula of the first step without eps: its second moment, (1 - beta2) g^2, is divided by `corrected`."""
         return lambda w, g: w - 0.125 * g * np.sqrt(corrected) / np.sqrt((1 - beta2) * g * g)
 
     def run(beta2: float) -> dict[str, Array]:
@@ -267,7 +267,7 @@ def adagrad_eps() -> Demonstration:
 
 
 def started(in_torch: float, in_keras: float, eps: float) -> Demonstration:
-    """Adagrad whose accumulators start at these numbers."""
+    """Shows what Adagrad does in torch and in Keras, when their accumulators start at these numbers."""
     rule = {"eps": eps, "initial_accumulator": in_torch}
     return shown(
         Adagrad,

@@ -1,4 +1,4 @@
-"""Losses of classes and of labels."""
+"""Differences of the losses of classes and of labels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WEIGHTS = np.array(OF_CLASSES, np.float32)
 
 
 def everywhere(criterion: Any, input: Array, target: Array) -> dict[str, Array]:
-    """A numpynet criterion, and what its pair makes of it."""
+    """The loss by a numpynet criterion, and by what its pair makes of it in the frameworks."""
     pair = pair_of(criterion)
     of_torch, of_tensorflow = pair.torch_loss(criterion), pair.tensorflow_loss(criterion)  # type: ignore[attr-defined]
     return {
@@ -40,7 +40,7 @@ def everywhere(criterion: Any, input: Array, target: Array) -> dict[str, Array]:
 
 
 def weighted(divisor: float, weights: Array = WEIGHTS) -> Any:
-    """The sum of weights times losses, over `divisor`."""
+    """The formula for the sum of weights times losses, divided by `divisor`."""
     return lambda x: -np.sum(log_softmax(x)[np.arange(len(CLASSES)), CLASSES] * weights[CLASSES]) / divisor
 
 
@@ -148,7 +148,7 @@ def bce_clipped() -> Demonstration:
     criterion = BinaryCrossEntropyCriterionUnstable(eps=1e-7)
 
     def of(wrong: float, label: float) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Of one wrong probability: the frameworks' own losses, and by the pair."""
+        """The losses for one wrong probability: the frameworks' own, and those by the pair."""
         probability, target = (np.full((1, 1), value, np.float32) for value in (wrong, label))
         of_torch = torch.nn.BCELoss()(torch.from_numpy(probability), torch.from_numpy(target))
         of_keras = keras.losses.BinaryCrossentropy()(target, probability).numpy()
@@ -205,7 +205,7 @@ def bce_logits_rounded() -> Demonstration:
 
 
 def of_sure_logits(label: float) -> Demonstration:
-    """torch's loss of a logit of 30 on the label's side is 0; that of 1 is as everyone's."""
+    """Shows that torch's loss is 0 for a logit of 30 on the label's side, and for one of 1 that of the others."""
 
     def exact(x: Array) -> Any:
         return np.log1p(np.exp(-np.abs(x)))[0, 0]

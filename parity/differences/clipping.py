@@ -1,4 +1,4 @@
-"""Gradient clipping and learning-rate schedules."""
+"""Differences of gradient clipping and of learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHORT = LONG * 2.0**-10
 
 
 def in_numpynet(clip: Clip, gradients: Array) -> Array:
-    """What one step of length 1 along the clipped gradients takes off."""
+    """The clipped gradients by numpynet: what one step of length 1 along them takes off."""
     parameters = [Parameter(np.zeros_like(gradient)) for gradient in gradients]
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
@@ -44,7 +44,7 @@ def keras_s_own(gradients: Array, **limit: float) -> Array:
 
 
 def mapped(clip: Clip, gradients: Array) -> dict[str, Claim]:
-    """numpynet's clip everywhere, by the pair."""
+    """The claims that all implementations, mapped by the pair, clip as numpynet does."""
     rule, pair = SGD([], 1.0, clip=clip), pair_of(SGD)
     parameters = [torch.zeros(4, dtype=torch.float64, requires_grad=True) for _ in gradients]
     for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -61,7 +61,7 @@ def mapped(clip: Clip, gradients: Array) -> dict[str, Claim]:
 
 
 def raised(limit: float, eps: float) -> Any:
-    """Clipping by the global norm, eps added to it."""
+    """The formula for clipping by the global norm with eps added to it."""
     return lambda gradients: gradients * (limit / (np.sqrt(np.sum(gradients * gradients)) + eps))
 
 

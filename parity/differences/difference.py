@@ -22,7 +22,7 @@ Formula = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Claim:
-    """What one implementation computes, what it is predicted to compute, and how far rounding may part the two."""
+    """The values that one implementation computes, those that are predicted, and how far rounding may part them."""
 
     values: Array
     predicted: Array
@@ -34,7 +34,10 @@ class Claim:
 
 
 def claim(values: Any, formula: Formula, *inputs: Array) -> Claim:
-    """`values` are `formula(*inputs)` but for rounding in their own format, as `parity.allowance` measures it."""
+    """The claim that `values` are `formula(*inputs)` but for rounding in their own format.
+
+    `parity.allowance` measures how much that may be.
+    """
     values = np.asarray(values)
     wide = [np.asarray(each, _wider(values.dtype)) for each in inputs]
     with np.errstate(all="ignore"):
@@ -45,19 +48,22 @@ def claim(values: Any, formula: Formula, *inputs: Array) -> Claim:
 
 
 def _wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """As in `allowance`; longdouble where it is no wider than float64, whose own rounding the slack then covers."""
+    """The format of the prediction: as in `allowance`, but longdouble for float64 even where it is no wider.
+
+    There the slack covers its own rounding.
+    """
     return wider(dtype) if dtype == np.float32 else np.dtype(np.longdouble)
 
 
 def exactly(values: Any, predicted: Any, allowed: Any = 0.0) -> Claim:
-    """`values` are `predicted`, to the bit or within what is `allowed`."""
+    """The claim that `values` are `predicted`, to the bit or within what is `allowed`."""
     values = np.asarray(values)
     predicted = np.broadcast_to(np.asarray(predicted, np.longdouble), values.shape)
     return Claim(values, predicted, np.broadcast_to(np.asarray(allowed, np.longdouble), values.shape))
 
 
 def together(*claims: Claim) -> Claim:
-    """One claim of several: on both sides of a kink, at both ends of a clip, in both formats."""
+    """One claim made of several: on both sides of a kink, at both ends of a clip, in both formats."""
     return Claim(
         *(
             np.concatenate([np.ravel(getattr(each, part)).astype(np.longdouble) for each in claims])
@@ -88,10 +94,11 @@ def _accepted(run: Callable[[], Any]) -> float:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """Claims by implementation: as it comes (`naive`), and after the mapping, when all are predicted the same.
+    """Claims by implementation: as it comes (`naive`), and after the mapping (`mapped`), which removes the difference.
 
     A claim has two sides: what differs has neighbours that do not, with another label, beside the kink or within the
-    range. Where `naive` has no such points, `elsewhere` has them: as they come, for everyone whom the claim names.
+    range. Where `naive` has no such points, `elsewhere` has them: claims about everyone whom `naive` names, as they
+    come.
     """
 
     naive: dict[str, Claim]
@@ -100,18 +107,21 @@ class Demonstration:
 
 
 def avoided(naive: dict[str, Claim], other: dict[str, Claim]) -> Demonstration:
-    """Of a difference whose mapping is to stay on the other side of the claim, where all agree as they come."""
+    """A demonstration whose mapping is to stay on the other side of the claim, where all agree as they come."""
     return Demonstration(naive, other, other)
 
 
 def beside(shown: Demonstration, neighbour: Demonstration) -> Demonstration:
-    """What is shown, and on the other side of the claim the same experiment with other settings, as it comes."""
+    """The demonstration `shown`, with the same experiment on the other side of the claim.
+
+    That has other settings, and is taken as it comes.
+    """
     return replace(shown, elsewhere=neighbour.naive)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs between the implementations, the mapping that removes it, and the experiment that shows both.
+    """One difference between the implementations, the mapping that removes it, and the experiment that shows both.
 
     `when` names the versions that differ so, and `applies` the machines; elsewhere the entry is not measured.
     """
@@ -129,7 +139,10 @@ class Difference:
     applies: Callable[[], bool] = lambda: True
 
     def obstacle(self) -> str:
-        """Why it cannot be measured here; empty where it can, if the demonstration finds what it imports."""
+        """A sentence on why it cannot be measured here; empty where it can.
+
+        The demonstration may still lack something that it imports.
+        """
         if not holds_here(self.when):
             return f"not measured: differs so with {self.when}"
         try:
@@ -139,7 +152,7 @@ class Difference:
 
 
 def _without(error: ModuleNotFoundError) -> str:
-    """That a framework is not installed, which an entry cannot do without; any other module's error is raised again."""
+    """A sentence that the framework is not installed; an error about any other module is raised again."""
     missing = (error.name or "").partition(".")[0]
     if missing not in (*FRAMEWORKS, "keras"):
         raise error
@@ -208,13 +221,13 @@ def measure(entry: Difference) -> dict[str, Any]:
 
 
 def _apart(values: list[Array]) -> float:
-    """The largest difference between any two."""
+    """The largest difference between any two of these arrays."""
     wide = [each.astype(np.longdouble) for each in values]
     return max(float(np.max(errors(one, other), initial=0.0)) for one, other in combinations(wide, 2))
 
 
 def _differ(claims: dict[str, Claim]) -> Array:
-    """At which elements any two differ by more than rounding allows the two together."""
+    """The elements, as a mask, at which any two differ by more than rounding allows the two together."""
     found = [
         errors(one.values.astype(np.longdouble), other.values.astype(np.longdouble)) > one.allowed + other.allowed
         for one, other in combinations(claims.values(), 2)
@@ -223,7 +236,7 @@ def _differ(claims: dict[str, Claim]) -> Array:
 
 
 def _problems(shown: Demonstration) -> list[str]:
-    """What no longer is as the entry says."""
+    """Sentences on everything that no longer is as the entry says."""
     found = [
         f"{stage}, {who} no longer computes what the entry says: {_worst(each)}"
         for stage, claims in (
@@ -242,7 +255,7 @@ def _problems(shown: Demonstration) -> list[str]:
 
 
 def _one_sided(shown: Demonstration) -> list[str]:
-    """That nothing is shown of the other side of the claim, or something else than that all agree there."""
+    """Sentences on the other side of the claim: that nothing is shown of it, or that not all agree there."""
     if not shown.elsewhere:
         return ["one side of the claim is shown: all differ everywhere"] if np.all(_differ(shown.naive)) else []
     found = [f"{who} is not shown on the other side of the claim" for who in shown.naive if who not in shown.elsewhere]

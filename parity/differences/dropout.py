@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Differences of dropout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGMAS = 6  # of a share that is random: one false alarm in 10^9 seeds, and the 
 
 
 def dropped(x: Array, p: float) -> dict[str, Array]:
-    """x after each framework's own dropout, all seeded alike."""
+    """The outputs of each framework's own dropout for x, all seeded alike."""
     torch.manual_seed(0)
     return {
         "torch": torch.nn.Dropout(p)(torch.from_numpy(x)).numpy(),
@@ -69,7 +69,7 @@ def dropout_division() -> Demonstration:
     x = np.random.default_rng(0).uniform(1, 2, (64, 64)).astype(np.float32)
 
     def shown(p: float) -> tuple[dict[str, Claim], Claim, Claim]:
-        """What both frameworks keep: theirs, divided, and numpynet's."""
+        """The claims on the elements that both frameworks keep: theirs, those of dividing, and numpynet's."""
         divided, multiplied = x / np.float32(1 - p), x * np.float32(1 / (1 - p))
         kept = np.logical_and(*(values != 0 for values in dropped(x, p).values()))
         ours = Dropout(p, rng=np.random.default_rng(0))(x)

@@ -1,4 +1,7 @@
-"""What the random draws leave out, and the entry of the catalogue that says why: nothing is left out in silence."""
+"""The inputs and settings that the random draws leave out, each with the entry of the catalogue that says why.
+
+Nothing is left out in silence.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import NamedTuple
 
 
 class Exclusion(NamedTuple):
-    """Something that is not drawn: what, where that is decided, and the entries that give the reason."""
+    """Something that is not drawn: what it is, where that is decided, and the entries that give the reason."""
 
     what: str
     where: str

@@ -1,4 +1,4 @@
-"""GELU, and the activations made of straight lines."""
+"""Differences of GELU, and of the activations made of straight lines."""
 
 from __future__ import annotations
 

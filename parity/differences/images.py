@@ -1,4 +1,4 @@
-"""Convolution, pooling and padding."""
+"""Differences of convolution, pooling and padding."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def convolution(size: int | tuple[int, int] = 1, **geometry: Any) -> Conv2d:
 
 
 def ours(net: Module, x: Array) -> dict[str, Array]:
-    """What the three compute for one image of one channel, from numpynet's description."""
+    """The outputs of the three implementations for one image of one channel, all built from numpynet's network."""
     image = x[None, None]
     return {
         "numpynet": net(image)[0, 0],
@@ -52,7 +52,7 @@ def claims(values: dict[str, Array], formula: Formula, *inputs: Array) -> dict[s
 
 
 def correlation(before: int, after: int, stride: int) -> Formula:
-    """Of an image with a kernel of 3 by 3, with so many zeros before and after."""
+    """The formula for an image and a kernel of 3 by 3, with so many zeros `before` and `after` the image."""
 
     def formula(x: Array, weight: Array) -> Any:
         padded = np.pad(x, (before, after))
@@ -81,7 +81,7 @@ def conv_weight_layout() -> Demonstration:
     net = Conv2d(3, 3, 3, bias=False)
 
     def shown(x: Array, weight: Array) -> tuple[dict[str, Any], Any]:
-        """Of the three with the axes where they belong, and of TensorFlow with torch's as they are."""
+        """The claims of the three with the axes where they belong, and that of TensorFlow with torch's axes."""
         net.load_state_dict({"weight": weight})
         mapped = {
             "numpynet": net(x),
@@ -125,7 +125,10 @@ def conv_same_stride() -> Demonstration:
 
 
 def gradients(net: Conv2d, function: Callable[..., Any], *watched: Array, taken: bool = True) -> dict[str, Claim]:
-    """Who has a gradient of the convolution: numpynet and torch, and TensorFlow where the `function` is taken."""
+    """The claims on who has a gradient of the convolution: numpynet, torch, and TensorFlow if it is `taken`.
+
+    TensorFlow computes it as `function` of the watched arrays.
+    """
     x = np.ones((1, net.in_channels, 5, 5), net.weight.value.dtype)
 
     def of_torch() -> Any:
@@ -146,9 +149,10 @@ def gradients(net: Conv2d, function: Callable[..., Any], *watched: Array, taken:
 
 
 def without_gradient(groups: int = 1, dilation: int = 1) -> Demonstration:
-    """The gradient of a convolution with groups or a dilation; a plain one has one everywhere.
+    """Shows who has a gradient of a convolution with groups or a dilation; a plain one has one everywhere.
 
-    In float64, in float32, and in float32 with a padding: only in the second has TensorFlow a gradient, by oneDNN.
+    It is tried in float64, in float32, and in float32 with a padding: only in the second has TensorFlow a gradient, by
+    oneDNN.
     """
     naive, mapped, plain = [], [], []
     for dtype, padding in ((np.float64, 0), (np.float32, 0), (np.float32, 1)):
@@ -169,7 +173,7 @@ def without_gradient(groups: int = 1, dilation: int = 1) -> Demonstration:
 
 
 def of_each(found: list[dict[str, Claim]]) -> dict[str, Claim]:
-    """Several claims of each implementation as one."""
+    """Several claims of each implementation, put together into one."""
     return {who: together(*(claims[who] for claims in found)) for who in found[0]}
 
 
@@ -235,9 +239,9 @@ def single_column(x: Array, stride: int = 3) -> Array:
 
 
 def rows_are_skipped() -> bool:
-    """Whether the convolution takes the wrong rows here, measured on another image than the entry's.
+    """Tells whether the convolution takes the wrong rows here, measured on another image than the entry's.
 
-    oneDNN does for AVX-512, and which kernel it takes depends on the processor, on ONEDNN_MAX_CPU_ISA and on
+    oneDNN does so with AVX-512; which kernel it takes depends on the processor, on ONEDNN_MAX_CPU_ISA and on
     TF_ENABLE_ONEDNN_OPTS.
     """
     x = np.array([[1, 0], [0, 0], [3, 0], [0, 0], [5, 0], [0, 0]], np.float32)
@@ -274,7 +278,10 @@ def conv_single_column() -> Demonstration:
 
 
 def pooled_mean(counted: bool) -> Formula:
-    """Windows of 3 by 3 on 8 by 8 pixels and a frame of zeros, moved by 1."""
+    """The formula for the means of windows of 3 by 3, moved by 1, on pixels and a frame of zeros.
+
+    The frame counts if it is `counted`.
+    """
 
     def formula(x: Array) -> Any:
         ones = np.ones(x.shape)
@@ -310,7 +317,10 @@ def avgpool_padding() -> Demonstration:
 
 
 def pooled_maximum(image: Array, before: int, after: int) -> Array:
-    """Of windows of 3 by 3, moved by 2, with so much that is never the largest around the image."""
+    """The largest elements of windows of 3 by 3, moved by 2.
+
+    `before` and `after` are the widths of what is put around the image, which is never the largest.
+    """
     padded = np.pad(image, (before, after), constant_values=-np.inf)
     return np.array(
         [[padded[r : r + 3, c : c + 3].max() for c in range(0, len(image), 2)] for r in range(0, len(image), 2)]
@@ -329,7 +339,7 @@ def maxpool_same_stride() -> Demonstration:
     """SAME with a stride of two begins one pixel further in an image of even size."""
 
     def shown(net: Module, x: Array, image: Array, before: int, before_same: int) -> dict[str, Claim]:
-        """Of numpynet's layer on x, and of SAME on the image."""
+        """The claims on numpynet's layer, and what it is mapped to, for x, and on SAME for `image`."""
         same = tf.nn.max_pool2d(image[None, ..., None], 3, 2, "SAME").numpy()[0, ..., 0]
         found = {who: exactly(values, pooled_maximum(image, before, 1)) for who, values in ours(net, x).items()}
         return found | {"keras": exactly(same, pooled_maximum(image, before_same, 1))}

@@ -1,4 +1,4 @@
-"""Where training starts from."""
+"""Differences of initial weights and biases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BEYOND = math.erfc(2 / STRETCH / math.sqrt(2))  # the share of a normal distribu
 
 
 def largest(weights: Any, bound: float) -> Any:
-    """The claim that weights are uniform within +-bound: the largest of n is below it by some bound/n."""
+    """The claim that weights are uniform within +-bound: the largest of n lies below it by about bound/n."""
     values = np.asarray(weights)
     return exactly(np.max(np.abs(values)), bound, bound * (LOGARITHM / values.size + np.finfo(values.dtype).eps))
 
@@ -47,7 +47,7 @@ def copied(layer: Linear) -> dict[str, Array]:
 
 
 def same(layer: Linear, measured: Callable[[Array], Any]) -> dict[str, Any]:
-    """The claims that the copied weights are numpynet's, by one figure of theirs."""
+    """The claims that one figure of the copied weights, `measured`, is that of numpynet's."""
     return {who: exactly(measured(values), measured(layer.weight.value)) for who, values in copied(layer).items()}
 
 
@@ -121,13 +121,16 @@ def dense_initial_bias() -> Demonstration:
 
 
 def as_spread(weights: Any, deviation: float) -> Any:
-    """The claim that the weights have this deviation; of what is cut it is known better still."""
+    """The claim that the weights have this standard deviation.
+
+    The allowance is that of normal weights; of weights that are cut it is known better still.
+    """
     values = np.asarray(weights)
     return exactly(np.std(values), deviation, SIGMAS * deviation / math.sqrt(2 * values.size))
 
 
 def normal_weights(in_torch: Callable[[Any], Any], in_keras: Any, deviation: float) -> Demonstration:
-    """The share beyond Keras' cut differs, the deviation does not."""
+    """Shows that the share of normal weights beyond Keras' cut differs, and their standard deviation does not."""
     torch.manual_seed(0)
     weight = torch.empty(OUT, IN)
     in_torch(weight)

@@ -1,4 +1,4 @@
-"""Which kernels TensorFlow computes with on this machine, as TensorFlow itself says."""
+"""The kernels that TensorFlow computes with on this machine, as TensorFlow itself says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ port: Any = Lazy("tensorflow.python.util._pywrap_util_port")
 
 
 def onednn() -> bool:
-    """Whether TensorFlow takes oneDNN's kernels where it has one.
+    """Tells whether TensorFlow takes oneDNN's kernels where it has one.
 
     It decides when it starts, by TF_ENABLE_ONEDNN_OPTS or else by the processor (tensorflow/core/util/util.cc): an AMD
     processor without AVX512-VNNI gets Eigen's.
@@ -19,5 +19,5 @@ def onednn() -> bool:
 
 
 def kernels() -> str:
-    """Whose kernels TensorFlow computes with: "oneDNN", or "Eigen" where it takes its own alone."""
+    """The owner of the kernels that TensorFlow computes with: "oneDNN", or "Eigen" where it takes its own alone."""
     return "oneDNN" if onednn() else "Eigen"

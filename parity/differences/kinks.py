@@ -1,4 +1,4 @@
-"""Gradients where a function has none: at kinks, and at maxima that are reached twice."""
+"""Differences of gradients where a function has none: at kinks, and at maxima that are reached twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parity.lazy import keras, keras_activations, tf, torch, torch_activations
 
 
 def in_numpynet(layer: Module, x: Array) -> Array:
-    """The gradient of the sum of `layer(x)`."""
+    """The gradient of the sum of `layer(x)` for x."""
     return layer.backward(np.ones_like(layer(x)))
 
 

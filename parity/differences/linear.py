@@ -1,4 +1,4 @@
-"""Layers that multiply or rearrange."""
+"""Differences of layers that multiply or rearrange."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def dense_weight_layout() -> Demonstration:
         return x @ weight.T
 
     def claims(weight: Array) -> tuple[dict[str, Claim], Claim]:
-        """Of the three with the weight where it belongs, and of Keras with torch's as it is."""
+        """The claims of the three with the weight where it belongs, and that of Keras with torch's weight as it is."""
         layer.load_state_dict({"weight": weight})
         dense.kernel.assign(weight)
         values = {

@@ -1,4 +1,4 @@
-"""Losses."""
+"""Differences of losses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways of running the same model that part; the table of modes has the rows (see parity.modes)."""
+"""Differences between ways of running the same model; the table of modes has the rows (see parity.modes)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LANES = [2**exponent for exponent in range(8)]  # numbers that a processor adds 
 
 
 def in_lanes(values: Array, lanes: int) -> Array:
-    """One running sum for each lane, and then their sum in pairs."""
+    """The sum of `values` that keeps one running sum for each lane, and then adds these in pairs."""
     sums = np.add.accumulate(values.reshape(-1, lanes), axis=0, dtype=values.dtype)[-1]
     while len(sums) > 1:
         sums = sums[: len(sums) // 2] + sums[len(sums) // 2 :]

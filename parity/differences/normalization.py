@@ -1,4 +1,4 @@
-"""Batch, layer and group normalisation."""
+"""Differences of batch, layer and group normalisation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ x = np.random.default_rng(0).standard_normal((8, 3)).astype(np.float32)
 
 
 def trained(layer: Any, name: str = "", x: Array = x) -> Array:
-    """The output of one training step on x, or a running statistic after it."""
+    """The output of one training step on x or, by `name`, a running statistic after it."""
     if isinstance(layer, torch.nn.Module):
         output = layer.train()(torch.from_numpy(x)).detach()
     else:
@@ -39,7 +39,7 @@ def mean(x: Array) -> Any:
 
 
 def unless_refused(run: Callable[[], Array], shape: tuple[int, ...]) -> Array:
-    """What `run` returns, NaN of this shape where it is refused."""
+    """The array that `run` returns; NaN of this shape where it raises ValueError."""
     try:
         return np.asarray(run())
     except ModuleNotFoundError:  # a framework that is not installed has refused nothing
@@ -183,7 +183,7 @@ def batchnorm_folded() -> Demonstration:
     large, eps = np.float32(2**20), 1.25  # x, its mean and its deviation are exact: what differs is the formula
 
     def from_scale(z: Array, grad: Array, grad_scale: Any) -> Any:
-        """The gradient, given that of scale = 1/sqrt(var + eps)."""
+        """The gradient for the input, given the gradient for scale = 1/sqrt(var + eps)."""
         scale = 1 / np.sqrt(np.mean(z * z) + eps)
         return (grad - np.mean(grad) - scale * scale * grad_scale * z / len(z)) * scale
 
@@ -302,7 +302,7 @@ def groupnorm_single_value() -> Demonstration:
         return {who: unless_refused(run, rows.shape) for who, run in tries.items()}
 
     def nothing(values: Array, rows: Array) -> Claim:
-        """0 but for rounding: torch multiplies value and mean by the scale, each for itself."""
+        """The claim that values are 0 but for rounding: torch multiplies value and mean by the scale, one by one."""
         scale = 1 / np.sqrt(1e-3)
         return claim(values, lambda x: x * scale - x * scale, rows)
 

@@ -1,4 +1,4 @@
-"""Arithmetic at the edge of the format."""
+"""Differences of arithmetic at the edge of the format."""
 
 from __future__ import annotations
 

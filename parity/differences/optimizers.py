@@ -1,4 +1,4 @@
-"""Stochastic gradient descent."""
+"""Differences of stochastic gradient descent."""
 
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ FALLING = (0.5, 0.5, 0.5, 0.0625, 0.0625, 0.0625)
 
 
 def torch_rule(rates: Sequence[float], **rule: Any) -> Formula:
-    """As `numpynet.SGD` documents it."""
+    """torch's rule as a formula: that which `numpynet.SGD` documents."""
     return lambda w, gradients: in_numpynet(rates, w, gradients, **rule)
 
 
 def keras_rule(
     rates: Sequence[float], momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
 ) -> Formula:
-    """v = momentum v - lr g; w += momentum v - lr g if nesterov else v; before it w -= lr weight_decay w."""
+    """Keras' rule as a formula: w -= lr weight_decay w, then v = momentum v - lr g, then w += v.
+
+    With Nesterov the last is w += momentum v - lr g.
+    """
 
     def run(w: Array, gradients: Array) -> Array:
         velocity = np.zeros_like(w)
@@ -81,7 +84,7 @@ def in_keras_mapped(rates: Sequence[float], **rule: Any) -> Array:
 def shown(
     rates: Sequence[float], rule: dict[str, Any], of_keras: dict[str, Any], mapped: dict[str, Any] | None = None
 ) -> Demonstration:
-    """Keras with the arguments `of_keras` against torch with `rule`, and Keras mapped to `rule` or `mapped`."""
+    """Shows Keras with the arguments `of_keras` against torch with `rule`, and Keras mapped to `rule` or `mapped`."""
 
     gradients = GRADIENTS[: len(rates)]
 

@@ -1,4 +1,4 @@
-"""What one implementation refuses and another accepts, and why: every known case, measured by `parity.refusals`."""
+"""The table of what one implementation refuses and another accepts, and why, measured by `parity.refusals`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from parity.installed import holds_here
 
 @dataclass(frozen=True)
 class Known:
-    """A wrong thing on which implementations differ, for some pairs.
+    """One wrong thing on which implementations differ, for some pairs.
 
     `when` limits it to some versions, `by` to one of the two kinds of kernels of TensorFlow, "oneDNN" and "Eigen".
     """
@@ -25,7 +25,7 @@ class Known:
     by: str = ""
 
     def refusals(self) -> list[str]:
-        """What `Refusal.key` is of each of its pairs."""
+        """The keys of the refusals that it is about, see `Refusal.key`: one for each of its pairs."""
         return [f"{pair}/{self.wrong}" for pair in self.pairs.split()]
 
 
@@ -214,9 +214,8 @@ def expected(
 ) -> Known | None:
     """The entry for a pair and a wrong thing that holds for the installed versions and TensorFlow's kernels here.
 
-    Or for `installed` and `computed_by`; None where there is none.
-
-    Entries for several versions of one package differ in what that package does, so without it any of them will do.
+    `installed` and `computed_by` replace these. None where there is no such entry. Entries for several versions of one
+    package differ in what that package does, so without it any of them will do.
     """
     for known in of(pair, wrong):
         if not holds_here(known.when, missing=True, installed=installed):

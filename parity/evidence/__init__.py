@@ -1,8 +1,8 @@
-"""Long measurements that are kept with the code, so that anyone goes on where a session ended: the records of soaks.
+"""Records of long measurements, the soaks, that are kept with the code, so that anyone goes on where a session ended.
 
-A file for each kind of record, JSON lines, compressed. A record says which packages and which processor it is of; which
-code, it says itself. What is of other code or packages says nothing about these, and is replaced when it is measured
-anew.
+There is a compressed file of JSON lines for each kind of record. A record says which packages, which processor and
+which code it is of. Records of other code or packages say nothing about these, and are replaced when the measurement is
+made anew.
 """
 
 from __future__ import annotations
@@ -20,18 +20,20 @@ FOLDER = Path(__file__).parent
 
 
 def kept(kind: str) -> list[Record]:
-    """The records of this kind, by whatever code, of the packages that are installed."""
+    """The kept records of this kind that are of the installed packages, by whatever code they were made."""
     return [record for record in _read(kind) if record["packages"] == packages()]
 
 
 def counted(results: Results, kind: str, counts: Callable[[Record], bool]) -> list[Record]:
-    """The records of this kind that count, of those that are kept and of those in `results`; each key once."""
+    """The records of this kind for which `counts` holds, of the kept ones and those in `results`; each key once."""
     return list({record["key"]: record for record in [*kept(kind), *results.read(kind)] if counts(record)}.values())
 
 
 def keep(kind: str, records: Iterable[Record]) -> Path:
-    """Write the records of this kind, of the packages that are installed, in place of all that were kept. Those that
-    were kept before and are among them say still what processor they are of."""
+    """Write these records, of the installed packages, in place of all that were kept of this kind; returns the path.
+
+    Records that were kept before and are among them still name the processor that they are of.
+    """
     here: dict[str, Any] = {"packages": packages(), "processor": machine()["processor"]}
     path = _path(kind)
     # No date and no name goes into the file: the same records make the same bytes.

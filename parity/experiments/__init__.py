@@ -1,4 +1,4 @@
-"""What the source course showed, each as a named experiment on numpynet, PyTorch and TensorFlow alike."""
+"""The results that the source course showed, each as a named experiment on numpynet, PyTorch and TensorFlow alike."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def run_experiment(
     results: Results | None = None,
     seeds: Sequence[int] | None = None,
 ) -> list[Record]:
-    """Records of one experiment, numpynet's first; `passed` is None where it was not judged.
+    """The records of one experiment, numpynet's first; `passed` is None where it was not judged.
 
-    quick: one epoch on a few rows, from one seed, without a judgement
-    results: where trainings are kept, and not repeated; default: results/<framework versions>
-    seeds: instead of the experiment's own
+    profile: "quick" trains one epoch on a few rows, from one seed, without a judgement
+    results: the store where trainings are kept, and not repeated; default: results/<framework versions>
+    seeds: those to train from instead of the experiment's own
+
     Raises LookupError for a name that is not in EXPERIMENTS.
     """
     if name not in EXPERIMENTS:

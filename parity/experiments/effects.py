@@ -1,4 +1,4 @@
-"""What changing one thing does to an accuracy, over seeds."""
+"""Effects: what changing one thing does to an accuracy, over seeds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ LEVEL = 0.95
 
 
 def effect(factor: str, differences: Sequence[float], comparisons: int) -> Effect:
-    """Of `differences`, one for each seed, among as many `comparisons`: Bonferroni, all intervals hold at once.
+    """The effect of a factor from its `differences`, one for each seed, with a Student t interval.
 
-    Without any spread Student's t has no scale, and there is no conclusion.
+    There are as many `comparisons`: by Bonferroni, all intervals hold at once. Without any spread Student's t has no
+    scale, and there is no conclusion.
     """
     level = 1 - (1 - LEVEL) / comparisons
     found = paired_summary(np.asarray(differences, np.float64))
@@ -29,7 +30,7 @@ def effect(factor: str, differences: Sequence[float], comparisons: int) -> Effec
 def effects(
     accuracies: Mapping[str, Sequence[float]], baseline: str, interactions: Mapping[str, tuple[str, str, str]]
 ) -> list[Effect]:
-    """Of every setting against the baseline; an interaction (a, b, both) is what both do beyond a and b."""
+    """The effect of every setting against the baseline; an interaction (a, b, both) is what both do beyond a and b."""
     arrays = {label: np.array(found) for label, found in accuracies.items()}
     changes = {label: found - arrays[baseline] for label, found in arrays.items() if label != baseline}
     changes |= {name: changes[both] - changes[a] - changes[b] for name, (a, b, both) in interactions.items()}

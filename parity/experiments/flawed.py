@@ -13,7 +13,7 @@ from parity.pairing import Counterpart, Pair, pair
 
 
 class BatchNormFlawed(Module):
-    """gamma * (x - mean) / sqrt(variance + eps) + beta over the batch, gamma and beta one number each.
+    """gamma * (x - mean) / sqrt(variance + eps) + beta over the batch, with gamma and beta one number each.
 
     x has shape (N, F); mean and variance are the batch's own in evaluation too. As the course had it, eps is 0: a
     feature that does not vary within a batch, a dead unit say, becomes 0/0.

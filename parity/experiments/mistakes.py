@@ -1,4 +1,4 @@
-"""Mistakes of the source course's notebooks, each made again, as a study that has to be refused."""
+"""Mistakes of the source course's notebooks, each made again as a study that has to be refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ REPEATS = 5  # as in the notebook
 
 
 def one_model_for_all() -> MakeTrainer:
-    """The trainer of the first seed, whatever the seed: it goes on where it stopped, and that is called a repeat."""
+    """A maker that returns the first seed's trainer for every seed.
+
+    It goes on where it stopped, and that is called a repeat.
+    """
     made: dict[str, Any] = {}
 
     def same(experiment: Experiment, implementation: str, seed: int) -> Any:
@@ -33,7 +36,7 @@ def one_model_for_all() -> MakeTrainer:
 
 
 def leaking() -> Dataset:
-    """The validation rows are taken out of the training rows, which keep them."""
+    """The digits, with validation rows that are taken out of the training rows and stay there too."""
     whole = digits()
     validation = Split(whole.train.inputs[:100], whole.train.targets[:100])
     return Dataset("digits", whole.train, validation, whole.test, whole.classes)
@@ -41,7 +44,7 @@ def leaking() -> Dataset:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A study that is invalid; passed when it is refused, and for this reason."""
+    """A study that is invalid; it has passed when it is refused for this `reason`."""
 
     name: str
     title: str
@@ -62,9 +65,9 @@ class Mistake:
         results: Results,
         seeds: Sequence[int] | None = None,
     ) -> list[Record]:
-        """A record for each implementation. Runs and verdict are kept nowhere: this is no result.
+        """A record for each implementation; runs and verdict are kept nowhere, since this is no result.
 
-        `quick` trains one epoch, `results` and `seeds` are not used.
+        `quick` trains one epoch; `results` and `seeds` are not used.
         """
         from parity.study import InProcess, Registration, conduct, load
 

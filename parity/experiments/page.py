@@ -1,4 +1,4 @@
-"""The experiments of one results folder as a page of Markdown, with its pictures beside it."""
+"""The page of one results folder's experiments in Markdown, with its pictures beside it."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def write_page(results: Results, folder: Path) -> Path:
 
 
 def rows_of(rows: Iterable[Sequence[object]], columns: Sequence[str]) -> list[str]:
-    """Lines of a Markdown table."""
+    """The lines of a Markdown table with these columns and rows."""
     return [f"| {' | '.join(map(str, row))} |" for row in (columns, ["---"] * len(columns), *rows)]
 
 
 def table(records: Mapping[str, Record]) -> list[str]:
-    """Lines of a Markdown table: what each experiment must show, and what each implementation showed."""
+    """The lines of the overview's table: what each experiment must show, and what each implementation showed."""
     rows = []
     for name, entry in EXPERIMENTS.items():
         found = (records.get(f"{name}/{implementation}") for implementation in IMPLEMENTATIONS)
@@ -53,7 +53,7 @@ def table(records: Mapping[str, Record]) -> list[str]:
 
 
 def effects(found: Sequence[Record]) -> list[str]:
-    """What each factor does to the accuracy, by each implementation: a paragraph and a table."""
+    """The lines on what each factor does to the accuracy, by each implementation: a paragraph and a table."""
     found = [record for record in found if record.get("effects")]
     if not found:
         return []
@@ -90,7 +90,7 @@ def pictures(found: Sequence[Record], folder: Path) -> list[str]:
 
 
 def save(record: Record, folder: Path) -> list[tuple[str, str]]:
-    """Write a record's pictures; their titles and file names."""
+    """Write a record's pictures to `folder`; returns their titles and file names."""
     saved = []
     for title, uri in record["pictures"].items():
         file = f"{record['key'].replace('/', '-')}.png"

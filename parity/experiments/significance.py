@@ -13,7 +13,7 @@ from parity.statistics import Outcome, PairVerdict, Verdict
 
 @dataclass(frozen=True)
 class StudyEntry:
-    """A pre-registered study as an experiment; answered by any verdict but an inconclusive or invalid one."""
+    """A pre-registered study as an experiment, which any verdict answers but an inconclusive or invalid one."""
 
     name: str
     title: str
@@ -29,7 +29,7 @@ class StudyEntry:
         results: Results,
         seeds: Sequence[int] | None = None,
     ) -> list[Record]:
-        """numpynet's record holds the verdict on all pairs, a framework's that on its pair with numpynet.
+        """The records: numpynet's holds the verdict on all pairs, a framework's that on its pair with numpynet.
 
         The runs are kept in `results`, where a later call resumes. `quick` conducts the short study of digits, which
         says nothing about this one. `seeds` is not used: their number was registered.

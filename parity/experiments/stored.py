@@ -1,4 +1,4 @@
-"""Trainings that are done: what the results store keeps of each, so that a rerun goes on where the last one ended."""
+"""The trainings that the results store keeps, so that a rerun goes on where the last one ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KIND = "trainings"
 
 @dataclass(frozen=True)
 class Trained:
-    """A training from one seed; see `parity.experiment.Run`. Its history has no step losses.
+    """One training from one seed; see `parity.experiment.Run`. Its history has no step losses.
 
     observed: what its experiment's `observe` returned
     """
@@ -43,12 +43,12 @@ class Shelf:
         self._records = {record["key"]: record for record in results.read(KIND)}
 
     def find(self, key: str, origin: str) -> Trained | None:
-        """The training kept under `key`, if it is of this `origin`."""
+        """The training kept under `key`; None where there is none of this `origin`."""
         record = self._records.get(key)
         return _trained(record) if record and record["origin"] == origin else None
 
     def keep(self, key: str, origin: str, run: Run, observed: dict[str, Any]) -> Trained:
-        """Store a training; it is on disk when this returns."""
+        """Store a training, which is on disk when this returns; returns what is kept of it."""
         history = {name: values for name, values in vars(run.history).items() if name != "step_losses"}
         record = plain(run.as_record() | {"history": history, "observed": observed, "origin": origin})
         self.results.append(KIND, key, record)
@@ -56,7 +56,10 @@ class Shelf:
 
 
 def origin(experiment: Experiment, judge: Callable[..., Any]) -> str:
-    """The SHA-256 (hex) of all that a training depends on: packages, code, what is trained, and `judge`'s module."""
+    """The SHA-256 (hex) of all that a training depends on: packages, code, what is trained, and `judge`'s module.
+
+    The text of that module counts as it stands, comments and docstrings included.
+    """
     from parity.study.origin import origin as code
     from parity.study.registration import description
 

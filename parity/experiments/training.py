@@ -28,7 +28,8 @@ class Effect:
     """Accuracy with a factor changed minus accuracy without, paired by seed.
 
     differences: one for each seed
-    interval: of their mean, by Student's t at `level`; adjusted for the number of factors of the experiment
+    interval: the interval of their mean, by Student's t at `level`; adjusted for the number of factors of the
+        experiment
     conclusion: "better" or "worse" where the interval excludes zero, else "undecided"
     """
 
@@ -42,11 +43,12 @@ class Effect:
 
 @dataclass
 class Finding:
-    """What the trainings of one implementation showed.
+    """The result of one implementation's trainings.
 
     passed: None where nothing was judged
     figures, curves, pictures: by title; pictures are data URIs
-    accuracies: of each training (by label), one for each seed, None where it diverged; empty where one seed was run
+    accuracies: those of each training (by label), one for each seed, None where it diverged; empty where one seed was
+        run
     effects: what changing one thing does to the accuracy, see `Effect`
     tables: by title, {"columns": titles, "rows": lists of numbers and strings}
     """
@@ -65,13 +67,14 @@ class Finding:
 class TrainingEntry:
     """Trainings by label, each from all seeds, on numpynet and every framework alike.
 
-    judge: from an implementation's runs and numpynet's, by label and in the order of seeds, to the finding; of an entry
-        that has one seed by default, called for each seed
+    judge: makes the finding from an implementation's runs and numpynet's, both by label and in the order of seeds; an
+        entry that has one seed by default is judged seed by seed
     yardstick: a figure from elsewhere (the source course, theory) to hold the result against
-    observe: what the judge needs of a training beside its history, in JSON's types, while the trainer is at hand
-    watched: distributions of all tensors, every 50 steps, go into event files for TensorBoard and, under "watch", into
-        what was observed
-    diverges: a divergence is for the judge to see, and no failure
+    observe: returns what the judge needs of a training beside its history, in JSON's types, while the trainer is at
+        hand
+    watched: whether distributions of all tensors, every 50 steps, go into event files for TensorBoard and, under
+        "watch", into what was observed
+    diverges: whether a divergence is for the judge to see, and no failure
     family: entries of one family share the trainings that they call by the same label; default: the name
     """
 
@@ -95,7 +98,7 @@ class TrainingEntry:
         results: Results,
         seeds: Sequence[int] | None = None,
     ) -> list[Record]:
-        """A record for numpynet and for each framework, not judged where the data cannot be had.
+        """The records of numpynet and of each framework, trained and judged; not judged where the data cannot be had.
 
         Each training is kept in `results` as it ends, and not repeated by a later call; `seeds` replaces the entry's
         own. `quick` trains one epoch on a few rows from one seed, which is too short to judge.
@@ -187,7 +190,7 @@ class TrainingEntry:
 
 
 def unavailable(experiments: Iterable[Experiment]) -> Finding | None:
-    """What there is to say where a dataset is missing or damaged."""
+    """The finding that a dataset is missing or damaged; None where all are at hand."""
     try:
         for experiment in experiments:
             _ = experiment.dataset
@@ -197,7 +200,7 @@ def unavailable(experiments: Iterable[Experiment]) -> Finding | None:
 
 
 def record(entry: Any, implementation: str, finding: Finding, seeds: Sequence[int] = ()) -> Record:
-    """What the results store keeps, of the kind "experiments": the finding's fields beside these."""
+    """The record of the results store, of the kind "experiments": the finding's fields beside the entry's."""
     return {
         "key": f"{entry.name}/{implementation}",
         "experiment": entry.name,
@@ -214,7 +217,7 @@ FEW = {"train": 2560, "validation": 512, "test": 1024}
 
 
 def brief(experiment: Experiment) -> Experiment:
-    """One epoch of the experiment on a few of its rows."""
+    """The experiment with one epoch on a few of its rows."""
     return replace(experiment, epochs=1, data=_few(experiment.data))
 
 
@@ -230,7 +233,7 @@ def _first_rows(data: Callable[[], Dataset]) -> Dataset:
 
 
 class _Epochs(Callback):
-    """Reports epochs done, over all trainings."""
+    """A callback that reports the epochs done, over all trainings."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self.progress, self.total = progress, total
@@ -242,7 +245,7 @@ class _Epochs(Callback):
         self.progress(self.done, self.total)
 
     def end_of_training(self, experiment: Experiment) -> None:
-        """Also of one that was kept, or cut short by a divergence."""
+        """Count all epochs of a training as done, also of one that was kept or cut short by a divergence."""
         self.before += experiment.epochs
         if self.done != self.before:
             self.done = self.before

@@ -1,4 +1,4 @@
-"""What parity knows of each framework, one module each; nothing here imports one before it is used."""
+"""The frameworks, with what parity knows of each in one module; none is imported before it is used."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ FRAMEWORKS = ("torch", "tensorflow")
 
 
 def available() -> list[str]:
-    """The frameworks that are installed, without importing them."""
+    """The names of the frameworks that are installed; none is imported to find out."""
     return [name for name in FRAMEWORKS if importlib.util.find_spec(name) is not None]
 
 
 def framework(name: str) -> Any:
-    """The module of this package that drives framework `name`."""
+    """The module of this package that drives the framework called `name`."""
     return importlib.import_module(f"parity.frameworks.{name}")

@@ -11,7 +11,7 @@ from numpynet import SELU
 
 
 def selu(x: Any) -> Any:
-    """Keras' own, but for the gradient where the output is exactly 0: scale * alpha, where TensorFlow's is scale.
+    """Keras' SELU, but for the gradient where the output is exactly 0: scale * alpha, where TensorFlow's is scale.
 
     TensorFlow tells the sides apart by the output, exp(x) - 1, which is 0 for small negative inputs too.
     """
@@ -21,7 +21,7 @@ def selu(x: Any) -> Any:
 
 
 def gelu(x: Any, approximate: str) -> Any:
-    """Keras' own; in float64 its formula with constants in double precision, which TensorFlow's are not."""
+    """Keras' GELU; in float64 its formula with constants in double precision, which TensorFlow's are not."""
     if x.dtype != tf.float64:
         return keras.activations.gelu(x, approximate=approximate == "tanh")
     if approximate == "tanh":
@@ -30,8 +30,10 @@ def gelu(x: Any, approximate: str) -> Any:
 
 
 class PReLU(keras.layers.PReLU):
-    """Keras' own, with one slope for all or one for each feature on the second axis, for inputs of any rank; but for
-    the gradient at exactly 0: the slope, where Keras' is 0."""
+    """Keras' PReLU for inputs of any rank, with one slope for all or one for each feature on the second axis.
+
+    The gradient at exactly 0 is the slope, where Keras' is 0.
+    """
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
@@ -46,7 +48,10 @@ class PReLU(keras.layers.PReLU):
 
 
 class Maxout(keras.layers.Layer):
-    """The maximum of consecutive features on the second axis; of equal ones the first has the gradient."""
+    """The largest of each `pieces` consecutive features on the second axis.
+
+    Of equal ones the first has the gradient.
+    """
 
     def __init__(self, pieces: int) -> None:
         super().__init__()

@@ -30,7 +30,10 @@ class Scale(keras.layers.Layer):
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' own over the second axis, for inputs of any rank: Keras fixes the rank when it makes the variables."""
+    """Keras' BatchNormalization over the second axis, without gamma and beta, for inputs of any rank.
+
+    Keras fixes the rank when it makes the variables.
+    """
 
     def __init__(self, num_features: int, momentum: float, epsilon: float) -> None:
         super().__init__(axis=-1, momentum=momentum, epsilon=epsilon, center=False, scale=False)
@@ -47,7 +50,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 class GroupNormalization(keras.layers.GroupNormalization):
-    """Keras' own over the second axis, also where Flatten made it of open sides: there is no weight of its length."""
+    """Keras' GroupNormalization over the second axis, without gamma and beta.
+
+    The length of that axis may be open, as where Flatten made it of open sides: there is no weight of its length.
+    """
 
     def __init__(self, groups: int, epsilon: float) -> None:
         super().__init__(groups, 1, epsilon, center=False, scale=False)
@@ -77,18 +83,21 @@ class OnImages(keras.layers.Layer):
 
 
 class OnImagesAlone(OnImages):
-    """The mean of what windows see of the image alone: with the zeros around it, over the share that is image."""
+    """The mean of the image's own elements in each window.
+
+    It is the mean with the zeros around the image, divided by the share of the window that is image.
+    """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         return super().call(inputs) / super().call(tf.ones_like(inputs[:1, :1]))
 
 
 class Convolution(keras.layers.Conv2D):
-    """Keras' own, in another order where TensorFlow has no kernel for the CPU, or a wrong one.
+    """Keras' Conv2D, computed in another order where TensorFlow has no kernel for the CPU, or a wrong one.
 
-    Each group is a convolution: Keras leaves groups to XLA, which compiles for every shape (differences, conv-groups).
-    Beside a dilation, which Keras refuses, and where one column of windows fits in (differences, conv-single-column),
-    the stride leaves windows out that have been computed.
+    Each group is a convolution of its own: Keras leaves groups to XLA, which compiles for every shape (differences,
+    conv-groups). Beside a dilation, which Keras refuses, and where one column of windows fits in (differences,
+    conv-single-column), all windows are computed, and the stride takes some of the outputs.
     """
 
     def __init__(self, filters: int, kernel_size: Any, strides: Any, **more: Any) -> None:
@@ -107,7 +116,7 @@ class Convolution(keras.layers.Conv2D):
 
 
 class SharedDropout(keras.layers.Layer):
-    """Dropout whose masks come from a NumPy generator: equal generators, equal masks in every implementation."""
+    """Dropout whose masks come from a NumPy generator: equal generators draw equal masks in every implementation."""
 
     def __init__(self, p: float, rng: np.random.Generator) -> None:
         super().__init__()
@@ -126,17 +135,17 @@ class SharedDropout(keras.layers.Layer):
 
 
 class Concatenate(keras.layers.Concatenate):
-    """Keras' own without its check of the shapes, which in Keras 3.3 fails where two axes are of length 1."""
+    """Keras' Concatenate without its check of the shapes, which in Keras 3.3 fails where two axes are of length 1."""
 
     def build(self, input_shape: Any) -> None:
         self.built = True
 
 
 class After(keras.layers.Layer):
-    """The first of two tensors, once the second is there.
+    """Returns the first of two tensors once the second has been computed.
 
-    Keras calls the layers of a functional model in an order of its own. Where one draws random numbers or moves
-    running statistics at several places, the order matters.
+    Keras calls the layers of a functional model in an order of its own. Where one draws random numbers or moves running
+    statistics at several places, the order matters.
     """
 
     def call(self, inputs: Any) -> Any:
@@ -147,7 +156,7 @@ class After(keras.layers.Layer):
 
 
 class Loss(keras.layers.Layer):
-    """A loss function with its target."""
+    """A loss function of (input, target) with its target, as a layer."""
 
     def __init__(self, function: Callable[[Any, Any], Any], target: Array) -> None:
         super().__init__()

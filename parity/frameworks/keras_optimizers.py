@@ -18,7 +18,7 @@ CLIPS: dict[Any, Callable[[list[Any], float], Any]] = {
 
 
 class Rule:
-    """A Keras optimizer brought to a numpynet rule.
+    """A Keras optimizer that is made to follow a numpynet rule.
 
     `slots` are its lists of variables by numpynet's names; those in `rate_inside` hold the learning rate, with that
     sign, and are rescaled when it changes (differences, sgd-velocity, rmsprop-velocity). Clipping, the L2 penalty
@@ -52,7 +52,7 @@ class Rule:
             self.keras.learning_rate = self.lr = lr
 
     def apply(self, gradients: Iterable[Any]) -> None:
-        """One step; may be traced by tf.function."""
+        """Take one step along these gradients; it may be traced by tf.function."""
         gradients = list(gradients)
         if self.rule.clip is not None:
             gradients = CLIPS[type(self.rule.clip)](gradients, self.rule.clip.limit)  # type: ignore[attr-defined]
@@ -69,7 +69,7 @@ class Rule:
         self.apply(gradients)
 
     def state(self) -> list[dict[str, Array]]:
-        """numpynet's slots of each variable."""
+        """The arrays of each variable, in the order of the variables, by numpynet's slots."""
         rates = {slot: sign * self.lr for slot, sign in self.rate_inside.items()}
         return [
             {slot: held[index].numpy() / rates.get(slot, 1) for slot, held in self.slots.items() if held}
@@ -78,7 +78,10 @@ class Rule:
 
 
 class _CorrectedRoot:
-    """Adam's eps is added to the corrected root: before the correction that is another eps in every step."""
+    """Mixin of Adam and AdamW that adds eps to the corrected root, as torch does.
+
+    Keras adds it before the correction, where the same eps is another one in every step.
+    """
 
     eps: float
 
@@ -98,7 +101,7 @@ class AdamW(_CorrectedRoot, keras.optimizers.AdamW):
 
 
 class RMSpropEpsOutside(keras.optimizers.RMSprop):
-    """eps is added to the root: Keras has it beneath, and no eps there makes up for it."""
+    """Keras' RMSprop with eps added to the root: Keras adds it beneath the root, and no eps there makes up for it."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         index, lr = self._get_variable_index(variable), tf.cast(learning_rate, variable.dtype)
@@ -118,7 +121,7 @@ class RMSpropEpsOutside(keras.optimizers.RMSprop):
 
 
 class AdagradEpsOutside(keras.optimizers.Adagrad):
-    """eps is added to the root: Keras has it beneath, and no eps there makes up for it."""
+    """Keras' Adagrad with eps added to the root: Keras adds it beneath the root, and no eps there makes up for it."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         accumulator = self._accumulators[self._get_variable_index(variable)]

@@ -14,7 +14,7 @@ from parity.rungs.record import Places
 
 
 class Subject:
-    """The case's module, observed while it runs; `perturbed` makes its arrays `Noisy`."""
+    """The module of a case in numpynet, observed while it runs; `perturbed` makes its arrays `Noisy`."""
 
     name = "numpynet"
 
@@ -34,7 +34,7 @@ class Subject:
         self.optimizer = case.rule(self.parameters.values())
 
     def _observe(self, name: str, leaf: Module) -> None:
-        """Record each output of the leaf, and the gradient that comes back to it: to its last place first."""
+        """Record each output of the leaf, and the gradient that comes back to it, at its last place first."""
         forward, backward = leaf.forward, leaf.backward
         called: list[str] = []
 
@@ -78,7 +78,7 @@ class Subject:
             self.optimizer.step()
 
     def slots(self) -> dict[str, dict[str, Array]]:
-        """The optimizer's state, by parameter and slot."""
+        """The optimizer's state arrays, by parameter and slot."""
         if self.optimizer is None:
             return {}
         return {

@@ -23,7 +23,7 @@ warnings.filterwarnings("ignore", message="You are using a softmax over axis")
 
 @contextlib.contextmanager
 def precision(dtype: np.dtype[Any]) -> Iterator[None]:
-    """Layers built and losses computed within use this dtype.
+    """A context in which Keras builds layers and computes losses in this dtype.
 
     Keras computes losses and casts inputs in `floatx`, whatever the layers' own dtype (keras losses/loss.py).
     """
@@ -38,7 +38,7 @@ def precision(dtype: np.dtype[Any]) -> Iterator[None]:
 
 
 def convert(module: Module, dtype: np.dtype[Any]) -> Counterpart:
-    """The counterpart of `module`, with its weights, running statistics and a copy of its random state."""
+    """The Keras counterpart of `module`, with its weights, running statistics and a copy of its random state."""
     module = copy.deepcopy(module)
     with precision(dtype):
         built = counterpart(module, "tensorflow")
@@ -51,7 +51,7 @@ def convert(module: Module, dtype: np.dtype[Any]) -> Counterpart:
 
 
 class Subject:
-    """The counterpart of a case's module, observed while it runs eagerly."""
+    """The Keras counterpart of a case's module, observed while it runs eagerly."""
 
     name = "tensorflow"
 
@@ -138,8 +138,10 @@ class Subject:
 
 
 class Trainer:
-    """The same model, criterion and optimizer as a numpynet `Trainer`, in Keras, each step compiled by tf.function;
-    drives `numpynet.training.fit`."""
+    """The model, criterion and optimizer of a numpynet `Trainer` in Keras, for `numpynet.training.fit`.
+
+    Each step is compiled by tf.function.
+    """
 
     name = "tensorflow"
 
@@ -193,7 +195,7 @@ def _variable(variable: Any) -> Any:
 
 
 def arrays(places: Mapping[str, Tensor]) -> dict[str, Array]:
-    """What the variables hold, in numpynet's layout."""
+    """The values of the variables by name, in numpynet's layout."""
     return {name: place.to_numpynet(_numpy(place.tensor)) for name, place in places.items()}
 
 

@@ -19,7 +19,7 @@ from parity.rungs.record import Places
 
 @contextlib.contextmanager
 def precision(dtype: np.dtype[Any]) -> Iterator[None]:
-    """Layers built within hold this dtype."""
+    """A context in which torch builds layers of this dtype."""
     previous = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, dtype.name))
     try:
@@ -29,7 +29,7 @@ def precision(dtype: np.dtype[Any]) -> Iterator[None]:
 
 
 def convert(module: Module, dtype: np.dtype[Any]) -> Counterpart:
-    """The counterpart of `module`, with its weights, running statistics and a copy of its random state."""
+    """The torch counterpart of `module`, with its weights, running statistics, mode and a copy of its random state."""
     module = copy.deepcopy(module)
     with precision(dtype):
         built = counterpart(module, "torch")
@@ -45,7 +45,7 @@ def convert(module: Module, dtype: np.dtype[Any]) -> Counterpart:
 
 
 class Subject:
-    """The counterpart of a case's module, observed while it runs."""
+    """The torch counterpart of a case's module, observed while it runs."""
 
     name = "torch"
 
@@ -123,7 +123,7 @@ class Subject:
 
 
 class Trainer:
-    """The same model, criterion and optimizer as a numpynet `Trainer`, in PyTorch; drives `numpynet.training.fit`."""
+    """The model, criterion and optimizer of a numpynet `Trainer` in PyTorch, for `numpynet.training.fit`."""
 
     name = "torch"
 
@@ -164,11 +164,11 @@ class Trainer:
 
 
 def arrays(places: Mapping[str, Tensor]) -> dict[str, Array]:
-    """What the tensors hold, in numpynet's layout."""
+    """The values of the tensors by name, in numpynet's layout."""
     return {name: place.to_numpynet(to_array(place.tensor)) for name, place in places.items()}
 
 
 def to_array(tensor: Any) -> Array:
-    """A copy of a tensor's numbers."""
+    """A copy of the tensor's values as a NumPy array."""
     values: Array = tensor.detach().numpy().copy()
     return values

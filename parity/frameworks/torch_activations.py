@@ -6,7 +6,7 @@ import torch
 
 
 class Hardsigmoid(torch.nn.Hardsigmoid):
-    """torch's own; in float64 its formula written out, since the sixth in its gradient is a float32."""
+    """torch's Hardsigmoid; in float64 its formula written out, since the sixth in torch's gradient is a float32."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if input.dtype == torch.float64:
@@ -15,7 +15,7 @@ class Hardsigmoid(torch.nn.Hardsigmoid):
 
 
 class Hardswish(torch.nn.Hardswish):
-    """torch's own, but for the gradient at exactly -3 and 3, which was that of the parabola before 2.8."""
+    """torch's Hardswish, but for the gradient at exactly -3 and 3, which was that of the parabola before torch 2.8."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         product = input * torch.nn.functional.hardsigmoid(input)
@@ -23,7 +23,10 @@ class Hardswish(torch.nn.Hardswish):
 
 
 class Maxout(torch.nn.Module):
-    """The maximum of consecutive features on the second axis; of equal ones the first has the gradient."""
+    """The largest of each `pieces` consecutive features on the second axis.
+
+    Of equal ones the first has the gradient.
+    """
 
     def __init__(self, pieces: int) -> None:
         super().__init__()

@@ -52,9 +52,9 @@ class BatchNormBiased(torch.nn.modules.batchnorm._BatchNorm):
         return output
 
     def _without_eps(self, input: torch.Tensor) -> torch.Tensor:
-        """Written out: torch's own is 0, not NaN, where a feature is constant, and refused since 2.10.
+        """The output without eps, written out: torch's own is 0, not NaN, where a feature is constant.
 
-        See `parity.differences`, batchnorm-without-eps.
+        Since 2.10 torch refuses eps = 0 (see `parity.differences`, batchnorm-without-eps).
         """
         mean, variance = self.running_mean, self.running_var
         if self.training:
@@ -68,7 +68,7 @@ class BatchNormBiased(torch.nn.modules.batchnorm._BatchNorm):
 
 
 class LayerNorm(torch.nn.Module):
-    """layer_norm over the last axes, whatever their sides, without gamma and beta."""
+    """torch's layer_norm over the last `axes` axes, whatever their sides, without gamma and beta."""
 
     def __init__(self, axes: int, eps: float) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class LayerNorm(torch.nn.Module):
 
 
 class GroupNorm(torch.nn.Module):
-    """group_norm of however many features, without gamma and beta."""
+    """torch's group_norm of any number of features, without gamma and beta."""
 
     def __init__(self, groups: int, eps: float) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class GroupNorm(torch.nn.Module):
 
 
 class SharedDropout(torch.nn.Dropout):
-    """Dropout whose masks come from a NumPy generator: equal generators, equal masks in every implementation."""
+    """Dropout whose masks come from a NumPy generator: equal generators draw equal masks in every implementation."""
 
     def __init__(self, p: float, rng: np.random.Generator) -> None:
         super().__init__(p)
@@ -106,7 +106,7 @@ class SharedDropout(torch.nn.Dropout):
 class Graph(torch.nn.Module):
     """The layers of a numpynet Graph, by the name of their first node, applied in the order of its nodes.
 
-    Takes and returns a tensor, or a tuple where the graph has several inputs or outputs.
+    It takes and returns a tensor, or a tuple where the graph has several inputs or outputs.
     """
 
     def __init__(self, graph: numpynet.Graph, layers: dict[str, torch.nn.Module]) -> None:
@@ -134,7 +134,7 @@ class Sum(torch.nn.Module):
 
 
 class Concatenate(torch.nn.Module):
-    """A tuple of tensors, one after another along an axis."""
+    """The tensors of a tuple, one after another along an axis."""
 
     def __init__(self, axis: int) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class Concatenate(torch.nn.Module):
 
 
 class Loss(torch.nn.Module):
-    """A loss function with its target."""
+    """A loss function of (input, target) with its target, as a module."""
 
     def __init__(self, function: Callable[[Any, Any], torch.Tensor], target: Array) -> None:
         super().__init__()

@@ -13,7 +13,10 @@ Parameters = list[torch.Tensor]
 
 
 def clip_by_norm(parameters: Parameters, limit: float) -> None:
-    """torch multiplies by limit / (norm + 1e-6), numpynet and Keras by limit / norm (differences, clip-norm-eps)."""
+    """Scale the gradients by limit / norm where their norm exceeds the limit, as numpynet and Keras do.
+
+    torch multiplies by limit / (norm + 1e-6) (differences, clip-norm-eps).
+    """
     norm = float(torch.linalg.vector_norm(torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])))
     if norm > limit:
         torch.nn.utils.clip_grad_norm_(parameters, limit * (1 + 1e-6 / norm))
@@ -32,7 +35,7 @@ CLIPS: dict[Any, Callable[[Parameters, float], None]] = {
 
 
 def clip_steps(optimizer: Any, clip: Any) -> None:
-    """Clip in every step, and give the gradients back as they were: more may be added to them."""
+    """Make the optimizer clip in every step, and give back the gradients as they were: more may be added to them."""
     parameters: Parameters = optimizer.param_groups[0]["params"]
     kept: list[Any] = []
 
@@ -51,7 +54,7 @@ def clip_steps(optimizer: Any, clip: Any) -> None:
 
 
 def eps_hat(optimizer: Any, rule: Adam) -> Any:
-    """Adam whose eps is added before the correction: torch's is another one in every step."""
+    """Make torch's Adam add eps before the correction: for torch, that is another eps in every step."""
 
     def before(*_: Any) -> None:
         steps = 1 + max((float(state["step"]) for state in optimizer.state.values()), default=0)
@@ -62,7 +65,7 @@ def eps_hat(optimizer: Any, rule: Adam) -> Any:
 
 
 class _EpsInside(torch.optim.Optimizer):
-    """Base of the rules whose eps is beneath the root: torch has it outside, and no eps there makes up for it."""
+    """Base of the rules whose eps is beneath the root: torch adds it outside, and no eps there makes up for it."""
 
     def __init__(self, parameters: Parameters, rule: Any) -> None:
         super().__init__(parameters, {"lr": rule.lr})

@@ -1,4 +1,7 @@
-"""Other processors compute other bits: one machine stands in for many, by the switches of the libraries' kernels."""
+"""Emulated machines: other processors compute other bits, and one machine stands in for many.
+
+It does so by the switches that choose the kernels of its libraries.
+"""
 
 from parity.machines.machine import MACHINES, Machine, find
 

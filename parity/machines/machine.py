@@ -11,7 +11,7 @@ Nehalem would not start, and its Nehalem here differs in everything but that.
 - MKL_CBWR: torch's matrix products.
 - ONEDNN_MAX_CPU_ISA: convolutions and products of torch and TensorFlow.
 - TF_ENABLE_ONEDNN_OPTS: whether TensorFlow uses oneDNN at all, or Eigen.
-- threads: of all of them, since a sum is split among threads.
+- the numbers of threads: those of all libraries, since a sum is split among threads.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ WITHOUT_AVX = f"AVX F16C {WITHOUT_AVX2}"
 class Machine:
     """A machine to stand in for.
 
-    name: as the command line calls it
-    describes: what it is
-    switches: environment variables that are its own; one that is not named is as the processor here has it
+    name: what the command line calls it
+    describes: what it is, in words
+    switches: the environment variables that are its own; one that is not named is as the processor here has it
     needs: what this processor must be able to do, in the words of /proc/cpuinfo
-    threads: of every library
+    threads: the number of threads of every library
     """
 
     name: str
@@ -50,12 +50,15 @@ class Machine:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Every switch, the numbers of threads among them."""
+        """The environment variables of every switch, the numbers of threads among them."""
         return self.switches | dict.fromkeys(THREADS, str(self.threads)) | {"TF_NUM_INTEROP_THREADS": "1"}
 
     @property
     def missing(self) -> frozenset[str]:
-        """What this processor lacks. Where there is no /proc/cpuinfo, a processor of another family lacks all."""
+        """The flags that the machine needs and this processor lacks.
+
+        Where there is no /proc/cpuinfo, a processor of another family than x86-64 lacks all of them.
+        """
         found = _flags()
         if found is None:
             return frozenset() if platform.machine().lower() in ("x86_64", "amd64") else self.needs
@@ -115,7 +118,7 @@ MACHINES = (
 
 
 def find(names: list[str] | None) -> list[Machine]:
-    """The machines of these names, or all; LookupError for one that there is none of."""
+    """The machines of these names, or all; raises LookupError for a name that none has."""
     known = {machine.name: machine for machine in MACHINES}
     for name in names or ():
         if name not in known:
@@ -133,6 +136,6 @@ def _flags() -> frozenset[str] | None:
 
 
 def environment_of(machine: Machine) -> dict[str, str]:
-    """The environment of a process on `machine`: this one's, without switches that are not its own."""
+    """The environment of a process on `machine`: this one's, without switches that are not the machine's own."""
     ours = {name: value for name, value in os.environ.items() if name not in _switches(*NEHALEM)}
     return ours | machine.environment | {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}

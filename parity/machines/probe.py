@@ -1,4 +1,4 @@
-"""What a process computes with: asked of the libraries themselves, to see whether the switches of a machine took."""
+"""Asks the libraries of a process what they compute with, to see whether the switches of a machine took."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ SECONDS = 300  # that a probe may take: importing both frameworks on a busy mach
 
 @dataclass(frozen=True)
 class Found:
-    """What the libraries of a process say that they compute with, and a digest of some bits that each computed.
+    """The answers of a process's libraries to what they compute with, and a digest of some bits that each computed.
 
-    Two machines with the same digest of a library's bits were no two machines to it.
+    Two machines with the same digest of a library's bits were one machine to it.
     """
 
     switches: dict[str, str]
@@ -41,7 +41,11 @@ class Found:
 
 
 def probe(machine: Machine) -> Found:
-    """Ask in a process of `machine`; RuntimeError with how it died, such as of an instruction that is not there."""
+    """Ask in a process of `machine`.
+
+    Raises RuntimeError with how the process died, such as of an instruction that is not there, or that it gave no
+    answer.
+    """
     verbose = {"ONEDNN_VERBOSE": "1", "DNNL_VERBOSE": "1", "MKL_VERBOSE": "1"}
     try:
         done = call_on(machine, f"{__name__}:{ask.__name__}", environment=verbose, timeout=SECONDS)
@@ -60,7 +64,10 @@ def probe(machine: Machine) -> Found:
 
 
 def not_taken(machine: Machine, found: Found) -> list[str]:
-    """The switches that a library answers otherwise; those that none answers (it is not installed) are left out."""
+    """Sentences on the switches that a library answers otherwise.
+
+    Those that none answers, since it is not installed, are left out.
+    """
     off = []
     for name, asked in machine.environment.items():
         answer = found.switches.get(name)

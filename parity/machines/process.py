@@ -1,5 +1,7 @@
-"""A process on an emulated machine. It does not outlive the one that waits for it: what that would begin anew when it
-is asked again, an orphan would go on writing beside it."""
+"""A process on an emulated machine, which does not outlive the one that waits for it.
+
+Otherwise an orphan would go on writing beside a process that begins the same work anew.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,10 @@ def call_on(
     environment: Mapping[str, str] | None = None,
     timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """`function`, as "module:name", called with the arguments in a process of `machine`; what it printed and returned.
+    """Call `function`, given as "module:name", in a process of `machine`; returns the ended process with its output.
 
-    `environment` is set besides the machine's. Raises subprocess.TimeoutExpired after `timeout` seconds.
+    The arguments are handed over as JSON. `environment` is set besides the machine's. Raises subprocess.TimeoutExpired
+    after `timeout` seconds.
     """
     alive, held = os.pipe()  # as long as this process lives, nothing comes out of it, and it does not end
     try:

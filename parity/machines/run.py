@@ -1,4 +1,4 @@
-"""Every machine: each job of HOLDS in a process of its own whose switches were verified.
+"""Runs each job of HOLDS on every machine, in a process of its own whose switches were verified.
 
 A job that was done with the same code, packages, switches and options is not done again, whatever it showed; one that
 died is. The records of a job are in a results folder of its machine, to be reported like any other.
@@ -42,13 +42,13 @@ Progress = Callable[[int, int], object]
 
 @dataclass
 class Outcome:
-    """One job on one machine.
+    """The outcome of one job on one machine.
 
     job: one of HOLDS; "probe" where the machine did not come so far
     asked, found: the switches, and what the libraries say that they run with
     bits: a digest of what each library computed; machines with equal digests are one machine to it
-    counts: records by kind, [as they should be, off, not compared]
-    alarms: of the baseline on undamaged twins
+    counts: by kind, the numbers of records that are as they should be, that are off, and that were not compared
+    alarms: the number of the baseline's alarms on undamaged twins
     off: the keys of the records that are off, each with its kind
     """
 
@@ -79,7 +79,7 @@ def run_machines(
     workers: int = 1,
     progress: Progress = lambda done, total: None,
 ) -> list[Outcome]:
-    """Every job on every machine, recorded as it is done; those that are recorded already are read.
+    """The outcomes of every job on every machine, recorded as each is done; those recorded already are read.
 
     `quick` is for CI: fewer examples, the curves of digits alone. `workers` machines run side by side.
     """
@@ -96,8 +96,10 @@ def run_machines(
 
 
 def most_different(count: int = 2) -> list[Machine]:
-    """The machines for CI: of those that can be emulated here, the ones whose switches differ most from what this
-    processor would choose, and then from each other's."""
+    """The machines for CI: the `count` that can be emulated here and whose switches differ most.
+
+    They differ most from what this processor would choose, and then from each other.
+    """
     others = [machine for machine in MACHINES if machine.switches and not machine.missing]
     if not others:
         return []
@@ -110,7 +112,10 @@ def most_different(count: int = 2) -> list[Machine]:
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> int:
-    """1 if anything is off, 3 if something died; what cannot be emulated here is neither."""
+    """The exit code: 1 if anything is off, else 3 if something died or nothing was run, else 0.
+
+    What cannot be emulated here is neither off nor dead.
+    """
     found = {outcome.status for outcome in outcomes}
     return 1 if RED in found else 3 if DIED in found or not found & {GREEN, RED} else 0
 
@@ -184,7 +189,7 @@ def count(outcome: Outcome, results: Results) -> None:
 
 
 def _mark(record: Record, passed: str) -> bool | None:
-    """Whether a record is as it should be, and none of a crash; None where nothing was measured."""
+    """Tells whether a record is as it should be, which that of a crash is not; None where nothing was measured."""
     if crashed(record):
         return False
     if not record.get("measured", True):

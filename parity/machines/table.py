@@ -1,4 +1,4 @@
-"""The machines as a table: one a line, and what came out of each job."""
+"""The machines as a table: one a line, with what came out of each job."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def remarks(outcomes: Sequence[Outcome]) -> list[str]:
-    """What is off, what died of what, and which switches a library did not take; each once."""
+    """Sentences on what is off, what died of what, and which switches a library did not take; each once."""
     said = {f"{outcome.key}: {off}": None for outcome in outcomes for off in outcome.off}
     for outcome in outcomes:
         if outcome.message and outcome.status in (GREEN, RED):

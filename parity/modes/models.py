@@ -1,4 +1,4 @@
-"""What is written in many ways: the notebooks' networks, sized down, and two on which the ways part."""
+"""The models that are written in many ways: the notebooks' networks, sized down, and two on which the ways part."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LossFunction = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True)
 class Model:
-    """A network with its weights, the batches that it is trained on, one a step, and how.
+    """A network with its weights, the batches that it is trained on, one a step, and how it is trained.
 
     target: an array of the output's shape, the same at every step
     losses: by framework, a loss (output, target) that stands in for the counterpart of the criterion
@@ -55,26 +55,26 @@ class Model:
         return self.target.dtype
 
     def astype(self, dtype: np.dtype[Any]) -> Model:
-        """The same numbers, carried in another format."""
+        """The same model with its weights, batches and target cast to another format."""
         batches = [batch.astype(dtype) for batch in self.batches]
         return replace(self, network=self.network.astype(dtype), batches=batches, target=self.target.astype(dtype))
 
     def rule(self, parameters: Iterable[Parameter] = ()) -> SGD:
-        """The optimizer of the notebook's second half; its numbers are float32s."""
+        """The optimizer of the notebook's second half, whose hyper-parameters are float32 numbers."""
         return self.optimizer(parameters, lr=2**-4, momentum=0.875, nesterov=True)
 
     def as_computed_by(self, framework: str) -> Model | None:
-        """The same by the framework's own formulas; None where they are numpynet's."""
+        """The same model by the framework's own formulas; None where they are numpynet's."""
         case: Any = Case(self.network, [], arguments={}, optimizer=self.optimizer).as_computed_by(framework)
         return None if case is None else replace(self, network=case.module, optimizer=case.optimizer)
 
     def loss(self, framework: str) -> LossFunction:
-        """The framework's loss function (output, target)."""
+        """The framework's loss function, which takes (output, target)."""
         return self.losses.get(framework) or getattr(pair_of(self.criterion), f"{framework}_loss")(self.criterion)
 
 
 def classifier(name: str, *layers: Any, shape: tuple[int, ...], criterion: Criterion, dtype: np.dtype[Any]) -> Model:
-    """`layers` on normal inputs (N, *shape), with classes drawn at random."""
+    """A model of `layers` on normal inputs (N, *shape), with classes drawn at random."""
     rng = np.random.default_rng(0)
     batches = [rng.standard_normal((BATCH, *shape)).astype(dtype) for _ in range(STEPS)]
     target = np.eye(CLASSES, dtype=dtype)[rng.integers(0, CLASSES, BATCH)]
@@ -82,14 +82,14 @@ def classifier(name: str, *layers: Any, shape: tuple[int, ...], criterion: Crite
 
 
 def mlp(dtype: np.dtype[Any]) -> Model:
-    """The source course's 784-128-10."""
+    """The source course's 784-128-10, sized down to 64-32-10."""
     rng = np.random.default_rng(1)
     layers = (Flatten(), Linear(64, 32, rng=rng), ReLU(), Linear(32, CLASSES, rng=rng), LogSoftMax())
     return classifier("mlp", *layers, shape=(1, 8, 8), criterion=NLLCriterion(), dtype=dtype)
 
 
 def normalized(dtype: np.dtype[Any]) -> Model:
-    """The same with batch normalisation: state that is no gradient's."""
+    """A network 64-32-10 with batch normalisation, whose running statistics are state without a gradient."""
     rng = np.random.default_rng(2)
     layers = (
         Linear(64, 32, bias=False, rng=rng),
@@ -102,7 +102,7 @@ def normalized(dtype: np.dtype[Any]) -> Model:
 
 
 def conv(dtype: np.dtype[Any]) -> Model:
-    """The TensorFlow notebook's three layers."""
+    """The TensorFlow notebook's three layers, two convolutions and a linear one, sized down."""
     rng = np.random.default_rng(3)
     layers = (
         Conv2d(3, 8, 5, padding=2, rng=rng),
@@ -116,7 +116,7 @@ def conv(dtype: np.dtype[Any]) -> Model:
 
 
 def probabilities(dtype: np.dtype[Any]) -> Model:
-    """A sure and wrong answer, judged by Keras' own loss on probabilities where there is one."""
+    """A model with one answer that is sure and wrong, judged by Keras' own loss on probabilities in TensorFlow."""
     linear = Linear(2, 2, bias=False, dtype=dtype)
     linear.weight.map(lambda values: np.eye(2, dtype=values.dtype))
     batch, target = np.array([[0, 50]], dtype), np.array([[1, 0]], dtype)
@@ -126,8 +126,11 @@ def probabilities(dtype: np.dtype[Any]) -> Model:
 
 
 def million(dtype: np.dtype[Any]) -> Model:
-    """A million pixels of sixteen grey levels: the loss and the gradients of gamma and beta are sums of as many
-    numbers, few of them different, so that errors of rounding do not average out."""
+    """A model of a million pixels of sixteen grey levels.
+
+    The loss and the gradients of gamma and beta are sums of as many numbers, few of them different, so that errors of
+    rounding do not average out.
+    """
     scaling = Scaling(1, dtype=dtype)
     scaling.gamma.map(lambda values: np.full_like(values, 0.1))
     batch = (np.random.default_rng(4).integers(1, 17, (2**20, 1)) / 16).astype(dtype)

@@ -1,4 +1,4 @@
-"""Layers as TensorFlow's raw operations, on arrays in the layout that their pairs give them."""
+"""Layers written as TensorFlow's raw operations, on arrays in the layout that their pairs give them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from parity.modes.record import NotHere
 
 @singledispatch
 def operations(module: Module, input: Any, **arrays: Any) -> Any:
-    """What `module` makes of `input` in training; `arrays` are its parameters and running statistics by name.
+    """The output of `module` for `input` in training; `arrays` are its parameters and running statistics by name.
 
     Raises NotHere for a class that has none registered.
     """

@@ -1,4 +1,4 @@
-"""What one training of a model leaves, in numpynet or in any mode of a framework, under the ladder's own keys."""
+"""The record of one training of a model, in numpynet or in any mode of a framework, under the ladder's own keys."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from parity.rungs.record import GRADIENT, OUTPUT, STEP, Key, Record, layer_of
 
 
 class NotHere(Exception):
-    """A mode that this installation cannot run; the message says what it lacks."""
+    """Raised for a mode that this installation cannot run; the message says what it lacks."""
 
 
 @dataclass
 class Seen:
-    """What one step of training shows; arrays by their numpynet names.
+    """The arrays that one step of training shows, by their numpynet names.
 
     arrays: parameters and running statistics, after the update
     output, gradients: None in a mode that keeps them to itself
@@ -33,14 +33,14 @@ class Seen:
 
 
 class Mode(Protocol):
-    """A model as one way of writing it has it, run in one way."""
+    """The interface of a mode: a model written in one way, and run in one way."""
 
     def step(self, inputs: Array) -> Seen:
-        """Train on one batch."""
+        """Train on one batch; returns what the step shows."""
 
 
 def trained(model: Model, mode: Mode) -> Record:
-    """Every array of a training, by its key, in the order of computation."""
+    """The record of a training: every array by its key, in the order of computation."""
     record: Record = {}
     buffers = model.network.named_buffers()
     for index, batch in enumerate(model.batches):
@@ -58,7 +58,7 @@ def trained(model: Model, mode: Mode) -> Record:
 
 
 class InNumpynet:
-    """numpynet's own; `perturbed` makes its arrays `Noisy`."""
+    """The mode that is numpynet itself; `perturbed` makes its arrays `Noisy`."""
 
     def __init__(self, model: Model, perturbed: bool = False) -> None:
         self.array_class = Noisy if perturbed else np.ndarray
@@ -79,7 +79,7 @@ class InNumpynet:
 
 
 def reference(model: Model, framework: str) -> tuple[Record, Record]:
-    """What numpynet computes in a wider format, and what rounding allows the framework in the model's own.
+    """The record that numpynet computes in a wider format, and what rounding allows the framework in the model's own.
 
     Where the framework has formulas of its own, what these allow counts too.
     """

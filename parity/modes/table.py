@@ -1,4 +1,4 @@
-"""Every mode of every framework, judged: among themselves first, then against numpynet in a wider format."""
+"""Judges every mode of every framework: against each other first, then against numpynet in a wider format."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Row:
     used: by quantity, the largest share of the allowance that its distance from the reference took
     apart: the same for its distance from the middle of the framework's modes, those that are findings left out
     status: "agrees", "off", "not run", or "finding" where it is off as the catalogue says
+    note: why it is off or was not run, or the finding
     """
 
     model: str
@@ -51,21 +52,21 @@ class Row:
 
     @property
     def finding(self) -> str | None:
-        """The entry that says why this row parts."""
+        """The entry of the catalogue that says why this row parts; None where it should agree."""
         return next((entry for pattern, entry in FINDINGS.items() if fnmatch(self.key, pattern)), None)
 
     def as_record(self) -> dict[str, Any]:
-        """For the results store."""
+        """The row as a record of the results store."""
         return {"key": self.key} | {name: value for name, value in vars(self).items() if name != "record"}
 
 
 def asked() -> list[tuple[str, str]]:
-    """The models, each with the dtypes that it is run in."""
+    """The models, by name, each with the dtypes that it is run in."""
     return [(name, dtype) for name in MODELS for dtype in DTYPES if dtype == "float32" or name not in ANY_DTYPE]
 
 
 def run_modes(name: str, dtype: str, framework: str) -> list[Row]:
-    """Every row of the framework on the model of that name."""
+    """Every row of the framework on the model of that name, judged."""
     model = MODELS[name](np.dtype(dtype))
     found = run(model, framework)
     judge(found, *reference(model, framework))
@@ -73,7 +74,7 @@ def run_modes(name: str, dtype: str, framework: str) -> list[Row]:
 
 
 def run(model: Model, framework: str) -> list[Row]:
-    """Train the model in every mode of the framework. What is raised is the mode's verdict."""
+    """Train the model in every mode of the framework; what a mode raises is its verdict."""
     home, found = importlib.import_module(f"parity.modes.{framework}"), []
     for mode, execution in home.modes(model):
         row = Row(model.name, model.dtype.name, framework, mode, execution)
@@ -88,7 +89,10 @@ def run(model: Model, framework: str) -> list[Row]:
 
 
 def judge(found: list[Row], expected: Record, allowed: Record) -> None:
-    """Fill in what each row used, and its status: a mode that parts from the others is not asked for more."""
+    """Fill in what each row used, and its status.
+
+    A row that parts from the other modes is off for that reason, whatever its distance from the reference.
+    """
     ran = [row for row in found if row.record is not None]
     middle = _middle([row.record for row in ran if not row.finding] or [row.record for row in ran], expected)
     for row in ran:
@@ -107,7 +111,7 @@ def judge(found: list[Row], expected: Record, allowed: Record) -> None:
 
 
 def _middle(records: Iterable[Any], expected: Record) -> Record:
-    """The median of what the modes computed."""
+    """The median of what the modes computed, element by element."""
     fitting = {
         key: [record[key] for record in records if key in record and record[key].shape == values.shape]
         for key, values in expected.items()
@@ -116,7 +120,7 @@ def _middle(records: Iterable[Any], expected: Record) -> Record:
 
 
 def _shares(row: Row, expected: Record, allowed: Record) -> tuple[dict[str, float], str]:
-    """By quantity that the mode shows, the largest share of the allowance used, and the largest of all in words."""
+    """The largest share of the allowance used, by quantity that the mode shows, and the largest of all in words."""
     record: Any = row.record
     shown = {key.quantity for key in record}
     shares = {

@@ -31,7 +31,7 @@ EXECUTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 class RawOperations:
-    """tf.Variables, tf.nn and assign_sub: nothing of Keras."""
+    """A model written in tf.Variables, tf.nn and assign_sub, with nothing of Keras."""
 
     def __init__(self, model: Model, counterpart: Counterpart) -> None:
         self.layers: list[tuple[Any, dict[str, Any]]] = []
@@ -99,7 +99,7 @@ def functional(layers: list[Any], example: Array) -> Any:
 
 
 class Taped:
-    """A way of writing the model, trained by a GradientTape."""
+    """A mode that trains the model, written in one way, by a GradientTape."""
 
     def __init__(self, write: Callable[[Model, Counterpart], Any], model: Model, execution: str) -> None:
         self.model = model
@@ -127,7 +127,10 @@ class Taped:
 
 
 class Fitted:
-    """compile and fit, called with one batch at a time; `floatx` is None for what Keras starts with, float32."""
+    """A mode that compiles the Keras model, and fits it one batch at a time.
+
+    `floatx` is whether Keras' floatx is the model's dtype; otherwise it is what Keras starts with, float32.
+    """
 
     def __init__(self, floatx: bool, model: Model, execution: str) -> None:
         self.model = model
@@ -159,7 +162,10 @@ WAYS: dict[str, Callable[[Model, str], Mode]] = {
 
 
 def modes(model: Model) -> list[tuple[str, str]]:
-    """Every (mode, execution). Floatx float32 has rows where the model's dtype is another; XLA adds nothing to them."""
+    """Every (mode, execution) to run the model in.
+
+    "fit at floatx float32" has rows where the model's dtype is another; XLA adds nothing to them.
+    """
     found = [(mode, execution) for mode in WAYS for execution in EXECUTIONS]
     if model.dtype == np.float32:
         return [(mode, execution) for mode, execution in found if mode != "fit at floatx float32"]

@@ -20,7 +20,7 @@ from parity.pairing import Tensor, pair_of
 
 
 class Functional:
-    """torch.func: the network as a function of its arrays; parameters are replaced, not changed."""
+    """The network as a function of its arrays, by torch.func: parameters are replaced, not changed."""
 
     def __init__(self, model: Model, execution: str) -> None:
         counterpart = convert(model.network, model.dtype)
@@ -47,7 +47,7 @@ class Functional:
         return Seen(to_array(loss), self._of_numpynet(self.arrays), to_array(output), self._of_numpynet(gradients))
 
     def _of_numpynet(self, tensors: dict[str, Any]) -> dict[str, Array]:
-        """By their numpynet names, in numpynet's layout."""
+        """The arrays of these tensors by their numpynet names, in numpynet's layout."""
         return {
             name: self.places[name].to_numpynet(to_array(tensors[called]))
             for name, called in self.names.items()
@@ -105,12 +105,15 @@ WAYS: dict[str, Callable[[Model, str], Mode]] = {
 
 
 def modes(model: Model) -> list[tuple[str, str]]:
-    """Every (mode, execution). Compiling takes seconds, and sees the same operations in every way of writing."""
+    """Every (mode, execution) to run the model in.
+
+    One mode is compiled: that takes seconds, and sees the same operations in every way of writing.
+    """
     return [*((mode, "eager") for mode in WAYS), ("module", "compile")]
 
 
 def make(mode: str, execution: str, model: Model) -> Mode:
-    """Raises NotHere where it needs a C++ compiler that is not there.
+    """The mode, run by this execution; raises NotHere where it needs a C++ compiler that is not there.
 
     torch's cache of what it compiled does not know for which instructions it was: what was left by AVX-512 is no code
     under ATEN_CPU_CAPABILITY=default (torch 2.13: "at::vec has not been declared"). So each has a cache of its own.
@@ -124,5 +127,5 @@ def make(mode: str, execution: str, model: Model) -> Mode:
 
 
 def compiler() -> str | None:
-    """Where the compiler is that torch.compile would call."""
+    """The path of the compiler that torch.compile would call; None where there is none."""
     return next(filter(None, map(shutil.which, filter(None, [os.environ.get("CXX"), "g++", "clang++"]))), None)

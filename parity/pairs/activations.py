@@ -1,4 +1,4 @@
-"""Activations."""
+"""The pairs of the activations."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class PReLUPair(SharedFeaturePair):
 
 @pair(Maxout)
 class MaxoutPair(Pair):
-    """No framework has it."""
+    """No framework has it: it is written out in each."""
 
     modules = st.builds(Maxout, st.sampled_from([2, 1, 3, 4]))
 
@@ -92,7 +92,7 @@ class MaxoutPair(Pair):
 
 
 class ELUByDifference(ELU):
-    """TensorFlow's: exp(x) - 1, and the gradient from the output (see differences, elu-cancellation)."""
+    """TensorFlow's ELU: exp(x) - 1, with the gradient taken from the output (see differences, elu-cancellation)."""
 
     def forward(self, input: Array) -> Array:
         positive = input > 0
@@ -120,7 +120,7 @@ class ELUPair(Pair):
 
 
 class SELUByDifference(SELU):
-    """exp(x) - 1 as in ELU, and the gradient from the output (see differences, elu-cancellation)."""
+    """TensorFlow's SELU: exp(x) - 1, with the gradient taken from the output (see differences, elu-cancellation)."""
 
     def forward(self, input: Array) -> Array:
         positive = input > 0
@@ -151,7 +151,7 @@ class SELUPair(Pair):
 
 
 class GELUByErf(GELU):
-    """torch's: (1 + erf(x / sqrt(2))) / 2, which cancels in the lower tail (see differences, gelu-tail)."""
+    """torch's GELU: the gate (1 + erf(x / sqrt(2))) / 2 cancels in the lower tail (see differences, gelu-tail)."""
 
     def forward(self, input: Array) -> Array:
         output = super().forward(input)
@@ -191,7 +191,7 @@ class SiLUPair(Pair):
 
 
 class HardPair(Pair):
-    """Of a function with kinks at -3 and 3: of half the inputs, what is beyond them is moved there."""
+    """Base of the pairs of functions with kinks at -3 and 3: half of the inputs are clipped to [-3, 3]."""
 
     def values(self, module: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Array]:
         plain = arrays(shape, dtype)

@@ -1,4 +1,7 @@
-"""Optimizers that scale each weight's step: torch and Keras add eps in different places, each of which is ours too."""
+"""The pairs of the optimizers that scale each weight's step.
+
+torch and Keras add eps in different places; numpynet's rules have each of these.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,10 @@ eps = st.integers(-20, -4).map(lambda exponent: 2.0**exponent)
 
 
 class _KerasMoments(Adam):
-    """Keras moves the moments by (1 - beta) of what they are off, and raises the betas to the power of the step in the
-    dtype of the weights: near 1 most digits of what is then taken from 1 are lost (differences, adam-bias-correction).
+    """Keras' moments, which move by (1 - beta) of what they are off, and Keras' corrections of their bias.
+
+    Keras raises the betas to the power of the step in the dtype of the weights: near 1, most digits of what is then
+    taken from 1 are lost (differences, adam-bias-correction).
     """
 
     def average(self, state: State, slot: str, values: Array, decay: float, scratch: Array) -> Array:
@@ -56,7 +61,7 @@ adam_arguments: SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 @pair(Adam)
 class AdamPair(OptimizerPair):
-    """eps is torch's or Keras': the other one is given another eps in every step (differences, adam-eps)."""
+    """eps is where torch or Keras adds it: the other one gets another eps in every step (differences, adam-eps)."""
 
     arguments = adam_arguments
     formulas: ClassVar = {"tensorflow": AdamOfKeras}
@@ -110,7 +115,7 @@ class AdamWPair(AdamPair):
 
 
 class RMSpropOfKeras(RMSprop):
-    """Keras' velocity holds the learning rate, and underflows sooner."""
+    """RMSprop with Keras' velocity, which holds the learning rate and so underflows sooner."""
 
     def advance(self, direction: Array, state: State) -> Array:
         if "velocity" in state:
@@ -121,7 +126,7 @@ class RMSpropOfKeras(RMSprop):
 
 @pair(RMSprop)
 class RMSpropPair(OptimizerPair):
-    """eps is torch's or Keras' (differences, rmsprop-eps); where it is not the framework's, the step is ours."""
+    """eps is where torch or Keras adds it (differences, rmsprop-eps); for the other one the step is written out."""
 
     arguments = st.fixed_dictionaries(
         {
@@ -167,7 +172,7 @@ class RMSpropPair(OptimizerPair):
 
 @pair(Adagrad)
 class AdagradPair(OptimizerPair):
-    """eps is torch's or Keras' (differences, adagrad-eps); where it is not the framework's, the step is ours."""
+    """eps is where torch or Keras adds it (differences, adagrad-eps); for the other one the step is written out."""
 
     arguments = st.fixed_dictionaries(
         {

@@ -1,4 +1,4 @@
-"""Criteria of classes: the likelihood of log-probabilities, of probabilities and of logits."""
+"""The pairs of the criteria of classes: the likelihood of log-probabilities, of probabilities and of logits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from parity.strategies import arrays, dyadic, seeds, sizes
 
 @st.composite
 def classified(draw: st.DrawFn, criterion_class: type[ClassCriterion]) -> Loss:
-    """A criterion with class indices or one-hot rows, perhaps weighted and smoothed."""
+    """A strategy of criteria with class indices or one-hot rows as their target, perhaps weighted and smoothed."""
     n, classes = draw(sizes), draw(sizes)
     target: Array = np.random.default_rng(draw(seeds)).integers(0, classes, n)
     if draw(st.booleans()):
@@ -32,10 +32,10 @@ def classified(draw: st.DrawFn, criterion_class: type[ClassCriterion]) -> Loss:
 
 
 class ClassCriterionPair(CriterionPair):
-    """Base: -sum(weights of classes * smoothed target * log-probabilities), which a subclass gives; reduced.
+    """Base: the reduced -sum(weights of classes * smoothed target * log-probabilities).
 
-    Keras' class weights divide by the number of rows, and torch's do so for one-hot rows alone (differences,
-    class-weights, class-weights-rows); neither smooths labels for likelihoods.
+    A subclass gives the log-probabilities. Keras' class weights divide by the number of rows, and torch's do so for
+    one-hot rows alone (differences, class-weights, class-weights-rows); neither smooths labels for likelihoods.
     """
 
     def shapes(self, module: Loss) -> SearchStrategy[tuple[int, ...]]:
@@ -78,17 +78,17 @@ class ClassCriterionPair(CriterionPair):
 
 
 def torch_weights(criterion: ClassCriterion, input: Any) -> Any:
-    """The class weights in the dtype of the input (torch); None where there are none."""
+    """The class weights as a torch tensor (C,) in the dtype of the input; None where there are none."""
     return None if criterion.class_weights is None else torch.tensor(criterion.class_weights, dtype=input.dtype)
 
 
 def classes_of(target: Any) -> Any:
-    """Targets as class indices (torch)."""
+    """A torch target, of classes or one-hot rows, as class indices (N,)."""
     return target if target.dim() == 1 else target.argmax(dim=1)
 
 
 def rows_of(target: Any, like: Any) -> Any:
-    """Targets as one-hot rows (TensorFlow)."""
+    """A TensorFlow target, of classes or rows, as rows (N, C) in the dtype of `like`."""
     target = tf.convert_to_tensor(target)
     if len(target.shape) == 1:
         return tf.one_hot(target, like.shape[-1], dtype=like.dtype)
@@ -96,14 +96,14 @@ def rows_of(target: Any, like: Any) -> Any:
 
 
 def smoothed_in_tensorflow(criterion: ClassCriterion, rows: Any) -> Any:
-    """The rows with `label_smoothing` of each spread over all classes; as they are where it is 0."""
+    """The rows with `label_smoothing` of each spread over all classes; the rows themselves where that is 0."""
     if not criterion.label_smoothing:
         return rows
     return (1 - criterion.label_smoothing) * rows + criterion.label_smoothing / rows.shape[1]
 
 
 def divisor_in_tensorflow(criterion: ClassCriterion, weighted_rows: Any) -> Any:
-    """What the sum is divided by."""
+    """The number that the criterion's reduction divides the sum by: 1, the number of rows or their weight."""
     if criterion.reduction == "mean" and criterion.class_weights is not None:
         return tf.reduce_sum(weighted_rows)
     return 1 if criterion.reduction == "sum" else weighted_rows.shape[0]
@@ -111,7 +111,7 @@ def divisor_in_tensorflow(criterion: ClassCriterion, weighted_rows: Any) -> Any:
 
 @pair(NLLCriterion)
 class NLLCriterionPair(ClassCriterionPair):
-    """TensorFlow has no loss on log-probabilities."""
+    """TensorFlow has no loss of log-probabilities: it is written out."""
 
     modules = classified(NLLCriterion)
 
@@ -127,7 +127,10 @@ class NLLCriterionPair(ClassCriterionPair):
 
 @pair(NLLCriterionUnstable)
 class NLLCriterionUnstablePair(ClassCriterionPair):
-    """On probabilities: Keras' own clips at 1e-7 and renormalises (differences, probabilities-clipped)."""
+    """Keras' own loss of probabilities clips them at 1e-7 and renormalises them (differences, probabilities-clipped).
+
+    So it is written out.
+    """
 
     modules = classified(NLLCriterionUnstable)
 
@@ -143,8 +146,10 @@ class NLLCriterionUnstablePair(ClassCriterionPair):
 
 @pair(CrossEntropyCriterion)
 class CrossEntropyCriterionPair(ClassCriterionPair):
-    """The frameworks' own losses of logits, but where rows of class weights would not sum to 1 (differences,
-    soft-targets, class-weights-rows)."""
+    """The frameworks' own losses of logits are used, unless rows of class weights would not sum to 1.
+
+    For those see differences: soft-targets and class-weights-rows.
+    """
 
     modules = classified(CrossEntropyCriterion)
 

@@ -1,4 +1,4 @@
-"""Sequential, and random layers and chains of them."""
+"""The pair of Sequential, and strategies of random layers and chains of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ batches = st.integers(2, 8)  # more than one value per feature, which batch norm
 
 
 class NetworkPair(Pair):
-    """Of networks, whose inputs are no larger than what layers hand to each other."""
+    """Base of the pairs of networks: draws inputs no larger than what layers hand to each other.
+
+    Their shapes are those that the network was drawn for.
+    """
 
     def shapes(self, module: Any) -> SearchStrategy[Any]:
         return batches.map(lambda n: each_shape(lambda shape: (n, *shape), vars(module)["drawn_for"]))
@@ -41,8 +44,10 @@ TRIES = 20
 
 @functools.cache
 def _pairs(counting: bool) -> list[Pair]:
-    """Those of numpynet's layers that are made for a number of features, or of those that are not, by name: the order
-    must not depend on which of them was imported first."""
+    """The pairs of numpynet's layers, by name: those made for a number of features if `counting`, else the others.
+
+    The order must not depend on which of them was imported first.
+    """
     return [
         known
         for module_class, known in sorted(registry().items(), key=lambda entry: entry[0].__name__)
@@ -55,7 +60,7 @@ def _pairs(counting: bool) -> list[Pair]:
 
 @st.composite
 def layers(draw: st.DrawFn, shape: Shape) -> Module:
-    """Any of numpynet's layers that takes inputs of `shape`, made for its number of features where it has one."""
+    """A strategy of numpynet's layers for inputs of `shape`, made for its number of features where they have one."""
     for _ in range(TRIES):
         module = draw(draw(st.sampled_from(_pairs(draw(st.booleans())))).modules)
         arguments = module.arguments()
@@ -70,7 +75,7 @@ def layers(draw: st.DrawFn, shape: Shape) -> Module:
 def output_shape(module: Module, shape: Any) -> Shape:
     """The shape of the output for inputs of `shape`, or of a tuple of shapes, all without the batch.
 
-    Raises ValueError where the module does not take them.
+    Raises ValueError where the module does not take such inputs.
     """
     input = each_shape(lambda one: np.zeros((2, *one), np.float32), shape)
     with np.errstate(all="ignore"):
@@ -79,7 +84,7 @@ def output_shape(module: Module, shape: Any) -> Shape:
 
 @st.composite
 def chains(draw: st.DrawFn, shape: Shape, longest: int = 8) -> Sequential:
-    """Random layers, one after another, for inputs of `shape`."""
+    """A strategy of up to `longest` random layers, one after another, for inputs of `shape`."""
     modules: list[Module] = []
     for _ in range(draw(st.integers(1, longest))):
         modules.append(draw(layers(shape)))
@@ -91,7 +96,7 @@ N = TypeVar("N", bound=Module)
 
 
 def noting(network: N, shape: Any) -> N:
-    """The network with the input shape it was drawn for, which it could not tell by itself."""
+    """The network, on which the input shape it was drawn for is noted, since it could not tell that by itself."""
     vars(network)["drawn_for"] = shape
     return network
 

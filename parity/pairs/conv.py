@@ -1,4 +1,4 @@
-"""Convolution."""
+"""The pair of the convolution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parity.strategies import images
 
 
 def two(least: int, most: int) -> SearchStrategy[tuple[int, int]]:
-    """A size for rows and one for columns."""
+    """A strategy of two sizes, one for rows and one for columns, each from `least` to `most`."""
     return st.tuples(st.integers(least, most), st.integers(least, most))
 
 
@@ -27,12 +27,12 @@ def convolutions(draw: st.DrawFn) -> Conv2d:
 
 
 def channels_innermost(weight: Array) -> Array:
-    """(out, in, rows, columns) as (rows, columns, in, out)."""
+    """The weight (out, in, rows, columns) transposed to (rows, columns, in, out)."""
     return weight.transpose(2, 3, 1, 0)
 
 
 def channels_outermost(kernel: Array) -> Array:
-    """(rows, columns, in, out) as (out, in, rows, columns)."""
+    """The kernel (rows, columns, in, out) transposed to (out, in, rows, columns)."""
     return kernel.transpose(3, 2, 0, 1)
 
 

@@ -1,4 +1,7 @@
-"""Criteria: each pair names the two loss functions (input, target) -> scalar. Those of classes: `classification`."""
+"""The pairs of the criteria: each names the two frameworks' loss functions (input, target) -> scalar.
+
+Those of classes are in `classification`.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ reductions: SearchStrategy[Reduction] = st.sampled_from(["mean", "sum", "batchme
 
 @pair(Loss)
 class LossPair(Pair):
-    """A criterion with its target; what it is called elsewhere is the criterion's business."""
+    """A criterion with its target: the criterion's own pair says what it is called elsewhere."""
 
     def torch(self, module: Loss) -> Any:
         return pair_of(module.criterion).torch(module)
@@ -42,7 +45,7 @@ class LossPair(Pair):
 
 
 class CriterionPair(Pair):
-    """Base: makes a layer of the framework's loss function and the target that was drawn."""
+    """Base of the pairs of criteria: makes a layer of the framework's loss function and the target that was drawn."""
 
     def torch_loss(self, criterion: Any) -> LossFunction:
         raise NotImplementedError(f"{type(self).__name__} has no PyTorch counterpart")
@@ -61,7 +64,10 @@ class CriterionPair(Pair):
 
 
 def in_torch(function: Reducing, criterion: Criterion, **arguments: Any) -> LossFunction:
-    """A function of torch.nn.functional with our reduction: "batchmean" is its sum over the rows."""
+    """A loss function made of one of torch.nn.functional's, with the criterion's reduction.
+
+    "batchmean" is torch's sum divided by the number of rows.
+    """
 
     def loss(input: Any, target: Any) -> Any:
         reduction = "mean" if criterion.reduction == "mean" else "sum"
@@ -72,13 +78,13 @@ def in_torch(function: Reducing, criterion: Criterion, **arguments: Any) -> Loss
 
 
 def of_elements(function: Reducing, criterion: Criterion, **arguments: Any) -> LossFunction:
-    """`in_torch`, its target in the dtype of the input."""
+    """The loss function of `in_torch` for a target that is first cast to the dtype of the input."""
     loss = in_torch(function, criterion, **arguments)
     return lambda input, target: loss(input, target.to(input.dtype))
 
 
 def in_tensorflow(values: LossFunction, criterion: Criterion) -> LossFunction:
-    """The elements' losses, reduced.
+    """A loss function that reduces the elements' losses, `values`, as the criterion does.
 
     Keras averages over the last axis before it sums (differences, mse-reduction): plain TensorFlow does not.
     """
@@ -102,7 +108,7 @@ def regressed(draw: st.DrawFn, criteria: SearchStrategy[Criterion]) -> Loss:
 
 @st.composite
 def labelled(draw: st.DrawFn, criteria: SearchStrategy[Criterion]) -> Loss:
-    """Labels 0 and 1, or probabilities of 1."""
+    """A strategy of criteria whose target is labels 0 and 1, or probabilities of 1."""
     sixteenths = np.random.default_rng(draw(seeds)).integers(0, 17, draw(shapes))
     target: Array = np.asarray(sixteenths / 16, np.float32) if draw(st.booleans()) else sixteenths // 9
     return Loss(draw(criteria), target)
@@ -132,7 +138,7 @@ class L1CriterionPair(CriterionPair):
 
 @pair(HuberCriterion)
 class HuberCriterionPair(CriterionPair):
-    """torch's huber_loss; its smooth_l1_loss is divided by the threshold (differences, smooth-l1)."""
+    """torch calls it huber_loss; its smooth_l1_loss is divided by the threshold (differences, smooth-l1)."""
 
     modules = regressed(st.builds(HuberCriterion, reductions, dyadic(1 / 16, 4)))
 
@@ -149,8 +155,10 @@ class HuberCriterionPair(CriterionPair):
 
 
 class BinaryCrossEntropyOfTorch(BinaryCrossEntropyCriterion):
-    """torch subtracts log(sigmoid(x)) from (1 - y) x: of a small loss it keeps what x leaves (differences,
-    bce-logits-cancellation)."""
+    """torch's formula, (1 - y) x - log(sigmoid(x)): of a small loss only the digits are left that x leaves.
+
+    See differences: bce-logits-cancellation.
+    """
 
     def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
         target = check_labels(self, input, target)
@@ -174,7 +182,10 @@ class BinaryCrossEntropyCriterionPair(CriterionPair):
 
 @pair(BinaryCrossEntropyCriterionUnstable)
 class BinaryCrossEntropyCriterionUnstablePair(CriterionPair):
-    """On probabilities: torch's own bounds the logarithms at -100, Keras' clips at 1e-7 (differences, bce-clipped)."""
+    """torch's own loss bounds the logarithms at -100, Keras' clips at 1e-7 (differences, bce-clipped).
+
+    So it is written out in both.
+    """
 
     eps = st.integers(-40, -4).map(lambda exponent: 2.0**exponent)
     modules = labelled(st.builds(BinaryCrossEntropyCriterionUnstable, reductions, eps))

@@ -1,4 +1,4 @@
-"""Dropout, with shared masks."""
+"""The pair of dropout, whose masks are shared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that are no chain, and the layers that join their branches."""
+"""The pairs of networks that are no chain, and of the layers that join their branches."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ LARGEST = 16  # features: what is concatenated with itself again and again would
 
 @st.composite
 def blocks(draw: st.DrawFn, shape: Shape) -> Graph:
-    """A residual or dense block of one input and one output, its inside used twice where it can be."""
+    """A strategy of residual or dense blocks of one input and one output, their inside used twice where it can be."""
     inside = draw(chains(shape, longest=2))
     after = output_shape(inside, shape)
     nodes: dict[str, tuple[Any, ...]] = {"inside": (inside, "x")}
@@ -72,8 +72,11 @@ def blocks(draw: st.DrawFn, shape: Shape) -> Graph:
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
-    """One to three inputs and up to eight nodes: layers, chains and blocks, some of them used at several places, sums
-    and concatenations. What nothing uses is an output, and now and then something in between is one too."""
+    """A strategy of graphs with one to three inputs and up to eight nodes.
+
+    Nodes are layers, chains, blocks, sums and concatenations; some layers are used at several places. What nothing uses
+    is an output, and now and then something in between is one too.
+    """
     shape = draw(input_shapes)
     others = draw(st.lists(st.sampled_from([shape, draw(input_shapes)]), max_size=2))
     inputs: dict[str, Shape] = dict(zip("xyz", [shape, *others], strict=False))
@@ -94,7 +97,7 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 @st.composite
 def _nodes(draw: st.DrawFn, source: str, known: dict[str, Shape], nodes: dict[str, tuple[Any, ...]]) -> tuple[Any, ...]:
-    """One more node that uses `source`, beside `nodes`; `known` are the shapes of all that there is."""
+    """A strategy of one more node that uses `source`, beside `nodes`; `known` has the shapes of inputs and nodes."""
     shape = known[source]
     alike = [name for name, other in known.items() if other == shape]
     beside = [name for name, other in known.items() if other[1:] == shape[1:] and other[0] + shape[0] <= LARGEST]
@@ -117,13 +120,15 @@ def _nodes(draw: st.DrawFn, source: str, known: dict[str, Shape], nodes: dict[st
 
 
 def opened(shape: Shape) -> tuple[int | None, ...]:
-    """The shape of images of any size."""
+    """The shape without the batch of images of any size: all sides but the first are open."""
     return (shape[0], *[None] * (len(shape) - 1))
 
 
 class GraphInAnyOrder(Graph):
-    """The frameworks add the gradients of what is used at several places in orders of their own. Where two of them
-    cancel, it matters whether a third came before: so it is one sum, which errs relative to all of its terms."""
+    """A Graph that adds the gradients of what is used at several places in one sum, which errs relative to all terms.
+
+    The frameworks add them in orders of their own. Where two of them cancel, it matters whether a third came before.
+    """
 
     def _send_back(self, grad_output: Any, to_inputs: bool) -> dict[str, Any]:
         self._terms: dict[str, list[Any]] = {}
@@ -136,7 +141,7 @@ class GraphInAnyOrder(Graph):
 
 
 def _total(terms: Sequence[Any]) -> Any:
-    """The sum of arrays, or of tuples array by array."""
+    """The sum of arrays, or of tuples of arrays element by element."""
     if isinstance(terms[0], tuple):
         return tuple(map(_total, zip(*terms, strict=True)))
     return np.sum(np.stack(terms), axis=0)
@@ -144,7 +149,7 @@ def _total(terms: Sequence[Any]) -> Any:
 
 @pair(Graph)
 class GraphPair(NetworkPair):
-    """Keras' functional model; `After` keeps the calls of layers that draw or count in numpynet's order."""
+    """Keras has functional models; `After` keeps the calls of layers that draw or count in numpynet's order."""
 
     modules = graphs()
     formulas: ClassVar = {"torch": GraphInAnyOrder, "tensorflow": GraphInAnyOrder}

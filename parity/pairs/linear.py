@@ -1,4 +1,4 @@
-"""The fully connected layer."""
+"""The pair of the fully connected layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch normalisation and scaling."""
+"""The pairs of the normalisations and of scaling."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from parity.strategies import arrays, dyadic, scales, seeds, short_sides, sizes
 
 
 class FeaturePair(Pair):
-    """Of a layer that works along the second axis: (N, features) up to (N, features, height, width)."""
+    """Base of the pairs of layers that work along the second axis.
+
+    Their inputs have the shapes (N, features) to (N, features, height, width).
+    """
 
     def features(self, module: Any) -> SearchStrategy[int]:
         return st.just(module.num_features)
@@ -28,7 +31,7 @@ class FeaturePair(Pair):
 
 
 class SharedFeaturePair(FeaturePair):
-    """Of a layer that with num_features=1 takes any number of them."""
+    """Base of the pairs of layers that with num_features=1 take any number of features."""
 
     def features(self, module: Any) -> SearchStrategy[int]:
         return sizes if module.num_features == 1 else st.just(module.num_features)
@@ -41,8 +44,10 @@ def folded(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array, A
 
 
 def folded_gradient(grad_output: Array, x: Array, scale: Array, mean: Array, axes: tuple[int, ...]) -> Array:
-    """The gradient that follows from `folded`, whose sums over `grad * x` cancel where the mean is large (see
-    differences, batchnorm-folded)."""
+    """The gradient of `folded` for x, whose sums over `grad * x` cancel where the mean is large.
+
+    See differences: batchnorm-folded.
+    """
     count = x.size // max(scale.size, 1)
     total = grad_output.sum(axis=axes, keepdims=True)
     grad_scale = (grad_output * x).sum(axis=axes, keepdims=True) - mean * total
@@ -51,7 +56,7 @@ def folded_gradient(grad_output: Array, x: Array, scale: Array, mean: Array, axe
 
 
 class BatchNormalizationFolded(BatchNormalization):
-    """Keras' in training too."""
+    """Keras' batch normalisation, which computes `folded` in training too."""
 
     def forward(self, input: Array) -> Array:
         output = super().forward(input)
@@ -69,7 +74,10 @@ class BatchNormalizationFolded(BatchNormalization):
 
 
 class PerExampleFolded(PerExample):
-    """Keras' and torch's, which unlike its batch normalisation are folded, too."""
+    """Base of the frameworks' layer and group normalisations, which compute `folded`.
+
+    torch's are folded too, though its batch normalisation is not.
+    """
 
     def forward(self, input: Array) -> Array:
         rows = self.rows(input)
@@ -95,7 +103,7 @@ small_eps = st.integers(6, 17).map(lambda exponent: 2.0**-exponent)
 
 @st.composite
 def batch_normalizations(draw: st.DrawFn) -> BatchNormalization:
-    """With drawn running statistics."""
+    """A strategy of batch normalisations whose running statistics are drawn."""
     module = BatchNormalization(draw(sizes), draw(dyadic(0, 1)), draw(small_eps))
     module.running_mean = draw(arrays((module.num_features,), np.dtype(np.float32)))
     spread = np.random.default_rng(draw(seeds)).uniform(0.25, 1, module.num_features) * draw(scales) ** 2
@@ -105,7 +113,7 @@ def batch_normalizations(draw: st.DrawFn) -> BatchNormalization:
 
 @pair(BatchNormalization)
 class BatchNormalizationPair(FeaturePair):
-    """torch's momentum is 1 - alpha; its running variance is the unbiased one (differences, batchnorm-...)."""
+    """torch's momentum is 1 - alpha; its running variance is unbiased (differences, batchnorm-running-variance)."""
 
     modules = batch_normalizations()
     formulas: ClassVar = {"tensorflow": BatchNormalizationFolded}

@@ -1,4 +1,4 @@
-"""Optimizers: what their pairs share, and stochastic gradient descent."""
+"""The pair of stochastic gradient descent, and what the pairs of all optimizers share."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ decays = st.just(0.0) | dyadic(1 / 16, 1 / 4)
 
 
 class OptimizerPair(Pair):
-    """Base: proven on the layer whose parameter gradients are the simplest; every layer with parameters is trained too.
+    """Base of the pairs of optimizers, which are proven on Scaling, whose parameter gradients are the simplest.
 
-    `arguments` draws all but the learning rate. `torch_rule` and `keras_rule` return the framework's optimizer for a
-    rule of ours, `torch_slots` and `keras_slots` say what it calls our slots. In Keras those in `rate_inside` hold the
-    learning rate, with that sign. `decoupled` weight decay is no L2 penalty.
+    Every layer with parameters is trained by them, too. `arguments` draws all but the learning rate. `torch_rule` and
+    `keras_rule` return the framework's optimizer for a rule of ours, `torch_slots` and `keras_slots` say what it calls
+    our slots. In Keras those in `rate_inside` hold the learning rate, with that sign. `decoupled` weight decay is no L2
+    penalty.
     """
 
     arguments: SearchStrategy[dict[str, Any]]
@@ -69,7 +70,7 @@ class OptimizerPair(Pair):
 
 
 class SGDOfKeras(SGD):
-    """Keras' velocity holds the learning rate, and underflows sooner."""
+    """SGD with Keras' velocity, which holds the learning rate and so underflows sooner."""
 
     def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
         if "velocity" in state:

@@ -1,4 +1,4 @@
-"""Pooling and padding."""
+"""The pairs of pooling and padding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from parity.strategies import images, short_sides
 
 
 def pools(pool: type[Pool2d], *more: SearchStrategy[Any]) -> SearchStrategy[Any]:
-    """Overlapping windows and gaps between them, with every padding that is allowed."""
+    """A strategy of layers whose windows overlap or leave gaps, with every padding that is allowed."""
     kernels = two(1, 3)
     return kernels.flatmap(
         lambda kernel: st.builds(
@@ -26,7 +26,7 @@ def pools(pool: type[Pool2d], *more: SearchStrategy[Any]) -> SearchStrategy[Any]
 
 
 class ImagePair(Pair):
-    """Of a layer that takes images of any number of channels."""
+    """Base of the pairs of layers that take images of any number of channels."""
 
     def shapes(self, module: Any) -> SearchStrategy[tuple[int, ...]]:
         return images(short_sides)

@@ -1,4 +1,4 @@
-"""Layers that only rearrange."""
+"""The pairs of layers that only rearrange."""
 
 from __future__ import annotations
 

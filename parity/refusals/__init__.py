@@ -1,4 +1,4 @@
-"""What each implementation refuses: every pair, tried on a list of wrong inputs and settings.
+"""Refusals: what each implementation refuses of a list of wrong inputs and settings, tried on every pair.
 
 What one implementation refuses and another accepts is a finding. It stands, with its reason, in
 `parity.differences.refused`; a difference that is not listed there fails, and so does one that is no longer there.
@@ -42,14 +42,17 @@ DTYPE = np.dtype(np.float32)  # of the layers that are tried
 
 @dataclass(frozen=True)
 class Attempt:
-    """What is tried: an input, or a tuple, in training mode; then, unless it is None, a gradient that is sent back."""
+    """An input, or a tuple of them, that is tried on a module in training mode.
+
+    Unless it is None, the gradient is then sent back.
+    """
 
     module: Module
     input: Any
     gradient: Array | None = None
 
     def with_target(self, change: Callable[[Array], Array]) -> Attempt:
-        """The same, for a criterion with another target; for any other layer there is none to change."""
+        """The same attempt with the criterion's target changed; any other module has none to change."""
         if not isinstance(self.module, Loss):
             return self
         return replace(self, module=Loss(self.module.criterion, change(self.module.target)))
@@ -57,7 +60,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Who accepts and who refuses one wrong thing, and what is known of it."""
+    """One wrong thing, with the statuses of those who accept and who refuse it, and what is known of it."""
 
     pair: str
     wrong: str
@@ -69,14 +72,14 @@ class Refusal:
 
     @property
     def stated(self) -> bool:
-        """Whether the statuses are those of the table or, where it has none, all equal."""
+        """Tells whether the statuses are those of the table or, where it has none, all equal."""
         if self.expected is None:
             return len(set(self.statuses.values())) == 1
         return self.statuses == self.expected
 
     @property
     def holds(self) -> bool | None:
-        """Whether they are as stated; None where they are not, and where it changes was not measured (`boundary`)."""
+        """Tells whether the statuses are as stated; None where they are not and `boundary` says why that may be."""
         return None if self.boundary and not self.stated else self.stated
 
     @property
@@ -84,7 +87,7 @@ class Refusal:
         return f"{self.pair}/{self.wrong}"
 
     def as_record(self) -> dict[str, Any]:
-        """For the results store."""
+        """The refusal as a record of the results store."""
         return {**asdict(self), "key": self.key, "holds": self.holds}
 
     def __str__(self) -> str:
@@ -96,7 +99,7 @@ class Refusal:
 
 
 def _input(change: Callable[[Array], Array]) -> Callable[[Attempt], Attempt]:
-    """Change the input; of several, each."""
+    """A change of an attempt that changes its input; each of several."""
     return lambda attempt: replace(attempt, input=each(change, attempt.input))
 
 
@@ -109,12 +112,12 @@ def _batch(size: int) -> Callable[[Attempt], Attempt]:
 
 
 def _more(values: Array, axis: int) -> Array:
-    """`values` and once more its last slice."""
+    """`values` with their last slice along `axis` once more."""
     return np.concatenate([values, np.take(values, [-1], axis)], axis)
 
 
 def _gradient(change: Callable[[Array], Array]) -> Callable[[Attempt], Attempt]:
-    """Send back the changed gradient, of ones where right."""
+    """A change of an attempt that sends a gradient back: the changed one in place of the right one, of ones."""
     return lambda attempt: replace(attempt, gradient=change(np.ones_like(copy.deepcopy(attempt.module)(attempt.input))))
 
 
@@ -138,7 +141,7 @@ WRONG_INPUTS: dict[str, Callable[[Attempt], Attempt]] = {
 
 
 def _second(change: Callable[[Array], Array]) -> Callable[[Attempt], Attempt]:
-    """Change the second of several inputs."""
+    """A change of an attempt that changes the second of several inputs."""
     return lambda attempt: replace(attempt, input=(attempt.input[0], change(attempt.input[1]), *attempt.input[2:]))
 
 
@@ -175,7 +178,7 @@ def _wrong_targets(make: dict[str, Callable[[Array], Array]]) -> dict[str, Calla
 
 @functools.cache
 def right(target: type) -> Attempt:
-    """The simplest input that the pair of `target` draws, two or more axes that are two long, and a module for it."""
+    """The simplest attempt that the pair of `target` draws: a module, and an input of two or more axes, each 2 long."""
     pair = pair_of(target)
     module, shapes = find(
         pair.modules.flatmap(lambda module: st.tuples(st.just(module), pair.shapes(module))),
@@ -200,7 +203,7 @@ def _in_numpynet(attempt: Attempt) -> None:
 
 
 def _counterpart(module: Module, name: str, genuine: Callable[[float], Any]) -> Any:
-    """The framework's layer; for dropout its own, not the one that shares masks."""
+    """The framework's layer; for dropout the framework's own, not the one that shares masks."""
     return genuine(module.p) if isinstance(module, Dropout) else framework(name).convert(module, DTYPE).layer
 
 
@@ -244,7 +247,7 @@ WRONG_SETTINGS: dict[tuple[str, str], dict[str, Callable[[], Any]]] = {
 
 
 def attempts(target: type) -> Iterator[tuple[str, dict[str, Callable[[], Any]]]]:
-    """Every wrong thing for the pair of `target`, and how each implementation is tried on it."""
+    """Yields every wrong thing for the pair of `target`, with a call for each implementation that tries it."""
     if not any(issubclass(target, kind) for kind in (Optimizer, Sequential, Graph)):
         attempt = right(target)
         wrong = WRONG_INPUTS | (WRONG_TUPLES if isinstance(attempt.input, tuple) else {})
@@ -281,12 +284,12 @@ def refusals(target: type, frameworks: Iterable[str] | None = None) -> list[Refu
 
 
 def measure_refusals(target: type, frameworks: Iterable[str] | None = None) -> list[dict[str, Any]]:
-    """The records of `refusals`."""
+    """The records of what `refusals` finds."""
     return [refusal.as_record() for refusal in refusals(target, frameworks)]
 
 
 def error_of(run: Callable[[], Any]) -> Exception | None:
-    """What `run` raises; None where it is accepted."""
+    """The exception that `run` raises; None where it raises none."""
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -297,6 +300,6 @@ def error_of(run: Callable[[], Any]) -> Exception | None:
 
 
 def unmatched(found: Iterable[Refusal]) -> set[tuple[str, str]]:
-    """Entries (pair, wrong) of the table that were not tried: stale, when `found` is everything."""
+    """The entries (pair, wrong) of the table that were not tried: stale ones, where `found` is everything."""
     listed = {(pair, known.wrong) for known in KNOWN for pair in known.pairs.split()}
     return listed - {(refusal.pair, refusal.wrong) for refusal in found}

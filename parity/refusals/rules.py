@@ -30,7 +30,10 @@ labels = np.array([0, 1])
 def _rule(
     kind: type[Optimizer], ours: dict[str, Any], of_torch: dict[str, Any] | None, of_keras: dict[str, Any] | None
 ) -> Tries:
-    """The rules are called alike; arguments are None where there is no such setting."""
+    """The calls that make the rule in each implementation, with their own arguments.
+
+    Arguments are None where there is no such setting.
+    """
     tries: Tries = {"numpynet": lambda: kind([Parameter(np.ones(1))], **{"lr": 0.5, **ours})}
     if of_torch is not None:
         tries["torch"] = lambda: getattr(torch.optim, kind.__name__)([torch.ones(1)], **{"lr": 0.5, **of_torch})
@@ -40,7 +43,7 @@ def _rule(
 
 
 def _alike(kind: type[Optimizer], **arguments: Any) -> Tries:
-    """Dampening, which Keras does not know, is left out there."""
+    """The calls that make the rule with the same arguments everywhere, but for dampening, which Keras does not know."""
     return _rule(kind, arguments, arguments, {name: value for name, value in arguments.items() if name != "dampening"})
 
 
@@ -70,7 +73,7 @@ def _smoothed(share: float) -> Tries:
 
 
 def _weighted(*weights: float) -> Tries:
-    """Keras takes weights of rows beside the data."""
+    """The calls of the loss with class weights; Keras takes weights of rows beside the data."""
     of_rows = np.array(weights)[labels]
     return _loss(
         lambda: CrossEntropyCriterion(class_weights=weights),

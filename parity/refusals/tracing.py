@@ -1,4 +1,4 @@
-"""Who raised what: a refusal is the framework's own, or it is our wrapper's fault and none of its doing."""
+"""Tells who raised what: a refusal is the framework's own, or it is our wrapper's fault and none of its doing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OURS = tuple(Path(package.__file__).parent for package in (parity, numpynet) if 
 
 @contextlib.contextmanager
 def of_torch() -> Iterator[None]:
-    """Every function and operator of torch that is called within leaves a frame in the traceback.
+    """A context in which every function and operator of torch that is called leaves a frame in the traceback.
 
     They are written in C++, and without it the last frame of what they raise is the caller's.
     """
@@ -33,7 +33,7 @@ def of_torch() -> Iterator[None]:
 
 @contextlib.contextmanager
 def of_tensorflow() -> Iterator[None]:
-    """Keras and TensorFlow show the frames of their own, which they take out of what they raise."""
+    """A context in which Keras and TensorFlow keep their own frames, which they take out of what they raise."""
     keras.config.disable_traceback_filtering()
     tf.debugging.disable_traceback_filtering()
     try:
@@ -52,8 +52,8 @@ TRACED: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
 def raised_by_us(run: Callable[[], Any], framework: str) -> str:
     """The line of numpynet or parity that raises when `run` is tried on `framework`.
 
-    Empty where it is accepted, or where the framework refuses: the innermost frame is then of the framework's code, or
-    of the call that led into its compiled part.
+    It is empty where it is accepted, or where the framework refuses: the innermost frame is then of the framework's
+    code, or of the call that led into its compiled part.
     """
     with TRACED[framework]():
         error = error_of(run)

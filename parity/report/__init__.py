@@ -23,12 +23,14 @@ SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
 @dataclass(frozen=True)
 class Summary:
-    """The report in one breath.
+    """The report in brief.
 
     status: "held"; "partial": nothing is off, but something was left out for want of data or a framework, or there is
         no study; "inconclusive"; "different"; "invalid"; "incomplete": something that was planned is missing, crashed
         or was killed, or nobody planned the records
     exit_code: 0 held or partial, 1 different, 2 inconclusive, 3 invalid or incomplete
+    headline: the one sentence that a reader came for
+    not_compared: sentences on what was left out
     document: the contents of report.json
     """
 

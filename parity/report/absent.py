@@ -1,4 +1,4 @@
-"""What is not in the report, in sentences: what is missing though it was planned, and what was left out, by cause."""
+"""Sentences on what is not in the report: what is missing though it was planned, and what was left out, by cause."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ELSEWHERE = re.compile(r"not measured: (differs so with .*|not so on this machin
 
 
 def missing(rows: Sequence[Json], stacks: Sequence[Json]) -> list[str]:
-    """A sentence for everything that was planned and is not there."""
+    """A sentence for each row of what was planned and is not there."""
     found = []
     for row in rows:
         where = _where(row["stack"], stacks)
@@ -53,7 +53,7 @@ def missing(rows: Sequence[Json], stacks: Sequence[Json]) -> list[str]:
 
 
 def _where(stack: str, stacks: Sequence[Json]) -> str:
-    """The stack in front of a sentence, where there are several."""
+    """The stack, to stand in front of a sentence; empty where there is only one."""
     return f"{stack}: " if len(stacks) > 1 else ""
 
 
@@ -102,7 +102,7 @@ def elsewhere(kinds: Mapping[str, list[Json]], stacks: Sequence[Json]) -> list[s
 
 
 def unverified(kinds: Mapping[str, list[Json]], stacks: Sequence[Json]) -> list[str]:
-    """A sentence for each boundary between versions that nobody has measured for those installed: no red."""
+    """A sentence for each boundary between versions that nobody has measured for those installed; it is no red."""
     found: dict[tuple[str, str], list[str]] = {}
     for kind in ("refusals", "differences"):
         for record in kinds[kind]:
@@ -114,7 +114,10 @@ def unverified(kinds: Mapping[str, list[Json]], stacks: Sequence[Json]) -> list[
 
 
 def in_words(message: str) -> str:
-    """Why something was not done, from what was recorded: without addresses and advice, where they are known."""
+    """The reason why something was not done, from the message that was recorded.
+
+    Addresses and advice are taken out where they are known.
+    """
     message = re.sub(r"^not (compared|run|measured): ", "", message)
     if match := re.match(r"downloading (\S+) failed", message):
         for name, url in URLS.items():
@@ -126,7 +129,7 @@ def in_words(message: str) -> str:
 
 
 def _unjudged(stack: Json, kinds: Mapping[str, list[Json]], studies: Sequence[Json]) -> Iterator[tuple[str, str, str]]:
-    """Cause, kind and key of everything in this stack that has no verdict."""
+    """Yields cause, kind and key of everything in this stack that has no verdict."""
 
     def of(kind: str) -> Iterable[Json]:
         return (record for record in kinds[kind] if record["stack"] == stack["name"])
@@ -167,7 +170,7 @@ def _partly(stack: Json, kinds: Mapping[str, list[Json]]) -> list[str]:
 
 
 def _framework(cause: str, absent: Sequence[str]) -> str | None:
-    """The sentence on absent frameworks, if that is the cause."""
+    """The sentence on absent frameworks, if those are the cause; else None."""
     match = re.match(r"(.*) (is |are )?not installed", cause)
     names = re.split(r", | and ", match[1]) if match else []
     if names and set(names) <= set(absent):
@@ -184,7 +187,7 @@ def _sentence(cause: str, kept: Mapping[str, set[str]]) -> str:
 
 
 def _counted(kind: str, count: int, of: str = "") -> str:
-    """Such as "one check is" and "82 of 88 checks are"."""
+    """The count with its noun and verb, such as "one check is" and "82 of 88 checks are"."""
     verb = "is" if count == 1 else "are"
     return f"{count if of else _number(count)}{of} {NAMES.get(kind, (kind, kind))[count > 1 or bool(of)]} {verb}"
 

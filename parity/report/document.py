@@ -80,7 +80,7 @@ def build(folders: Sequence[Path]) -> Json:
 
 
 def _notes(evidence: Evidence) -> list[str]:
-    """What a reader should know of the records; what was left out has sentences of its own."""
+    """Sentences on what a reader should know of the records; what was left out has sentences of its own."""
     kinds = evidence.kinds
     partly = [
         f"{curve['stack']}: curve {curve['key']}: {curve['message']}"
@@ -101,7 +101,10 @@ def _notes(evidence: Evidence) -> list[str]:
 
 
 def _same_examples(checks: Sequence[Json]) -> Json | None:
-    """Whether stacks were judged by the same examples: pairs and dtypes of several stacks, and those that differ."""
+    """The number of pairs and dtypes that several stacks have in common, and those judged by differing examples.
+
+    It is None where nothing is in common.
+    """
     digests: dict[str, list[str]] = {}
     for check in checks:
         if check["digest"]:
@@ -113,7 +116,7 @@ def _same_examples(checks: Sequence[Json]) -> Json | None:
 
 
 def _allowances(checks: Sequence[Json]) -> list[Json]:
-    """Shares of the allowance used: a row for each pair, dtype and quantity.
+    """The shares of the allowance that were used: a row for each pair, dtype and quantity.
 
     A share is None where it is infinite: an error where none was allowed, a missing tensor, a wrong shape or dtype.
     """
@@ -129,7 +132,7 @@ def _allowances(checks: Sequence[Json]) -> list[Json]:
 
 
 def _largest(allowances: Sequence[Json], fields: Sequence[str]) -> list[Json]:
-    """Of the rows that agree in these fields, each implementation's largest share and where that was."""
+    """Each implementation's largest share, and where that was, among the rows that agree in these fields."""
     found: dict[tuple[str, ...], Json] = {}
     for row in allowances:
         place = tuple(row[field] for field in fields)
@@ -151,7 +154,7 @@ def _largest_share(shares: Iterable[float | None]) -> float | None:
 
 
 def _cost(checks: Sequence[Json]) -> Json | None:
-    """What rungs 1 to 3 cost: examples, seconds, and the seconds within the implementations' own calls."""
+    """The cost of rungs 1 to 3: examples, seconds, and the seconds within the implementations' own calls."""
     seconds, inside = sum(check["seconds"] for check in checks), sum(check["seconds_inside"] for check in checks)
     if not (seconds and inside):
         return None
@@ -166,7 +169,7 @@ def _cost(checks: Sequence[Json]) -> Json | None:
 
 
 def _caught_by(defects: Sequence[Json]) -> Json:
-    """How many defects each rung of the ladder caught, and how many the usual way, by what."""
+    """The number of defects that each rung of the ladder caught, and that each comparison of the usual way caught."""
     ladder: dict[str, int] = {}
     usual: dict[str, int] = {}
     for defect in defects:
@@ -181,7 +184,7 @@ def _caught_by(defects: Sequence[Json]) -> Json:
 
 
 def _curve(values: Any) -> Json | None:
-    """{"x", "y"} of a list of numbers, counted from 1, or of such an object; None for anything else."""
+    """The curve {"x", "y"} of a list of numbers, counted from 1, or of such an object; None for anything else."""
     if isinstance(values, list):
         values = {"x": list(range(1, len(values) + 1)), "y": values}
     if not isinstance(values, dict) or not all(isinstance(values.get(axis), list) for axis in "xy"):

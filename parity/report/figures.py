@@ -25,7 +25,7 @@ DIGITS = ".9~g"  # what hovering shows: all that tells anything
 
 
 class Chart(NamedTuple):
-    """A figure, what it shows in one sentence (read out by screen readers), and its height in pixels."""
+    """A figure as JSON, what it shows in one sentence (read out by screen readers), and its height in pixels."""
 
     id: str
     label: str
@@ -65,12 +65,15 @@ _AXIS = {
 
 
 def pair_name(pair: Json) -> str:
-    """Which minus which; the sign stays with the second name where a line is broken."""
+    """The pair as "first − second"; the sign stays with the second name where a line is broken."""
     return f"{pair['first']} −\N{NO-BREAK SPACE}{pair['second']}"
 
 
 def forest(id: str, studies: Sequence[Json]) -> Chart | None:
-    """Intervals of all pairs of a study, in points: 90% thick (the one TOST is about), 95% thin, in the margin band."""
+    """Draws the intervals of all pairs of a study, in points, in the margin's band.
+
+    The 90% interval, which TOST is about, is thick, the 95% interval thin.
+    """
     rows = [(study, pair) for study in studies for pair in study["pairs"] if pair["test"]]
     if not rows:
         return None
@@ -130,7 +133,7 @@ def forest(id: str, studies: Sequence[Json]) -> Chart | None:
 
 
 def seeds(id: str, study: Json) -> Chart | None:
-    """The difference of each seed, in points, with Tango's 95% interval over its test examples where there is one."""
+    """Draws the difference of each seed, in points, with Tango's 95% interval over its test examples if it has one."""
     pairs = [pair for pair in study["pairs"] if pair["per_seed"]]
     if not pairs:
         return None
@@ -185,7 +188,7 @@ def seeds(id: str, study: Json) -> Chart | None:
 
 
 def power(id: str, study: Json) -> Chart | None:
-    """Power against the number of seeds, for each pair; the study's own size is marked."""
+    """Draws power against the number of seeds, for each pair; the study's own size is marked."""
     pairs = [pair for pair in study["pairs"] if pair["power_curve"]]
     if not pairs:
         return None
@@ -215,7 +218,7 @@ def power(id: str, study: Json) -> Chart | None:
 
 
 def curve(id: str, record: Json) -> Chart | None:
-    """Losses of the implementations above, their gap from numpynet's against the one-ulp envelope below."""
+    """Draws the losses of the implementations above, and below their gap from numpynet's and the one-ulp envelope."""
     steps, losses = record["steps"], record["losses"]
     if not losses:
         return None
@@ -282,5 +285,5 @@ def _gap(first: float | None, second: float | None) -> float | None:
 
 
 def _positive(values: Iterable[float | None]) -> list[float | None]:
-    """Zeros as gaps in the line: a logarithmic axis has no place for them."""
+    """The values with None for zeros, which become gaps in the line: a logarithmic axis has no place for them."""
     return [value or None for value in values]

@@ -1,4 +1,4 @@
-"""How numbers and names are written in the report; none is computed here."""
+"""Formats: how numbers and names are written in the report; none is computed here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def number(value: float | None, form: str) -> str:
 
 
 def in_points(value: float | None) -> str:
-    """A difference of accuracies in points, with its sign; 0 is exactly that."""
+    """A difference of accuracies in points, with its sign; "0" stands for exactly 0 alone."""
     return "0" if value == 0 else number(None if value is None else 100 * value, "+.4f")
 
 
@@ -58,14 +58,14 @@ def interval(limits: Iterable[float]) -> str:
 
 
 def probability(value: float | None) -> str:
-    """To four decimals, and never as a certainty that it is not."""
+    """A probability to four decimals, never written as a certainty that it is not."""
     if value is None or value in (0, 1):
         return number(value, "g")
     return "< 0.0001" if value < 1e-4 else "> 0.9999" if value > 1 - 1e-4 else f"{value:.4f}"
 
 
 def share(value: float | None) -> str:
-    """Observed error over allowance: None is infinite, 0 exactly that."""
+    """The observed error over the allowance; "∞" stands for None, "0" for exactly 0 alone."""
     if value is None or value == 0:
         return "∞" if value is None else "0"
     return "< 0.001" if value < 1e-3 else f"{value:.3f}" if value < 1e3 else f"{value:.2e}"
@@ -76,7 +76,7 @@ def percent(value: float | None, digits: int = 3) -> str:
 
 
 def scientific(value: float | None) -> str:
-    """Three significant digits."""
+    """A number to three significant digits."""
     if value is None or value == 0:
         return number(value, "g")
     size = abs(value)
@@ -84,14 +84,14 @@ def scientific(value: float | None) -> str:
 
 
 def aligned(text: str, column: str) -> Markup:
-    """Filled up with invisible digits, so that a right-aligned column has its decimal points below each other."""
+    """The text with invisible digits added: a right-aligned column then has its decimal points below each other."""
     whole, point, fraction = text.rpartition(".")
     missing = FRACTION[column][len(point + fraction) if whole else 0 :]
     return escape(text) + (Markup('<i aria-hidden="true">{}</i>').format(missing) if missing else "")
 
 
 def plainly(value: Any) -> str:
-    """Nested settings in one line."""
+    """Nested settings, written in one line."""
     if isinstance(value, dict):
         return "; ".join(f"{name}: {plainly(item)}" for name, item in value.items())
     if isinstance(value, list):
@@ -100,8 +100,10 @@ def plainly(value: Any) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a full stop, a true minus before numbers, and a capital unless it begins with the name of an implementation
-    or of a stack."""
+    """The text with a full stop, a true minus before numbers, and a capital letter.
+
+    There is no capital where it begins with the name of an implementation or of a stack.
+    """
     text = re.sub(r"(?<![\w.])-(?=\d)", "−", text)
     word = text.split(" ")[0].rstrip(":;,")
     start = text[:1].upper() if word.isalpha() and word not in COLOURS else text[:1]
@@ -114,7 +116,7 @@ def keys_of(records: Iterable[Json], field: str) -> list[str]:
 
 
 def columns_of(table: Json) -> list[str]:
-    """Titles of an experiment's own table, those of numbers marked as macros.html asks."""
+    """The titles of an experiment's own table, those of numbers marked as macros.html asks."""
     first = table["rows"][0] if table["rows"] else []
     numeric = [isinstance(cell, int | float) for cell in first] or [False] * len(table["columns"])
     return [f"#{title}" if number else title for title, number in zip(table["columns"], numeric, strict=True)]

@@ -17,7 +17,7 @@ JUDGED = ("passed", "holds", "caught", "largest")  # None, or empty, where a rec
 
 
 def junit(document: Json) -> str:
-    """The document as JUnit's XML, one test suite for each kind of record."""
+    """The document as XML for JUnit, one test suite for each kind of record."""
     root = xml.Element("testsuites", name="parity")
     lost = _lost(document)
     for kind in CASES:
@@ -37,7 +37,7 @@ def junit(document: Json) -> str:
 
 
 def _lost(document: Json) -> dict[str, list[Case]]:
-    """By kind, cases for what was planned and is missing, or crashed: errors, each with why."""
+    """The cases, by kind, for what was planned and is missing, or crashed: errors, each with the reason."""
     lost: dict[str, list[Case]] = {}
     for row in document["planned_and_missing"]:
         kind, names = row["kind"] or "plans", row["keys"] or [row["command"] or "plan"]
@@ -48,7 +48,7 @@ def _lost(document: Json) -> dict[str, list[Case]]:
 
 
 def _failure(kind: str, record: Json) -> str | None:
-    """What is wrong, None if nothing is."""
+    """The message on what is wrong with a record; None if nothing is."""
     if kind == "checks":
         return str(record["failure"]) if record["failure"] else None
     if kind == "derivatives":
@@ -75,13 +75,13 @@ def _failure(kind: str, record: Json) -> str | None:
 
 
 def _study(study: Json) -> str | None:
-    """What is wrong; nothing where its data could not be had, which is skipped."""
+    """The message on what is wrong with a study; None also where its data could not be had, for then it is skipped."""
     left_out = study["outcome"] == "not decided" and study["reason"].startswith("not run: ")
     return None if study["outcome"] in GREEN or left_out else f"{study['outcome']}: {study['reason']}"
 
 
 def _suite(root: xml.Element, kind: str, cases: Sequence[Case], lost: Sequence[Case] = ()) -> None:
-    """A test suite of `cases`, and of those that were `lost`: errors all of them."""
+    """Add a test suite of `cases` to `root`, and of those that were `lost`, which are errors all of them."""
     if not (cases or lost):
         return
     suite = xml.SubElement(root, "testsuite", name=kind, tests=str(len(cases) + len(lost)))

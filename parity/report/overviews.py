@@ -27,9 +27,9 @@ GOLDEN_RATIO = 0.618  # its multiples spread evenly: points of like share lie ap
 
 
 def shares(id: str, allowances: Sequence[Json]) -> Chart | None:
-    """Every pair, dtype and quantity as a point: the largest share of its allowance that an implementation used.
+    """Draws every pair, dtype and quantity as a point: the largest share of its allowance that an implementation used.
 
-    What is infinite stands at the right edge.
+    An infinite share stands at the right edge.
     """
     names = list(dict.fromkeys(name for row in allowances for name in row["used"]))
     if not names:
@@ -68,7 +68,7 @@ def shares(id: str, allowances: Sequence[Json]) -> Chart | None:
 
 
 def defects(id: str, caught_by: Json) -> Chart | None:
-    """How many planted defects each rung caught, and how many the usual way, as two stacked bars."""
+    """Draws how many planted defects each rung caught, and how many the usual way, as two stacked bars."""
     figure = go.Figure()
     for way, label in (("usual", "usual way"), ("ladder", "ladder")):
         for by, count in sorted(caught_by[way].items(), key=lambda item: list(CATCHERS).index(item[0])):
@@ -105,7 +105,7 @@ def defects(id: str, caught_by: Json) -> Chart | None:
 
 
 def experiment(id: str, records: Sequence[Json], name: str) -> Chart | None:
-    """One curve of an experiment, a line for each implementation."""
+    """Draws one curve of an experiment, a line for each implementation."""
     figure = go.Figure()
     for record in records:
         implementation = record["implementation"]
@@ -129,7 +129,7 @@ def experiment(id: str, records: Sequence[Json], name: str) -> Chart | None:
 
 
 def effects(id: str, records: Sequence[Json]) -> Chart | None:
-    """What changing a factor does to each implementation's accuracy, in points, with intervals over seeds."""
+    """Draws what changing a factor does to each implementation's accuracy, in points, with intervals over seeds."""
     factors = list(dict.fromkeys(effect["factor"] for record in records for effect in record["effects"]))
     if not factors:
         return None
@@ -171,7 +171,7 @@ def effects(id: str, records: Sequence[Json]) -> Chart | None:
 
 
 def calibration(id: str, cells: Sequence[Json]) -> Chart | None:
-    """Above, rates of false claims by procedure; below, rates of passes less what the power integral says."""
+    """Draws rates of false claims by procedure and, below, rates of passes less what the power integral says."""
     if not cells:
         return None
     false, passes = ([cell for cell in cells if cell["kind"] == kind] for kind in ("type I", "power"))

@@ -1,4 +1,4 @@
-"""report.html and report.md, rendered from the report's document alone."""
+"""Renders report.html and report.md from the report's document alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from parity.report.records import Json
 
 
 def html(document: Json) -> str:
-    """The page: one file that asks the network for nothing."""
+    """The page as one file, which asks the network for nothing."""
     charts = _charts(document)
     drawn = ",".join(f"{json.dumps(chart.id)}:{chart.json}" for chart in charts.values())
     return (
@@ -38,12 +38,12 @@ def html(document: Json) -> str:
 
 
 def markdown(document: Json) -> str:
-    """The summary for a CI job: one screen, the rest folded."""
+    """The summary for a CI job, of which one screen is seen and the rest is folded."""
     return _environment().get_template("report.md").render(document, **_derived(document))
 
 
 def _derived(document: Json) -> Json:
-    """What both templates ask of the document: are there many stacks, and the pairs of all studies."""
+    """The values that both templates ask of the document: whether it has many stacks, and the pairs of all studies."""
     pairs = [(study, pair) for study in document["studies"] for pair in study["pairs"]]
     return {"many": len(document["stacks"]) > 1, "pairs": pairs}
 
@@ -75,7 +75,7 @@ def _charts(document: Json) -> dict[str, Chart]:
 
 
 def _experiments(records: list[Json]) -> dict[tuple[str, str], list[Json]]:
-    """Records of each experiment of each stack, one for each implementation."""
+    """The records of each experiment of each stack, one for each implementation."""
     grouped: dict[tuple[str, str], list[Json]] = {}
     for record in records:
         grouped.setdefault((record["stack"], record["experiment"]), []).append(record)
@@ -92,7 +92,10 @@ def _ways(modes: list[Json]) -> list[tuple[Json, dict[str, Json]]]:
 
 
 def _packed(text: str) -> Markup:
-    """Compressed and in base64, as report.js unpacks it: a third as large, and nothing in it can end its script."""
+    """The text compressed and in base64, as report.js unpacks it.
+
+    It is a third as large, and nothing in it can end its script.
+    """
     return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
 
 

@@ -1,4 +1,4 @@
-"""Records of every kind, each with all its fields, and what was planned and is not among them."""
+"""The records of every kind, each with all its fields, and what was planned and is not among them."""
 
 from __future__ import annotations
 
@@ -192,12 +192,12 @@ PLANNED = (*CASES, "studies", "calibration")
 
 
 def rank(implementation: str) -> int:
-    """Its place wherever implementations stand side by side."""
+    """The place of an implementation wherever several stand side by side."""
     return ORDER.index(implementation) if implementation in ORDER else len(ORDER)
 
 
 def shortened(names: Iterable[str], most: int = 3) -> str:
-    """The first few, each once, and how many more there are."""
+    """The first few names, each once, and how many more there are."""
     found = list(dict.fromkeys(names))
     return ", ".join(found[:most]) + (f" and {len(found) - most} more" if len(found) > most else "")
 
@@ -207,14 +207,14 @@ UNPLANNED = "nobody wrote down what was planned, or what is not there: run again
 
 @dataclass
 class Evidence:
-    """What the results folders hold.
+    """All that the results folders hold.
 
-    stacks: see `_stacks`
+    stacks: one entry for each, see `_stacks`
     kinds: records by kind, those that crashed left out
     crashes: the records that stand for what crashed, each with its kind
     missing: what was planned and is not there: stack, kind, keys and why
-    plans: of every stack, each with its stack and how many items it lists
-    notes: what was odd, each as a sentence
+    plans: those of every stack, each with its stack and how many items it lists
+    notes: sentences on what was odd
     """
 
     stacks: list[Json] = field(default_factory=list)
@@ -226,7 +226,7 @@ class Evidence:
 
 
 def read(folders: Sequence[Path]) -> Evidence:
-    """All evidence in the folders. Of one stack and key the last folder's record counts.
+    """All evidence in the folders; of one stack and key the last folder's record counts.
 
     Raises ResultsError for a folder that does not exist or has another version of the schema.
     """
@@ -272,7 +272,7 @@ class _Folder:
             self.stale += len(everything) - len(self.records[kind])
 
     def missing(self, others: Sequence[_Folder]) -> list[Json]:
-        """What was planned and is not there, nor in another folder of the stack, and why."""
+        """Rows on what was planned and is not there, nor in another folder of the stack: by plan and kind, with why."""
         found = []
         left = self.plans.unanswered(self.records)
         elsewhere = {(kind, record["key"]) for f in others for kind in FIELDS for record in f.records[kind]}
@@ -322,7 +322,7 @@ class _Folder:
 
 
 def _why(plan: Json) -> str:
-    """Why something that this plan lists may not be there."""
+    """The reason why something that this plan lists may not be there."""
     command = plan["command"]
     if plan.get("ended"):
         return f"{command} ended without it"
@@ -356,7 +356,7 @@ def _stacks(located: Sequence[_Folder], found: Evidence) -> list[Json]:
 
 
 def _implementations(stack: str, kinds: dict[str, list[Json]]) -> list[str]:
-    """Those of which there are results."""
+    """The implementations of which this stack has results."""
     found: dict[str, None] = {}
     for record in kinds["checks"]:
         if record["stack"] == stack:

@@ -1,4 +1,4 @@
-"""Everything that is off, by what kind of thing it is, each with its stack and the first line of why."""
+"""Reds: everything that is off, by what kind of thing it is, each with its stack and the first line of why."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Red(NamedTuple):
 
 
 def reds(kinds: Mapping[str, list[Json]], studies: Sequence[Json], crashes: Sequence[Json]) -> list[Json]:
-    """A group for each kind of red of which there is one: kind, meaning, and what was found."""
+    """A group for each kind of red of which there is one: its kind, its meaning, and what was found."""
     found = list(_found(kinds, studies, crashes))
     return [
         {
@@ -84,7 +84,7 @@ def _found(kinds: Mapping[str, list[Json]], studies: Sequence[Json], crashes: Se
 
 
 def _why(what: str, record: Json, field: str) -> str:
-    """What the record says, or else what is wrong with records of its kind."""
+    """The record's own words on what is wrong or, where it has none, what is wrong with records of its kind."""
     if what == "refusals":
         return record["message"] or f"{record['statuses']}, the catalogue says {record['expected']}"
     if what == "curves":

@@ -1,4 +1,4 @@
-"""What the report says of each study: accuracies, paired differences, per-example agreement, power, control arms."""
+"""The report's part on each study: accuracies, paired differences, per-example agreement, power, control arms."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _pair(
 
 
 def _per_seed(first: Sequence[Json], second: Sequence[Json], n_test: int | None) -> list[Json]:
-    """Difference of each seed that both implementations finished, with its 2x2 table where the bits are there."""
+    """The difference of each seed that both implementations finished, with its 2x2 table where the bits are there."""
     others = {run["seed"]: run for run in second}
     found = []
     for run in first:
@@ -152,7 +152,7 @@ def _bits(packed: str, n_test: int) -> NDArray[np.uint8]:
 
 
 def _agreement(tables: Sequence[Json]) -> Json | None:
-    """How the tables of the seeds spread; they are never added up: the same test examples are in each."""
+    """The spread of the seeds' tables, which are never added up: the same test examples are in each."""
     if not tables:
         return None
     churns = [table["churn"] for table in tables]
@@ -166,7 +166,7 @@ def _agreement(tables: Sequence[Json]) -> Json | None:
 
 
 def _power_curve(pair: Json, coupled: bool, verdict: Json) -> Json | None:
-    """Probability of showing equivalence against the number of seeds, at the observed SD and no true difference."""
+    """The probability of showing equivalence against the number of seeds, at the observed SD and no true difference."""
     test = pair["test"]
     n, deviation = test["n"], test["standard_deviation"]
     if not deviation:
@@ -178,12 +178,12 @@ def _power_curve(pair: Json, coupled: bool, verdict: Json) -> Json | None:
 
 
 def _probability(integral: float | None) -> float | None:
-    """A numerical integral may exceed 1 by rounding."""
+    """The integral, but at most 1, which a numerical one may exceed by rounding."""
     return None if integral is None else min(integral, 1.0)
 
 
 def _altered(arm: str, runs: Sequence[Json]) -> list[int]:
-    """Seeds whose run in this arm ended in other weights than the coupled one."""
+    """The seeds whose run in this arm ended in other weights than the coupled one."""
     ends: dict[tuple[str, int], dict[str, str]] = {}
     for run in runs:
         if run["final_weights"]:
@@ -192,7 +192,10 @@ def _altered(arm: str, runs: Sequence[Json]) -> list[int]:
 
 
 def _arm(arm: str, verdict: Json, altered: Sequence[int]) -> Json:
-    """`altered`: seeds that ended in other weights, which only a rerun must not."""
+    """The entry of one control arm: what it is for, what came out, and whether it `holds`.
+
+    `altered` are the seeds that ended in other weights; a rerun must have none.
+    """
     meaning, expected = ARMS.get(arm, DEFECT)
     tests: list[dict[str, Any]] = [pair["test"] for pair in verdict.get("pairs", []) if pair.get("test")]
     outcome = verdict.get("outcome", "not decided")

@@ -22,7 +22,7 @@ EXIT_CODES = {"held": 0, "partial": 0, "different": 1, "inconclusive": 2, "incom
 
 
 def verdict(evidence: Evidence, studies: Sequence[Json], missing: Sequence[str], left_out: Sequence[str]) -> Json:
-    """Status, exit code, headline, the ladder's rungs and the controls."""
+    """The report's status, exit code, headline, the ladder's rungs and the controls."""
     kinds = evidence.kinds
     lost = _lost(evidence)
     ladder, controls = _ladder(kinds, studies, lost), _controls(kinds, studies, lost)
@@ -47,7 +47,7 @@ def verdict(evidence: Evidence, studies: Sequence[Json], missing: Sequence[str],
 
 
 def quick(plans: Sequence[Json]) -> str:
-    """That this is the quick profile, in front of the headline; empty where it is not."""
+    """A sentence, to stand in front of the headline, that this is the quick profile; empty where it is not."""
     examples = [plan["examples"] for plan in plans if "checks" in plan["items"] and plan["examples"]]
     if examples and min(examples) < FULL_EXAMPLES:
         return f"Quick profile, {min(examples)} of {FULL_EXAMPLES} examples. "
@@ -55,7 +55,7 @@ def quick(plans: Sequence[Json]) -> str:
 
 
 def _how_incomplete(evidence: Evidence) -> str:
-    """How much is missing, how much crashed, and what never began."""
+    """The words on how much is missing, how much crashed, and what never began."""
     said = []
     if keys := sum(len(row["keys"]) for row in evidence.missing):
         planned = sum(sum(plan["items"].values()) for plan in evidence.plans)
@@ -71,7 +71,7 @@ def _how_incomplete(evidence: Evidence) -> str:
 
 
 def _lost(evidence: Evidence) -> dict[str, int]:
-    """By kind, how many items were planned and are missing, or crashed."""
+    """The number of items, by kind, that were planned and are missing, or that crashed."""
     lost: dict[str, int] = {}
     for row in evidence.missing:
         lost[row["kind"]] = lost.get(row["kind"], 0) + len(row["keys"])
@@ -88,7 +88,7 @@ def _status(
     kinds: Mapping[str, list[Json]],
     studies: Sequence[Json],
 ) -> tuple[str, str]:
-    """The first of these that is so, from what undoes everything else to what was shown."""
+    """The status and its headline: the first that is so, from what undoes everything else to what was shown."""
     guilty = shortened(where(study, studies) for study in studies if study["outcome"] == worst)
     if not anything:
         return "invalid", "Nothing was compared: there are no records"
@@ -128,7 +128,7 @@ def _status(
 
 
 def _listed(rungs: Sequence[int]) -> str:
-    """Such as "1 to 5", or "1, 2 and 5"."""
+    """The rungs in words, such as "1 to 5", or "1, 2 and 5"."""
     if len(rungs) > 2 and rungs[-1] - rungs[0] == len(rungs) - 1:
         return f"{rungs[0]} to {rungs[-1]}"
     return " and ".join(filter(None, [", ".join(map(str, rungs[:-1])), str(rungs[-1])]))
@@ -140,7 +140,10 @@ def where(study: Json, studies: Sequence[Json]) -> str:
 
 
 def _seeds_needed(studies: Sequence[Json]) -> str:
-    """How many seeds would decide the worst of all pairs; what is out of reach for one is so for the study."""
+    """The words on how many seeds would decide the worst of all pairs.
+
+    What is out of reach for one pair is so for the study.
+    """
     needed = [
         pair["seeds_to_decide"]
         for study in studies
@@ -183,12 +186,15 @@ def _ladder(kinds: Mapping[str, list[Json]], studies: Sequence[Json], lost: Mapp
 
 
 def _held(compared: int, failed: Sequence[str], missing: int) -> bool | None:
-    """Whether all held: None where that is not known, because nothing was compared or not all that was planned."""
+    """Tells whether all held; None where that is not known: nothing was compared, or not all that was planned."""
     return False if failed else None if missing or not compared else True
 
 
 def _controls(kinds: Mapping[str, list[Json]], studies: Sequence[Json], lost: Mapping[str, int]) -> list[Json]:
-    """What must be so for a green result to mean anything; `held` is None where it was not done, or not all of it."""
+    """The controls, which must hold for a green result to mean anything.
+
+    `held` is None where one was not done, or not all of it.
+    """
     arms = [(f"{study['name']}/{arm['arm']}", arm) for study in studies for arm in study["arms"]]
     reruns = [(key, arm["holds"]) for key, arm in arms if arm["arm"] == "rerun"]
     planted = [(key, arm["holds"]) for key, arm in arms if arm["arm"] != "rerun" and arm["holds"] is not None]

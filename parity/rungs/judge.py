@@ -1,4 +1,4 @@
-"""One case in every implementation, each judged against the reference by the derived allowance."""
+"""Judges one case in every implementation against the reference, by the derived allowance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from parity.rungs.record import OUTPUT, STEP, Key, Record, Stopwatch, Subject, r
 
 @dataclass
 class Judgement:
-    """What every implementation computed, what was allowed, and how much of it was used."""
+    """The tensors that every implementation computed, what was allowed, and how much of it was used.
+
+    reference: the tensors of the wider format
+    records: by implementation, the tensors that it computed
+    allowed: by implementation, how far each tensor's elements may be from the reference's
+    used: by implementation, the largest share of that of each tensor; 1 is the limit
+    crashes: by implementation, what it raised
+    """
 
     case: Case
     reference: Record
@@ -48,7 +55,10 @@ class Judgement:
         return self.rung is None
 
     def attempt(self, name: str, case: Case, make: Callable[[], Subject], watch: Stopwatch) -> Subject | None:
-        """Run `case` and keep the record. What is raised is the implementation's verdict: kept too, never dropped."""
+        """Run `case` and keep its record under `name`; returns the subject, None where it raised.
+
+        What is raised is the implementation's verdict: it is kept in `crashes`, never dropped.
+        """
         record: Record = {}
         self.records[name] = record
         try:
@@ -97,18 +107,21 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
 
 
 def _wider(bound: Array, own: Array | None) -> Array:
-    """The larger allowance. Formulas of its own say nothing of a tensor that they do not compute, as where a defect is
-    planted that makes one more, or one of another shape."""
+    """The larger of numpynet's allowance and that of the framework's own formulas.
+
+    These say nothing of a tensor that they do not compute, as where a defect is planted that makes one more, or one of
+    another shape: then it is numpynet's.
+    """
     return np.maximum(bound, own) if own is not None and own.shape == bound.shape else bound
 
 
 def _in_range(reference: Record, allowed: Record, dtype: np.dtype[Any]) -> Record:
-    """What is computed until training runs away or rounding alone drives it.
+    """The part of the reference that is computed before training runs away, or rounding alone drives it.
 
     Beyond the square root of the format's largest number a variance is infinite there, and every implementation right
-    to say so. Where rounding alone makes a training go that far, every perturbed run is NaN from there, and where it
-    may change a parameter by more than the parameter, the runs go on elsewhere: what they deviate by then says nothing
-    of the training at hand. Nor does it where a step's gradient is nothing but rounding: an update that divides by its
+    to say so. Where rounding alone makes a training go that far, every perturbed run is NaN from there; where it may
+    change a parameter by more than the parameter, the runs go on elsewhere: what they deviate by then says nothing of
+    the training at hand. The same holds where a step's gradient is nothing but rounding: an update that divides by its
     norm goes a whole step into any direction, and the largest error of all decides how far that of another tensor goes.
     """
     largest, last = math.sqrt(np.finfo(dtype).max), (math.inf, OUTPUT)
@@ -137,7 +150,7 @@ def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:
 
 
 def _inside_one_layer(key: Key, subject: Any) -> bool:
-    """Whether the tensor lies between parts of a module whose counterpart is a single layer, and has none."""
+    """Tells whether the tensor lies between parts of a module whose counterpart is one layer, without that tensor."""
     return key.quantity in ("output", "output gradient") and key.layer != "" and key.layer not in subject.observed
 
 
@@ -158,7 +171,7 @@ def errors(actual: Array, expected: Array) -> Array:
 
 
 def shares(actual: Array, expected: Array, allowed: Array) -> Array:
-    """Error over allowance, element by element: 0 where there is no error, inf where none was allowed."""
+    """The error over the allowance, element by element: 0 where there is no error, inf where none was allowed."""
     difference = errors(actual, expected)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(difference == 0, 0, difference / allowed)

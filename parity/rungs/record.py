@@ -1,4 +1,4 @@
-"""Everything that one run of a case computes, in the order in which it is computed."""
+"""The record of one run of a case: everything that it computes, in the order in which it is computed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUNGS = {OUTPUT: "output", GRADIENT: "gradient", STEP: "step", CURVE: "curve"}
 
 
 class Key(NamedTuple):
-    """Names one computed tensor: at which step, on which rung, in which layer ("" is the whole), and what it is."""
+    """The name of one computed tensor: its step, its rung, its layer ("" is the whole module), and what it is."""
 
     step: int
     rung: int
@@ -29,7 +29,7 @@ class Key(NamedTuple):
         return f"{self.quantity}{index}{of}, step {self.step + 1}"
 
     def each(self, values: Any) -> Record:
-        """The array by its key; of a tuple, every array by its index."""
+        """The array under this key; the arrays of a tuple under this key with their indices."""
         if not isinstance(values, tuple):
             return {self: values}
         return {self._replace(tensor=f"[{index}]"): part for index, part in enumerate(values)}
@@ -49,14 +49,14 @@ class Places:
         self.calls: Counter[str] = Counter()
 
     def of_call(self, layer: str) -> str:
-        """The name of the place where `layer` is called this time."""
+        """The name of the place where `layer` is called this time, which counts as one more call."""
         names = self.names.get(layer, [layer])
         self.calls[layer] += 1
         return names[(self.calls[layer] - 1) % len(names)]
 
 
 class Subject(Protocol):
-    """One implementation of a case's module, ready to run; see `parity.frameworks`."""
+    """The interface of one implementation of a case's module, ready to run; see `parity.frameworks`."""
 
     name: str
     observed: Any
@@ -71,7 +71,7 @@ class Subject(Protocol):
 
 
 class Stopwatch:
-    """Seconds spent inside an implementation's own calls."""
+    """A context manager that adds up the seconds spent inside an implementation's own calls."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -84,13 +84,16 @@ class Stopwatch:
 
 
 def layer_of(name: str) -> tuple[str, str]:
-    """("1.0", "weight") of "1.0.weight"."""
+    """The layer and the tensor in a dotted name: ("1.0", "weight") of "1.0.weight"."""
     layer, _, tensor = name.rpartition(".")
     return layer, tensor
 
 
 def run(case: Case, subject: Subject, watch: Stopwatch | None = None, record: Record | None = None) -> Record:
-    """Run every step of `case` and record each tensor as it comes into being, in `record` if one is given."""
+    """Run every step of `case` on `subject`, and record each tensor as it comes into being; returns the record.
+
+    It goes on in `record` if one is given, so that what was computed is kept where the subject raises.
+    """
     watch = watch or Stopwatch()
     record = {} if record is None else record
     layers = dict(case.module.named_modules())
@@ -133,8 +136,10 @@ def rung_after(case: Case, record: Record) -> int:
 
 
 def _record_gradients(record: Record, index: int, subject: Subject, places: list[str]) -> None:
-    """The gradients in the order in which backward meets them: from the last place to the first, where those of a
-    shared layer's parameters are complete."""
+    """Record the gradients in the order in which backward meets them, from the last place to the first.
+
+    The gradients of a shared layer's parameters come at its first place, where they are complete.
+    """
     of_outputs = {layer: seen[1] for layer, seen in subject.observed.items() if len(seen) > 1}
     of_parameters: dict[str, Record] = {place: {} for place in places}
     for name, gradient in subject.gradients().items():

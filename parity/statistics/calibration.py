@@ -1,9 +1,9 @@
-"""Do the procedures keep what they promise? Simulated studies whose truth is known.
+"""Calibration: simulated studies whose truth is known show whether the procedures keep what they promise.
 
-Type-I error: the true difference lies exactly on the margin (TOST) or at 0 (tests of a difference), so any
-claim is false and may be made in at most alpha of the studies. Power: the share of passing studies against
-the integral of `power`. The laws are those of one implementation's accuracies around their mean, in units
-of the margin; all procedures are the shipped functions, run on many studies at once.
+Type-I error: the true difference lies exactly on the margin (TOST) or at 0 (tests of a difference), so any claim is
+false and may be made in at most alpha of the studies. Power: the share of passing studies is held against the integral
+of `power`. The laws are those of one implementation's accuracies around their mean, in units of the margin; all
+procedures are the shipped functions, run on many studies at once.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ Law = Callable[[np.random.Generator, tuple[int, ...], float], Floats]
 class Cell:
     """One simulated rate: of false claims (`kind` "type I") or of passes ("power"), with what it may be.
 
-    `size` is the number of seeds, or of test examples for the tests of one 2x2 table; `noise` the SD of the
-    difference over the margin, or the churn.
+    `size` is the number of seeds, or of test examples for the tests of one 2x2 table; `noise` the SD of the difference
+    over the margin, or the churn.
     """
 
     kind: str
@@ -67,14 +67,14 @@ def lattice(rng: np.random.Generator, shape: tuple[int, ...], deviation: float) 
 
 
 def binomial(rng: np.random.Generator, shape: tuple[int, ...], deviation: float) -> Floats:
-    """Right answers among as many independent test examples as give this SD, at the largest margin."""
+    """Accuracies of as many independent test examples as give this SD at the largest margin, around their mean."""
     p = TYPICAL_ACCURACY
     n_test = math.ceil(p * (1 - p) / (deviation * LARGEST_MARGIN) ** 2)
     return np.asarray((rng.binomial(n_test, p, shape) / n_test - p) / LARGEST_MARGIN)
 
 
 def heavy_tailed(rng: np.random.Generator, shape: tuple[int, ...], deviation: float) -> Floats:
-    """Student's t with 3 degrees of freedom, the fewest (whole) with a finite SD, which is sqrt(3)."""
+    """Accuracies by Student's t with 3 degrees of freedom, the fewest (whole) with a finite SD, which is sqrt(3)."""
     return np.asarray(deviation / math.sqrt(3) * rng.standard_t(3, shape))
 
 
@@ -96,7 +96,7 @@ def calibrate(
     alpha: float = 0.05,
     seed: int = 0,
 ) -> list[Cell]:
-    """All cells: seeds x SD of the difference over the margin x law, and test examples x churn."""
+    """All simulated rates: for each number of seeds, noise and law, and for each number of test examples and churn."""
     rng = np.random.default_rng(seed)
     cells: list[Cell] = []
     for law, n, noise in product(laws, seeds, noises):
@@ -135,7 +135,10 @@ def _paired(first: Floats, second: Floats) -> Summary:
 def _table_cells(
     rng: np.random.Generator, replications: int, n_test: int, churn: float, alpha: float
 ) -> Iterator[Cell]:
-    """Tests of one 2x2 table: the true difference is the margin (half the churn) for TOST, 0 for McNemar."""
+    """Yields the rates of the tests of one 2x2 table.
+
+    The true difference is the margin (half the churn) for TOST, 0 for McNemar.
+    """
     margin = churn / 2
     tests: list[tuple[str, float, Callable[[PairedTable], float]]] = [
         ("Tango TOST", 1.0, lambda table: tango_equivalence_p(table, margin)),

@@ -1,4 +1,4 @@
-"""How large a difference is, beside its mean: probability of superiority and ratio of standard deviations."""
+"""Effect sizes beside the mean difference: probability of superiority and ratio of standard deviations."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Effect:
 def superiority(first: ArrayLike, second: ArrayLike, paired: bool = True, level: float = 0.95) -> Effect:
     """P(first > second) + P(first = second) / 2, from accuracies (n,) each: 0.5 when neither is ahead.
 
-    Paired: wins, losses and ties over seeds are a 2x2 table of matched pairs, so (1 + wins/n - losses/n) /
-    2 has Tango's score interval. Independent: method 5 of Newcombe (2006), Statistics in Medicine
-    25:559-573.
+    Paired: wins, losses and ties over seeds are a 2x2 table of matched pairs, so (1 + wins/n - losses/n) / 2 has
+    Tango's score interval. Independent: the interval is method 5 of Newcombe (2006), Statistics in Medicine 25:559-573.
+    Raises ValueError for fewer than two runs or a NaN.
     """
     x, y = _samples(first, second)
     if paired:
@@ -43,10 +43,11 @@ def superiority(first: ArrayLike, second: ArrayLike, paired: bool = True, level:
 
 
 def deviation_ratio(first: ArrayLike, second: ArrayLike, paired: bool = True, level: float = 0.95) -> Effect | None:
-    """SD of first over SD of second, from accuracies (n,) each; None where either has no spread.
+    """The SD of first over the SD of second, from accuracies (n,) each; None where either has no spread.
 
-    Normal theory. Independent: F. Paired: the ratios that the test of Morgan (1939), Biometrika 31:13-19,
-    and Pitman (1939), Biometrika 31:9-12, does not reject; it needs three seeds.
+    The interval is by normal theory. Independent: that of F. Paired: the ratios that the test of Morgan (1939),
+    Biometrika 31:13-19, and Pitman (1939), Biometrika 31:9-12, does not reject; it needs three seeds. Raises ValueError
+    for fewer than two runs or a NaN.
     """
     x, y = _samples(first, second)
     if np.ptp(x) == 0 or np.ptp(y) == 0:

@@ -1,13 +1,12 @@
-"""Are two sets of accuracies the same, within a margin? Two one-sided t tests (TOST), paired and Welch.
+"""Two one-sided t tests (TOST), paired and Welch: are two sets of accuracies the same, within a margin?
 
-Schuirmann (1987), J. Pharmacokin. Biopharm. 15:657-680: equivalence is shown at level alpha when the
-difference is significantly above -margin and significantly below +margin, that is, when the 1 - 2 alpha
-interval lies within the margin. Welch (1947), Biometrika 34:28-35, for the degrees of freedom of
-independent samples.
+Schuirmann (1987), J. Pharmacokin. Biopharm. 15:657-680: equivalence is shown at level alpha when the difference is
+significantly above -margin and significantly below +margin, that is, when the 1 - 2 alpha interval lies within the
+margin. Welch (1947), Biometrika 34:28-35, for the degrees of freedom of independent samples.
 
-Samples without any spread have no t statistic (scipy returns NaN, statsmodels p = 0 even for two runs). For
-them the exact permutation test decides: of the 2**n sign flips (paired) or C(n1 + n2, n1) regroupings
-(independent), only the observed one is as extreme, so its one-sided p is one over their number.
+Samples without any spread have no t statistic (scipy returns NaN, statsmodels p = 0 even for two runs). For them the
+exact permutation test decides: of the 2**n sign flips (paired) or C(n1 + n2, n1) regroupings (independent), only the
+observed one is as extreme, so its one-sided p is one over their number.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Floats = NDArray[np.float64]
 
 
 class Summary(NamedTuple):
-    """What both designs reduce to; runs are the last axis, so many studies can be summarised at once."""
+    """The statistics that both designs reduce to; runs are the last axis, to summarise many studies at once."""
 
     n: int
     difference: Any
@@ -39,9 +38,9 @@ class Summary(NamedTuple):
 class Equivalence:
     """A TOST and the t test that goes with it; differences, SD, intervals and margins are in the data's unit.
 
-    `n` is the number of runs of each implementation (the smaller one if they differ), `standard_deviation`
-    that of the differences (paired) or the root mean square of the two (Welch). `delta_star` is the
-    smallest margin that would pass, None when no margin could (too few runs).
+    `n` is the number of runs of each implementation (the smaller one if they differ), `standard_deviation` that of the
+    differences (paired) or the root mean square of the two (Welch). `delta_star` is the smallest margin that would
+    pass, None when no margin could (too few runs).
     """
 
     method: str
@@ -64,28 +63,28 @@ class Equivalence:
 
 
 def paired_tost(differences: ArrayLike, margin: float, alpha: float = 0.05) -> Equivalence:
-    """Paired-t TOST of differences (n,), one for each seed, against +-margin.
+    """The paired-t TOST of differences (n,), one for each seed, against +-margin.
 
-    Raises ValueError for a NaN or infinite difference (a diverged run makes a study invalid, it is never
-    dropped), for fewer than two differences and for a margin that is not positive.
+    Raises ValueError for a NaN or infinite difference (a diverged run makes a study invalid, it is never dropped), for
+    fewer than two differences and for a margin that is not positive.
     """
     return _equivalence("paired-t TOST", paired_summary(_finite(differences)), margin, alpha)
 
 
 def welch_tost(first: ArrayLike, second: ArrayLike, margin: float, alpha: float = 0.05) -> Equivalence:
-    """Welch TOST of mean(first) - mean(second), independent (n1,) and (n2,); raises as `paired_tost`."""
+    """The Welch TOST of mean(first) - mean(second), independent (n1,) and (n2,); raises as `paired_tost`."""
     return _equivalence("Welch TOST", welch_summary(_finite(first), _finite(second)), margin, alpha)
 
 
 def paired_summary(differences: Floats) -> Summary:
-    """Mean, SD and standard error of differences (..., n)."""
+    """The mean, SD and standard error of differences (..., n)."""
     n = differences.shape[-1]
     mean, deviation = _moments(differences)
     return Summary(n, mean, deviation, deviation / math.sqrt(n), np.float64(n - 1), paired_exact_p(n))
 
 
 def welch_summary(first: Floats, second: Floats) -> Summary:
-    """Difference of the means of (..., n1) and (..., n2), with its standard error and degrees of freedom."""
+    """The difference of the means of (..., n1) and (..., n2), with its standard error and degrees of freedom."""
     (mean1, deviation1), (mean2, deviation2) = _moments(first), _moments(second)
     n1, n2 = first.shape[-1], second.shape[-1]
     error1, error2 = deviation1**2 / n1, deviation2**2 / n2
@@ -99,17 +98,17 @@ def welch_summary(first: Floats, second: Floats) -> Summary:
 
 
 def paired_exact_p(n: int) -> float:
-    """Smallest one-sided p of any sign-flip permutation test on n differences."""
+    """The smallest one-sided p of any sign-flip permutation test on n differences."""
     return 0.5**n
 
 
 def independent_exact_p(n1: int, n2: int) -> float:
-    """Smallest one-sided p of any permutation test on independent samples of n1 and n2."""
+    """The smallest one-sided p of any permutation test on independent samples of n1 and n2."""
     return 1 / math.comb(n1 + n2, n1)
 
 
 def equivalence_p(summary: Summary, margin: Any) -> Any:
-    """TOST p: the larger of the two one-sided ones."""
+    """The p of TOST: the larger of the two one-sided ones."""
     _, difference, _, error, freedom, exact_p = summary
     with np.errstate(divide="ignore", invalid="ignore"):
         above = special.stdtr(freedom, -(difference + margin) / error)
@@ -118,7 +117,7 @@ def equivalence_p(summary: Summary, margin: Any) -> Any:
 
 
 def difference_p(summary: Summary) -> Any:
-    """Two-sided p of the t test of no difference."""
+    """The two-sided p of the t test of no difference."""
     _, difference, _, error, freedom, exact_p = summary
     with np.errstate(divide="ignore", invalid="ignore"):
         p = 2 * special.stdtr(freedom, -np.abs(difference) / error)
@@ -158,7 +157,7 @@ def _equivalence(method: str, summary: Summary, margin: float, alpha: float) -> 
 
 
 def _moments(sample: Floats) -> tuple[Any, Any]:
-    """Mean and SD over the last axis; exactly the common value and 0 where all values are the same."""
+    """The mean and the SD over the last axis; exactly the common value and 0 where all values are the same."""
     constant = np.ptp(sample, axis=-1) == 0
     mean = np.where(constant, sample[..., 0], sample.mean(axis=-1))
     return mean, np.where(constant, 0.0, sample.std(axis=-1, ddof=1))

@@ -1,4 +1,4 @@
-"""The pre-registered margin: which differences are small beside those that another seed makes anyway."""
+"""The pre-registered margin, which says what differences are small beside those that another seed makes anyway."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ FEWEST_EXAMPLES = 2  # one test example more or less is the resolution of an acc
 
 
 def seed_noise(accuracies: ArrayLike, level: float = 0.90) -> float:
-    """Lower bound, one-sided at `level`, of the seed-to-seed SD of accuracies (n,): s sqrt((n-1) /
-    chi2_level(n-1)).
+    """The lower bound, one-sided at `level`, of the seed-to-seed SD of accuracies (n,).
 
-    From a frozen reference set, never from the study that is judged with it. Raises ValueError for fewer
-    than two runs or a NaN.
+    It is s sqrt((n-1) / chi2_level(n-1)), and comes from a frozen reference set, never from the study that is judged
+    with it. Raises ValueError for fewer than two runs or a NaN.
     """
     sample = np.asarray(accuracies, dtype=np.float64)
     if sample.ndim != 1 or sample.size < 2 or not np.isfinite(sample).all():
@@ -30,7 +29,10 @@ def seed_noise(accuracies: ArrayLike, level: float = 0.90) -> float:
 
 
 def margin(sigma_lower: float, n_test: int, coupled: bool = True) -> float:
-    """min(0.005, c sigma_lower), at least 2 of the n_test examples; c = 0.5 coupled, 0.954 disjoint."""
+    """The margin min(0.005, c sigma_lower), at least 2 of the n_test examples; c = 0.5 coupled, 0.954 disjoint.
+
+    Raises ValueError for a negative SD and for n_test < 1.
+    """
     if n_test < 1 or not sigma_lower >= 0:
         raise ValueError(f"a margin takes an SD >= 0 and n_test >= 1, got {sigma_lower} and {n_test}")
     return max(min(LARGEST_MARGIN, SHARE_OF_SEED_NOISE[coupled] * sigma_lower), FEWEST_EXAMPLES / n_test)

@@ -1,4 +1,4 @@
-"""What a study can conclude, about one pair of implementations and about all of them."""
+"""The outcomes that a study can have, about one pair of implementations and about all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from parity.statistics.equivalence import Equivalence
 
 
 class Outcome(str, Enum):
-    """From best to worst; a study is as good as its worst pair."""
+    """The outcomes of a study, from best to worst; a study is as good as its worst pair."""
 
     IDENTICAL = "identical"
     EQUIVALENT = "equivalent"
@@ -21,18 +21,17 @@ class Outcome(str, Enum):
 
     @property
     def exit_code(self) -> int:
-        """0 identical, equivalent or negligible; 1 different; 2 inconclusive; 3 invalid."""
+        """The exit code: 0 identical, equivalent or negligible; 1 different; 2 inconclusive; 3 invalid."""
         return {Outcome.DIFFERENT: 1, Outcome.INCONCLUSIVE: 2, Outcome.INVALID: 3}.get(self, 0)
 
 
 @dataclass(frozen=True)
 class PairVerdict:
-    """What was shown about accuracy(first) - accuracy(second); the numbers are None where the data are
-    invalid.
+    """The finding about accuracy(first) - accuracy(second); the numbers are None where the data are invalid.
 
     `power` is that of this study to show equivalence at the observed SD if there is no difference,
-    `minimum_detectable_margin` and `minimum_detectable_difference` what it had a power of 0.8 for;
-    `seeds_to_decide` is given for an inconclusive pair, if the truth is what was observed.
+    `minimum_detectable_margin` and `minimum_detectable_difference` what it had a power of 0.8 for; `seeds_to_decide` is
+    given for an inconclusive pair, if the truth is what was observed.
     """
 
     first: str

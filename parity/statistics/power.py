@@ -30,7 +30,7 @@ def tost_power(
     alpha: float = 0.05,
     paired: bool = True,
 ) -> float:
-    """Probability that a TOST with n seeds passes, given the true difference and SD.
+    """The probability that a TOST with n seeds passes, given the true difference and SD.
 
     The SD is that of the differences (paired) or of each sample (independent).
     """
@@ -57,7 +57,7 @@ def tost_power(
 def difference_power(
     n: int, standard_deviation: float, difference: float, alpha: float = 0.05, paired: bool = True
 ) -> float:
-    """Probability that a two-sided t test with n seeds finds a true difference, in the right direction."""
+    """The probability that a two-sided t test with n seeds finds a true difference, in the right direction."""
     if standard_deviation == 0:
         return float(difference != 0 and 2 * _exact_p(n, paired) <= alpha)
     error, freedom = _error(n, standard_deviation, paired)
@@ -71,7 +71,7 @@ def minimum_detectable_margin(
     alpha: float = 0.05,
     paired: bool = True,
 ) -> float:
-    """Smallest margin within which n seeds show equivalence with this power when there is no difference."""
+    """The smallest margin within which n seeds show equivalence with this power when there is no difference."""
     return standard_deviation * _solve(lambda margin: tost_power(n, 1.0, margin, 0.0, alpha, paired), power)
 
 
@@ -82,7 +82,7 @@ def minimum_detectable_difference(
     alpha: float = 0.05,
     paired: bool = True,
 ) -> float:
-    """Smallest true difference that n seeds find with this power."""
+    """The smallest true difference that n seeds find with this power."""
     return standard_deviation * _solve(lambda shift: difference_power(n, 1.0, shift, alpha, paired), power)
 
 
@@ -95,7 +95,7 @@ def seeds_to_decide(
     paired: bool = True,
     pairs: int = 1,
 ) -> int | None:
-    """Smallest number of seeds with which TOST or the t test has this power; None if beyond reach.
+    """The smallest number of seeds with which TOST or the t test has this power; None if it is beyond reach.
 
     The t test is made at alpha / `pairs`, the strictest level that Holm's correction asks for.
     """
@@ -129,7 +129,7 @@ def _exact_p(n: int, paired: bool) -> float:
 
 
 def _solve(power_of: Callable[[float], float], power: float) -> float:
-    """Effect, in SDs, at which an increasing power curve reaches `power`."""
+    """The effect, in SDs, at which an increasing power curve reaches `power`."""
     highest = 1.0
     while power_of(highest) < power:
         highest *= 2

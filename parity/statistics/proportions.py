@@ -16,7 +16,7 @@ from parity.statistics.equivalence import Interval
 
 @dataclass(frozen=True)
 class PairedTable:
-    """Numbers of test examples that both, only the first, only the second and neither got right."""
+    """The numbers of test examples that both, only the first, only the second and neither got right."""
 
     both: int
     only_first: int
@@ -30,7 +30,7 @@ class PairedTable:
 
     @classmethod
     def of_predictions(cls, first: ArrayLike, second: ArrayLike, labels: ArrayLike) -> PairedTable:
-        """Table of predicted class indices (N,) and (N,) against labels (N,)."""
+        """The table of predicted class indices (N,) and (N,) against labels (N,); ValueError for other shapes."""
         right1, right2 = np.asarray(first) == np.asarray(labels), np.asarray(second) == np.asarray(labels)
         if right1.ndim != 1 or right1.shape != right2.shape:
             raise ValueError("predictions and labels must be class indices of one shape (N,)")
@@ -43,13 +43,16 @@ class PairedTable:
 
     @property
     def difference(self) -> float:
-        """Accuracy of the first minus accuracy of the second."""
+        """The accuracy of the first minus that of the second."""
         return (self.only_first - self.only_second) / self.n
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """`statistic` is the chi-square, or the smaller discordant count for the exact and mid-p tests."""
+    """The result of McNemar's test.
+
+    `statistic` is the chi-square, or the smaller discordant count for the exact and mid-p tests.
+    """
 
     method: str
     statistic: float
@@ -57,7 +60,7 @@ class McNemar:
 
 
 def churn(first: ArrayLike, second: ArrayLike) -> float:
-    """Share of test examples on which two predictions (N,) differ (Milani Fard et al. 2016, NeurIPS)."""
+    """The share of test examples on which two predictions (N,) differ (Milani Fard et al. 2016, NeurIPS)."""
     predictions1, predictions2 = np.asarray(first), np.asarray(second)
     if predictions1.ndim != 1 or predictions1.shape != predictions2.shape or predictions1.size == 0:
         raise ValueError("churn takes two non-empty predictions of one shape (N,)")
@@ -65,10 +68,9 @@ def churn(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def tango_z(table: PairedTable, difference: float = 0.0) -> float:
-    """Score statistic of H0: accuracy difference = `difference` (Tango 1998, Statistics in Medicine
-    17:891-908).
+    """The score statistic of H0: accuracy difference = `difference`.
 
-    Its square at 0 is McNemar's uncorrected chi-square.
+    Its square at 0 is McNemar's uncorrected chi-square. Tango (1998), Statistics in Medicine 17:891-908.
     """
     n, b, c = table.n, table.only_first, table.only_second
     linear = (2 * n - b + c) * difference - b - c
@@ -88,12 +90,15 @@ def tango_interval(table: PairedTable, level: float = 0.95) -> Interval:
 
 
 def tango_equivalence_p(table: PairedTable, margin: float) -> float:
-    """TOST by Tango's score test: p of H0 |accuracy difference| >= margin."""
+    """The p of a TOST by Tango's score test, whose H0 is |accuracy difference| >= margin."""
     return float(max(stats.norm.sf(tango_z(table, -margin)), stats.norm.cdf(tango_z(table, margin))))
 
 
 def newcombe_interval(table: PairedTable, level: float = 0.95) -> Interval:
-    """Method 10 of Newcombe (1998), Statistics in Medicine 17:2635-2650: Wilson limits, corrected phi."""
+    """The interval of the accuracy difference by method 10 of Newcombe: Wilson limits, corrected phi.
+
+    Newcombe (1998), Statistics in Medicine 17:2635-2650.
+    """
     n, a, b, c, d = table.n, table.both, table.only_first, table.only_second, table.neither
     (low1, p1, high1), (low2, p2, high2) = _wilson(a + b, n, level), _wilson(a + c, n, level)
     covariance = float(a * d - b * c)
@@ -111,8 +116,9 @@ def newcombe_interval(table: PairedTable, level: float = 0.95) -> Interval:
 def mcnemar(table: PairedTable, method: Literal["asymptotic", "corrected", "exact", "mid-p"] = "mid-p") -> McNemar:
     """McNemar's test of equal accuracies; p = 1 when no example tells the two apart.
 
-    corrected: Edwards (1948), Psychometrika 13:185-187, where the correction cannot overshoot (statsmodels
-    lets it). mid-p: Fagerland, Lydersen & Laake (2013), BMC Medical Research Methodology 13:91.
+    corrected: Edwards (1948), Psychometrika 13:185-187, where the correction cannot overshoot (statsmodels lets it).
+    mid-p: Fagerland, Lydersen & Laake (2013), BMC Medical Research Methodology 13:91. Raises ValueError for another
+    method.
     """
     b, c = table.only_first, table.only_second
     fewer, discordant = min(b, c), b + c
@@ -129,13 +135,13 @@ def mcnemar(table: PairedTable, method: Literal["asymptotic", "corrected", "exac
 
 
 def invert_score(z_of: Callable[[float], float], estimate: float, z: float, lowest: float, highest: float) -> Interval:
-    """Where a score statistic, decreasing in its parameter and 0 at the estimate, crosses +z and -z."""
+    """The values at which a score statistic, decreasing in its parameter and 0 at the estimate, crosses +z and -z."""
     low = optimize.bisect(lambda value: z_of(value) - z, lowest, estimate) if estimate > lowest else lowest
     high = optimize.bisect(lambda value: z_of(value) + z, estimate, highest) if estimate < highest else highest
     return float(low), float(high)
 
 
 def _wilson(successes: int, n: int, level: float) -> tuple[float, float, float]:
-    """Wilson's lower limit, the proportion, and his upper limit."""
+    """Wilson's lower limit, the proportion itself, and Wilson's upper limit."""
     interval = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
     return float(interval.low), successes / n, float(interval.high)

@@ -1,4 +1,4 @@
-"""Were the runs of a study what they claim to be: fresh, independent, coupled across implementations?"""
+"""Checks that the runs of a study are what they claim to be: fresh, independent, coupled across implementations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TREND_LEVEL = 0.001  # a sound study is called invalid once in a thousand
 
 @dataclass(frozen=True)
 class Provenance:
-    """One run: hashes of its initial weights and batch order, and what was true before its first step."""
+    """The origin of one run: hashes of its initial weights and batch order, and what was true before its first step."""
 
     implementation: str
     seed: int
@@ -27,12 +27,11 @@ class Provenance:
 
 
 def provenance_problems(runs: Sequence[Provenance], *, classes: int, coupled: bool = True) -> list[str]:
-    """Sentences saying what is wrong, none if all is well.
+    """Sentences on what is wrong; there are none if all is well.
 
-    Within an implementation every seed starts from weights of its own, with a fresh optimizer and an
-    untrained network. Coupled runs of one seed share weights and batch order across implementations. A
-    network whose outputs know nothing of the labels has an expected loss of at least ln C (Gibbs'
-    inequality); half of that is no luck but training.
+    Within an implementation every seed starts from weights of its own, with a fresh optimizer and an untrained network.
+    Coupled runs of one seed share weights and batch order across implementations. A network whose outputs know nothing
+    of the labels has an expected loss of at least ln C (Gibbs' inequality); half of that is no luck but training.
     """
     found = []
     for name, own in _grouped(runs, lambda run: run.implementation):

@@ -1,4 +1,4 @@
-"""How often a right implementation exceeds its allowance: the tail beyond what has been seen.
+"""The estimate of how often a right implementation exceeds its allowance: the tail beyond what has been seen.
 
 No exceedance in n examples says no more than that its probability is below 3/n. The shares that came near tell more:
 above a high threshold they follow a generalised Pareto distribution, whose tail is then read off at the limit.
@@ -29,7 +29,8 @@ RESAMPLES = 200  # of the bootstrap, whose 95th percentile is then the tenth lar
 class Tail:
     """The estimated probability that a share exceeds the limit, its upper 95% bound, and what they rest on.
 
-    shape, scale: of the generalised Pareto distribution of what exceeds `threshold`; shape < 0 has an upper end
+    shape, scale: the parameters of the generalised Pareto distribution of what exceeds `threshold`; shape < 0 has an
+        upper end
     """
 
     probability: float
@@ -41,10 +42,10 @@ class Tail:
 
 
 def fitted(excesses: Array) -> tuple[float, float]:
-    """Shape and scale of the generalised Pareto distribution of positive `excesses`, by probability-weighted moments.
+    """The shape and scale of the generalised Pareto distribution of positive `excesses`.
 
-    The shape is that of `scipy.stats.genpareto`: Hosking and Wallis' with the other sign. Too heavy a tail, of shape
-    1 or more, has no moments and comes out as just below 1.
+    They are estimated by probability-weighted moments. The shape is that of `scipy.stats.genpareto`: Hosking and
+    Wallis' with the other sign. Too heavy a tail, of shape 1 or more, has no moments and comes out as just below 1.
     """
     ordered = np.sort(excesses)
     n = len(ordered)

@@ -1,16 +1,15 @@
-"""From accuracies to a verdict: what was shown about each pair of implementations, and about all of them.
+"""Decides a study from its accuracies: what was shown about each pair of implementations, and about all of them.
 
-For each pair two questions are asked: was equivalence within the margin shown (TOST), and was a difference
-shown (t test)?
+For each pair two questions are asked: was equivalence within the margin shown (TOST), and was a difference shown (t
+test)?
 
 | | difference shown | not shown |
 |---|---|---|
 | equivalence shown | different but negligible | equivalent |
 | not shown | different (material) | inconclusive |
 
-All pairs equivalent is an intersection-union test: each pair at alpha, no correction (Berger 1982,
-Technometrics 24:295-300). Claims of a difference are corrected over the pairs (Holm 1979, Scand. J.
-Statist. 6:65-70).
+All pairs equivalent is an intersection-union test: each pair at alpha, no correction (Berger 1982, Technometrics
+24:295-300). Claims of a difference are corrected over the pairs (Holm 1979, Scand. J. Statist. 6:65-70).
 """
 
 from __future__ import annotations
@@ -45,12 +44,12 @@ def decide(
     alpha: float = 0.05,
     problems: Sequence[str] = (),
 ) -> Verdict:
-    """Verdict on accuracies (seeds,) of two or more implementations, in the pre-registered order of seeds.
+    """The verdict on accuracies (seeds,) of two or more implementations, in the pre-registered order of seeds.
 
-    A run that diverged, crashed or is missing is NaN or None: it makes its pairs invalid and is never
-    dropped. `coupled`: run i of every implementation had the same initial weights, batch order and masks.
-    `problems` are what the provenance checks found; any makes the study invalid. Raises ValueError where an
-    accuracy is not a number of right answers over n_test.
+    A run that diverged, crashed or is missing is NaN or None: it makes its pairs invalid and is never dropped.
+    `coupled` says that run i of every implementation had the same initial weights, batch order and masks. `problems`
+    are what the provenance checks found; any makes the study invalid. Raises ValueError where an accuracy is not a
+    number of right answers over n_test.
     """
     counts = {name: _right_answers(name, runs, n_test) for name, runs in accuracies.items()}
     design = "coupled" if coupled else "disjoint"
@@ -89,10 +88,10 @@ def decide(
 
 
 def fewest_seeds(coupled: bool = True, alpha: float = 0.05) -> int:
-    """Smallest number of seeds with which a two-sided permutation test can reach alpha.
+    """The smallest number of seeds with which a two-sided permutation test can reach alpha.
 
-    At 0.05 these are 6 coupled, 4 disjoint. With fewer, a t test's verdict would rest on the assumption of
-    normality alone.
+    At 0.05 these are 6 coupled, 4 disjoint. With fewer, a t test's verdict would rest on the assumption of normality
+    alone.
     """
     n = 2
     while 2 * (paired_exact_p(n) if coupled else independent_exact_p(n, n)) > alpha:
@@ -101,12 +100,15 @@ def fewest_seeds(coupled: bool = True, alpha: float = 0.05) -> int:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm-adjusted p-values, in the order given."""
+    """The p-values adjusted by Holm's method, in the order given."""
     return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
 
 
 def _right_answers(name: str, runs: Any, n_test: int) -> Floats:
-    """Numbers of right answers, so that equal differences are exactly equal; NaN stays NaN."""
+    """The numbers of right answers, so that equal differences are exactly equal; NaN stays NaN.
+
+    Raises ValueError where an accuracy is not one over n_test.
+    """
     values = np.asarray(runs, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"{name}: accuracies must be one number per seed, got shape {values.shape}")
@@ -144,7 +146,7 @@ def _measure(
     coupled: bool,
     alpha: float,
 ) -> PairVerdict:
-    """Everything but the verdict, which depends on the other pairs through Holm's correction."""
+    """Everything about a pair but its outcome, which depends on the other pairs through Holm's correction."""
     x, y = counts[first], counts[second]
     if coupled:
         test = paired_tost((x - y) / n_test, margin, alpha)

@@ -1,4 +1,4 @@
-"""Verdicts in plain sentences: what was shown and how surely; never that an unseen difference is none."""
+"""Verdicts in plain sentences, which say what was shown and how surely; never that an unseen difference is none."""
 
 from __future__ import annotations
 
@@ -68,5 +68,5 @@ def _span(interval: Interval) -> str:
 
 
 def _hundredths(value: float) -> str:
-    """To four decimals, as the report's tables have them."""
+    """The value in points, to four decimals as in the report's tables."""
     return f"{round(100 * value, 4) + 0.0:g}"  # without the sign of zero

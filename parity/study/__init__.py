@@ -40,7 +40,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are imported when first asked for: the processes that perform runs need no statistics."""
+    """The public name, imported when it is first asked for, since the processes that perform runs need no statistics.
+
+    Raises AttributeError for any other name.
+    """
     for home, names in _HOMES.items():
         if name in names:
             return getattr(importlib.import_module(f"parity.study.{home}"), name)

@@ -43,11 +43,11 @@ def must_be_seen(verdict: Verdict, coupled: list[Record], runs: list[Record]) ->
 class Arm:
     """One way of making trainers, beside the coupled one.
 
-    make: the trainer of (experiment, implementation, seed)
-    own_seeds: every implementation is run from seeds of its own; otherwise only numpynet is run, from the study's,
-        and compared with numpynet's coupled runs
-    objection: what the arm says against the study, None for nothing; it is given the arm's verdict and, by seed, the
-        records of numpynet's coupled runs and of the arm's
+    make: returns the trainer of (experiment, implementation, seed)
+    own_seeds: every implementation is run from seeds of its own; otherwise only numpynet is run, from the study's, and
+        compared with numpynet's coupled runs
+    objection: returns what the arm says against the study, None for nothing; it is given the arm's verdict and, by
+        seed, the records of numpynet's coupled runs and of the arm's
     """
 
     name: str
@@ -57,7 +57,7 @@ class Arm:
     objection: Callable[[Verdict, list[Record], list[Record]], str | None] = accept
 
     def seed(self, implementation: str, seed: int) -> int:
-        """What the run of `seed` is seeded with."""
+        """The seed that the implementation's run of the study's `seed` is started from."""
         return seed + OWN_SEEDS[implementation] if self.own_seeds else seed
 
 
@@ -67,7 +67,7 @@ def moved(experiment: Experiment, implementation: str, seed: int) -> Any:
 
 
 def frozen(experiment: Experiment, implementation: str, seed: int) -> Any:
-    """Leaves the first layer as it was drawn."""
+    """A trainer whose first layer with parameters stays as it was drawn."""
 
     def freeze(model: Module) -> None:
         layer = next(module for _, module in model.named_modules() if module.parameters() and not module.children())

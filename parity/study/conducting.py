@@ -1,4 +1,4 @@
-"""A study from its registration to its verdict: what is still to be run, what was run, and what that shows."""
+"""Conducts a study from its registration to its verdict: what is still to be run, what was run, and what that shows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Progress = Callable[[int, int], object]
 
 
 class NoData(LookupError):
-    """The data of a study can neither be found nor downloaded."""
+    """Raised where the data of a study can neither be found nor downloaded."""
 
 
 def study(
@@ -43,7 +43,7 @@ def study(
     executor: Executor | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Verdict:
-    """Conduct the registered study `name`; see `conduct`. Raises LookupError where there is none of that name."""
+    """Conduct the registered study `name` as `conduct` does; raises LookupError where there is none of that name."""
     registration = load(name)
     experiment = EXPERIMENTS[registration.experiment]
     return conduct(
@@ -71,12 +71,12 @@ def conduct(
 ) -> Verdict:
     """Perform the runs that `results` does not hold yet, decide, record and return the verdict.
 
-    A run that crashed is tried again; its seed fixes what it would have shown, so that nothing is selected. One of
-    other code or other packages is repeated. Progress is told the runs (done, planned).
+    A run that crashed is tried again; its seed fixes what it would have shown, so that nothing is selected. A run by
+    other code or other packages is repeated. `progress` is told the numbers of runs (done, planned).
 
     Data that refuse to be split make the study invalid. Raises ResultsError where `results` holds runs of this study
-    under another registration, another process is conducting it there, or a run was performed by other code, ValueError
-    where `experiment` is not the one registered, NoData where its data cannot be had, BrokenExecutor where `executor`
+    under another registration, another process is conducting it there, or a run was performed by other code; ValueError
+    where `experiment` is not the one registered; NoData where its data cannot be had; BrokenExecutor where `executor`
     breaks down.
     """
     implementations = ["numpynet", *(available() if frameworks is None else frameworks)]
@@ -113,7 +113,7 @@ def conduct(
 
 
 class Found:
-    """The runs of a study, and what they show."""
+    """The runs of a study that are there, and what they show."""
 
     def __init__(
         self,
@@ -126,11 +126,11 @@ class Found:
         self._records = {(record["arm"], record["implementation"], record["seed"]): record for record in records}
 
     def runs(self, arm: str, implementation: str) -> list[Record]:
-        """By seed."""
+        """The runs of `arm` on `implementation`, ordered by seed."""
         return [self._records[arm, implementation, seed] for seed in range(self.registration.seeds)]
 
     def verdict(self, arms: Sequence[Arm], verdicts: Mapping[str, Verdict]) -> Verdict:
-        """On the coupled runs, with everything that speaks against them."""
+        """The verdict on the coupled runs, with everything that speaks against them."""
         columns = {name: self.runs("coupled", name) for name in self.implementations}
         problems = _unfinished(chain.from_iterable(columns.values())) + self._provenance(columns, coupled=True)
         for name, runs in columns.items():
@@ -142,7 +142,7 @@ class Found:
         return self._decide(columns, problems, coupled=True)
 
     def verdict_of(self, arm: Arm) -> Verdict:
-        """On an arm, with numpynet's coupled runs to compare it with."""
+        """The verdict on an arm, with numpynet's coupled runs to compare it with."""
         columns = {"numpynet": self.runs("coupled", "numpynet")}
         if arm.own_seeds:
             columns |= {name: self.runs(arm.name, name) for name in self.implementations[1:]}
@@ -178,7 +178,7 @@ class Found:
 
 
 def _unfinished(runs: Iterable[Record]) -> list[str]:
-    """What kept runs from their end, and the seeds that it kept."""
+    """Sentences on what kept runs from their end, each with the seeds that it kept."""
     seeds: dict[str, list[int]] = {}
     for run in runs:
         if run["status"] != "ok":
@@ -193,7 +193,7 @@ def _accuracies(runs: Sequence[Record]) -> list[float]:
 def _jobs(
     registration: Registration, experiment: Experiment, implementations: Sequence[str], arms: Sequence[Arm]
 ) -> list[Job]:
-    """Seed by seed, so that what is there after an interruption is balanced."""
+    """The runs of the study, seed by seed, so that what is there after an interruption is balanced."""
 
     def columns(arm: Arm) -> Sequence[str]:
         if arm.name == "coupled":
@@ -240,7 +240,7 @@ def _same_training(registration: Registration, experiment: Experiment) -> None:
 
 @contextmanager
 def _alone(results: Results, name: str) -> Iterator[None]:
-    """Keeps a second process from performing the same runs; ResultsError there."""
+    """A context that keeps a second process from performing the same runs; there it raises ResultsError."""
     if fcntl is None:
         yield
         return

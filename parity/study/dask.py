@@ -1,4 +1,4 @@
-"""Runs on a Dask cluster, where one machine is too small: `parity study digits --dask tcp://host:8786`."""
+"""Runs a study on a Dask cluster, where one machine is too small: `parity study digits --dask tcp://host:8786`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ PATIENCE = 10  # seconds for the scheduler to answer
 
 
 class ClusterError(ConnectionError):
-    """A cluster that cannot be used, or is no longer there; the message says why and what to do."""
+    """Raised where a cluster cannot be used, or is no longer there; the message says why and what to do."""
 
 
 @contextmanager
 def cluster(address: str) -> Iterator[Executor]:
-    """The workers that the Dask scheduler at `address` has, as an executor; it starts and stops none.
+    """A context that yields the workers of the Dask scheduler at `address` as an executor; it starts and stops none.
 
     A call whose worker dies is made again on another, by default three times; then it fails with KilledWorker. Raises
     ClusterError where there is no scheduler, or where it is lost.

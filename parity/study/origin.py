@@ -1,4 +1,4 @@
-"""Where a run comes from: the code and the packages of the process that performed it."""
+"""The origin of a run: the code and the packages of the process that performed it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def whole() -> str:
 
 
 def digest(files: Iterable[Path]) -> str:
-    """The SHA-256 (hex) of these files. Of Python's, what is computed: comments, docstrings and layout may change."""
+    """The SHA-256 (hex) of these files.
+
+    Of Python files what is computed counts: comments, docstrings and layout may change.
+    """
     found = hashlib.sha256()
     for path in sorted(set(files)):
         content = _computed(path.read_bytes()) if path.suffix == ".py" else path.read_bytes()
@@ -74,7 +77,7 @@ def _modules() -> dict[str, Path]:
 
 
 def _imported(module: ast.Module) -> Iterator[str]:
-    """What might be a module: what is imported, what is imported from it, and what is named in a string."""
+    """Yields what might be a module's name: what is imported, what is imported from it, and every other string."""
     waiting: list[ast.AST] = [module]
     while waiting:
         node = waiting.pop()

@@ -1,6 +1,6 @@
 """Writes the frozen reference set of an experiment: python -m parity.study.reference digits
 
-Run once, before the study is registered; the file is committed and never regenerated for a study that has begun.
+It is run once, before the study is registered; the file is committed and never regenerated for a study that has begun.
 """
 
 from __future__ import annotations

@@ -32,13 +32,13 @@ RULE = {
 
 @dataclass(frozen=True)
 class Registration:
-    """What a study is bound to.
+    """The terms that a study is bound to.
 
-    name: the study's, and of its file
+    name: the name of the study, and of its file
     experiment: the name of what is trained
-    seeds: that many, from 0 upwards; none is ever added
-    alpha: of the tests
-    arms: which are run beside the coupled one
+    seeds: the number of seeds, which count from 0; none is ever added
+    alpha: the level of the tests
+    arms: the names of those that are run beside the coupled one
     margin: the rule, as `parity.statistics.margin` follows it, and the file with the accuracies sigma_L comes from
     training: `description` of the experiment
     reference: accuracies of numpynet over seeds that no study uses, of the same training
@@ -55,7 +55,7 @@ class Registration:
 
     @property
     def hash(self) -> str:
-        """The SHA-256 (hex) of all of it; recorded with each run."""
+        """The SHA-256 (hex) of the whole registration, which is recorded with each run."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     @property
@@ -68,12 +68,15 @@ class Registration:
 
 
 def registered() -> list[str]:
-    """The names of all studies."""
+    """The names of all registered studies."""
     return sorted(path.stem for path in FOLDER.glob("*.toml") if not path.stem.startswith("reference-"))
 
 
 def load(name: str) -> Registration:
-    """The committed registration; LookupError for a name without one, ValueError for a rule parity cannot follow."""
+    """The committed registration of the study `name`.
+
+    Raises LookupError for a name without one, ValueError for a rule that parity cannot follow.
+    """
     if name not in registered():
         raise LookupError(f"no study is registered as {name!r}; there are {', '.join(registered())}")
     contents = _read(name)
@@ -95,7 +98,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def description(experiment: Experiment) -> dict[str, Any]:
-    """What is trained, in the words of a registration."""
+    """A description of what is trained, in the terms of a registration."""
     data, model = experiment.dataset, experiment.model(0)
     rows = ", ".join(f"{len(split)} {part}" for part, split in data.splits.items())
     return {

@@ -1,4 +1,4 @@
-"""The runs of a study, spread over processes: each is performed once, whatever dies in the meantime."""
+"""Performs the runs of a study, spread over processes: each once, whatever dies in the meantime."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MEASURED = (
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One run, complete and picklable."""
+    """One run to be performed, complete and picklable."""
 
     study: str
     experiment: Experiment
@@ -58,7 +58,7 @@ class Job:
 
 
 def perform(job: Job) -> Record:
-    """Train and score; whatever goes wrong becomes a record with the status "crashed"."""
+    """Train and score; returns the record of the run. Whatever goes wrong becomes one with the status "crashed"."""
     seed = job.arm.seed(job.implementation, job.seed)
     try:
         with _taking_turns:
@@ -77,11 +77,11 @@ def crashed(job: Job, message: str) -> Record:
 
 
 def performed(jobs: Sequence[Job], workers: int = 2, executor: Executor | None = None) -> Iterator[tuple[Job, Record]]:
-    """Each job with its record, as they end.
+    """Yields each job with its record, as they end.
 
-    Runs on `executor`, or else on `workers` new processes of one thread each. Jobs that are lost, because the process
-    of one of them died (no memory left, a crash in compiled code), are tried once more, each alone; one that is lost
-    again is recorded as crashed. Raises BrokenExecutor where `executor` itself breaks down.
+    The jobs run on `executor`, or else on `workers` new processes of one thread each. Jobs that are lost, because the
+    process of one of them died (no memory left, a crash in compiled code), are tried once more, each alone; one that is
+    lost again is recorded as crashed. Raises BrokenExecutor where `executor` itself breaks down.
     """
     if executor is None:
         yield from _in_processes(jobs, workers)
@@ -117,7 +117,7 @@ def _in_processes(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Reco
 
 
 class InProcess(Executor):
-    """Performs each call at once, here."""
+    """An executor that performs each call at once, in this process."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         future: Future[T] = Future()
@@ -136,7 +136,7 @@ def _on(executor: Executor, waiting: Iterator[Job], at_once: int) -> Ended:
 
 
 def _through(pool: Executor, waiting: Iterator[Job], at_once: int) -> Ended:
-    """Jobs as they end."""
+    """Yields the jobs with what they returned or raised, as they end; `at_once` of them are under way."""
     under_way: dict[Future[Record], Job] = {}
     while True:
         for job in islice(waiting, at_once - len(under_way)):
