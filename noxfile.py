@@ -232,7 +232,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def typecheck(session: nox.Session) -> None:
-    """Runs mypy --strict on both packages; the frameworks are not needed."""
+    """Runs mypy --strict on everything that is Python; the frameworks are not needed."""
     Environment(session, "tools", asked(session)[0].python).run("mypy")
 
 

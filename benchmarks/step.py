@@ -83,7 +83,7 @@ def tensorflow_function(model: Sequential, batches: Batches, momentum: float) ->
     optimizer.build(net.trainable_variables)
     turn = cycle([(tf.constant(inputs), tf.constant(targets)) for inputs, targets in batches])
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow's types are not read
     def compiled(inputs: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = criterion(targets, net(inputs, training=True))

@@ -109,7 +109,8 @@ class TestGradients:
         np.testing.assert_allclose(graph.backward(grads), expected, rtol=1e-14)  # products in another order
 
     def test_of_concatenated_arrays_are_split_where_they_meet(self) -> None:
-        parts, grad = tuple(batch(5, n, 3, seed=n) for n in (2, 1, 4)), batch(5, 7, 3)
+        parts: Any = tuple(batch(5, n, 3, seed=n) for n in (2, 1, 4))
+        grad = batch(5, 7, 3)
         layer = Concatenate()
         np.testing.assert_array_equal(layer(parts), np.concatenate(parts, axis=1))
         for found, expected in zip(layer.backward(grad), (grad[:, :2], grad[:, 2:3], grad[:, 3:]), strict=True):
@@ -119,7 +120,8 @@ class TestGradients:
         x, y, grad = batch(5, 4), batch(5, 3, seed=1), batch(5, 4, seed=2)
         layer = linear(7)
         graph = Graph({"x": (4,), "y": (3,)}, {"both": (Concatenate(), "y", "x"), "out": (layer, "both")}, ["out"])
-        np.testing.assert_array_equal(graph((x, y)), layer(np.concatenate([y, x], axis=1)))
+        inputs: Any = (x, y)
+        np.testing.assert_array_equal(graph(inputs), layer(np.concatenate([y, x], axis=1)))
         of_x, of_y = graph.backward(grad)
         expected = grad @ layer.weight.value
         np.testing.assert_array_equal(of_y, expected[:, :3])
@@ -174,7 +176,7 @@ class TestSharedLayer:
         )
         ones, same = np.ones((2, 50)), rng()
         masks = [2.0 * (same.random((2, 50), np.float32) >= 0.5) for _ in range(2)]
-        assert not np.array_equal(*masks)
+        assert not np.array_equal(masks[0], masks[1])
         np.testing.assert_array_equal(graph(ones), masks)
         of_first, of_second = graph.backward((ones, 0 * ones)), graph.backward((0 * ones, ones))
         np.testing.assert_array_equal([of_first, of_second], masks)

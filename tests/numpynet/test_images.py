@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,7 +108,8 @@ class TestConvolution:
         layer = Conv2d(4, 6, (2, 3), stride=(2, 1), padding=(1, 2), dilation=(3, 2), groups=2, dtype="float64")
         x = images(2, 4, 6, 5, dtype="float64")
         padded = np.pad(x, [(0, 0), (0, 0), (1, 1), (2, 2)])
-        weight, bias = layer.weight.value, layer.bias.value  # type: ignore[union-attr]
+        assert layer.bias is not None
+        weight, bias = layer.weight.value, layer.bias.value
         y = layer(x)
         assert y.shape == (2, 6, 3, 5)
         for n, o, r, c in np.ndindex(*y.shape):
@@ -176,9 +178,9 @@ class TestConvolution:
             ({"dilation": (1, 1, 1)}, "dilation"),
         ],
     )
-    def test_what_makes_no_sense_is_refused_by_name(self, arguments: dict[str, object], message: str) -> None:
+    def test_what_makes_no_sense_is_refused_by_name(self, arguments: dict[str, Any], message: str) -> None:
         with pytest.raises(ValueError, match=f"Conv2d.*{message}"):
-            Conv2d(**{"in_channels": 4, "out_channels": 6, "kernel_size": 3, **arguments})  # type: ignore[arg-type]
+            Conv2d(**{"in_channels": 4, "out_channels": 6, "kernel_size": 3, **arguments})
 
     @pytest.mark.parametrize(
         ("x", "message"),
@@ -195,7 +197,8 @@ class TestConvolution:
     def test_windows_that_see_nothing_but_padding_return_the_bias_and_send_nothing_back(self) -> None:
         layer = Conv2d(1, 2, 1, stride=2, padding=1)
         output = layer(images(1, 1, 1, 1))
-        np.testing.assert_array_equal(output[0, :, 0, 0], layer.bias.value)  # type: ignore[union-attr]
+        assert layer.bias is not None
+        np.testing.assert_array_equal(output[0, :, 0, 0], layer.bias.value)
         np.testing.assert_array_equal(layer.backward(np.ones_like(output)), np.zeros((1, 1, 1, 1)))
 
 

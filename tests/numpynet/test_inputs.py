@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from parity.allowance import Noisy, deviations, noisy, wider
 from parity.loss import Loss
 from parity.pairing import Case, pair_of
 from parity.pairs.adaptive import OPTIMIZERS
+from parity.pairs.optimizers import OptimizerPair
 from parity.proving import targets
 from parity.rungs.judge import share_used
 from parity.strategies import cases
@@ -47,7 +49,8 @@ def fortran(x: Array) -> Array:
 
 def strided(x: Array) -> Array:
     wide = np.full([2 * side for side in x.shape], np.nan, x.dtype)
-    view: Array = wide[(..., *(slice(None, None, 2) for _ in x.shape))]
+    every_other: tuple[EllipsisType | slice, ...] = (..., *(slice(None, None, 2) for _ in x.shape))
+    view: Array = wide[every_other]
     view[...] = x
     return view
 
@@ -96,8 +99,8 @@ def assert_right(case: Case, found: dict[str, Array]) -> None:
     wide = case.astype(wider(FLOAT32))
     sent = wide.steps[0].input, wide.steps[0].cotangent
     reference = computed(wide, *sent)
-    perturbed = [each(lambda array: array.view(Noisy), values) for values in sent]
-    allowed = deviations(reference, lambda: computed(wide, *perturbed, perturbed=True), FLOAT32)
+    input, cotangent = (each(lambda array: array.view(Noisy), values) for values in sent)
+    allowed = deviations(reference, lambda: computed(wide, input, cotangent, perturbed=True), FLOAT32)
     for name, expected in reference.items():
         assert share_used(found[name], expected, allowed[name], FLOAT32) <= 1, name
 
@@ -199,7 +202,9 @@ def test_a_layer_refuses_backward_before_forward_by_name(target: type, data: st.
 @quick
 @given(data=st.data(), seed=st.integers(0, 100))
 def test_a_step_leaves_gradients_and_loaded_states_alone(kind: type[Optimizer], data: st.DataObject, seed: int) -> None:
-    arguments = data.draw(pair_of(kind).arguments)  # type: ignore[attr-defined]
+    pair = pair_of(kind)
+    assert isinstance(pair, OptimizerPair)
+    arguments = data.draw(pair.arguments)
     rng = np.random.default_rng(seed)
     net = Sequential(Linear(3, 4, rng=rng), BatchNormalization(4), Scaling(4))
     rule = kind(net.parameters(), 0.5, **arguments)

@@ -126,7 +126,8 @@ class TestRules:
     ) -> None:
         parameter = Parameter(gradients(6, 4))
         optimizer = SGD([parameter], 0.5, momentum, dampening, weight_decay, nesterov)
-        w, v = parameter.value.copy(), np.zeros((6, 4))
+        w: Array = parameter.value.copy()
+        v: Array = np.zeros((6, 4))
         for step, lr in enumerate([0.5, 0.5, 0.125, 0.25]):
             gradient = np.random.default_rng(step).standard_normal(w.shape)
             g = gradient + weight_decay * w
@@ -146,7 +147,7 @@ class TestRules:
             parameter.grad = scale * gradients(5)
             optimizer.step()
             moved.append(parameter.value)
-        np.testing.assert_allclose(*moved, rtol=1e-13)  # a few roundings
+        np.testing.assert_allclose(moved[0], moved[1], rtol=1e-13)  # a few roundings
 
     def test_the_first_step_of_adam_is_as_long_as_the_rate(self) -> None:
         parameter = Parameter(np.zeros(5))

@@ -1,14 +1,20 @@
 """Made-up records for the report's tests: all that a run leaves in a results folder."""
 
+from __future__ import annotations
+
 import base64
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from numpynet import Array
 from parity.planning import planned
 from parity.report.records import PLANNED
-from parity.results import Results
-from parity.statistics import decide
+from parity.results import Record, Results
+from parity.statistics import Verdict, decide
 
 N_TEST, SEEDS, MARGIN = 1000, 30, 0.005
 FRAMEWORKS = ("torch", "tensorflow")
@@ -25,7 +31,9 @@ DEFECTS = {
 }
 
 
-def trained(implementations, seeds, shift, swaps, rng):
+def trained(
+    implementations: Sequence[str], seeds: int, shift: int, swaps: int, rng: np.random.Generator
+) -> dict[str, Array]:
     """Per-example correctness (seeds, N_TEST): about `swaps` examples won and lost, and `shift` won by the last one."""
     first = rng.random((seeds, N_TEST)) < rng.normal(0.915, 0.008, seeds)[:, None]
     found = {implementations[0]: first}
@@ -38,7 +46,16 @@ def trained(implementations, seeds, shift, swaps, rng):
     return found
 
 
-def add_study(results, name="digits", frameworks=FRAMEWORKS, seeds=SEEDS, shift=0, swaps=2, seed=0, lost=()):
+def add_study(
+    results: Results,
+    name: str = "digits",
+    frameworks: Sequence[str] = FRAMEWORKS,
+    seeds: int = SEEDS,
+    shift: int = 0,
+    swaps: int = 2,
+    seed: int = 0,
+    lost: Sequence[tuple[str, int]] = (),
+) -> Verdict:
     """Coupled runs and their verdict; runs in `lost`, (implementation, seed), diverged."""
     rng = np.random.default_rng(seed)
     right = trained(["numpynet", *frameworks], seeds, shift, swaps, rng)
@@ -65,7 +82,7 @@ def add_study(results, name="digits", frameworks=FRAMEWORKS, seeds=SEEDS, shift=
     return verdict
 
 
-def add_ladder(results, frameworks=FRAMEWORKS, failing=None):
+def add_ladder(results: Results, frameworks: Sequence[str] = FRAMEWORKS, failing: str | None = None) -> None:
     rng, names = np.random.default_rng(5), ["numpynet", *frameworks]
     for pair in (
         "Linear",
@@ -79,7 +96,7 @@ def add_ladder(results, frameworks=FRAMEWORKS, failing=None):
         "Sequential",
     ):
         for dtype in ("float32", "float64"):
-            check = {"pair": pair, "dtype": dtype, "frameworks": frameworks, "examples": 200, "seconds": 3.2}
+            check: Record = {"pair": pair, "dtype": dtype, "frameworks": frameworks, "examples": 200, "seconds": 3.2}
             check |= {"seconds_inside": 1.9, "uses": []}
             for name in names:
                 for quantity in ("output", "input gradient", "parameter gradient", "parameter"):
@@ -102,7 +119,7 @@ def add_ladder(results, frameworks=FRAMEWORKS, failing=None):
         results.append("curves", f"{curve}/float32", record)
 
 
-def add_facts(results, escaped=None):
+def add_facts(results: Results, escaped: str | None = None) -> None:
     for number, (title, (rung, by)) in enumerate(DEFECTS.items()):
         defect = {"title": title, "target": "SoftMax", "source": "activations", "caught": title != escaped}
         defect |= {"rung": rung, "quantity": "input gradient", "examples": number + 1, "shrunk": "SoftMax()"}
@@ -112,7 +129,7 @@ def add_facts(results, escaped=None):
     statuses = {"numpynet": "refuses", "torch": "refuses", "tensorflow": "accepts"}
     refusal = {"pair": "Linear", "wrong": "1-D input", "statuses": statuses, "expected": statuses, "holds": True}
     results.append("refusals", "Linear/1-D input", refusal)
-    difference = {"topic": "normalisation", "title": "running variance", "torch": "unbiased", "keras": "biased"}
+    difference: Record = {"topic": "normalisation", "title": "running variance", "torch": "unbiased", "keras": "biased"}
     difference |= {"mapping": "n/(n-1)", "predicted": 0.0173, "naive": 0.0173, "mapped": 1.1e-16, "holds": True}
     sources = ["https://example.org/issue", "javascript:alert(1)"]
     results.append("differences", "running-variance", difference | {"sources": sources})
@@ -130,7 +147,7 @@ def add_facts(results, escaped=None):
         add_modes(results, framework)
 
 
-def add_factors(results, implementation):
+def add_factors(results: Results, implementation: str) -> None:
     """An experiment of several seeds, with what changing a factor does."""
     better = {"factor": "15 epochs", "estimate": 0.0042, "interval": [0.0013, 0.0071], "level": 0.9}
     better |= {"differences": [0.004, 0.0044], "conclusion": "better"}
@@ -143,11 +160,12 @@ def add_factors(results, implementation):
     results.append("experiments", f"factors/{implementation}", record)
 
 
-def add_modes(results, framework, off=None):
+def add_modes(results: Results, framework: str, off: str | None = None) -> None:
     """A model written in two ways and run in two; the one called `off` parts from the others."""
     for mode in ("sequential", "functional"):
         for execution in ("eager", "graph"):
-            record = {"model": "tiny", "dtype": "float32", "framework": framework, "mode": mode, "execution": execution}
+            record: Record = {"model": "tiny", "dtype": "float32", "framework": framework}
+            record |= {"mode": mode, "execution": execution}
             record |= {"used": {"output": 0.31, "gradient": 0.22}, "apart": {"output": 0.12}, "status": "agrees"}
             if (mode, execution) == ("functional", "graph"):
                 record |= {"status": "finding", "note": "probabilities-in-graphs: 50 in a graph, 16.118 eagerly"}
@@ -156,7 +174,7 @@ def add_modes(results, framework, off=None):
             results.append("modes", f"tiny/float32/{framework}/{mode}/{execution}", record)
 
 
-def filled(folder, stack=STACK, **study):
+def filled(folder: Path, stack: str = STACK, **study: Any) -> Results:
     results = Results(folder)
     packages = {"numpy": "2.4.6", "torch": "2.13.0", "tensorflow": "2.21.0"}
     results.write_environment(
@@ -170,12 +188,13 @@ def filled(folder, stack=STACK, **study):
     return results
 
 
-def add_soak(results, alarms=0):
+def add_soak(results: Results, alarms: int = 0) -> None:
     """What a soak and runs on emulated machines leave."""
     share = {"dtype": "float32", "implementation": "torch", "quantity": "output", "alarms": alarms, "largest": 0.61}
     share |= {"quantiles": {"0.99": 0.41, "0.999": 0.52}, "tail": 3.2e-7, "tail_interval": [1.1e-8, 2.3e-6]}
     results.append("soak", "ELU/float32/torch/output", share | {"pair": "ELU", "examples": 9000, "seeds": [7]})
     results.append("soak-curves", "digits/float32/torch/training", share | {"network": "digits", "curves": 2000})
-    machine = {"machine": "amd", "describes": "an EPYC of the year 2021", "asked": {"ATEN_CPU_CAPABILITY": "avx2"}}
+    machine: Record = {"machine": "amd", "describes": "an EPYC of the year 2021"}
+    machine |= {"asked": {"ATEN_CPU_CAPABILITY": "avx2"}}
     machine |= {"job": "check", "status": "held", "counts": {"checks": 88}, "seconds": 61.0}
     results.append("machines", "amd/check", machine)

@@ -1,11 +1,15 @@
 """What crashes, is killed or has no room in the middle of a check is on record, and its report is not green."""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import NoReturn
 from xml.etree import ElementTree
 
 import pytest
@@ -15,15 +19,15 @@ from typer.testing import CliRunner
 
 from parity.checking import Checked
 from parity.cli import app
-from parity.report import write_report
-from parity.results import Results
+from parity.report import Summary, write_report
+from parity.results import Record, Results
 from parity.terminal import print_check, print_defects
 from parity.workers import Call, Crash, Pool
 
 posix = pytest.mark.skipif(os.name != "posix", reason="processes of Windows die of other causes")
 
 
-def command(folder, *layers):
+def command(folder: Path, *layers: str) -> list[str]:
     """Check these layers of tiny_check."""
     file = folder / f"{'-'.join(['layers', *layers])}.py"
     shutil.copy(tiny_check.__file__, file)
@@ -31,7 +35,7 @@ def command(folder, *layers):
     return [sys.executable, tiny_check.__file__, "check", str(file), *options]
 
 
-def report(folder):
+def report(folder: Path) -> tuple[Summary, str, dict[str | None, str]]:
     """The summary, the report.md and the outcome of each case of the junit.xml of what is in `folder`."""
     summary = write_report([folder / "results"], folder / "report")
     cases = ElementTree.parse(folder / "report" / "junit.xml").findall(".//testcase")
@@ -40,7 +44,7 @@ def report(folder):
 
 
 @posix
-def test_a_worker_that_dies_costs_its_pair_and_is_recorded_with_how_it_died(tmp_path):
+def test_a_worker_that_dies_costs_its_pair_and_is_recorded_with_how_it_died(tmp_path: Path) -> None:
     done = subprocess.run(
         command(tmp_path, "Killed", "Exits", "Leaves", "Undrawn", "Fine"),
         env=ENVIRONMENT,
@@ -74,7 +78,7 @@ def test_a_worker_that_dies_costs_its_pair_and_is_recorded_with_how_it_died(tmp_
 
 
 @posix
-def test_a_check_killed_in_the_middle_is_incomplete_and_done_again_it_is_not(tmp_path):
+def test_a_check_killed_in_the_middle_is_incomplete_and_done_again_it_is_not(tmp_path: Path) -> None:
     process = subprocess.Popen(command(tmp_path, "Fine", "Sleeps"), env=ENVIRONMENT, stderr=subprocess.DEVNULL)
     while not written(tmp_path / "results", "checks"):
         assert process.poll() is None
@@ -96,11 +100,11 @@ def test_a_check_killed_in_the_middle_is_incomplete_and_done_again_it_is_not(tmp
     assert report(tmp_path)[0].document["missing"] == []
 
 
-def test_a_disk_that_is_full_leaves_a_plan_that_the_report_misses(tmp_path):
+def test_a_disk_that_is_full_leaves_a_plan_that_the_report_misses(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     (tmp_path / "results").mkdir()
 
-    def allow_16_kilobytes():  # room for what was planned and where, none for what came of it
+    def allow_16_kilobytes() -> None:  # room for what was planned and where, none for what came of it
         resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
 
     (tmp_path / "results" / "checks.jsonl").write_text(
@@ -118,16 +122,16 @@ def test_a_disk_that_is_full_leaves_a_plan_that_the_report_misses(tmp_path):
     assert "was stopped by ResultsError: cannot write to" in text
 
 
-def doubled(number):
+def doubled(number: int) -> int:
     return 2 * number
 
 
-def fails(number):
+def fails(number: int) -> NoReturn:
     raise ValueError(f"no {number}")
 
 
 @posix
-def test_every_call_comes_back_whatever_becomes_of_the_workers():
+def test_every_call_comes_back_whatever_becomes_of_the_workers() -> None:
     calls = [Call(number, doubled, (number,)) for number in range(20)]
     calls += [Call("exit", os._exit, (3,)), Call("raised", fails, (1,)), Call("unsent", doubled, (lambda: 0,))]
     calls += [Call("unreturned", open, (os.devnull,)), Call("last", doubled, (21,))]
@@ -143,15 +147,17 @@ def test_every_call_comes_back_whatever_becomes_of_the_workers():
         assert not found[name].died
 
 
-def test_a_pool_starts_no_more_processes_than_there_is_work_and_uses_each_again():
+def test_a_pool_starts_no_more_processes_than_there_is_work_and_uses_each_again() -> None:
     with Pool(3) as pool:
         [(_, first)] = pool.run([Call(0, os.getpid)])
         [(_, second)] = pool.run([Call(1, os.getpid)])
     assert first == second != os.getpid()
 
 
-def test_the_defects_are_shown_where_torch_is_not_installed_and_the_usual_way_cannot_be_tried(capsys):
-    caught = {"key": "a", "title": "writes its gradients over", "caught": True, "rung": 2, "examples": 3}
+def test_the_defects_are_shown_where_torch_is_not_installed_and_the_usual_way_cannot_be_tried(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    caught: Record = {"key": "a", "title": "writes its gradients over", "caught": True, "rung": 2, "examples": 3}
     crash = {"key": "b", "title": "dies", "status": "crashed", "message": "its process died: exit code 7"}
     print_defects([caught | {"usual": None}, caught | {"usual": {"by": None}}, crash])
     said = capsys.readouterr().out
@@ -160,10 +166,10 @@ def test_the_defects_are_shown_where_torch_is_not_installed_and_the_usual_way_ca
     assert "b crashed and was not looked at: its process died: exit code 7" in said
 
 
-def test_what_is_not_measured_is_never_counted_as_stated(capsys):
+def test_what_is_not_measured_is_never_counted_as_stated(capsys: pytest.CaptureFixture[str]) -> None:
     """With torch alone every difference was "as stated"."""
-    differences = [{"key": f"{n}", "holds": None, "measured": False} for n in range(77)]
-    refusals = [{"key": "a", "holds": True}, {"key": "b", "holds": False}, {"key": "c", "holds": None}]
+    differences: list[Record] = [{"key": f"{n}", "holds": None, "measured": False} for n in range(77)]
+    refusals: list[Record] = [{"key": "a", "holds": True}, {"key": "b", "holds": False}, {"key": "c", "holds": None}]
     checked = Checked({"differences": differences, "refusals": refusals})
     print_check(checked)
     said = capsys.readouterr().out

@@ -7,6 +7,7 @@ import importlib
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,9 @@ double = claim(2 * x, lambda x: 2 * x, x)
 
 
 def entry_that_shows(shown: Demonstration) -> Difference:
-    texts = dict.fromkeys(("id", "topic", "title", "torch", "keras", "tensorflow", "mapping"), "invented")
+    texts: dict[str, Any] = dict.fromkeys(
+        ("id", "topic", "title", "torch", "keras", "tensorflow", "mapping"), "invented"
+    )
     return Difference(**texts, sources=("https://example.org",), demonstrate=lambda: shown)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from parity.drawing import Digest, for_each_example, normal
 from parity.pairing import Case, Step
 from parity.proving import digests
 
+T = TypeVar("T")
 # Of the first thirty examples, on whatever machine, processor, Python and stack. They change with what is drawn, which
 # is worth a line in the changelog: results before and after rest on different examples.
 KNOWN = {
@@ -23,10 +25,10 @@ KNOWN = {
 }
 
 
-def drawn(strategy: st.SearchStrategy, number: int = 200, stream: str = "test") -> list:
-    found: list = []
+def drawn(strategy: st.SearchStrategy[T], number: int = 200, stream: str = "test") -> list[T]:
+    found: list[T] = []
 
-    def note(example: object) -> None:
+    def note(example: T) -> None:
         found.append(example)
 
     for_each_example(note, strategy, stream, number)
@@ -96,7 +98,7 @@ def test_a_failure_is_shrunk() -> None:
         st.lists(st.booleans(), min_size=1, max_size=3).map(lambda found: 1 <= len(found) <= 3),
     ],
 )
-def test_what_is_drawn_is_what_the_strategy_permits(strategy: st.SearchStrategy) -> None:
+def test_what_is_drawn_is_what_the_strategy_permits(strategy: st.SearchStrategy[object]) -> None:
     assert all(drawn(strategy))
 
 

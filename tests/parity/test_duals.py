@@ -117,11 +117,17 @@ def test_every_elementary_function_has_been_compared() -> None:
     assert set(PUSHFORWARDS) | set(SELECTIONS) == set(REFERENCES) | other
 
 
+def tangent(found: Array) -> Array:
+    """NumPy says of what its functions make of a Dual that it is an array."""
+    assert isinstance(found, Dual)
+    return found.tangent
+
+
 def test_scaling_by_a_power_of_two_and_clipping() -> None:
     x = dual([1.5, -3.0, 0.25], [1, 2, 3])
-    np.testing.assert_array_equal(np.ldexp(x, 3).tangent, [8, 16, 24])
-    np.testing.assert_array_equal(np.clip(x, -1, 1).tangent, [0, 0, 3])
-    np.testing.assert_array_equal(x.clip(None, 1).tangent, [0, 2, 3])
+    np.testing.assert_array_equal(tangent(np.ldexp(x, 3)), [8, 16, 24])
+    np.testing.assert_array_equal(tangent(np.clip(x, -1, 1)), [0, 0, 3])
+    np.testing.assert_array_equal(tangent(x.clip(None, 1)), [0, 2, 3])
 
 
 @pytest.mark.parametrize(
@@ -342,10 +348,10 @@ def test_ties_stay_decided_under_rounding_errors() -> None:
 def test_what_does_not_move_has_no_slope_however_steep_the_function() -> None:
     with np.errstate(all="ignore"):
         x = dual([0.0, 4.0], [0, 1])
-        np.testing.assert_array_equal(np.sqrt(x).tangent, [0, 0.25])
-        np.testing.assert_array_equal(np.power(x, 0.5).tangent, [0, 0.25])
-        np.testing.assert_array_equal(np.power(dual(0.0, 1), 0).tangent, 0)
-        assert np.sqrt(dual(0.0, 1)).tangent == np.inf
+        np.testing.assert_array_equal(tangent(np.sqrt(x)), [0, 0.25])
+        np.testing.assert_array_equal(tangent(np.power(x, 0.5)), [0, 0.25])
+        np.testing.assert_array_equal(tangent(np.power(dual(0.0, 1), 0)), 0)
+        assert tangent(np.sqrt(dual(0.0, 1))) == np.inf
 
 
 @pytest.mark.parametrize(
@@ -425,6 +431,8 @@ def test_a_dual_looks_like_an_array_of_numbers() -> None:
     assert isinstance(np.asanyarray(x), Dual)
     assert np.ndarray.view(x, np.ndarray).dtype == PAIR
     assert [type(row) for row in x] == [Dual, Dual]
-    np.testing.assert_array_equal(np.full_like(x, 2.0, shape=(3,)).value, 2)
+    twos = np.full_like(x, 2.0, shape=(3,))
+    assert isinstance(twos, Dual)
+    np.testing.assert_array_equal(twos.value, 2)
     np.testing.assert_array_equal(np.ones_like(x).tangent, 0)
     assert "Dual(" in repr(x)

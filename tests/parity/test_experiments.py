@@ -7,26 +7,32 @@ import dataclasses
 import functools
 import importlib.util
 import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from numpynet import Array
 from numpynet.datasets import Dataset, blobs
 from parity.cli import app
+from parity.experiment import Experiment
 from parity.experiments import EXPERIMENTS, run_experiment
 from parity.experiments.clothes import PLAIN
 from parity.experiments.page import write_page
 from parity.experiments.significance import of_pair, of_study
-from parity.experiments.training import unavailable
+from parity.experiments.training import TrainingEntry, unavailable
 from parity.frameworks import available
-from parity.results import Results, plain
-from parity.statistics import decide
+from parity.results import Record, Results, plain
+from parity.statistics import Verdict, decide
 
 SMALL = ("blobs-1.0", "blobs-2.5", "circles-linear", "circles-hidden")
 NO_NETWORK = "downloading failed: no network. Put the published file in $NUMPYNET_DATA/fashion-mnist/."
 LARGEST_PICTURE = 150_000  # bytes; a report embeds dozens
 FASHION = [name for name in EXPERIMENTS if name.startswith("fashion-mnist") and name != "fashion-mnist-significance"]
+Records = Callable[[str], list[Record]]
 
 needs_matplotlib = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="pictures need matplotlib")
 
@@ -39,21 +45,21 @@ def missing() -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def records(tmp_path_factory):
+def records(tmp_path_factory: pytest.TempPathFactory) -> Records:
     """The records of an experiment, by its name."""
     store = Results(tmp_path_factory.mktemp("results"))
     return functools.cache(lambda name: run_experiment(name, available(), results=store))
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_every_implementation_shows_what_it_must(records, name):
+def test_every_implementation_shows_what_it_must(records: Records, name: str) -> None:
     assert [record["implementation"] for record in records(name)] == ["numpynet", *available()]
     assert all(record["passed"] for record in records(name)), [record["summary"] for record in records(name)]
 
 
 @pytest.mark.parametrize("name", SMALL)
 @needs_matplotlib
-def test_pictures_are_small_png_files(records, name):
+def test_pictures_are_small_png_files(records: Records, name: str) -> None:
     image = pytest.importorskip("PIL.Image")
     for record in records(name):
         (uri,) = record["pictures"].values()
@@ -64,7 +70,7 @@ def test_pictures_are_small_png_files(records, name):
 
 
 @pytest.mark.parametrize("std", [1.0, 2.5])
-def test_the_loss_on_blobs_is_not_below_the_best_of_all_linear_models(records, std):
+def test_the_loss_on_blobs_is_not_below_the_best_of_all_linear_models(records: Records, std: float) -> None:
     linear_model = pytest.importorskip("sklearn.linear_model")
     train = blobs(cluster_std=std).train
     # C so large that the penalty is nothing; scikit-learn spells "none" differently from version to version.
@@ -75,36 +81,39 @@ def test_the_loss_on_blobs_is_not_below_the_best_of_all_linear_models(records, s
     assert best <= records(entry.name)[0]["figures"]["final loss"]
 
 
-def test_the_smaller_the_learning_rate_the_higher_the_loss_on_blobs(tmp_path):
+def test_the_smaller_the_learning_rate_the_higher_the_loss_on_blobs(tmp_path: Path) -> None:
     (record,) = run_experiment("blobs-learning-rates", [], results=Results(tmp_path))
     assert record["passed"], record["summary"]
     assert len(record["curves"]) == 8
 
 
-def test_more_hidden_units_separate_the_circles(tmp_path):
+def test_more_hidden_units_separate_the_circles(tmp_path: Path) -> None:
     (record,) = run_experiment("circles-hidden-units", [], results=Results(tmp_path))
     assert len(record["accuracies"]["100 units"]) == len(record["seeds"]) == 3
     assert record["passed"], record["summary"]
 
 
 @pytest.mark.parametrize("name", FASHION)
-def test_fashion_mnist_without_its_data_is_not_run_and_not_passed(name):
+def test_fashion_mnist_without_its_data_is_not_run_and_not_passed(name: str) -> None:
     entry = EXPERIMENTS[name]
+    assert isinstance(entry, TrainingEntry)
     trainings = {label: dataclasses.replace(each, data=missing) for label, each in entry.trainings.items()}
     for record in dataclasses.replace(entry, trainings=trainings).run(["torch"], False, ignore, Results("unused")):
         assert record["passed"] is None
         assert record["summary"] == f"not run: {NO_NETWORK}"
 
 
-def test_one_epoch_is_not_judged(tmp_path):
+def test_one_epoch_is_not_judged(tmp_path: Path) -> None:
     for record in run_experiment("blobs-1.0", [], profile="quick", results=Results(tmp_path)):
         assert record["passed"] is None
         assert record["summary"].startswith("one epoch only, not judged")
         assert len(record["curves"]["training loss"]) == 1
 
 
-def test_the_short_study_of_digits_is_no_verdict_on_fashion_mnist(monkeypatch, tmp_path):
-    def short(name, results, *, frameworks, progress):
+def test_the_short_study_of_digits_is_no_verdict_on_fashion_mnist(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def short(name: str, results: Results, *, frameworks: Sequence[str], progress: object) -> Verdict:
         assert name == "digits-quick"
         accuracies = {"numpynet": [0.95] * 8} | {framework: [0.95] * 8 for framework in frameworks}
         return decide(accuracies, n_test=400, margin=0.005)
@@ -117,34 +126,37 @@ def test_the_short_study_of_digits_is_no_verdict_on_fashion_mnist(monkeypatch, t
         assert record["summary"].startswith("digits-quick instead, not judged")
 
 
-def test_a_diverged_training_falls_short_and_says_where(tmp_path):
+def test_a_diverged_training_falls_short_and_says_where(tmp_path: Path) -> None:
     entry = EXPERIMENTS["blobs-1.0"]
+    assert isinstance(entry, TrainingEntry)
     wild = {label: dataclasses.replace(each, schedule={1: float("inf")}) for label, each in entry.trainings.items()}
     (record,) = dataclasses.replace(entry, trainings=wild).run([], False, ignore, Results(tmp_path))
     assert record["passed"] is False
     assert "diverged" in record["summary"]
 
 
-def test_an_uncoupled_training_falls_short(tmp_path):
+def test_an_uncoupled_training_falls_short(tmp_path: Path) -> None:
     entry = EXPERIMENTS["blobs-1.0"]
+    assert isinstance(entry, TrainingEntry)
     generator = np.random.default_rng(0)  # shared: every implementation is given other weights
-    forgetful = {
-        label: dataclasses.replace(each, network=lambda rng, each=each: each.network(generator))
-        for label, each in entry.trainings.items()
-    }
+
+    def continued(each: Experiment) -> Experiment:
+        return dataclasses.replace(each, network=lambda rng: each.network(generator))
+
+    forgetful = {label: continued(each) for label, each in entry.trainings.items()}
     framework = available()[:1]
     for record in dataclasses.replace(entry, trainings=forgetful).run(framework, False, ignore, Results(tmp_path))[1:]:
         assert record["passed"] is False
         assert "other weights or batches" in record["summary"]
 
 
-def test_progress_counts_every_epoch(tmp_path):
+def test_progress_counts_every_epoch(tmp_path: Path) -> None:
     seen = []
     run_experiment("blobs-1.0", [], results=Results(tmp_path), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(done, 30) for done in range(31)]
 
 
-def test_what_was_trained_is_not_trained_again(tmp_path, monkeypatch):
+def test_what_was_trained_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run_experiment("circles-hidden-units", [], results=Results(tmp_path), seeds=[0])
     monkeypatch.setattr("parity.experiments.training.run", None)
     seen = []
@@ -155,8 +167,11 @@ def test_what_was_trained_is_not_trained_again(tmp_path, monkeypatch):
     assert seen[-1] == (270, 270)
 
 
-def test_a_training_of_other_code_or_of_another_experiment_is_repeated(tmp_path, monkeypatch):
+def test_a_training_of_other_code_or_of_another_experiment_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entry = EXPERIMENTS["blobs-1.0"]
+    assert isinstance(entry, TrainingEntry)
     longer = {label: dataclasses.replace(each, epochs=31) for label, each in entry.trainings.items()}
     entry.run([], False, ignore, Results(tmp_path))
     (record,) = dataclasses.replace(entry, trainings=longer).run([], False, ignore, Results(tmp_path))
@@ -167,8 +182,8 @@ def test_a_training_of_other_code_or_of_another_experiment_is_repeated(tmp_path,
         entry.run([], False, ignore, Results(tmp_path))
 
 
-def test_an_interrupted_experiment_keeps_the_trainings_that_had_ended(tmp_path):
-    def interrupt(done, total):
+def test_an_interrupted_experiment_keeps_the_trainings_that_had_ended(tmp_path: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
         if done == 100:
             raise KeyboardInterrupt
 
@@ -180,9 +195,9 @@ def test_an_interrupted_experiment_keeps_the_trainings_that_had_ended(tmp_path):
 @pytest.mark.parametrize(
     ("noise", "passed"), [(0.0, True), (0.0005, True), (0.02, False)], ids=["identical", "equivalent", "inconclusive"]
 )
-def test_a_study_is_passed_when_it_was_decided(noise, passed):
+def test_a_study_is_passed_when_it_was_decided(noise: float, passed: bool) -> None:
     shift = np.random.default_rng(3).normal(0, noise, 8)
-    accuracies = np.linspace(0.855, 0.869, 8).round(4)
+    accuracies: Array = np.linspace(0.855, 0.869, 8).round(4)
     verdict = decide(
         {"numpynet": accuracies, "torch": (accuracies + shift).round(4)}, n_test=10_000, margin=0.002, coupled=True
     )
@@ -193,12 +208,12 @@ def test_a_study_is_passed_when_it_was_decided(noise, passed):
     assert finding.figures["90% interval, low"] <= finding.figures["numpynet minus this one"]
 
 
-def test_an_unknown_experiment_is_refused_by_name():
+def test_an_unknown_experiment_is_refused_by_name() -> None:
     with pytest.raises(LookupError, match="no experiment is called 'blob'; there are blobs"):
         run_experiment("blob", [])
 
 
-def test_the_page_shows_every_experiment_and_its_pictures(records, tmp_path):
+def test_the_page_shows_every_experiment_and_its_pictures(records: Records, tmp_path: Path) -> None:
     results = Results(tmp_path / "results")
     for record in records("blobs-1.0"):
         results.append("experiments", record["key"], plain(record))
@@ -210,7 +225,7 @@ def test_the_page_shows_every_experiment_and_its_pictures(records, tmp_path):
 
 
 @needs_matplotlib
-def test_fashion_mnist_runs_where_its_data_is(tmp_path):
+def test_fashion_mnist_runs_where_its_data_is(tmp_path: Path) -> None:
     if problem := unavailable([PLAIN]):
         pytest.skip(problem.summary)
     (record,) = run_experiment("fashion-mnist-five-images", [], profile="quick", results=Results(tmp_path))
@@ -218,11 +233,13 @@ def test_fashion_mnist_runs_where_its_data_is(tmp_path):
     assert all(len(uri) < LARGEST_PICTURE for uri in record["pictures"].values())
 
 
-def test_the_command_resumes_and_exits_cleanly_when_interrupted(tmp_path, monkeypatch):
-    def command(*options):
+def test_the_command_resumes_and_exits_cleanly_when_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def command(*options: str) -> Result:
         return CliRunner().invoke(app, ["experiment", "blobs-1.0", "--results", str(tmp_path), *options])
 
-    def interrupted(*job, shown):
+    def interrupted(*job: object, shown: object) -> NoReturn:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

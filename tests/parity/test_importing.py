@@ -1,5 +1,7 @@
 """torch's ordinary wheel brings triton, which dies when it is loaded after TensorFlow: parity's processes do not."""
 
+from __future__ import annotations
+
 import importlib.util
 import os
 import signal
@@ -20,7 +22,10 @@ TRITON = os.environ.get("PARITY_TRITON", "")
 def crashes_with_triton() -> bool:
     """Whether the installed TensorFlow hands its LLVM to libraries that are loaded later."""
     found = importlib.util.find_spec("tensorflow")
-    return found is not None and Path(found.origin).parent.joinpath("python/pywrap_dlopen_global_flags.py").exists()
+    if found is None:
+        return False
+    assert found.origin is not None
+    return Path(found.origin).parent.joinpath("python/pywrap_dlopen_global_flags.py").exists()
 
 
 pytestmark = [

@@ -1,32 +1,40 @@
 """Every way of writing and running a model gives the same training, what parts is in the catalogue, and faults show."""
 
+from __future__ import annotations
+
 import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from fnmatch import fnmatch
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
-from numpynet import Dropout, ReLU
+from numpynet import Array, Dropout, ReLU
 from parity.differences import catalogue
 from parity.frameworks import FRAMEWORKS, available
-from parity.modes import FINDINGS, MODELS, run_modes
+from parity.modes import FINDINGS, MODELS, Model, Row, run_modes
 from parity.modes.models import classifier
 from parity.modes.raw import operations
-from parity.modes.record import Seen
+from parity.modes.record import Mode, Seen
 from parity.proving import DTYPES
 
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="torch is not installed")
 needs_tensorflow = pytest.mark.skipif("tensorflow" not in available(), reason="tensorflow is not installed")
 
+Only = Callable[..., ModuleType]
+Statuses = Callable[..., dict[str, Row]]
+
 
 @pytest.fixture
-def only(monkeypatch):
+def only(monkeypatch: pytest.MonkeyPatch) -> Only:
     """Leaves a framework these modes alone: compiling takes seconds."""
 
-    def choose(framework, *wanted):
+    def choose(framework: str, *wanted: str) -> ModuleType:
         home = importlib.import_module(f"parity.modes.{framework}")
         monkeypatch.setattr(home, "modes", lambda model: [tuple(each.split("/")) for each in wanted])
         return home
@@ -35,10 +43,10 @@ def only(monkeypatch):
 
 
 @pytest.fixture
-def statuses():
+def statuses() -> Statuses:
     """The judged rows of a model, by mode and execution."""
 
-    def judged(framework, model="mlp", dtype="float32"):
+    def judged(framework: str, model: str = "mlp", dtype: str = "float32") -> dict[str, Row]:
         rows = run_modes(model, dtype, framework)
         return {f"{row.mode}/{row.execution}": row for row in rows}
 
@@ -46,7 +54,7 @@ def statuses():
 
 
 @needs_tensorflow
-def test_all_ways_of_the_tensorflow_notebook_agree_eagerly_as_a_graph_and_through_xla():
+def test_all_ways_of_the_tensorflow_notebook_agree_eagerly_as_a_graph_and_through_xla() -> None:
     rows = run_modes("mlp", "float32", "tensorflow")
     ways = ["raw", "subclass", "sequential", "functional", "fit"]
     assert [(r.mode, r.execution) for r in rows] == [(w, e) for w in ways for e in ("eager", "graph", "xla")]
@@ -62,7 +70,7 @@ def test_all_ways_of_the_tensorflow_notebook_agree_eagerly_as_a_graph_and_throug
 
 @needs_torch
 @pytest.mark.parametrize(("model", "dtype"), [("mlp", "float64"), ("normalized", "float32"), ("conv", "float32")])
-def test_all_ways_of_torch_agree(model, dtype, only, statuses):
+def test_all_ways_of_torch_agree(model: str, dtype: str, only: Only, statuses: Statuses) -> None:
     only("torch", "functional/eager", "module/eager", "sequential/eager")
     found = statuses("torch", model, dtype)
     assert {row.status for row in found.values()} == {"agrees"}
@@ -71,13 +79,15 @@ def test_all_ways_of_torch_agree(model, dtype, only, statuses):
 
 @needs_tensorflow
 @pytest.mark.parametrize(("model", "dtype"), [("normalized", "float64"), ("conv", "float32")])
-def test_raw_operations_agree_with_keras(model, dtype, only, statuses):
+def test_raw_operations_agree_with_keras(model: str, dtype: str, only: Only, statuses: Statuses) -> None:
     only("tensorflow", "raw/eager", "raw/graph", "functional/graph", "fit/graph")
     assert {row.status for row in statuses("tensorflow", model, dtype).values()} == {"agrees"}
 
 
 @needs_torch
-def test_torch_compile_is_among_the_modes_and_not_run_without_a_compiler(monkeypatch, statuses):
+def test_torch_compile_is_among_the_modes_and_not_run_without_a_compiler(
+    monkeypatch: pytest.MonkeyPatch, statuses: Statuses
+) -> None:
     monkeypatch.setattr("parity.modes.torch.compiler", lambda: None)
     row = statuses("torch")["module/compile"]
     assert (row.status, row.used) == ("not run", {})
@@ -85,23 +95,25 @@ def test_torch_compile_is_among_the_modes_and_not_run_without_a_compiler(monkeyp
 
 
 @needs_torch
-def test_what_was_compiled_for_other_instructions_is_not_taken(monkeypatch):
+def test_what_was_compiled_for_other_instructions_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """torch's cache does not tell them apart."""
     torch = pytest.importorskip("torch")
     made = importlib.import_module("parity.modes.torch")
     monkeypatch.setattr(made, "compiler", lambda: "g++")
-    caches = set()
+    caches: set[str] = set()
     for capability in ("DEFAULT", "AVX2", "AVX512"):
         monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "shared by all")  # as torch itself does when it is imported
         monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda capability=capability: capability)
-        made.make("module", "compile", MODELS["mlp"]("float32"))
+        made.make("module", "compile", MODELS["mlp"](np.dtype("float32")))
         caches.add(os.environ["TORCHINDUCTOR_CACHE_DIR"])
     assert len(caches - {"shared by all"}) == 3
 
 
 @needs_tensorflow
-def test_a_layer_without_raw_operations_is_not_run_raw(only, statuses, monkeypatch):
-    def with_dropout(dtype):
+def test_a_layer_without_raw_operations_is_not_run_raw(
+    only: Only, statuses: Statuses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_dropout(dtype: np.dtype[Any]) -> Model:
         model = MODELS["mlp"](dtype)
         layers = (*model.network.modules, Dropout(0.0))
         return classifier("dropout", *layers, shape=(1, 8, 8), criterion=model.criterion, dtype=dtype)
@@ -117,7 +129,7 @@ def test_a_layer_without_raw_operations_is_not_run_raw(only, statuses, monkeypat
 # What truly parts
 
 
-def test_every_finding_is_measured_by_the_catalogue_and_has_its_rows():
+def test_every_finding_is_measured_by_the_catalogue_and_has_its_rows() -> None:
     assert set(FINDINGS.values()) <= {entry.id for entry in catalogue()}
     homes = {name: importlib.import_module(f"parity.modes.{name}") for name in FRAMEWORKS}
     keys = [
@@ -132,7 +144,9 @@ def test_every_finding_is_measured_by_the_catalogue_and_has_its_rows():
 
 
 @needs_tensorflow
-def test_probabilities_part_eager_from_graph_in_raw_operations_and_not_behind_keras_softmax(only, statuses):
+def test_probabilities_part_eager_from_graph_in_raw_operations_and_not_behind_keras_softmax(
+    only: Only, statuses: Statuses
+) -> None:
     only("tensorflow", "raw/eager", "raw/graph", "sequential/eager", "sequential/graph")
     found = statuses("tensorflow", "probabilities")
     assert {name: row.status for name, row in found.items()} == {
@@ -145,7 +159,7 @@ def test_probabilities_part_eager_from_graph_in_raw_operations_and_not_behind_ke
 
 
 @needs_tensorflow
-def test_fit_computes_a_float64_model_in_floatx(only, statuses):
+def test_fit_computes_a_float64_model_in_floatx(only: Only, statuses: Statuses) -> None:
     only("tensorflow", "raw/graph", "sequential/graph", "fit/graph", "fit at floatx float32/graph")
     found = statuses("tensorflow", "mlp", "float64")
     assert found["fit/graph"].status == "agrees"
@@ -160,10 +174,10 @@ def test_fit_computes_a_float64_model_in_floatx(only, statuses):
 class Slipped:
     """A mode of which one array is off by `share` of itself."""
 
-    def __init__(self, mode, what, share):
+    def __init__(self, mode: Mode, what: str, share: float) -> None:
         self.mode, self.what, self.share = mode, what, share
 
-    def step(self, inputs):
+    def step(self, inputs: Array) -> Seen:
         seen = self.mode.step(inputs)
         changed = dict(vars(seen))
         values = changed[self.what]
@@ -185,11 +199,13 @@ class Slipped:
         ("arrays", "parameter of 1.weight"),
     ],
 )
-def test_a_small_slip_in_any_array_of_one_mode_shows_there_and_nowhere_else(what, said, only, statuses, monkeypatch):
+def test_a_small_slip_in_any_array_of_one_mode_shows_there_and_nowhere_else(
+    what: str, said: str, only: Only, statuses: Statuses, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = only("torch", "functional/eager", "module/eager", "sequential/eager")
     make = home.make
 
-    def slipping(mode, execution, model):
+    def slipping(mode: str, execution: str, model: Model) -> Mode:
         made = make(mode, execution, model)
         return Slipped(made, what, 2.0**-12) if mode == "module" else made
 
@@ -200,7 +216,9 @@ def test_a_small_slip_in_any_array_of_one_mode_shows_there_and_nowhere_else(what
 
 
 @needs_torch
-def test_what_all_modes_of_a_framework_have_in_common_parts_from_numpynet(only, statuses, monkeypatch):
+def test_what_all_modes_of_a_framework_have_in_common_parts_from_numpynet(
+    only: Only, statuses: Statuses, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = only("torch", "functional/eager", "module/eager", "sequential/eager")
     make = home.make
     monkeypatch.setattr(home, "make", lambda *given: Slipped(make(*given), "loss", 2.0**-12))
@@ -210,7 +228,7 @@ def test_what_all_modes_of_a_framework_have_in_common_parts_from_numpynet(only, 
 
 
 @needs_tensorflow
-def test_a_wrong_raw_operation_is_seen_in_the_raw_modes_alone(only, statuses):
+def test_a_wrong_raw_operation_is_seen_in_the_raw_modes_alone(only: Only, statuses: Statuses) -> None:
     import tensorflow as tf
 
     only("tensorflow", "raw/eager", "sequential/eager", "functional/graph", "fit/graph")
@@ -224,12 +242,14 @@ def test_a_wrong_raw_operation_is_seen_in_the_raw_modes_alone(only, statuses):
 
 
 @needs_tensorflow
-def test_a_number_that_a_graph_has_kept_from_its_trace_is_seen(only, statuses, monkeypatch):
+def test_a_number_that_a_graph_has_kept_from_its_trace_is_seen(
+    only: Only, statuses: Statuses, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from parity.modes.tensorflow import RawOperations
 
     right = RawOperations.update
 
-    def counting(self, gradients):
+    def counting(self: Any, gradients: list[Any]) -> None:
         self.calls = getattr(self, "calls", 0) + 1  # Python's: traced once
         right(self, [gradient * (1 + 2.0**-10 * (self.calls == 1)) for gradient in gradients])
 
@@ -239,19 +259,21 @@ def test_a_number_that_a_graph_has_kept_from_its_trace_is_seen(only, statuses, m
 
 
 @needs_torch
-def test_a_mode_that_crashes_loses_an_array_or_bends_its_shape_is_off(only, statuses, monkeypatch):
+def test_a_mode_that_crashes_loses_an_array_or_bends_its_shape_is_off(
+    only: Only, statuses: Statuses, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = only("torch", "functional/eager", "module/eager", "sequential/eager")
     make = home.make
 
     class Lossy:
-        def __init__(self, mode, kept):
+        def __init__(self, mode: Mode, kept: Callable[[dict[str, Array]], dict[str, Array]]) -> None:
             self.mode, self.kept = mode, kept
 
-        def step(self, inputs):
+        def step(self, inputs: Array) -> Seen:
             seen = self.mode.step(inputs)
             return Seen(seen.loss, self.kept(seen.arrays), seen.output, seen.gradients)
 
-    def broken(mode, execution, model):
+    def broken(mode: str, execution: str, model: Model) -> Mode:
         made = make(mode, execution, model)
         if mode == "functional":
             raise MemoryError("out of it")
@@ -267,7 +289,7 @@ def test_a_mode_that_crashes_loses_an_array_or_bends_its_shape_is_off(only, stat
 
 
 @needs_torch
-def test_torch_alone_is_enough():
+def test_torch_alone_is_enough() -> None:
     code = """
 import sys
 sys.modules["tensorflow"] = sys.modules["keras"] = None

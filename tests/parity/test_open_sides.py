@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from numpynet import Graph, Module, Sequential
+from numpynet import Array, Graph, Module, Sequential
 from parity.frameworks import framework
 from parity.loss import Loss
 from parity.pairing import Case
@@ -21,7 +21,7 @@ LAYERS = [target for target in targets() if issubclass(target, Module) and targe
 def test_every_layer_is_built_for_inputs_of_unknown_sizes(target: type[Module]) -> None:
     """All sizes but those that the layer's own configuration fixes; the built model then computes as the layer does."""
 
-    def opened(array: np.ndarray, fixed: bool) -> keras.KerasTensor:
+    def opened(array: Array, fixed: bool) -> keras.KerasTensor:
         sizes = [None] * (array.ndim - 1)
         return keras.Input((array.shape[1], *sizes[1:]) if fixed else sizes)
 

@@ -1,19 +1,23 @@
 """The report compares what is there with what was planned: nothing that is missing is ever said to hold."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 from made_up_records import FRAMEWORKS, add_facts, add_ladder, add_modes, add_study, filled
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from parity.cli import app
 from parity.planning import FULL_EXAMPLES, Plans, begin, planned
 from parity.report import write_report
 from parity.report.document import build
 from parity.report.junit import junit
-from parity.results import Results, ResultsError, default_folder, environment, lock, plain
+from parity.results import Record, Results, ResultsError, default_folder, environment, lock, plain
 
 DOWNLOAD = (
     "downloading https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/train-images-idx3-ubyte.gz "
@@ -22,35 +26,35 @@ DOWNLOAD = (
 
 
 @pytest.fixture(autouse=True)
-def without_waiting_for_the_disk(monkeypatch):
+def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
 @pytest.fixture
-def results(tmp_path):
+def results(tmp_path: Path) -> Results:
     return Results(tmp_path / "stack")
 
 
-def report(results):
+def report(results: Results) -> SimpleNamespace:
     """The report's verdict and document; nothing is drawn."""
     document = plain(build([results.folder]))
     return SimpleNamespace(document=document, not_compared=document["not_compared"], **document["verdict"])
 
 
-def drawn(results):
+def drawn(results: Results) -> list[str]:
     """report.html and report.md."""
     write_report([results.folder], results.folder.parent / "out")
     return [(results.folder.parent / "out" / name).read_text() for name in ("report.html", "report.md")]
 
 
-def cases(results, kind):
+def cases(results: Results, kind: str) -> dict[str | None, str]:
     """Outcomes of the test cases of a kind, by name."""
     root = ElementTree.fromstring(junit(report(results).document))
     found = root.findall(f".//testsuite[@name='{kind}']/testcase")
     return {case.get("name"): next((part.tag for part in case), "passed") for case in found}
 
 
-def killed(results, command, items, *done):
+def killed(results: Results, command: str, items: Mapping[str, Iterable[str]], *done: tuple[str, str, Record]) -> None:
     """A plan whose process ends before it is through: after `done`, records by kind and key."""
 
     class Killed(BaseException):
@@ -64,7 +68,7 @@ def killed(results, command, items, *done):
     (results.folder / "plans.jsonl").write_text("".join(lines[:-1]))  # a process that is killed adds no second line
 
 
-def test_six_of_many_records_are_no_verdict_whatever_else_is_green(results):
+def test_six_of_many_records_are_no_verdict_whatever_else_is_green(results: Results) -> None:
     add = ("checks", "Linear/float32", {"pair": "Linear", "dtype": "float32", "frameworks": FRAMEWORKS, "examples": 60})
     killed(results, "check", {"checks": ["Linear/float32", "ReLU/float32"], "refusals": ["Linear/*"]}, add)
     with planned(results, "study:digits", {"studies": ["digits"]}):
@@ -84,7 +88,7 @@ def test_six_of_many_records_are_no_verdict_whatever_else_is_green(results):
         assert text.count("1 of 2 checks is missing (ReLU/float32): check was killed, or still runs") == 1
 
 
-def test_what_an_earlier_run_left_does_not_stand_in_for_what_was_killed(results):
+def test_what_an_earlier_run_left_does_not_stand_in_for_what_was_killed(results: Results) -> None:
     items = {"checks": ["Linear/float32"], "refusals": ["Linear/*"]}
     with planned(results, "check", items):
         results.append("checks", "Linear/float32", {"pair": "Linear", "frameworks": FRAMEWORKS})
@@ -102,7 +106,7 @@ def test_what_an_earlier_run_left_does_not_stand_in_for_what_was_killed(results)
     assert any("3 records of earlier runs were left out" in note for note in summary.document["notes"])
 
 
-def test_a_part_that_is_done_again_later_counts_for_the_whole(results):
+def test_a_part_that_is_done_again_later_counts_for_the_whole(results: Results) -> None:
     with planned(results, "check", {"checks": ["a", "b"]}):
         results.append("checks", "a", {"pair": "a"})
         results.append("checks", "b", {"pair": "b"})
@@ -113,7 +117,7 @@ def test_a_part_that_is_done_again_later_counts_for_the_whole(results):
     assert report(results).document["missing"] == ["one check is missing (b): check b was killed, or still runs"]
 
 
-def test_an_item_that_has_nothing_to_record_is_not_missing_until_it_is_planned_again(results):
+def test_an_item_that_has_nothing_to_record_is_not_missing_until_it_is_planned_again(results: Results) -> None:
     with planned(results, "check", {"refusals": ["Graph/*"]}) as nothing:
         nothing.append(("refusals", "Graph/*"))
     assert report(results).document["missing"] == []
@@ -121,7 +125,7 @@ def test_an_item_that_has_nothing_to_record_is_not_missing_until_it_is_planned_a
     assert report(results).document["missing"] == ["one refusal is missing (Graph/*): check was killed, or still runs"]
 
 
-def test_a_record_made_within_another_plan_than_its_own_counts(results):
+def test_a_record_made_within_another_plan_than_its_own_counts(results: Results) -> None:
     with planned(results, "study:digits", {"studies": ["digits"]}):
         results.append("studies", "digits", {})
     with planned(results, "experiment:significance", {"experiments": ["significance/*"]}):
@@ -131,7 +135,7 @@ def test_a_record_made_within_another_plan_than_its_own_counts(results):
     assert plans.unanswered({kind: results.read(kind) for kind in ("studies", "experiments")}) == {}
 
 
-def test_a_command_that_never_began_is_missed(results):
+def test_a_command_that_never_began_is_missed(results: Results) -> None:
     begin(results, ["check", "curves", "study:digits"])
     for command in ("check", "study:digits"):
         with planned(results, command, {}):
@@ -145,12 +149,12 @@ def test_a_command_that_never_began_is_missed(results):
     assert report(results).document["missing"] == []
 
 
-def test_a_job_that_is_killed_before_its_first_command_is_incomplete_and_not_nothing(results):
+def test_a_job_that_is_killed_before_its_first_command_is_incomplete_and_not_nothing(results: Results) -> None:
     begin(results, ["check", "curves"])
     assert report(results).headline == "Incomplete: check, curves never began or did not end"
 
 
-def test_records_that_nobody_planned_are_no_full_report(results):
+def test_records_that_nobody_planned_are_no_full_report(results: Results) -> None:
     results.folder.mkdir()
     add_ladder(results)
     add_study(results)
@@ -159,13 +163,13 @@ def test_records_that_nobody_planned_are_no_full_report(results):
     assert summary.headline == "Incomplete: nobody wrote down what was planned"
 
 
-def test_what_stopped_a_command_is_said(results):
+def test_what_stopped_a_command_is_said(results: Results) -> None:
     with pytest.raises(KeyboardInterrupt), planned(results, "check", {"checks": ["a"]}):
         raise KeyboardInterrupt
     assert report(results).document["missing"] == ["one check is missing (a): check was stopped by KeyboardInterrupt"]
 
 
-def test_a_red_is_still_told_where_something_is_missing(results):
+def test_a_red_is_still_told_where_something_is_missing(results: Results) -> None:
     with planned(results, "check", {"checks": ["Linear/float32", "unmet/float32"]}):
         add_ladder(results, failing="SoftMax/float32")
     summary = report(results)
@@ -173,8 +177,8 @@ def test_a_red_is_still_told_where_something_is_missing(results):
     assert summary.headline.endswith("Besides: implementations part on rung 2 (gradient): SoftMax/float32")
 
 
-def test_begin_writes_the_plan_of_a_job_and_knows_the_commands(tmp_path):
-    def invoke(*steps):
+def test_begin_writes_the_plan_of_a_job_and_knows_the_commands(tmp_path: Path) -> None:
+    def invoke(*steps: str) -> Result:
         return CliRunner().invoke(app, ["begin", *steps, "--results", str(tmp_path / "stack")])
 
     assert invoke("check", "study:digits", "--quick").exit_code == 0
@@ -189,7 +193,7 @@ def test_begin_writes_the_plan_of_a_job_and_knows_the_commands(tmp_path):
 # What was left out, and what is off
 
 
-def without_data(results):
+def without_data(results: Results) -> None:
     with planned(results, "everything", {}):
         add_ladder(results)
         add_study(results)
@@ -198,7 +202,7 @@ def without_data(results):
         results.append("studies", "fashion-mnist", {"verdict": None, "message": f"not run: {DOWNLOAD}"})
 
 
-def test_missing_data_is_one_line_in_words_and_nothing_is_printed_twice(results):
+def test_missing_data_is_one_line_in_words_and_nothing_is_printed_twice(results: Results) -> None:
     without_data(results)
     summary = report(results)
     sentence = "Fashion-MNIST could not be downloaded: 3 curves and one study were left out"
@@ -213,7 +217,7 @@ def test_missing_data_is_one_line_in_words_and_nothing_is_printed_twice(results)
     assert cases(results, "studies") == {"digits": "passed", "fashion-mnist": "skipped"}
 
 
-def test_what_was_not_measured_is_not_as_stated(results):
+def test_what_was_not_measured_is_not_as_stated(results: Results) -> None:
     with planned(results, "everything", {}):
         add_ladder(results, ["torch"])
         for number in range(77):
@@ -235,7 +239,7 @@ def test_what_was_not_measured_is_not_as_stated(results):
     assert "0 of 77 measured" in markdown
 
 
-def test_an_entry_about_other_versions_or_machines_leaves_nothing_lacking(results):
+def test_an_entry_about_other_versions_or_machines_leaves_nothing_lacking(results: Results) -> None:
     filled(results.folder)
     with planned(results, "check", {"differences": ["selu-kink"]}):
         record = {"measured": False, "holds": None, "message": "not measured: differs so with keras>=9"}
@@ -247,7 +251,7 @@ def test_an_entry_about_other_versions_or_machines_leaves_nothing_lacking(result
     )
 
 
-def test_a_boundary_that_nobody_verified_is_shown_and_is_no_red(results):
+def test_a_boundary_that_nobody_verified_is_shown_and_is_no_red(results: Results) -> None:
     filled(results.folder)
     with planned(results, "check", {"differences": ["groups"]}):
         results.append("differences", "groups", {"holds": True, "boundary": "not verified for keras 3.16.0"})
@@ -257,7 +261,7 @@ def test_a_boundary_that_nobody_verified_is_shown_and_is_no_red(results):
     assert "boundary not verified for keras 3.16.0" in drawn(results)[0]
 
 
-def test_reds_are_sorted_by_kind_and_name_their_stack(results):
+def test_reds_are_sorted_by_kind_and_name_their_stack(results: Results) -> None:
     with planned(results, "everything", {}):
         add_facts(results, escaped="softmax backward without its cross term")
         add_ladder(results, failing="SoftMax/float32")
@@ -293,7 +297,7 @@ def test_reds_are_sorted_by_kind_and_name_their_stack(results):
     )
 
 
-def test_a_false_alarm_in_the_soak_makes_the_report_invalid(results):
+def test_a_false_alarm_in_the_soak_makes_the_report_invalid(results: Results) -> None:
     filled(results.folder)
     assert report(results).status == "held"
     results.append("soak", "SELU/float32/torch/output", {"pair": "SELU", "examples": 1000, "alarms": 2})
@@ -301,7 +305,7 @@ def test_a_false_alarm_in_the_soak_makes_the_report_invalid(results):
     assert summary.headline == "Invalid, the controls failed: not all fresh examples without a false alarm"
 
 
-def test_the_quick_profile_says_that_it_is_quick(results):
+def test_the_quick_profile_says_that_it_is_quick(results: Results) -> None:
     with planned(results, "check", {"checks": ["*"]}, examples=10):
         add_ladder(results)
     summary = report(results)
@@ -315,7 +319,9 @@ def test_the_quick_profile_says_that_it_is_quick(results):
 # Identity
 
 
-def folder(tmp_path, name, keras="3.15.1", python="3.11.9", digest="d", locked="a" * 64):
+def folder(
+    tmp_path: Path, name: str, keras: str = "3.15.1", python: str = "3.11.9", digest: str = "d", locked: str = "a" * 64
+) -> Path:
     """Results of a stack that says nothing of Keras and Python in its name, as those of earlier versions do."""
     results = Results(tmp_path / name)
     packages = {"numpy": "2.4.6", "keras": keras}
@@ -325,7 +331,7 @@ def folder(tmp_path, name, keras="3.15.1", python="3.11.9", digest="d", locked="
     return results.folder
 
 
-def test_stacks_that_differ_in_anything_that_computes_are_not_merged(tmp_path):
+def test_stacks_that_differ_in_anything_that_computes_are_not_merged(tmp_path: Path) -> None:
     folders = [folder(tmp_path, "a"), folder(tmp_path, "b", keras="3.6.0"), folder(tmp_path, "c", python="3.12.4")]
     document = build(folders)
     assert [stack["name"] for stack in document["stacks"]] == [
@@ -341,7 +347,7 @@ def test_stacks_that_differ_in_anything_that_computes_are_not_merged(tmp_path):
     assert len(build([folders[0], same])["stacks"]) == 1
 
 
-def test_the_report_says_whether_stacks_rest_on_the_same_examples(tmp_path):
+def test_the_report_says_whether_stacks_rest_on_the_same_examples(tmp_path: Path) -> None:
     folders = [folder(tmp_path, "a"), folder(tmp_path, "b", keras="3.6.0")]
     document = build(folders)
     assert document["same_examples"] == {"compared": 1, "differing": []}
@@ -350,7 +356,7 @@ def test_the_report_says_whether_stacks_rest_on_the_same_examples(tmp_path):
     assert "were judged by other examples" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_results_of_other_packages_are_kept_in_another_folder(tmp_path, monkeypatch):
+def test_results_of_other_packages_are_kept_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     first = default_folder()
     Results(first).write_environment(environment())

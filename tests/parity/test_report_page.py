@@ -1,13 +1,18 @@
 """The report's page as its readers meet it in a browser: on a screen, a phone and paper, by mouse and by keyboard."""
 
+from __future__ import annotations
+
 import base64
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Page
 from made_up_records import filled
 
 from parity.report import write_report
+from parity.results import Record
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the page was not opened")
 SMALLEST_CONTRAST = 4.5  # of text with what is behind it: WCAG 2.2, 1.4.3
@@ -63,9 +68,11 @@ TABLE = '[aria-label="Share of the allowance used by pair and dtype"]'
 SHARES = f"[...document.querySelectorAll('{TABLE} tbody td:last-child')].map(cell => +cell.dataset.value)"
 ORDER = f"document.querySelector('{TABLE} th:last-child').ariaSort"
 
+Document = tuple[Record, Path]
+
 
 @pytest.fixture(scope="module")
-def document(tmp_path_factory):
+def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
     """A report on made-up records, and its page's folder."""
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
@@ -75,7 +82,7 @@ def document(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(document, tmp_path_factory):
+def page(document: Document, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     opened = Page(tmp_path_factory.mktemp("profile"))
     opened.show(1280)
     opened.call("Page.navigate", url=(document[1] / "report.html").as_uri())
@@ -85,7 +92,7 @@ def page(document, tmp_path_factory):
     opened.close()
 
 
-def test_a_keyboard_reaches_everything_in_order_and_sees_where_it_is(page):
+def test_a_keyboard_reaches_everything_in_order_and_sees_where_it_is(page: Page) -> None:
     page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
     expected = page.evaluate("reachable().length")
     here = "[reachable().indexOf(document.activeElement), getComputedStyle(document.activeElement).outlineStyle]"
@@ -99,8 +106,8 @@ def test_a_keyboard_reaches_everything_in_order_and_sees_where_it_is(page):
 
 
 @pytest.mark.parametrize("way", ["mouse", "keyboard"])
-def test_tables_sort_and_folds_open(page, way):
-    def activate(selector):
+def test_tables_sort_and_folds_open(page: Page, way: str) -> None:
+    def activate(selector: str) -> None:
         if way == "mouse":
             page.point(selector, click=True)
         else:
@@ -120,7 +127,7 @@ def test_tables_sort_and_folds_open(page, way):
     page.until(DRAWN)
 
 
-def test_hovering_tells_the_exact_value(page, document):
+def test_hovering_tells_the_exact_value(page: Page, document: Document) -> None:
     (study,) = document[0]["studies"]
     differences = {f"{100 * pair['test']['difference']:+.9g} points" for pair in study["pairs"]}
     page.until(
@@ -128,12 +135,16 @@ def test_hovering_tells_the_exact_value(page, document):
         lambda: page.point(".chart .scatterlayer .trace:last-child .point"),
     )
     told = page.evaluate("document.querySelector('.hoverlayer').textContent")
-    assert re.search(r"[+-][\d.]+ points", told.replace("−", "-"))[0] in differences
+    shown = re.search(r"[+-][\d.]+ points", told.replace("−", "-"))
+    assert shown is not None
+    assert shown[0] in differences
 
 
 @pytest.mark.parametrize("folds", ["as they are", "open"])
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
-def test_everything_is_drawn_and_legible_and_the_page_is_as_wide_as_its_window(page, theme, width, folds):
+def test_everything_is_drawn_and_legible_and_the_page_is_as_wide_as_its_window(
+    page: Page, theme: str, width: int, folds: str
+) -> None:
     page.show(width, theme)
     page.until("allFit()")
     if folds == "open":
@@ -144,7 +155,7 @@ def test_everything_is_drawn_and_legible_and_the_page_is_as_wide_as_its_window(p
     assert found == FINE
 
 
-def test_paper_is_white_whatever_the_theme_and_nothing_runs_off_it(page):
+def test_paper_is_white_whatever_the_theme_and_nothing_runs_off_it(page: Page) -> None:
     page.show(PAPER, "dark", "print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     page.until("allFit()")
@@ -154,14 +165,14 @@ def test_paper_is_white_whatever_the_theme_and_nothing_runs_off_it(page):
     page.show(1280)
 
 
-def test_the_embedded_data_are_report_json(page, document):
+def test_the_embedded_data_are_report_json(page: Page, document: Document) -> None:
     written = (document[1] / "report.json").read_text()
     assert page.evaluate("unpack('data').then(JSON.parse).then(JSON.stringify)") == page.evaluate(
         f"JSON.stringify({written})"
     )
 
 
-def test_nothing_was_requested_and_nothing_complained(page):
+def test_nothing_was_requested_and_nothing_complained(page: Page) -> None:
     """Last in the file: over all that the tests before have done."""
     told = {event["method"] for event in page.events}
     asked = [e["params"]["request"]["url"] for e in page.events if e["method"] == "Network.requestWillBeSent"]

@@ -66,7 +66,7 @@ def assert_same(found: list[Any], dtype: Any, schedule: Schedule) -> None:
 @quick
 @given(schedule=decays | warmed)
 def test_schedules_are_torch_s(schedule: Any) -> None:
-    first = schedule.then if isinstance(schedule, WarmUp) else schedule
+    first: Any = schedule.then if isinstance(schedule, WarmUp) else schedule
     optimizer = torch.optim.SGD([torch.zeros(1)], first.lr)
     scheduler, found = torch_scheduler(schedule, optimizer), []
     over = getattr(first, "over", STEPS) if isinstance(first, CosineDecay) else STEPS

@@ -1,5 +1,7 @@
 """The procedures keep their error rates (a quick `nox -s calibrate`), and intervals their coverage."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -20,19 +22,20 @@ from parity.statistics.equivalence import difference_p, equivalence_p, welch_sum
 STUDIES = 2_000
 
 
-def test_no_procedure_makes_more_false_claims_than_alpha_and_power_is_its_integral():
+def test_no_procedure_makes_more_false_claims_than_alpha_and_power_is_its_integral() -> None:
     cells = calibrate(STUDIES, seeds=(6, 20), noises=(0.5, 1.0), n_tests=(360,), churns=(0.1,))
     assert [cell for cell in cells if not cell.passed] == []
     assert {cell.kind for cell in cells} == {"type I", "power"}
 
 
-def test_calibration_notices_a_procedure_that_claims_too_much():
+def test_calibration_notices_a_procedure_that_claims_too_much() -> None:
     assert not Cell("type I", "bad", "normal", 10, 1.0, 1.0, 20_000, 0.06, 0.05, 0.0, 0.0546).passed
 
 
-def test_power_and_seeds_belong_together():
+def test_power_and_seeds_belong_together() -> None:
     for paired in (True, False):
         n = seeds_to_decide(1.0, 0.6, paired=paired)
+        assert n is not None
         assert tost_power(n - 1, 1.0, 0.6, paired=paired) < 0.8 <= tost_power(n, 1.0, 0.6, paired=paired)
         margin = minimum_detectable_margin(n, 2.0, paired=paired)
         assert round(tost_power(n, 2.0, margin, paired=paired), 9) == 0.8
@@ -41,7 +44,7 @@ def test_power_and_seeds_belong_together():
 
 
 @pytest.mark.parametrize("n", [6, 20])
-def test_power_for_independent_samples_is_the_share_of_studies_that_pass(n):
+def test_power_for_independent_samples_is_the_share_of_studies_that_pass(n: int) -> None:
     rng = np.random.default_rng(0)
     first, second = rng.normal(0.2, 1, (2 * STUDIES, n)), rng.normal(0, 1, (2 * STUDIES, n))
     summary = welch_summary(first, second)
@@ -52,45 +55,52 @@ def test_power_for_independent_samples_is_the_share_of_studies_that_pass(n):
         assert abs(np.mean(p <= 0.05) - power) <= 3 * np.sqrt(power * (1 - power) / len(p))
 
 
-def coverage(covered):
+def coverage(covered: list[bool]) -> tuple[float, float]:
     """Share of studies whose interval holds the truth, and three standard errors of a share of 0.95."""
-    return np.mean(covered), 3 * np.sqrt(0.95 * 0.05 / len(covered))
+    return float(np.mean(covered)), 3 * np.sqrt(0.95 * 0.05 / len(covered))
 
 
-def test_without_ties_paired_superiority_has_wilsons_interval():
+def test_without_ties_paired_superiority_has_wilsons_interval() -> None:
     for wins in range(21):
         interval = superiority([1.0] * wins + [0.0] * (20 - wins), [0.5] * 20).interval
+        assert interval is not None
         wilson = stats.binomtest(wins, 20).proportion_ci(0.95, method="wilson")
         assert tuple(round(limit, 9) for limit in interval) == (round(wilson.low, 9), round(wilson.high, 9))
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.0, 2.0])
-def test_interval_of_the_independent_superiority_holds_the_truth(shift):
+def test_interval_of_the_independent_superiority_holds_the_truth(shift: float) -> None:
     rng = np.random.default_rng(0)
     truth = stats.norm.cdf(shift / np.sqrt(2))
     covered = []
     for _ in range(STUDIES):
-        low, high = superiority(rng.normal(shift, 1, 20), rng.normal(0, 1, 20), paired=False).interval
-        covered.append(low <= truth <= high)
+        interval = superiority(rng.normal(shift, 1, 20), rng.normal(0, 1, 20), paired=False).interval
+        assert interval is not None
+        covered.append(interval[0] <= truth <= interval[1])
     share, error = coverage(covered)
     assert share >= 0.95 - error
 
 
-def test_limits_of_the_paired_ratio_are_where_the_pitman_morgan_test_has_p_5_percent():
+def test_limits_of_the_paired_ratio_are_where_the_pitman_morgan_test_has_p_5_percent() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(0, 1, (2, 8)) + rng.normal(0, 1, 8)
-    for limit in deviation_ratio(x, y).interval:
+    ratio = deviation_ratio(x, y)
+    assert ratio is not None
+    assert ratio.interval is not None
+    for limit in ratio.interval:
         assert round(stats.pearsonr(x + limit * y, x - limit * y).pvalue, 9) == 0.05
 
 
 @pytest.mark.parametrize("paired", [True, False])
-def test_interval_of_the_ratio_of_deviations_holds_the_truth_in_95_of_100(paired):
+def test_interval_of_the_ratio_of_deviations_holds_the_truth_in_95_of_100(paired: bool) -> None:
     rng = np.random.default_rng(0)
     covered = []
     for _ in range(STUDIES):
         common = rng.normal(0, 1, 15) if paired else 0.0
         x, y = common + rng.normal(0, 1, 15), common + rng.normal(0, 1, 15)
-        low, high = deviation_ratio(3 * x, y, paired).interval
-        covered.append(low <= 3 <= high)
+        ratio = deviation_ratio(3 * x, y, paired)
+        assert ratio is not None
+        assert ratio.interval is not None
+        covered.append(ratio.interval[0] <= 3 <= ratio.interval[1])
     share, error = coverage(covered)
     assert abs(share - 0.95) <= error

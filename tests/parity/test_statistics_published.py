@@ -1,5 +1,9 @@
 """Published values, to the digits that were published."""
 
+from __future__ import annotations
+
+from typing import Literal
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -36,13 +40,15 @@ def significant(value: float, digits: int) -> float:
         pytest.param((20, 12, 2, 16), (0.061112, 0.344709), (0.056156, 0.329207), id="Newcombe 1998"),
     ],
 )
-def test_intervals_of_paired_proportions(cells, tango, newcombe):
+def test_intervals_of_paired_proportions(
+    cells: tuple[int, int, int, int], tango: tuple[float, float], newcombe: tuple[float, float]
+) -> None:
     table = PairedTable(*cells)
     assert tuple(round(limit, 6) for limit in tango_interval(table)) == tango
     assert tuple(round(limit, 6) for limit in newcombe_interval(table)) == newcombe
 
 
-def test_paired_tost_of_sleep_is_that_of_toster():
+def test_paired_tost_of_sleep_is_that_of_toster() -> None:
     result = paired_tost(SLEEP[0] - SLEEP[1], margin=0.5)
     assert round(result.difference / result.standard_error, 5) == -4.06213
     assert result.degrees_of_freedom == 9
@@ -52,12 +58,12 @@ def test_paired_tost_of_sleep_is_that_of_toster():
 
 
 @pytest.mark.parametrize(("n", "power"), [(15, 0.66629), (30, 0.93855)])
-def test_power_of_the_paired_tost(n, power):
+def test_power_of_the_paired_tost(n: int, power: float) -> None:
     assert round(tost_power(n, 25.4558, 19.2, difference=-4, alpha=0.05), 5) == power
 
 
 @pytest.mark.parametrize("margin", [0.1, 0.5, 3.0])
-def test_tost_agrees_with_statsmodels_and_the_t_test_with_scipy(margin):
+def test_tost_agrees_with_statsmodels_and_the_t_test_with_scipy(margin: float) -> None:
     x, y = SLEEP
     paired, welch = paired_tost(x - y, margin), welch_tost(x, y[:8], margin)
     for ours, tost, t_test in (
@@ -76,12 +82,12 @@ def test_tost_agrees_with_statsmodels_and_the_t_test_with_scipy(margin):
         )
 
 
-def discordant_tables():
+def discordant_tables() -> list[PairedTable]:
     rng = np.random.default_rng(0)
     return [PairedTable(*cells) for cells in rng.integers(0, 30, (200, 4)).tolist() if cells[1] + cells[2]]
 
 
-def test_square_of_tangos_z_at_zero_is_mcnemars_uncorrected_chi_square():
+def test_square_of_tangos_z_at_zero_is_mcnemars_uncorrected_chi_square() -> None:
     for table in discordant_tables():
         chi_square = statsmodels_mcnemar([[0, table.only_first], [table.only_second, 0]], False, False).statistic
         assert significant(tango_z(table) ** 2, 10) == significant(float(chi_square), 10)
@@ -90,7 +96,9 @@ def test_square_of_tangos_z_at_zero_is_mcnemars_uncorrected_chi_square():
 @pytest.mark.parametrize(
     ("method", "exact", "correction"), [("asymptotic", 0, 0), ("corrected", 0, 1), ("exact", 1, 0)]
 )
-def test_mcnemar_agrees_with_statsmodels_where_that_is_right(method, exact, correction):
+def test_mcnemar_agrees_with_statsmodels_where_that_is_right(
+    method: Literal["asymptotic", "corrected", "exact"], exact: int, correction: int
+) -> None:
     for table in discordant_tables():
         if table.only_first != table.only_second:
             cells = [[table.both, table.only_first], [table.only_second, table.neither]]
@@ -98,7 +106,7 @@ def test_mcnemar_agrees_with_statsmodels_where_that_is_right(method, exact, corr
             assert significant(mcnemar(table, method).p, 9) == significant(expected, 9)
 
 
-def test_mid_p_of_mcnemar_is_the_exact_p_less_the_probability_of_what_was_observed():
+def test_mid_p_of_mcnemar_is_the_exact_p_less_the_probability_of_what_was_observed() -> None:
     """Fagerland, Lydersen & Laake (2013), equation 6."""
     for table in discordant_tables():
         b, c = table.only_first, table.only_second

@@ -124,7 +124,7 @@ def test_dropout_of_the_frameworks_with_masks_of_their_own_is_the_same_function(
     x = np.random.default_rng(0).standard_normal((32, 16)).astype(np.float32)
     for p in (0.125, 0.3, 0.9):
         kept, output = (_own_dropout(framework, p, values) for values in (np.ones_like(x), x))
-        expected = Dropout(p, rng=MaskFromOutside(kept != 0)).forward(x)  # type: ignore[arg-type]
+        expected = Dropout(p, rng=MaskFromOutside(kept != 0)).forward(x)  # type: ignore[arg-type]  # it stands for a generator
         assert 0 < (kept != 0).mean() < 1
         np.testing.assert_array_equal(output, expected)
 

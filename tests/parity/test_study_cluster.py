@@ -1,9 +1,13 @@
 """Runs on a Dask cluster of processes on this machine: killed workers and a lost scheduler cost no run."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import tiny_study
@@ -16,14 +20,16 @@ pytest.importorskip("distributed", reason="Dask (the package distributed) is not
 
 
 STUDY = [sys.executable, tiny_study.__file__, *COMMAND]
+Process = subprocess.Popen[bytes]
 
 
 @contextmanager
-def dask(folder, workers):
+def dask(folder: Path, workers: int) -> Iterator[tuple[str, Process, list[Process]]]:
     """Address, scheduler and workers; none of which is started again when it dies."""
-    file, started = folder / "scheduler.json", []
+    file = folder / "scheduler.json"
+    started: list[Process] = []
 
-    def start(program, *options):
+    def start(program: str, *options: str) -> Process:
         command = [sys.executable, "-m", "dask", program, *options, "--no-dashboard", "--scheduler-file", str(file)]
         started.append(subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL))
         return started[-1]
@@ -43,7 +49,7 @@ def dask(folder, workers):
             process.wait()
 
 
-def begun(folder, address):
+def begun(folder: Path, address: str) -> subprocess.Popen[str]:
     """A study on the cluster, in the middle."""
     process = subprocess.Popen(
         [*STUDY, str(folder), "--dask", address],
@@ -58,16 +64,16 @@ def begun(folder, address):
     return process
 
 
-def finished_here(folder):
+def finished_here(folder: Path) -> Path:
     tiny_study.study("tiny", Results(folder), executor=InProcess())
     return folder
 
 
-def accuracies(folder):
+def accuracies(folder: Path) -> dict[str, float]:
     return {run["key"]: run["accuracy"] for run in written(folder)}
 
 
-def test_a_study_outlives_a_worker_and_has_every_run_exactly_once(tmp_path):
+def test_a_study_outlives_a_worker_and_has_every_run_exactly_once(tmp_path: Path) -> None:
     with dask(tmp_path, workers=2) as (address, _, workers):
         study = begun(tmp_path / "results", address)
         workers[0].kill()
@@ -82,7 +88,7 @@ def test_a_study_outlives_a_worker_and_has_every_run_exactly_once(tmp_path):
     assert accuracies(tmp_path / "results") == accuracies(finished_here(tmp_path / "here"))
 
 
-def test_a_study_whose_scheduler_is_lost_says_so_and_resumes_elsewhere(tmp_path):
+def test_a_study_whose_scheduler_is_lost_says_so_and_resumes_elsewhere(tmp_path: Path) -> None:
     with dask(tmp_path, workers=1) as (address, scheduler, _):
         study = begun(tmp_path / "results", address)
         scheduler.kill()
@@ -97,7 +103,7 @@ def test_a_study_whose_scheduler_is_lost_says_so_and_resumes_elsewhere(tmp_path)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere"])
-def test_an_address_without_a_scheduler_is_said(tmp_path, address, monkeypatch):
+def test_an_address_without_a_scheduler_is_said(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parity.study.dask.PATIENCE", 0.2)
     with pytest.raises(ClusterError, match=f"no Dask scheduler at '{address}'"), cluster(address):
         pass

@@ -1,30 +1,37 @@
 """Runs in processes: killed, crashed or refused, each is on record exactly once."""
 
+from __future__ import annotations
+
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import BrokenExecutor, CancelledError, Future
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 import tiny_study
 from tiny_study import COMMAND, ENVIRONMENT, RUNS, dying, written
 
-from parity.results import Results, ResultsError
+from parity.experiment import Experiment
+from parity.results import Record, Results, ResultsError
 from parity.study import ARMS, COUPLED, EXPERIMENTS, InProcess, study
 from parity.study.arms import Arm
 from parity.study.runs import Job, perform, performed
 
+T = TypeVar("T")
 DIGITS = EXPERIMENTS["digits"]
 
 
-def job(arm, seed=0):
+def job(arm: Arm, seed: int = 0) -> Job:
     return Job("test", DIGITS, arm, "numpynet", seed)
 
 
-def alive(pid):
+def alive(pid: str) -> bool:
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
@@ -33,7 +40,7 @@ def alive(pid):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self"), reason="looks for processes in /proc")
-def test_a_study_killed_in_the_middle_resumes_with_no_run_lost_or_doubled_and_leaves_no_process(tmp_path):
+def test_a_study_killed_in_the_middle_resumes_with_no_run_lost_or_doubled_and_leaves_no_process(tmp_path: Path) -> None:
     command = [sys.executable, tiny_study.__file__, *COMMAND, str(tmp_path)]
     for killed_after in (5, 12):
         process = subprocess.Popen(command, env=ENVIRONMENT)
@@ -55,7 +62,7 @@ def test_a_study_killed_in_the_middle_resumes_with_no_run_lost_or_doubled_and_le
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes of Windows die of other causes")
-def test_a_process_that_dies_takes_no_other_run_with_it_and_its_run_is_recorded_with_how_it_ended():
+def test_a_process_that_dies_takes_no_other_run_with_it_and_its_run_is_recorded_with_how_it_ended() -> None:
     arm = Arm("dying", "", dying)
     records = {job.seed: record for job, record in performed([job(arm, seed) for seed in (4, 0, 1, 5, 2, 3, 6)])}
     crashed = {seed: record["message"] for seed, record in records.items() if record["status"] == "crashed"}
@@ -69,8 +76,8 @@ def test_a_process_that_dies_takes_no_other_run_with_it_and_its_run_is_recorded_
 
 
 @pytest.mark.parametrize("problem", [MemoryError("no room for the weights"), SystemExit("no license")])
-def test_an_error_within_a_run_is_recorded_with_its_message(problem):
-    def failing(experiment, implementation, seed):
+def test_an_error_within_a_run_is_recorded_with_its_message(problem: BaseException) -> None:
+    def failing(experiment: Experiment, implementation: str, seed: int) -> NoReturn:
         raise problem
 
     record = perform(job(Arm("failing", "", failing)))
@@ -79,7 +86,7 @@ def test_an_error_within_a_run_is_recorded_with_its_message(problem):
     assert record.keys() == perform(job(COUPLED)).keys()
 
 
-def test_the_result_of_a_run_does_not_depend_on_the_process():
+def test_the_result_of_a_run_does_not_depend_on_the_process() -> None:
     [(_, elsewhere)] = performed([job(COUPLED)])
     [(_, here)] = performed([job(COUPLED)], executor=InProcess())
     same = {"final_weights", "accuracy", "correct", "batch_order"}
@@ -91,37 +98,38 @@ def test_the_result_of_a_run_does_not_depend_on_the_process():
 class Remote(InProcess):
     """An executor whose workers get lost, as a cluster's may, with the runs of these seeds."""
 
-    def __init__(self, lost):
+    def __init__(self, lost: list[int]) -> None:
         self.lost = lost
 
-    def submit(self, fn, /, job):
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        (job,) = args
         if job.seed not in self.lost:
             return super().submit(fn, job)
         self.lost.remove(job.seed)
-        future = Future()
+        future: Future[T] = Future()
         future.set_exception(RuntimeError("the scheduler gave up on it"))
         return future
 
 
-def on(executor):
+def on(executor: Executor) -> dict[int, Record]:
     return {job.seed: record for job, record in performed([job(COUPLED, seed) for seed in range(3)], executor=executor)}
 
 
-def test_any_executor_will_do_and_a_run_that_it_loses_twice_is_recorded():
+def test_any_executor_will_do_and_a_run_that_it_loses_twice_is_recorded() -> None:
     records = on(Remote(lost=[1, 1]))
     assert [records[seed]["status"] for seed in range(3)] == ["ok", "crashed", "ok"]
     assert records[1]["message"] == "RuntimeError: the scheduler gave up on it"
 
 
-def test_a_run_that_is_lost_with_anothers_worker_is_performed_in_the_end():
+def test_a_run_that_is_lost_with_anothers_worker_is_performed_in_the_end() -> None:
     assert [record["status"] for record in on(Remote(lost=[0])).values()] == ["ok"] * 3
 
 
 @pytest.mark.parametrize("problem", [BrokenExecutor("gone"), CancelledError()])
-def test_an_executor_that_breaks_down_is_no_run_that_crashed(problem):
+def test_an_executor_that_breaks_down_is_no_run_that_crashed(problem: Exception) -> None:
     class Broken(InProcess):
-        def submit(self, fn, /, job):
-            future = Future()
+        def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+            future: Future[T] = Future()
             future.set_exception(problem)
             return future
 
@@ -129,13 +137,13 @@ def test_an_executor_that_breaks_down_is_no_run_that_crashed(problem):
         on(Broken())
 
 
-def test_every_arm_makes_its_trainer_from_the_seed_alone():
+def test_every_arm_makes_its_trainer_from_the_seed_alone() -> None:
     hashes = {name: [perform(job(arm, 7))["initial_weights"] for _ in range(2)] for name, arm in ARMS.items()}
     assert all(first == second for first, second in hashes.values())
     assert hashes["rerun"] == hashes["frozen-layer"] != hashes["one-ulp"]
 
 
-def test_a_second_study_in_the_same_folder_is_refused(tmp_path):
+def test_a_second_study_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     fcntl = pytest.importorskip("fcntl")
     with open(tmp_path / "digits.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,18 +1,21 @@
 """Studies through the command line: killed, torn, out of room, in company; nothing is lost or doubled."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import tiny_study
 from tiny_study import COMMAND, ENVIRONMENT, RUNS, contents, written
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from parity.cli import app
 from parity.statistics import decide
@@ -55,11 +58,13 @@ while sum(kills) < KILLS or killed:
 print(json.dumps(kills))
 """
 
+Parity = Callable[..., Result]
+
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 
 
 @pytest.fixture
-def parity(monkeypatch):
+def parity(monkeypatch: pytest.MonkeyPatch) -> Parity:
     """The command line, here, its runs one after another and of one epoch."""
     monkeypatch.setattr(tiny_study, "EXPERIMENT", replace(tiny_study.EXPERIMENT, epochs=1))
     monkeypatch.setattr("parity.frameworks.available", lambda: ["torch"])
@@ -80,8 +85,13 @@ def parity(monkeypatch):
         ([900] * 7 + [None], "invalid", 3),
     ],
 )
-def test_the_exit_code_tells_the_verdict(monkeypatch, tmp_path, torch, outcome, code):
-    accuracies = {"numpynet": [0.9] * 8, "torch": [right and right / 1000 for right in torch]}
+def test_the_exit_code_tells_the_verdict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, torch: list[int | None], outcome: str, code: int
+) -> None:
+    accuracies: dict[str, list[float | None]] = {
+        "numpynet": [0.9] * 8,
+        "torch": [right and right / 1000 for right in torch],
+    }
     verdict = decide(accuracies, n_test=1000, margin=0.005)
     monkeypatch.setattr("parity.study.study", lambda *args, **options: verdict)
     said = CliRunner().invoke(app, [*COMMAND, str(tmp_path)])
@@ -92,7 +102,7 @@ def test_the_exit_code_tells_the_verdict(monkeypatch, tmp_path, torch, outcome, 
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.* is torn and was skipped")
-def test_killed_at_twenty_random_moments_a_study_ends_as_if_it_had_not_been(tmp_path):
+def test_killed_at_twenty_random_moments_a_study_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     """One process forks the studies, so that the moments fall into them and not into imports."""
     environment = {**ENVIRONMENT, "PYTHONPATH": os.pathsep.join([str(Path(tiny_study.__file__).parent), *sys.path])}
     command = [sys.executable, "-c", KILLING, str(tmp_path)]
@@ -108,7 +118,7 @@ def test_killed_at_twenty_random_moments_a_study_ends_as_if_it_had_not_been(tmp_
         assert len(whole) == RUNS
 
 
-def test_a_torn_last_line_is_said_and_its_run_alone_is_repeated(tmp_path, parity):
+def test_a_torn_last_line_is_said_and_its_run_alone_is_repeated(tmp_path: Path, parity: Parity) -> None:
     assert parity(*COMMAND, tmp_path).exit_code == 0
     before, file = written(tmp_path), tmp_path / "runs.jsonl"
     file.write_bytes(file.read_bytes()[:-100])
@@ -120,10 +130,10 @@ def test_a_torn_last_line_is_said_and_its_run_alone_is_repeated(tmp_path, parity
     assert json.loads(lines[-1])["key"] == before[-1]["key"]
 
 
-def test_a_disk_that_fills_up_ends_the_study_which_resumes_where_there_is_room(tmp_path):
+def test_a_disk_that_fills_up_ends_the_study_which_resumes_where_there_is_room(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
 
-    def allow_20_kilobytes():
+    def allow_20_kilobytes() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     command = [*SCRIPT, *COMMAND, str(tmp_path)]
@@ -141,7 +151,7 @@ def test_a_disk_that_fills_up_ends_the_study_which_resumes_where_there_is_room(t
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this platform")
-def test_a_device_that_is_full_when_the_verdict_is_written_leaves_the_runs(tmp_path, parity):
+def test_a_device_that_is_full_when_the_verdict_is_written_leaves_the_runs(tmp_path: Path, parity: Parity) -> None:
     (tmp_path / "studies.jsonl").symlink_to("/dev/full")
     stopped = parity(*COMMAND, tmp_path)
     assert stopped.exit_code == 3
@@ -154,7 +164,9 @@ def test_a_device_that_is_full_when_the_verdict_is_written_leaves_the_runs(tmp_p
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this platform")
-def test_a_device_that_is_full_stops_other_commands_as_well(tmp_path, parity, monkeypatch):
+def test_a_device_that_is_full_stops_other_commands_as_well(
+    tmp_path: Path, parity: Parity, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("parity.frameworks.available", list)
     (tmp_path / "checks.jsonl").symlink_to("/dev/full")
     stopped = parity("check", "Flatten", "--examples", 1, "--dtype", "float32", "--results", tmp_path)
@@ -163,7 +175,7 @@ def test_a_device_that_is_full_stops_other_commands_as_well(tmp_path, parity, mo
 
 
 @pytest.mark.parametrize("file", ["runs.jsonl", "environment.json"])
-def test_results_of_another_schema_version_are_left_alone(tmp_path, parity, file):
+def test_results_of_another_schema_version_are_left_alone(tmp_path: Path, parity: Parity, file: str) -> None:
     assert parity(*COMMAND, tmp_path).exit_code == 0
     path = tmp_path / file
     path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
@@ -174,7 +186,7 @@ def test_results_of_another_schema_version_are_left_alone(tmp_path, parity, file
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_folder_that_is_none_is_said(tmp_path, parity):
+def test_a_folder_that_is_none_is_said(tmp_path: Path, parity: Parity) -> None:
     (tmp_path / "file").write_text("")
     refused = parity(*COMMAND, tmp_path / "file")
     assert refused.exit_code == 3
@@ -183,7 +195,7 @@ def test_a_folder_that_is_none_is_said(tmp_path, parity):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP on this platform")
-def test_a_second_process_is_refused_the_same_study_and_may_conduct_another(tmp_path, parity):
+def test_a_second_process_is_refused_the_same_study_and_may_conduct_another(tmp_path: Path, parity: Parity) -> None:
     first = subprocess.Popen([*SCRIPT, *COMMAND, str(tmp_path)], env=ENVIRONMENT)
     while not (tmp_path / "runs.jsonl").exists():  # the lock's file is there before the lock is held, a run is not
         assert first.poll() is None

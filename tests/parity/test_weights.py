@@ -1,9 +1,13 @@
 """Weight files go to the frameworks and come back, whole; training goes on from them; and wrong ones are refused."""
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import pickle
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ import parity
 from numpynet import (
     SGD,
     Adam,
+    Array,
     BatchNormalization,
     Conv2d,
     CrossEntropyCriterion,
@@ -21,6 +26,8 @@ from numpynet import (
     Graph,
     Linear,
     Module,
+    Optimizer,
+    Parameter,
     ReLU,
     Scaling,
     Sequential,
@@ -40,8 +47,10 @@ INSTALLED = ["numpynet", *available()]
 SUFFIXES = [suffix for suffix in FORMATS if NEEDS[suffix] in INSTALLED]
 SUFFIX = {implementation: suffix for suffix, implementation in NEEDS.items()}
 
+M = TypeVar("M", bound=Module)
 
-def mlp(seed=0, dtype="float32"):
+
+def mlp(seed: int = 0, dtype: str = "float32") -> Sequential:
     rng = np.random.default_rng(seed)
     return Sequential(
         Linear(64, 24, bias=False, rng=rng),
@@ -52,7 +61,7 @@ def mlp(seed=0, dtype="float32"):
     ).astype(dtype)
 
 
-def images(seed=0):
+def images(seed: int = 0) -> Sequential:
     rng = np.random.default_rng(seed)
     return Sequential(
         Conv2d(1, 4, 3, padding=1, rng=rng),
@@ -62,7 +71,7 @@ def images(seed=0):
     )
 
 
-def residual(seed=0):
+def residual(seed: int = 0) -> Graph:
     rng = np.random.default_rng(seed)
     nodes = {
         "a": (Linear(64, 64, rng=rng), "x"),
@@ -74,27 +83,27 @@ def residual(seed=0):
     return Graph({"x": (64,)}, nodes, ["out"])
 
 
-def layer(seed=0):
+def layer(seed: int = 0) -> Linear:
     return Linear(3, 2, rng=np.random.default_rng(seed))
 
 
-NETWORKS = [mlp, images, residual, layer]
+NETWORKS: list[Callable[..., Module]] = [mlp, images, residual, layer]
 
 
-def moved_off(net, seed=9):
+def moved_off(net: M, seed: int = 9) -> M:
     """No array keeps the value that it starts with."""
     rng = np.random.default_rng(seed)
     net.map_state(lambda _, values: rng.uniform(0.5, 1.5, values.shape).astype(values.dtype))
     return net
 
 
-def same(one, other):
+def same(one: Mapping[str, Array], other: Mapping[str, Array]) -> bool:
     return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("network", NETWORKS)
-def test_what_was_saved_is_loaded_to_the_bit(network, suffix, tmp_path):
+def test_what_was_saved_is_loaded_to_the_bit(network: Callable[..., Module], suffix: str, tmp_path: Path) -> None:
     net, other = moved_off(network()), network(1)
     parity.save_weights(net, tmp_path / f"net{suffix}")
     parity.load_weights(other, tmp_path / f"net{suffix}")
@@ -102,7 +111,7 @@ def test_what_was_saved_is_loaded_to_the_bit(network, suffix, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [f"net{suffix}"]
 
 
-def with_arrays():
+def with_arrays() -> Iterator[Module]:
     """One drawn instance of every class that has parameters or running statistics, and a pair."""
     once = settings(database=None, max_examples=50, phases=[Phase.generate])
     for target in targets():
@@ -112,7 +121,7 @@ def with_arrays():
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_so_is_every_layer_that_has_arrays(suffix, tmp_path):
+def test_so_is_every_layer_that_has_arrays(suffix: str, tmp_path: Path) -> None:
     drawn = list(with_arrays())
     assert {type(module) for module in drawn} >= {Linear, Conv2d, BatchNormalization, Scaling, Sequential, Graph}
     for module in drawn:
@@ -124,7 +133,7 @@ def test_so_is_every_layer_that_has_arrays(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_float64_is_kept_and_cast_to_what_the_model_computes_in(suffix, tmp_path):
+def test_float64_is_kept_and_cast_to_what_the_model_computes_in(suffix: str, tmp_path: Path) -> None:
     net, narrow = mlp(dtype="float64"), mlp(1)
     net.map_state(lambda _, values: values + 1 / 3)
     wide = mlp(1, "float64")
@@ -135,7 +144,7 @@ def test_float64_is_kept_and_cast_to_what_the_model_computes_in(suffix, tmp_path
     assert same(narrow.state_dict(), net.astype("float32").state_dict())
 
 
-def test_a_safetensors_file_holds_the_state_dict_under_its_own_names(tmp_path):
+def test_a_safetensors_file_holds_the_state_dict_under_its_own_names(tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 
     net = moved_off(images())
@@ -149,7 +158,7 @@ needs_tensorflow = pytest.mark.skipif("tensorflow" not in INSTALLED, reason="ten
 
 @needs_torch
 @pytest.mark.parametrize("network", NETWORKS)
-def test_torch_reads_our_state_dict_and_we_read_torchs(network, tmp_path):
+def test_torch_reads_our_state_dict_and_we_read_torchs(network: Callable[..., Module], tmp_path: Path) -> None:
     import torch
 
     net, converted, back = moved_off(network()), parity.to_torch(network(1)), network(2)
@@ -161,7 +170,7 @@ def test_torch_reads_our_state_dict_and_we_read_torchs(network, tmp_path):
 
 
 @needs_torch
-def test_a_safetensors_file_that_torch_wrote_is_read(tmp_path):
+def test_a_safetensors_file_that_torch_wrote_is_read(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     net, back = moved_off(images()), images(1)
@@ -172,7 +181,7 @@ def test_a_safetensors_file_that_torch_wrote_is_read(tmp_path):
 
 @needs_tensorflow
 @pytest.mark.parametrize("network", [mlp, images, residual])
-def test_keras_reads_our_file_and_we_read_keras(network, tmp_path):
+def test_keras_reads_our_file_and_we_read_keras(network: Callable[..., Module], tmp_path: Path) -> None:
     net, converted, back = moved_off(network()), parity.to_tensorflow(network(1)), network(2)
     inputs = np.ones((2, 1, 8, 8) if network is images else (2, 64), np.float32)
     converted(inputs)  # Keras wants to have seen data
@@ -186,7 +195,9 @@ def test_keras_reads_our_file_and_we_read_keras(network, tmp_path):
 # Training goes on
 
 BEFORE, AFTER, BATCH = 20, 20, 16
-RULES = {
+Rule = Callable[[Iterable[Parameter]], Optimizer]
+Curves = tuple[Rule, list[float], list[list[float]]]  # with the reference's losses, and those of the moved runs
+RULES: dict[str, Rule] = {
     "momentum": lambda parameters: SGD(parameters, lr=2**-4, momentum=0.875, nesterov=True),
     "adam": lambda parameters: Adam(parameters, lr=2**-7, beta1=0.875, beta2=1 - 2**-6, eps=2**-10),
     "adam of Keras": lambda parameters: Adam(
@@ -195,19 +206,19 @@ RULES = {
 }
 
 
-def trainer(implementation, rule, seed=0):
+def trainer(implementation: str, rule: Rule, seed: int = 0) -> Any:
     net = mlp(seed)
     make = Trainer if implementation == "numpynet" else framework(implementation).Trainer
     return make(net, CrossEntropyCriterion(), rule(net.parameters()))
 
 
-def losses(made, first, last):
+def losses(made: Any, first: int, last: int) -> list[float]:
     train = digits().train
     rows = [slice(step * BATCH, (step + 1) * BATCH) for step in range(first, last)]
     return [made.step(train.inputs[at], train.targets[at]) for at in rows]
 
 
-def save_natively(made, path):
+def save_natively(made: Any, path: Path) -> None:
     """As each implementation's users do."""
     if made.name == "torch":
         import torch
@@ -219,7 +230,7 @@ def save_natively(made, path):
         made.layer.save_weights(path)
 
 
-def load_natively(made, path):
+def load_natively(made: Any, path: Path) -> None:
     if made.name == "torch":
         import torch
 
@@ -234,7 +245,7 @@ def load_natively(made, path):
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_numpynet_goes_on_from_a_file_as_if_it_had_never_stopped(suffix, rule, tmp_path):
+def test_numpynet_goes_on_from_a_file_as_if_it_had_never_stopped(suffix: str, rule: str, tmp_path: Path) -> None:
     stopped, whole = trainer("numpynet", RULES[rule]), trainer("numpynet", RULES[rule])
     losses(stopped, 0, BEFORE)
     parity.save_weights(stopped.model, tmp_path / f"net{suffix}", stopped.optimizer)
@@ -245,18 +256,20 @@ def test_numpynet_goes_on_from_a_file_as_if_it_had_never_stopped(suffix, rule, t
 
 
 @pytest.fixture(scope="module", params=RULES)
-def curve(request):
+def curve(request: pytest.FixtureRequest) -> Curves:
     """The uninterrupted curve, and those of weights moved by a unit in the last place before every step."""
     rule = RULES[request.param]
 
-    def moved(index):
+    def moved(index: int) -> Moved:
         return Moved(trainer("numpynet", rule), np.random.default_rng(index))
 
     reference = losses(trainer("numpynet", rule), 0, BEFORE + AFTER)
     return rule, reference, [losses(moved(index), 0, BEFORE + AFTER) for index in range(MOVED_RUNS)]
 
 
-def handed_over(first, second, rule, folder, forget=()):
+def handed_over(
+    first: str, second: str, rule: Rule, folder: Path, forget: Collection[str] = ()
+) -> tuple[list[float], float]:
     """The curve of a network trained by `first`, saved by its own means, and trained on by `second` from the file."""
     start, end = trainer(first, rule), trainer(second, rule, seed=1)
     found = losses(start, 0, BEFORE)
@@ -269,7 +282,9 @@ def handed_over(first, second, rule, folder, forget=()):
     optimizer = rule(net.parameters())
     parity.load_weights(net, path, None if "optimizer" in forget else optimizer)
     if "statistics" in forget:
-        net[1].running_mean = np.zeros_like(net[1].running_mean)
+        normalization = net[1]
+        assert isinstance(normalization, BatchNormalization)
+        normalization.running_mean = np.zeros_like(normalization.running_mean)
     path = folder / f"{second}{SUFFIX[second]}"
     parity.save_weights(net, path, optimizer)
     if second == "numpynet":
@@ -284,7 +299,9 @@ ORDERED_PAIRS = [(first, second) for first in INSTALLED for second in INSTALLED 
 
 
 @pytest.mark.parametrize(("first", "second"), ORDERED_PAIRS)
-def test_a_network_trained_in_one_goes_on_in_another_from_the_file(first, second, curve, tmp_path):
+def test_a_network_trained_in_one_goes_on_in_another_from_the_file(
+    first: str, second: str, curve: Curves, tmp_path: Path
+) -> None:
     rule, reference, moved = curve
     found, _ = handed_over(first, second, rule, tmp_path)
     series = judge_losses({"handed over": found}, reference, moved, "float32")
@@ -293,14 +310,14 @@ def test_a_network_trained_in_one_goes_on_in_another_from_the_file(first, second
     assert reference[-1] < reference[0] / 2
 
 
-def test_a_hand_over_that_forgets_the_velocities_leaves_the_curve(curve, tmp_path):
+def test_a_hand_over_that_forgets_the_velocities_leaves_the_curve(curve: Curves, tmp_path: Path) -> None:
     rule, reference, moved = curve
     found, _ = handed_over("numpynet", "numpynet", rule, tmp_path, forget=["optimizer"])
     assert judge_losses({"handed over": found}, reference, moved, "float32").used["handed over"] > 1
     assert found[:BEFORE] == reference[:BEFORE]
 
 
-def test_frozen_parameters_have_no_state_and_keep_their_place(tmp_path):
+def test_frozen_parameters_have_no_state_and_keep_their_place(tmp_path: Path) -> None:
     for suffix in SUFFIXES:
         made = trainer("numpynet", RULES["adam"])
         made.model[0].weight.trainable = False
@@ -315,7 +332,9 @@ def test_frozen_parameters_have_no_state_and_keep_their_place(tmp_path):
 # What is refused
 
 
-def refused(net, path, match, optimizer=None, error=ValueError):
+def refused(
+    net: Module, path: Path, match: str, optimizer: Optimizer | None = None, error: type[Exception] = ValueError
+) -> None:
     """Loading raises, and leaves the model as it was."""
     before = net.state_dict()
     with pytest.raises(error, match=match):
@@ -323,7 +342,7 @@ def refused(net, path, match, optimizer=None, error=ValueError):
     assert same(net.state_dict(), before)
 
 
-def test_an_unknown_ending_is_refused_and_the_known_ones_are_named(tmp_path):
+def test_an_unknown_ending_is_refused_and_the_known_ones_are_named(tmp_path: Path) -> None:
     for action in (parity.save_weights, parity.load_weights):
         with pytest.raises(ValueError, match=r"net\.h5 ends in none of \.safetensors, \.pt, \.weights\.h5"):
             action(mlp(), tmp_path / "net.h5")
@@ -332,7 +351,7 @@ def test_an_unknown_ending_is_refused_and_the_known_ones_are_named(tmp_path):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 class TestAFileIsRefused:
-    def test_when_it_is_torn_empty_or_something_else(self, suffix, tmp_path):
+    def test_when_it_is_torn_empty_or_something_else(self, suffix: str, tmp_path: Path) -> None:
         path = tmp_path / f"net{suffix}"
         parity.save_weights(mlp(), path)
         whole = path.read_bytes()
@@ -340,7 +359,7 @@ class TestAFileIsRefused:
             path.write_bytes(contents)
             refused(mlp(1), path, r"is torn, or no (safetensors|torch|HDF5) file")
 
-    def test_when_arrays_are_missing_unknown_or_misshapen(self, suffix, tmp_path):
+    def test_when_arrays_are_missing_unknown_or_misshapen(self, suffix: str, tmp_path: Path) -> None:
         path, rng = tmp_path / f"net{suffix}", np.random.default_rng(0)
         parity.save_weights(Sequential(Linear(4, 3, rng=rng), ReLU(), Linear(3, 2, rng=rng)), path)
         refused(Sequential(Linear(4, 3)), path, r"does not fit: .*2.weight|does not fit: .*dense_1.* is unknown")
@@ -348,7 +367,7 @@ class TestAFileIsRefused:
         refused(Sequential(Linear(4, 3), ReLU(), Linear(3, 5)), path, r"does not fit: .*shape \(")
         refused(Sequential(Linear(4, 3), ReLU(), Linear(3, 2, bias=False)), path, "does not fit: .*unknown")
 
-    def test_when_it_holds_no_optimizer_or_another(self, suffix, tmp_path):
+    def test_when_it_holds_no_optimizer_or_another(self, suffix: str, tmp_path: Path) -> None:
         path, net, other = tmp_path / f"net{suffix}", mlp(), mlp(1)
         parity.save_weights(net, path)
         refused(other, path, "was saved without an optimizer", RULES["adam"](other.parameters()))
@@ -361,12 +380,12 @@ class TestAFileIsRefused:
         parity.load_weights(other, path)
         assert same(other.state_dict(), made.model.state_dict())
 
-    def test_rather_than_left_half_written(self, suffix, tmp_path, monkeypatch):
+    def test_rather_than_left_half_written(self, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = tmp_path / f"net{suffix}"
         parity.save_weights(mlp(), path)
         before = path.read_bytes()
 
-        def full(path, model, optimizer):
+        def full(path: Path, model: Module, optimizer: Optimizer | None) -> None:
             Path(path).write_bytes(b"half")
             raise OSError("no space left")
 
@@ -378,7 +397,7 @@ class TestAFileIsRefused:
 
 
 @pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix != ".safetensors"])
-def test_an_optimizer_of_another_models_parameters_is_refused(suffix, tmp_path):
+def test_an_optimizer_of_another_models_parameters_is_refused(suffix: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="parameters that are none of the model's"):
         parity.save_weights(mlp(), tmp_path / f"net{suffix}", SGD(mlp().parameters(), lr=0.5))
 
@@ -386,15 +405,15 @@ def test_an_optimizer_of_another_models_parameters_is_refused(suffix, tmp_path):
 class Malice:
     """Unpickling it would create a file."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (self.path,)
 
 
 @needs_torch
-def test_a_pickle_that_is_no_state_dict_is_refused_and_not_run(tmp_path):
+def test_a_pickle_that_is_no_state_dict_is_refused_and_not_run(tmp_path: Path) -> None:
     import torch
 
     path, victim = tmp_path / "net.pt", tmp_path / "victim"

@@ -4,25 +4,28 @@ A copy of this file is a FILE of layers: of those that its own name mentions, as
 is imported, so that a check takes seconds.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from hypothesis import strategies as st
 
 import parity
 import parity.frameworks
-from numpynet import Module
+from numpynet import Array, Module
 from parity.pairing import Pair
 
 
 class Fine(Module):
-    def forward(self, input):
+    def forward(self, input: Array) -> Array:
         return self.remember(input + input)
 
-    def backward(self, grad_output):
+    def backward(self, grad_output: Array) -> Array:
         self.recall(grad_output)
         return grad_output + grad_output
 
@@ -30,32 +33,34 @@ class Fine(Module):
 class Killed(Fine):
     """As the system does to a process when no memory is left."""
 
-    def forward(self, input):
+    def forward(self, input: Array) -> Array:
         os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("it lives")
 
 
 class Exits(Fine):
     """As a library does that ends the process on its own."""
 
-    def forward(self, input):
+    def forward(self, input: Array) -> NoReturn:
         os._exit(7)
 
 
 class Leaves(Fine):
-    def forward(self, input):
+    def forward(self, input: Array) -> NoReturn:
         sys.exit("no license")
 
 
 class Undrawn(Fine):
     """Has no room for its weights."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         raise MemoryError("no room for the weights")
 
 
 class Sleeps(Fine):
-    def forward(self, input):
+    def forward(self, input: Array) -> Array:
         time.sleep(600)
+        raise AssertionError("nobody ended it")
 
 
 if __name__ == "__main__":

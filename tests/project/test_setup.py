@@ -1,8 +1,11 @@
 """What README promises about installing is what the locks, the sessions and CI do."""
 
+from __future__ import annotations
+
 import os
 import re
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -119,12 +122,15 @@ def test_a_line_that_pins_nothing_is_refused(tmp_path: Path) -> None:
         stacks.pins(tmp_path / "lock.txt")
 
 
+Programs = Callable[[str, str | None], str]
+
+
 @pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
     """Makes programs that say they are a version of Python; None stands for one that does not run, as pyenv's."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    def made(name: str, version: "str | None") -> str:
+    def made(name: str, version: str | None) -> str:
         path = tmp_path / name
         path.write_text(f"#!/bin/sh\n{'exit 127' if version is None else f'echo {version}'}\n")
         path.chmod(0o755)
@@ -135,30 +141,30 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.skipif(os.name == "nt", reason="the programs of this test are shell scripts")
 class TestInterpreter:
-    def test_the_one_that_runs_nox_is_taken_where_the_stack_supports_it(self, programs) -> None:
+    def test_the_one_that_runs_nox_is_taken_where_the_stack_supports_it(self, programs: Programs) -> None:
         running = programs("python3", "3.12")
         programs("python3.13", "3.13")
         assert stacks.interpreter("current", running=running) == ("3.12", running)
 
-    def test_else_the_newest_on_the_path_that_runs(self, programs) -> None:
+    def test_else_the_newest_on_the_path_that_runs(self, programs: Programs) -> None:
         running, works = programs("python3", "3.14"), programs("python3.12", "3.12")
         programs("python3.11", "3.11")
         programs("python3.13", None)
         assert stacks.interpreter("current", running=running) == ("3.12", works)
 
-    def test_the_one_that_is_asked_for_is_taken(self, programs) -> None:
+    def test_the_one_that_is_asked_for_is_taken(self, programs: Programs) -> None:
         running, asked = programs("python3", "3.12"), programs("python3.11", "3.11")
         assert stacks.interpreter("current", "3.11", running=running) == ("3.11", asked)
         assert stacks.interpreter("current", "3.12", running=running) == ("3.12", running)
 
-    def test_without_one_it_says_what_would_do(self, programs) -> None:
+    def test_without_one_it_says_what_would_do(self, programs: Programs) -> None:
         running = programs("python3", "3.10")
         with pytest.raises(stacks.StackError) as caught:
             stacks.interpreter("current", running=running)
         assert "nox runs on Python 3.10; the stack current runs on Python 3.11, 3.12, 3.13" in str(caught.value)
         assert "(oldest runs on 3.10, 3.11, 3.12)" in str(caught.value)
 
-    def test_one_that_is_not_there_or_not_supported_is_refused(self, programs) -> None:
+    def test_one_that_is_not_there_or_not_supported_is_refused(self, programs: Programs) -> None:
         running = programs("python3", "3.12")
         with pytest.raises(stacks.StackError, match=r"no python3.13 on the PATH runs"):
             stacks.interpreter("current", "3.13", running=running)
