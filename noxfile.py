@@ -222,6 +222,19 @@ def bench(session: nox.Session) -> None:
     Environment(session, options.stack, options.python).run("python", "-m", "benchmarks", *rest)
 
 
+@nox.session(python=False, default=False)
+def docs(session: nox.Session) -> None:
+    """The documentation, in docs/_build: its tutorial and examples are run, its links followed; warnings are errors."""
+    environment = Environment(session, "docs", asked(session)[0].python)
+    for builder in ("html", "doctest"):
+        environment.run(
+            *("sphinx-build", "--builder", builder, "--fail-on-warning", "--keep-going", "--quiet"),
+            *("docs", f"docs/_build/{builder}"),
+            env=SINGLE_THREADED,
+        )
+    session.log("docs/_build/html/index.html")
+
+
 @nox.session(python=False)
 def lint(session: nox.Session) -> None:
     """Checks formatting and lints."""
@@ -240,22 +253,28 @@ def typecheck(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Resolves stacks/*.in to locks for each Python; what is locked stays. -- --upgrade renews all."""
     session.install("uv==0.13.9", silent=True)
-    for stack in ("current", "oldest", "tools"):  # tools take what current has, where both have it
+    for stack in stacks.LOCKED:
         for python in stacks.pythons(stack):
             files = stacks.lock(stack, python), stacks.cuda(stack, python)
+            # What these take beside it is what current has, where both have it.
+            constraints = [
+                path
+                for path in (stacks.lock("current", python), stacks.cuda("current", python))
+                if stack in ("docs", "tools") and path.exists()
+            ]
             with tempfile.TemporaryDirectory() as folder:
                 resolved = Path(folder, "resolved.txt")
                 resolved.write_text("".join(path.read_text() for path in files if path.exists()))
-                current = stacks.lock("current", python)
                 session.run(
                     *("uv", "pip", "compile", str(stacks.source(stack).relative_to(Path.cwd()))),
+                    *([str(stacks.source("current").relative_to(Path.cwd()))] if stack == "docs" else []),
                     *(("pyproject.toml", "--extra", "test") if stack != "tools" else ()),
                     *("--python-version", python, "--python-platform", "x86_64-manylinux_2_28"),
                     # Wheels of releases alone: what has to be compiled differs from machine to machine.
                     *("--only-binary", ":all:", "--prerelease", "disallow"),
                     *("--no-config", "--no-header", "--no-emit-index-url", "--no-emit-find-links"),
                     *("--annotation-style", "line", "--quiet", "--output-file", str(resolved)),
-                    *(("--constraints", str(current)) if stack == "tools" and current.exists() else ()),
+                    *(argument for path in constraints for argument in ("--constraints", str(path))),
                     *session.posargs,
                     silent=True,
                 )

@@ -497,6 +497,29 @@ def report(
 
 
 @app.command()
+def pages(
+    folder: Annotated[Path, typer.Argument(help="Where they are written.")] = Path("docs/pages"),
+    results: Annotated[
+        Path | None, typer.Option(help="The results folder of one stack; default: that of the installed versions.")
+    ] = None,
+) -> None:
+    """Writes the documentation's pages of measured things: known differences, planted defects, experiments.
+
+    A kind of which there are no records leaves its page as it is.
+    """
+    from parity.report.pages import write_pages
+    from parity.results import Results, default_folder
+
+    written = _or_exit(lambda: write_pages(Results(results or default_folder()), folder))
+    if not written:
+        _fail(
+            f"no records to write pages of in {results or default_folder()}: run `parity check`, `parity defects` first"
+        )
+    for path in written:
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
 def experiment(
     name: Annotated[str | None, typer.Argument(help="Which one; default: list them.")] = None,
     framework: FrameworkOption = None,

@@ -220,7 +220,10 @@ def _import_of(stranger: type) -> str:
     """The line by which a script gets a class that is not ours: imported by name, or from the file that defines it."""
     if not stranger.__module__.startswith("parity_file_") and stranger.__module__ != "__main__":
         return f"from {stranger.__module__} import {stranger.__qualname__.split('.')[0]}"
-    return f"{stranger.__name__} = parity.load({inspect.getfile(stranger)!r}).{stranger.__name__}"
+    try:
+        return f"{stranger.__name__} = parity.load({inspect.getfile(stranger)!r}).{stranger.__name__}"
+    except (OSError, TypeError):  # of a notebook or of an interactive session
+        return f"# here goes the definition of {stranger.__name__}, which is in no file"
 
 
 def _literal(values: Any) -> str:

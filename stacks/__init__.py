@@ -22,6 +22,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+LOCKED = ("current", "oldest", "docs", "tools")  # docs is current, with what builds the documentation beside it
 # What torch's wheels for CUDA require and its wheels for the CPU do not.
 CUDA = re.compile(r"(nvidia|cuda)-.*|triton")
 # The project itself, which is installed from the checkout.
@@ -168,6 +169,6 @@ def _supported(stack: str) -> str:
     others = [
         f"{other} runs on {', '.join(pythons(other))}"
         for other in ("current", "oldest")
-        if other != stack and stack != "tools"
+        if other != stack and stack in ("current", "oldest", "newest")
     ]
     return f"the stack {stack} runs on Python {', '.join(pythons(stack))}" + "".join(f" ({text})" for text in others)

@@ -21,10 +21,10 @@ from parity.cli import app
 from parity.experiment import Experiment
 from parity.experiments import EXPERIMENTS, run_experiment
 from parity.experiments.clothes import PLAIN
-from parity.experiments.page import write_page
 from parity.experiments.significance import of_pair, of_study
 from parity.experiments.training import TrainingEntry, unavailable
 from parity.frameworks import available
+from parity.report.pages import write_pages
 from parity.results import Record, Results, plain
 from parity.statistics import Verdict, decide
 
@@ -217,7 +217,8 @@ def test_the_page_shows_every_experiment_and_its_pictures(records: Records, tmp_
     results = Results(tmp_path / "results")
     for record in records("blobs-1.0"):
         results.append("experiments", record["key"], plain(record))
-    page = write_page(results, tmp_path / "docs").read_text(encoding="utf-8")
+    (path,) = write_pages(results, tmp_path / "docs")
+    page = path.read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in EXPERIMENTS)
     for record in records("blobs-1.0"):
         file = f"blobs-1.0-{record['implementation']}.png"

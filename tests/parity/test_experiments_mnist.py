@@ -15,9 +15,9 @@ from numpynet import SGD
 from numpynet.datasets import Dataset, Split, digits
 from parity.experiments import EXPERIMENTS
 from parity.experiments.effects import effect, effects
-from parity.experiments.page import write_page
 from parity.experiments.training import TrainingEntry, brief
 from parity.frameworks import available
+from parity.report.pages import write_pages
 from parity.results import Results, plain
 
 FRAMEWORKS = available()
@@ -89,7 +89,8 @@ def test_a_setting_that_hurts_every_seed_is_called_worse(tmp_path: Path) -> None
     assert list(record["accuracies"]) == list(chosen)
     store = Results(tmp_path / "page")
     store.append("experiments", record["key"], plain(record))
-    page = write_page(store, tmp_path / "docs").read_text(encoding="utf-8")
+    (path,) = write_pages(store, tmp_path / "docs")
+    page = path.read_text(encoding="utf-8")
     assert "| sigmoid inside | -" in page
     assert "| baseline | 0.9713 |" in page
 

@@ -14,13 +14,17 @@ from hypothesis import strategies as st
 
 import parity
 from numpynet import Array, BatchNormalization, Dropout, Module, Scaling, Sequential
+from numpynet.datasets import digits
+from parity.failure import reproduction
 from parity.frameworks import available
 from parity.lazy import keras, torch, torch_layers
-from parity.pairing import Counterpart, Pair
+from parity.pairing import Case, Counterpart, Pair, Step
 from parity.pairs.normalization import FeaturePair
+from parity.proving import targets
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "swish.py"
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 both = pytest.mark.skipif(len(available()) < 2, reason="the example is written for both frameworks")
 
 
@@ -29,9 +33,19 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_readme_prints_the_example_that_is_tested() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     example = EXAMPLE.read_text().split('"""', 2)[2].strip()
-    assert any(example in block for block in blocks), "README's layer and examples/swish.py have drifted apart"
+    assert any(example in block for block in BLOCKS), "README's layer and examples/swish.py have drifted apart"
+
+
+@both
+def test_readmes_network_is_trained_and_had_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = (block for block in BLOCKS if "fit(" in block)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    test = digits().test
+    assert np.mean(names["net"].evaluate()(test.inputs).argmax(axis=1) == test.targets) > 0.9
+    assert (tmp_path / "net.pt").exists()
 
 
 @both
@@ -134,6 +148,22 @@ def _own_dropout(framework: str, p: float, x: Array) -> Array:
         torch.manual_seed(7)
         return torch.nn.Dropout(p)(torch.from_numpy(x)).numpy()
     return keras.layers.Dropout(p, seed=7)(x, training=True).numpy()
+
+
+@both
+@pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("*.py")), ids=lambda file: file.stem)
+def test_every_example_is_proven(file: Path) -> None:
+    (target,) = targets([parity.load(file)])
+    parity.check(target, examples=10)
+
+
+def test_a_class_that_is_in_no_file_is_named_where_its_definition_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)  # as in a notebook
+    names: dict[str, Any] = {"Module": Module, "__name__": "__main__"}
+    exec("class Typed(Module):\n    def forward(self, x):\n        return self.remember(2 * x)", names)
+    one = np.ones((1, 1), np.float32)
+    script = reproduction(Case(names["Typed"](), [Step(one, one)]))
+    assert "# here goes the definition of Typed, which is in no file" in script
 
 
 def test_class_without_a_pair_is_told_how_to_get_one() -> None:

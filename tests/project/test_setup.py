@@ -21,7 +21,7 @@ else:
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-LOCKED = [(stack, python) for stack in ("current", "oldest", "tools") for python in stacks.pythons(stack)]
+LOCKED = [(stack, python) for stack in stacks.LOCKED for python in stacks.pythons(stack)]
 
 
 def readme_commands() -> list[str]:

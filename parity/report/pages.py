@@ -1,0 +1,196 @@
+"""Pages of Markdown for the documentation, drawn from the records of one results folder.
+
+Each says which versions it speaks of and which command makes it. A kind without records leaves its page as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from parity.checking import crashed
+from parity.defects import gallery
+from parity.experiments import EXPERIMENTS
+from parity.experiments.training import Record
+from parity.results import Results
+from parity.rungs.record import CURVE, GRADIENT, OUTPUT, RUNGS, STEP
+
+IMPLEMENTATIONS = {"numpynet": "numpynet", "torch": "PyTorch", "tensorflow": "TensorFlow"}
+MARKS = {True: "", False: "**falls short**: ", None: ""}
+
+
+def write_pages(results: Results, folder: Path) -> list[Path]:
+    """Write differences.md, defects.md and experiments.md, as far as there are records; returns their paths.
+
+    Raises ValueError where a record is of a crash: a page shows what was measured.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for kind, (command, page) in PAGES.items():
+        if records := results.read(kind):
+            if fallen := [record["key"] for record in records if crashed(record)]:
+                raise ValueError(f"{fallen[0]} crashed: run `{command}` again before a page is made of its records")
+            path = folder / f"{kind}.md"
+            made = f"Measured with {results.stack} by `{command}`; `parity pages` made this page of the records."
+            path.write_text("\n".join(page(records, made, folder)) + "\n", encoding="utf-8")
+            written.append(path)
+    return written
+
+
+def experiments_page(records: Sequence[Record], made: str, folder: Path) -> list[str]:
+    """The lines of the page of experiments; a PNG file for each picture is written to `folder`."""
+    by_key = {record["key"]: record for record in records}
+    lines = [
+        "# Experiments",
+        "",
+        f"{made} Within an experiment every implementation "
+        "starts from the same weights, PyTorch's default distribution unless it says otherwise, and sees the same "
+        "batches and dropout masks. A loss is the mean over the last epoch's batches. One seed, unless it says "
+        "otherwise: where accuracies differ here, rounding grew over thousands of steps.",
+        "",
+        *table(by_key),
+    ]
+    for name, entry in EXPERIMENTS.items():
+        found = [record for i in IMPLEMENTATIONS if (record := by_key.get(f"{name}/{i}"))]
+        body = [*effects(found), *tables(found), *pictures(found, folder)]
+        lines += ["", f"## {entry.title}", *body] if body else []
+    return lines
+
+
+def differences_page(records: Sequence[Record], made: str, _: Path) -> list[str]:
+    """The lines of the catalogue of known differences: what each does, the mapping that removes it, and its sources."""
+    lines = [
+        "# Known differences",
+        "",
+        f"{made} An entry is real with the defaults (*apart*: the largest distance between implementations, in the "
+        "values' own units) and gone with the mapping (*mapped*). An entry that speaks of other versions or machines "
+        "is not measured here.",
+    ]
+    for topic in dict.fromkeys(record["topic"] for record in records):
+        lines += ["", f"## {topic.capitalize()}"]
+        for record in records:
+            if record["topic"] == topic:
+                lines += ["", *_difference(record)]
+    return lines
+
+
+def _difference(record: Record) -> list[str]:
+    sizes = [(word, record[term]) for word, term in (("apart", "naive"), ("mapped", "mapped"))]
+    measured = "not measured"
+    if record["measured"]:
+        measured = ", ".join(f"{word} {'not finite' if size is None else f'{size:.3g}'}" for word, size in sizes)
+    if record["holds"] is False:
+        measured = f"**not as stated**: {measured}"
+    rows = [(name, record[name]) for name in ("torch", "keras", "tensorflow")]
+    rows += [("mapping", record["mapping"])]
+    rows += [("versions", f"`{record['when']}`")] if record["when"] else []
+    rows += [("measured", measured), ("sources", ", ".join(f"<{source}>" for source in record["sources"]))]
+    return [f"### {record['key']}", "", record["title"], "", *rows_of(rows, ["", ""])]
+
+
+def defects_page(records: Sequence[Record], made: str, _: Path) -> list[str]:
+    """The lines of the gallery of planted defects: on which rung the ladder caught each, and how the baseline did."""
+    order = [defect.name for defect in gallery()]
+    records = sorted(records, key=lambda record: order.index(record["key"]) if record["key"] in order else len(order))
+    rungs = Counter(record["rung"] if record["caught"] else None for record in records)
+    usual = Counter(record["usual"]["by"] if record["usual"]["caught"] else None for record in records)
+    found = {OUTPUT: usual["output"], GRADIENT: usual["gradient"], STEP: usual["parameters"], CURVE: "not done"}
+    summary = [(f"{title} (rung {rung})", rungs[rung], found[rung]) for rung, title in RUNGS.items()]
+    summary += [("nobody", rungs[None], usual[None])]
+    rows = [
+        (
+            f"{record['title']} (`{record['key']}`)",
+            record["target"],
+            record["rung"] if record["caught"] else "**nobody**",
+            record["examples"],
+            record["usual"]["by"] if record["usual"]["caught"] else "**nobody**",
+        )
+        for record in records
+    ]
+    return [
+        "# Planted defects",
+        "",
+        f"{made} {len(records)} mistakes that one could really make are planted, one at a time, and run up the ladder; "
+        "an undamaged layer in the same harness must pass. The baseline is what layers are commonly tested with: "
+        "normal inputs from one seed, a `sum()` loss, `torch.testing.assert_close` with its defaults on output and "
+        "gradients, and on the parameters after ten steps of SGD. It starts from parity's own shared weights and "
+        "masks, so what it misses is due to what is fed and compared.",
+        "",
+        *rows_of(summary, ["caught by", "ladder", "baseline"]),
+        "",
+        "## Defect by defect",
+        "",
+        *rows_of(rows, ["defect", "planted in", "caught on rung", "after examples", "baseline"]),
+    ]
+
+
+def rows_of(rows: Iterable[Sequence[object]], columns: Sequence[str]) -> list[str]:
+    """The lines of a Markdown table with these columns and rows."""
+    escaped = ([str(cell).replace("|", "\\|") for cell in row] for row in rows)
+    return [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *escaped)]
+
+
+def table(records: Mapping[str, Record]) -> list[str]:
+    """The lines of the overview's table: what each experiment must show, and what each implementation showed."""
+    rows = []
+    for name, entry in EXPERIMENTS.items():
+        found = (records.get(f"{name}/{implementation}") for implementation in IMPLEMENTATIONS)
+        cells = [MARKS[record["passed"]] + record["summary"] if record else "not run" for record in found]
+        rows.append([f"`{name}`: {entry.title}", entry.requirement, *cells, entry.yardstick])
+    return rows_of(rows, ["experiment", "must show", *IMPLEMENTATIONS.values(), "to compare with"])
+
+
+def effects(found: Sequence[Record]) -> list[str]:
+    """The lines on what each factor does to the accuracy, by each implementation: a paragraph and a table."""
+    found = [record for record in found if record.get("effects")]
+    if not found:
+        return []
+    first, *_ = found[0]["effects"]
+    rows = [
+        [same[0]["factor"], *(effect_in_points(effect) for effect in same)]
+        for same in zip(*(record["effects"] for record in found), strict=True)
+    ]
+    text = (
+        f"Change of the test accuracy in points, paired by seed ({len(first['differences'])} seeds), with intervals by "
+        f"Student's t that hold all at once (each {first['level']:.2%}); a conclusion where one leaves out zero."
+    )
+    return ["", text, "", *rows_of(rows, ["factor", *(IMPLEMENTATIONS[record["implementation"]] for record in found)])]
+
+
+def effect_in_points(effect: Record) -> str:
+    low, high = (100 * limit for limit in effect["interval"])
+    return f"{100 * effect['estimate']:+.2f} ({low:+.2f} to {high:+.2f}), {effect['conclusion']}"
+
+
+def tables(found: Sequence[Record]) -> list[str]:
+    lines = []
+    for record in found:
+        for title, each in record.get("tables", {}).items():
+            rows = [[f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in each["rows"]]
+            name = IMPLEMENTATIONS[record["implementation"]]
+            lines += ["", f"{name}, {title}:", "", *rows_of(rows, each["columns"])]
+    return lines
+
+
+def pictures(found: Sequence[Record], folder: Path) -> list[str]:
+    files = [file for record in found for file in save(record, folder)]
+    return ["", *(f"![{title}]({file})" for title, file in files)] if files else []
+
+
+def save(record: Record, folder: Path) -> list[tuple[str, str]]:
+    """Write a record's pictures to `folder`; returns their titles and file names."""
+    saved = []
+    for title, uri in record["pictures"].items():
+        file = f"{record['key'].replace('/', '-')}.png"
+        (folder / file).write_bytes(base64.b64decode(uri.partition(",")[2]))
+        saved.append((f"{record['title']}, {record['implementation']}: {title}", file))
+    return saved
+
+
+PAGES = {
+    "differences": ("parity check", differences_page),
+    "defects": ("parity defects", defects_page),
+    "experiments": ("parity experiment all", experiments_page),
+}
