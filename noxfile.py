@@ -37,10 +37,11 @@ class Environment:
     def __init__(self, session: nox.Session, stack: str, python: str | None = None) -> None:
         self.session, self.stack = session, stack
         try:
+            stacks.name(stack)
             self.python, interpreter = stacks.interpreter(stack, python)
         except stacks.StackError as error:
             session.error(str(error))
-        self.folder = Path(".nox", f"{stack}-py{self.python}").absolute()
+        self.folder = Path(".nox", f"{stacks.name(stack)}-py{self.python}").absolute()
         self.programs = self.folder / ("Scripts" if os.name == "nt" else "bin")
         stamp, made_of = self.folder / "stack.json", json.dumps(self._made_of(), indent=1) + "\n"
         runs = stacks.version(str(self.programs / "python")) == self.python  # the Python below it may have gone
@@ -62,7 +63,8 @@ class Environment:
         return True
 
     def _made_of(self) -> dict[str, str | None]:
-        floats = None if self.locked else datetime.date.today().isoformat()  # made anew on another day
+        # What floats is made anew on another day.
+        floats = datetime.date.today().isoformat() if stacks.floats(self.stack, self.python) else None
         project = nox.project.load_toml("pyproject.toml")["project"]
         return {
             "stack": self.stack,
@@ -101,11 +103,17 @@ class Environment:
 def asked(session: nox.Session, *flags: str) -> tuple[argparse.Namespace, list[str]]:
     """The values of the options that sessions share and of `flags`, and the arguments that are left for the program."""
     parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --", add_help=False)
-    parser.add_argument("--stack", choices=STACKS, default="current")
+    parser.add_argument("--stack", type=_stack, default="current", metavar="{current,oldest,newest,FILE.txt}")
     parser.add_argument("--python", metavar="3.XX")
     for flag in flags:
         parser.add_argument(flag, action="store_true")
     return parser.parse_known_args(session.posargs)
+
+
+def _stack(text: str) -> str:
+    if text in STACKS or stacks.own(text):
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is no stack: {', '.join(STACKS)}, or a file of requirements (.txt)")
 
 
 def command(session: nox.Session, *arguments: str, env: dict[str, str] | None = SINGLE_THREADED) -> None:

@@ -22,12 +22,15 @@ In one more run everything that may be lost is lost: what is smaller than a few 
 that it is the sum of, or than the smallest normal number, becomes exactly 0, which random errors never hit. Where
 negative slopes fold both sides of 0 into one (PReLU), nothing but an exact 0 takes the other branch. In yet one more,
 every result is rounded to the format itself, as IEEE 754 does: the numbers that are equal then, zeros by underflow
-among them, are those that are equal in an implementation, and the first of them is the one that it selects. Where
-one of the two deviates further than every run before it, the computation took a branch that random errors miss, since
-they leave no two numbers equal. Then rounding to ever fewer bits, down to a unit of `SLACK`, shows how far it goes
-there, with and without losing what may be lost. Of several jumps that cancel, an implementation may make one and not
-another: in `PARTIAL` pairs of runs one half of the results, drawn anew for each operation, is lost or rounded, and then
-the other half.
+among them, are those that are equal in an implementation, and the first of them is the one that it selects.
+
+Where one of the two deviates further than every run before it, it took a branch that random errors miss, since they
+leave no two numbers equal: of rows that are equal, normalised, each is exactly 0 there. And where the reference itself
+is on such a branch, random errors leave it each time, however small they are, and rounding does not. In both cases the
+branch has runs of its own: rounding to ever fewer bits, down to a unit of `SLACK`, with and without losing what may be
+lost; and forward passes that are rounded to the nearest number, with random errors behind them alone. Of several jumps
+that cancel, an implementation may make one and not another: in `PARTIAL` pairs of runs one half of the results, drawn
+anew for each operation, is lost or rounded, and then the other half.
 
 Where some elements deviate in one run and not at all in another, something is selected by rounding. One run shows one
 selection, and any of the six nearly equal elements of a window may be the selected one: then `MORE` pairs are run. In
@@ -125,7 +128,8 @@ class Rounding:
 
     `mirrored` gives every error of the same seed the other sign. `losing` makes what may be lost 0. Where `dropped` is
     given, results are rounded to the nearest number with that many bits fewer than the format has. `partial` does
-    either to one half of the elements; `mirrored`, to the other half.
+    either to one half of the elements; `mirrored`, to the other half. With `behind` random errors are made behind the
+    forward passes alone, in which results are rounded to the nearest number.
     """
 
     def __init__(
@@ -137,9 +141,11 @@ class Rounding:
         losing: bool = False,
         dropped: int | None = None,
         partial: bool = False,
+        behind: bool = False,
     ) -> None:
         info = np.finfo(dtype)
         self.dtype, self.size, self.losing, self.dropped, self.partial = dtype, size, losing, dropped, partial
+        self.forward = Rounding(dtype, size=0, dropped=0) if behind else self
         self.unit = size * float(info.eps) / 2
         self.lost = LOST * float(info.eps)
         self.tiny = float(info.tiny)  # 0 where it is no double, as longdouble's: nothing underflows there
@@ -207,6 +213,16 @@ def rounding(errors: Rounding) -> Iterator[None]:
         yield
     finally:
         _active = previous
+
+
+@contextlib.contextmanager
+def forward_pass() -> Iterator[None]:
+    """A context for a forward pass, where a run may make other errors than behind it."""
+    if _active is None:
+        yield
+    else:
+        with rounding(_active.forward):
+            yield
 
 
 class Noisy(np.ndarray[Any, np.dtype[Any]]):
@@ -338,23 +354,28 @@ def deviations(
         size: {key: np.zeros(value.shape, value.dtype) for key, value in reference.items()} for size in (SLACK, 1.0)
     }
     still = {key: np.zeros(value.shape, int) for key, value in reference.items()}  # runs without a deviation
+    least = {key: np.full(value.shape, np.inf) for key, value in reference.items()}  # under errors of natural size
+    apart = False  # whether losing or rounding takes a branch that random errors miss
 
-    def observe(errors: Rounding) -> bool:
-        """Run once; whether some element deviated by more than in every run before."""
-        further = False
+    def observe(errors: Rounding) -> dict[Key, Array]:
+        """Run once; returns how far every tensor deviated."""
+        nonlocal apart
+        found = {}
         with np.errstate(all="ignore"):
             with rounding(errors):
                 perturbed = run()
             for key, bound in largest[1.0 if errors.size == 1 else SLACK].items():
                 deviation = np.abs(_plain(perturbed[key]) - reference[key])
                 # Jumps are finite, and inf - inf is none; the logarithm of what was lost is another matter.
-                deviation = np.where(np.isinf(deviation), 0, deviation)
+                found[key] = deviation = np.where(np.isinf(deviation), 0, deviation)
                 if errors.size == SLACK:
                     still[key] += deviation == 0
-                elif not errors.size:
-                    further = further or bool(np.any(deviation > bound))
+                elif errors.size == 1:
+                    np.fmin(least[key], deviation, out=least[key])
+                else:
+                    apart = apart or bool(np.any(deviation > bound))
                 np.fmax(bound, deviation, out=bound)
-        return further
+        return found
 
     def observe_pairs(first: int, last: int) -> None:
         for pair in range(first, last):
@@ -362,18 +383,30 @@ def deviations(
             for mirrored in (False, True):
                 observe(Rounding(dtype, seed, size, mirrored))
 
+    def left(rounded: dict[Key, Array]) -> bool:
+        """Tells whether every random error, however small, spoils an element that rounding itself leaves as it is."""
+        with np.errstate(all="ignore"):
+            sizes = {key: np.abs(value) for key, value in reference.items()}
+            return any(
+                np.any((size > 0) & (least[key] > size / SLACK) & (rounded[key] < size * np.finfo(dtype).eps ** 0.5))
+                for key, size in sizes.items()
+            )
+
     observe_pairs(0, PAIRS)
     # In a format that is no wider, a small error may come to nothing.
     if any(np.any((still[key] > 0) & (bound > 0)) for key, bound in largest[SLACK].items() if bound.dtype != dtype):
         observe_pairs(PAIRS, PAIRS + MORE)
-    further = observe(Rounding(dtype, size=0, losing=True))
-    further |= observe(Rounding(dtype, size=0, dropped=0))
-    if further:
+    observe(Rounding(dtype, size=0, losing=True))
+    rounded = observe(Rounding(dtype, size=0, dropped=0))
+    if apart or left(rounded):
         for dropped in range(FEWER_BITS + 1):
             observe(Rounding(dtype, size=0, losing=True, dropped=dropped))
             observe(Rounding(dtype, size=0, dropped=dropped))
-        for _ in range(PARTIAL):
-            seed = rng.bytes(8)
+        for seed in (rng.bytes(8) for _ in range(PAIRS)):
+            for mirrored in (False, True):
+                observe(Rounding(dtype, seed, SLACK, mirrored, behind=True))
+    if apart:
+        for seed in (rng.bytes(8) for _ in range(PARTIAL)):
             for mirrored in (False, True):
                 observe(Rounding(dtype, seed, 0, mirrored, losing=True, partial=True))
                 observe(Rounding(dtype, seed, 0, mirrored, dropped=0, partial=True))

@@ -10,7 +10,6 @@ without training anything again.
 from __future__ import annotations
 
 import functools
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -38,6 +37,7 @@ from parity.machines.process import call_on
 from parity.proving import DTYPES
 from parity.recipes import EXPERIMENTS
 from parity.results import Record, Results
+from parity.study.origin import digest
 from parity.study.origin import origin as code
 
 KIND = "soak-curves"
@@ -138,7 +138,7 @@ def origin() -> Record:
 
     The code that judges it is not among them.
     """
-    return code() | {"recipes": hashlib.sha256(Path(recipes.__file__).read_bytes()).hexdigest()}
+    return code() | {"recipes": digest([Path(recipes.__file__)])}
 
 
 def records(results: Results) -> list[Record]:

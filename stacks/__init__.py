@@ -6,9 +6,9 @@ test tools too. What torch's ordinary wheel brings for graphics cards (several G
 `<stack>-py3.XX-cuda.txt`: pinned as well, but installed only where torch's wheel asks for it, so that a build of
 torch for the CPU needs none of it.
 
-The locks are resolved for Linux on x86-64, where CI runs; another platform gets the same versions where they exist,
-and is told what else it installed. A stack without locks floats. noxfile.py makes the environments; this module needs
-nothing but Python.
+A stack of one's own is a file of requirements, whose path stands for its name. The locks are resolved for Linux on
+x86-64, where CI runs; another platform gets the same versions where they exist, and is told what else it installed. A
+stack without locks floats. noxfile.py makes the environments; this module needs nothing but Python.
 """
 
 from __future__ import annotations
@@ -33,26 +33,56 @@ class StackError(Exception):
     """Raised where no environment can be made; the message says why and what to do."""
 
 
+def own(stack: str) -> bool:
+    """Tells whether a stack is somebody's own: the path of a file of requirements instead of a name."""
+    return stack.endswith((".txt", ".in"))
+
+
+def name(stack: str) -> str:
+    """The stack's name; a file's is that of the file. Raises StackError for a file that is called as one of ours."""
+    if not own(stack):
+        return stack
+    found = Path(stack).stem
+    if not Path(stack).is_file():
+        raise StackError(f"there is no file {stack}")
+    if (FOLDER / f"{found}.in").exists():
+        raise StackError(f"{stack} is called as the stack {found} is: give the file another name")
+    return found
+
+
 def pythons(stack: str) -> list[str]:
-    """The Pythons that the stack's packages support, such as ["3.11", "3.12"], oldest first."""
+    """The Pythons that the stack's packages support, such as ["3.11", "3.12"], oldest first.
+
+    The project's own where a file of somebody's own has no line "# pythons: 3.XX ...".
+    """
     found = re.search(r"^# pythons: (.+)$", source(stack).read_text(), re.MULTILINE)
-    assert found is not None, f"{source(stack)} has a line '# pythons: 3.XX ...'"
-    return found[1].split()
+    assert found is not None or own(stack), f"{source(stack)} has a line '# pythons: 3.XX ...'"
+    return found[1].split() if found else ["3.10", "3.11", "3.12", "3.13"]
 
 
 def source(stack: str) -> Path:
     """The file that names the packages which make the stack."""
-    return FOLDER / f"{stack}.in"
+    return Path(stack) if own(stack) else FOLDER / f"{stack}.in"
+
+
+def floats(stack: str, python: str) -> bool:
+    """Tells whether the stack may be another one tomorrow: it has no lock, and names a package without its version."""
+    if lock(stack, python).exists():
+        return False
+    try:
+        return not pins(source(stack))
+    except ValueError:
+        return True
 
 
 def lock(stack: str, python: str) -> Path:
     """The file that pins every package of the environment; a stack that floats has none."""
-    return FOLDER / f"{stack}-py{python}.txt"
+    return FOLDER / f"{name(stack)}-py{python}.txt"
 
 
 def cuda(stack: str, python: str) -> Path:
     """The file that pins what only torch's wheels for CUDA require; a stack without torch has none."""
-    return FOLDER / f"{stack}-py{python}-cuda.txt"
+    return FOLDER / f"{name(stack)}-py{python}-cuda.txt"
 
 
 def pins(path: Path) -> dict[str, str]:

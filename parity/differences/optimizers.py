@@ -114,7 +114,7 @@ def shown(
     torch="v = m v + g; w -= lr v: a new learning rate counts for the whole velocity",
     keras="v = m v - lr g; w += v: what has gathered keeps the old learning rate",
     tensorflow="as Keras",
-    mapping="multiply Keras' velocity by lr_new / lr_old (parity.pairs.optimizers.KerasSGD)",
+    mapping="multiply Keras' velocity by lr_new / lr_old (parity.frameworks.keras_optimizers.Rule)",
     sources=("https://github.com/pytorch/pytorch/issues/1099", TORCH, KERAS),
 )
 def sgd_velocity() -> Demonstration:

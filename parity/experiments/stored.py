@@ -60,10 +60,11 @@ def origin(experiment: Experiment, judge: Callable[..., Any]) -> str:
 
     The text of that module counts as it stands, comments and docstrings included.
     """
+    from parity.study.origin import digest
     from parity.study.origin import origin as code
     from parity.study.registration import description
 
-    parts = [code(), description(experiment), Path(inspect.getfile(judge)).read_text(encoding="utf-8")]
+    parts = [code(), description(experiment), digest([Path(inspect.getfile(judge))])]
     return hashlib.sha256(json.dumps(plain(parts)).encode()).hexdigest()
 
 

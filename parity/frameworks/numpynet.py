@@ -8,7 +8,7 @@ import numpy as np
 
 from numpynet import Array, Module
 from numpynet.module import each, join
-from parity.allowance import Noisy, noisy
+from parity.allowance import Noisy, forward_pass, noisy
 from parity.pairing import Case
 from parity.rungs.record import Places
 
@@ -57,7 +57,8 @@ class Subject:
 
     def forward(self, input: Any) -> Any:
         self.places.calls.clear()
-        return self.module(self._viewed(input))
+        with forward_pass():
+            return self.module(self._viewed(input))
 
     def backward(self, cotangent: Any) -> Any:
         return self.module.backward(self._viewed(cotangent))

@@ -30,10 +30,11 @@ from numpynet import (
     SiLU,
     Softplus,
 )
-from parity.allowance import Noisy, deviations
+from parity.allowance import Noisy, Rounding, deviations, rounding
+from parity.frameworks.numpynet import Subject
 from parity.pairing import Case, Step
 from parity.rungs.judge import judge
-from parity.rungs.record import GRADIENT, OUTPUT
+from parity.rungs.record import GRADIENT, OUTPUT, run
 
 
 def agree(module: Module, input: Array) -> bool:
@@ -170,3 +171,33 @@ def test_rows_that_are_equal_in_the_format_alone_before_two_prelus(seed: int) ->
     input = np.array([[2, 3], [2, 3 + 2**-20], [2 - 2**-20, 3]], np.float32) / 1024
     cotangent = np.random.default_rng(seed).standard_normal((3, 2)).astype(np.float32) / 10
     assert judge(Case(network, [Step(input, cotangent)])).passed
+
+
+@pytest.mark.parametrize("seed", [9, 55, 76, 77])
+def test_a_gradient_that_cancels_behind_a_branch_which_every_random_error_leaves(seed: int) -> None:
+    """A group of one element is normalised to exactly 0, and a batch of zeros once more, its gradient divided by the root
+    of eps. With random errors it is a batch of noise, whose gradient is divided by its deviation: none of these runs
+    shows how large the numbers are whose difference torch makes of that gradient."""
+    rng = np.random.default_rng(seed)
+    network = Sequential(
+        GroupNormalization(2, eps=2**-11),
+        SELU(),
+        BatchNormalization(2, eps=2**-17),
+        BatchNormalization(2, eps=2**-16),
+        Linear(2, 1),
+    )
+    network.load_state_dict(network.state_dict() | {"4.weight": np.array([[1.5826604, -1.2818624]], np.float32)})
+    input = (rng.standard_normal((6, 2)) * 100).astype(np.float32)
+    assert judge(Case(network, [Step(input, (rng.standard_normal((6, 1)) / 256).astype(np.float32))])).passed
+
+
+def test_errors_behind_the_forward_pass_leave_it_rounded_to_the_nearest() -> None:
+    rng = np.random.default_rng(1)
+    step = Step(rng.standard_normal((4, 3)).astype(np.float32), np.ones((4, 2), np.float32) / 3)
+    case = Case(Linear(3, 2, rng=rng), [step]).astype(np.dtype(np.float64))
+    expected = run(case, Subject(case))
+    with rounding(Rounding(np.dtype(np.float32), b"seed", behind=True)):
+        found = run(case, Subject(case, perturbed=True))
+    units = {key: np.max(np.abs(found[key] - values) / np.abs(values)) * 2.0**24 for key, values in expected.items()}
+    assert {key.rung for key, share in units.items() if share < 4} == {OUTPUT}
+    assert {key.rung for key, share in units.items() if share > 4} == {GRADIENT}

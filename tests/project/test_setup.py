@@ -125,6 +125,32 @@ def test_a_line_that_pins_nothing_is_refused(tmp_path: Path) -> None:
 Programs = Callable[[str, str | None], str]
 
 
+class TestAStackOfOnesOwn:
+    def test_is_called_as_its_file_and_floats_unless_all_is_pinned(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.txt"
+        file.write_text("numpy==2.3.0\ntorch==2.12.0  # the one in production\n")
+        stack = str(file)
+        assert (stacks.name(stack), stacks.source(stack)) == ("mine", file)
+        assert not stacks.floats(stack, "3.11")
+        file.write_text("numpy==2.3.0\ntorch\n")
+        assert stacks.floats(stack, "3.11")
+        assert stacks.floats("newest", "3.11")
+        assert not stacks.floats("current", "3.11")
+
+    def test_supports_what_it_says_or_what_the_project_does(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.txt").write_text("torch\n")
+        assert stacks.pythons(str(tmp_path / "mine.txt")) == ["3.10", "3.11", "3.12", "3.13"]
+        (tmp_path / "mine.txt").write_text("# pythons: 3.12\ntorch\n")
+        assert stacks.pythons(str(tmp_path / "mine.txt")) == ["3.12"]
+
+    def test_is_not_taken_for_one_of_ours(self, tmp_path: Path) -> None:
+        (tmp_path / "current.txt").write_text("torch\n")
+        with pytest.raises(stacks.StackError, match="is called as the stack current is"):
+            stacks.name(str(tmp_path / "current.txt"))
+        with pytest.raises(stacks.StackError, match=r"there is no file .*other.txt"):
+            stacks.name(str(tmp_path / "other.txt"))
+
+
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
     """Makes programs that say they are a version of Python; None stands for one that does not run, as pyenv's."""
