@@ -176,8 +176,8 @@ def test_rows_that_are_equal_in_the_format_alone_before_two_prelus(seed: int) ->
 @pytest.mark.parametrize("seed", [9, 55, 76, 77])
 def test_a_gradient_that_cancels_behind_a_branch_which_every_random_error_leaves(seed: int) -> None:
     """A group of one element is normalised to exactly 0, and a batch of zeros once more, its gradient divided by the
-    root of eps. With random errors it is a batch of noise, whose gradient is divided by its deviation: none of these runs
-    shows how large the numbers are whose difference torch makes of that gradient."""
+    root of eps. With random errors it is a batch of noise, whose gradient is divided by its deviation: none of these
+    runs shows how large the numbers are whose difference torch makes of that gradient."""
     rng = np.random.default_rng(seed)
     network = Sequential(
         GroupNormalization(2, eps=2**-11),
