@@ -314,7 +314,10 @@ def modes(framework: FrameworkOption = None, results: ResultsOption = None, work
 @app.command()
 def study(
     name: Annotated[
-        str, typer.Argument(help="A pre-registered study: digits, digits-convolutional, digits-quick or fashion-mnist.")
+        str,
+        typer.Argument(
+            help="A pre-registered study: digits, digits-convolutional, digits-quick, fashion-mnist, or a .toml file."
+        ),
     ] = "digits",
     framework: FrameworkOption = None,
     results: ResultsOption = None,
@@ -333,7 +336,7 @@ def study(
     from parity.study import study as run_study
 
     store, frameworks = _results(results), _frameworks(framework)
-    with progress(f"rung 5: {name}") as show, cluster(dask) if dask else nullcontext() as executor:
+    with progress(f"rung 5: {Path(name).stem}") as show, cluster(dask) if dask else nullcontext() as executor:
 
         def conduct() -> Verdict | None:
             try:
@@ -349,6 +352,37 @@ def study(
         return
     console().print(f"[bold]{verdict.outcome.value}[/bold]: {verdict.reason}")
     raise typer.Exit(verdict.outcome.exit_code)
+
+
+@app.command()
+def register(
+    experiment: Annotated[
+        str, typer.Argument(help="What is trained: FILE.py:VARIABLE, a parity.experiment.Experiment.")
+    ],
+    name: Annotated[str | None, typer.Option(help="The study's name; default: the variable's.")] = None,
+    seeds: Annotated[int, typer.Option(min=8, help="How many seeds the study will have; more show more.")] = 24,
+    workers: WorkersOption = 2,
+) -> None:
+    """Registers a study of one's own: trains numpynet from 30 seeds for the margin, and writes two .toml files here.
+
+    Then `parity study NAME.toml` conducts it.
+    """
+    from parity.study.own import find
+    from parity.study.registering import register as write_registration
+    from parity.study.registration import registered
+
+    chosen = name or experiment.rpartition(":")[2].lower().replace("_", "-")
+    if chosen in registered():
+        _fail(f"{chosen} is a study of parity's own: choose another --name")
+    with progress(f"reference set of {chosen}") as show:
+        written = _or_exit(
+            lambda: write_registration(
+                chosen, experiment, find(experiment, Path()), Path(), seeds=seeds, workers=workers, progress=show
+            ),
+            code=2,
+        )
+    for path in written:
+        typer.echo(f"wrote {path}")
 
 
 @app.command()
@@ -642,7 +676,7 @@ def _or_exit(action: Any, code: int = 3) -> Any:
     """The result of `action`; its foreseen errors become one line and an exit code."""
     try:
         return action()
-    except (FileNotFoundError, LookupError, ValueError) as error:
+    except (FileExistsError, FileNotFoundError, LookupError, ValueError) as error:
         _fail(str(error), code)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpynet
@@ -18,9 +19,9 @@ from parity.results import Record, Results, ResultsError
 from parity.statistics import Provenance, Verdict, decide, provenance_problems, trend_problems
 from parity.study.arms import ARMS, COUPLED, Arm
 from parity.study.origin import origin
+from parity.study.own import find
 from parity.study.registration import Registration, description, load
 from parity.study.runs import Job, performed
-from parity.study.tasks import EXPERIMENTS
 
 try:
     import fcntl
@@ -43,9 +44,12 @@ def study(
     executor: Executor | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Verdict:
-    """Conduct the registered study `name` as `conduct` does; raises LookupError where there is none of that name."""
+    """Conduct the study that is registered as `name`, or in the file of that path, as `conduct` does.
+
+    Raises LookupError where there is none, or no such experiment.
+    """
     registration = load(name)
-    experiment = EXPERIMENTS[registration.experiment]
+    experiment = find(registration.experiment, Path(name).resolve().parent)
     return conduct(
         registration,
         experiment,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpynet import Schedule
 from parity.experiment import Experiment
 from parity.statistics import margin, seed_noise
 from parity.statistics.margins import FEWEST_EXAMPLES, LARGEST_MARGIN, SHARE_OF_SEED_NOISE
+from parity.study import own
 from parity.study.arms import ARMS
 
 if sys.version_info >= (3, 11):
@@ -42,6 +43,7 @@ class Registration:
     margin: the rule, as `parity.statistics.margin` follows it, and the file with the accuracies sigma_L comes from
     training: `description` of the experiment
     reference: accuracies of numpynet over seeds that no study uses, of the same training
+    source: digest of the file that has the experiment, where that is no experiment of parity's own; else empty
     """
 
     name: str
@@ -52,11 +54,13 @@ class Registration:
     margin: Mapping[str, Any]
     training: Mapping[str, Any]
     reference: tuple[float, ...]
+    source: str = ""
 
     @property
     def hash(self) -> str:
         """The SHA-256 (hex) of the whole registration, which is recorded with each run."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        terms = {term: value for term, value in asdict(self).items() if term != "source" or value}
+        return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()
 
     @property
     def sigma_lower(self) -> float:
@@ -73,28 +77,53 @@ def registered() -> list[str]:
 
 
 def load(name: str) -> Registration:
-    """The committed registration of the study `name`.
+    """The registration of that name, or the one in a file of one's own, whose path ends in .toml.
 
-    Raises LookupError for a name without one, ValueError for a rule that parity cannot follow.
+    Raises LookupError for a name without one, and ValueError for a file that is no registration, or registers a rule
+    that parity cannot follow.
     """
-    if name not in registered():
-        raise LookupError(f"no study is registered as {name!r}; there are {', '.join(registered())}")
-    contents = _read(name)
-    reference = _read(contents["margin"]["reference"])
-    rule = {term: contents["margin"][term] for term in RULE}
+    folder = FOLDER
+    if name.endswith(".toml"):
+        path = Path(name).resolve()
+        if not path.is_file():
+            raise LookupError(f"there is no file {name}")
+        folder, name = path.parent, path.stem
+        if folder != FOLDER and name in registered():
+            raise ValueError(f"{path.name} is called as a study of parity's own is, and runs are kept by that name")
+    elif name not in registered():
+        raise LookupError(
+            f"no study is registered as {name!r}; there are {', '.join(registered())}, and files of your own (.toml)"
+        )
+    contents = _read(folder, name, ["experiment", "seeds", "alpha", "arms", "margin", "training"])
+    rule = {term: contents["margin"].get(term) for term in RULE}
     if rule != RULE:
         raise ValueError(f"{name}.toml registers the margin rule {rule}, parity follows {RULE}")
     if unknown := set(contents["arms"]) - ARMS.keys():
         raise ValueError(f"{name}.toml registers arms that do not exist: {', '.join(unknown)}")
+    reference = _read(folder, contents["margin"]["reference"], ["accuracies", "training"])
     if reference["training"] != contents["training"]:
         raise ValueError(f"{name}.toml and its reference set register different trainings")
     return Registration(
-        **{**contents, "arms": tuple(contents["arms"])}, name=name, reference=tuple(reference["accuracies"])
+        **{**contents, "arms": tuple(contents["arms"])},
+        name=name,
+        reference=tuple(reference["accuracies"]),
+        source=own.digest(contents["experiment"], folder),
     )
 
 
-def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+def _read(folder: Path, name: str, terms: Iterable[str]) -> dict[str, Any]:
+    """The contents of a file that has exactly these `terms`; raises ValueError where it has others."""
+    path = folder / f"{name}.toml"
+    try:
+        contents = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"there is no {path.name} beside the registration that names it") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name} is no TOML: {error}") from None
+    if contents.keys() != set(terms):
+        differing = ", ".join(sorted(contents.keys() ^ set(terms)))
+        raise ValueError(f"{path.name} says {', '.join(sorted(terms))} and nothing else; it differs in {differing}")
+    return contents
 
 
 def description(experiment: Experiment) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""Experiments of one's own, named by file and variable, such as `training.py:WIDE`."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import sys
+from pathlib import Path
+
+from parity.experiment import Experiment
+from parity.study.tasks import EXPERIMENTS
+
+
+def find(place: str, folder: Path) -> Experiment:
+    """The experiment at `place`: one of parity's by its name, or "FILE.py:VARIABLE", the file relative to `folder`.
+
+    The file's folder is put on the path, so that processes that perform runs find it too. Raises LookupError where
+    there is no such experiment, and ValueError for a file that is called as another module is.
+    """
+    if ":" not in place:
+        if place not in EXPERIMENTS:
+            raise LookupError(f"no experiment is called {place!r}: {', '.join(EXPERIMENTS)}, or FILE.py:VARIABLE")
+        return EXPERIMENTS[place]
+    path, variable = _file(place, folder), place.rpartition(":")[2]
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    module = importlib.import_module(path.stem)
+    if Path(module.__file__ or "").resolve() != path:
+        raise ValueError(f"{path} is called as the module {module.__file__}: give the file another name")
+    found = getattr(module, variable, None)
+    if not isinstance(found, Experiment):
+        raise LookupError(f"{path} has no parity.experiment.Experiment called {variable}")
+    return found
+
+
+def digest(place: str, folder: Path) -> str:
+    """The SHA-256 (hex) of the code at `place` without its comments; empty for an experiment of parity's own."""
+    if ":" not in place:
+        return ""
+    return hashlib.sha256(ast.dump(ast.parse(_file(place, folder).read_bytes())).encode()).hexdigest()
+
+
+def _file(place: str, folder: Path) -> Path:
+    path = (folder / place.rpartition(":")[0]).resolve()
+    if path.suffix != ".py" or not path.is_file():
+        raise LookupError(f"{path} is no Python file that has an experiment")
+    return path
