@@ -12,6 +12,7 @@ from pathlib import Path
 
 from parity.checking import crashed
 from parity.defects import gallery
+from parity.differences import catalogue
 from parity.experiments import EXPERIMENTS
 from parity.experiments.training import Record
 from parity.results import Results
@@ -68,12 +69,19 @@ def differences_page(records: Sequence[Record], made: str, _: Path) -> list[str]
         "values' own units) and gone with the mapping (*mapped*). An entry that speaks of other versions or machines "
         "is not measured here.",
     ]
+    records = _in_order(records, [entry.id for entry in catalogue()])
     for topic in dict.fromkeys(record["topic"] for record in records):
         lines += ["", f"## {topic.capitalize()}"]
         for record in records:
             if record["topic"] == topic:
                 lines += ["", *_difference(record)]
     return lines
+
+
+def _in_order(records: Sequence[Record], keys: Sequence[str]) -> list[Record]:
+    """The records in the order of `keys`, not in that in which workers ended; unknown ones come last."""
+    place = {key: index for index, key in enumerate(keys)}
+    return sorted(records, key=lambda record: place.get(record["key"], len(place)))
 
 
 def _difference(record: Record) -> list[str]:
@@ -92,8 +100,7 @@ def _difference(record: Record) -> list[str]:
 
 def defects_page(records: Sequence[Record], made: str, _: Path) -> list[str]:
     """The lines of the gallery of planted defects: on which rung the ladder caught each, and how the baseline did."""
-    order = [defect.name for defect in gallery()]
-    records = sorted(records, key=lambda record: order.index(record["key"]) if record["key"] in order else len(order))
+    records = _in_order(records, [defect.name for defect in gallery()])
     rungs = Counter(record["rung"] if record["caught"] else None for record in records)
     usual = Counter(record["usual"]["by"] if record["usual"]["caught"] else None for record in records)
     found = {OUTPUT: usual["output"], GRADIENT: usual["gradient"], STEP: usual["parameters"], CURVE: "not done"}
