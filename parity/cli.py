@@ -52,6 +52,7 @@ KeepOption = Annotated[
     bool, typer.Option("--keep", help="Write what was measured to parity/evidence/, to be committed: it counts then.")
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")]
+CHUNKS_PER_PROCESS = 100  # of the soak: some thousand networks, of which TensorFlow keeps 200 KB each
 # commands that write down a plan
 STEPS = ("check", "curves", "modes", "defects", "twins", "machines", "soak", "study", "experiment", "calibrate")
 
@@ -205,7 +206,7 @@ def soak(
     from parity.workers import Pool
 
     store = _results(results)
-    with Pool(workers) as pool, progress("soak") as show:
+    with Pool(workers, calls=CHUNKS_PER_PROCESS) as pool, progress("soak") as show:
         summary = run_soak(store, number, seed, _frameworks(framework), pool.run, show, derivatives)
     judged = chunks(store)
     if to_keep:

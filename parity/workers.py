@@ -48,10 +48,12 @@ class Pool:
 
     single_threaded: they use one thread each, because results must not depend on how many work side by side; otherwise
         they do so where there are several and the environment does not say
+    calls: how many a process performs before another takes its place; None for any number. What a framework keeps of
+        every model that it has built grows
     """
 
-    def __init__(self, workers: int, single_threaded: bool = False) -> None:
-        self.workers, self.single_threaded = workers, single_threaded
+    def __init__(self, workers: int, single_threaded: bool = False, calls: int | None = None) -> None:
+        self.workers, self.single_threaded, self.calls = workers, single_threaded, calls
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, Call] = {}
 
@@ -82,7 +84,8 @@ class Pool:
                 return
             for worker in _ready(self._busy):
                 found, call = worker.take(), self._busy.pop(worker)
-                if isinstance(found, Crash) and found.died:
+                died = isinstance(found, Crash) and found.died
+                if died or (self.calls is not None and worker.given >= self.calls):
                     worker.end()
                 else:
                     self._idle.append(worker)
@@ -102,8 +105,10 @@ class _Worker:
         self.process: BaseProcess = context.Process(target=_serve, args=(other,))
         self.process.start()
         other.close()
+        self.given = 0
 
     def give(self, call: Call) -> None:
+        self.given += 1
         with suppress(BrokenPipeError, ConnectionResetError):  # it died idle: `take` says how
             self.pipe.send((call.work, call.arguments))
 

@@ -177,3 +177,9 @@ def test_what_is_not_measured_is_never_counted_as_stated(capsys: pytest.CaptureF
     assert "refusals: 1 of 2 as stated, 1 not measurable here\n  b" in said
     assert checked.failed
     assert not Checked({"differences": differences}).failed
+
+
+def test_a_process_is_replaced_after_as_many_calls_as_it_may_perform() -> None:
+    with Pool(1, calls=3) as pool:
+        processes = [found for _, found in pool.run(Call(number, os.getpid) for number in range(7))]
+    assert [processes.count(process) for process in dict.fromkeys(processes)] == [3, 3, 1]
