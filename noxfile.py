@@ -37,11 +37,11 @@ class Environment:
     def __init__(self, session: nox.Session, stack: str, python: str | None = None) -> None:
         self.session, self.stack = session, stack
         try:
-            stacks.name(stack)
+            name = stacks.name(stack)
             self.python, interpreter = stacks.interpreter(stack, python)
         except stacks.StackError as error:
             session.error(str(error))
-        self.folder = Path(".nox", f"{stacks.name(stack)}-py{self.python}").absolute()
+        self.folder = Path(".nox", f"{name}-py{self.python}").absolute()
         self.programs = self.folder / ("Scripts" if os.name == "nt" else "bin")
         stamp, made_of = self.folder / "stack.json", json.dumps(self._made_of(), indent=1) + "\n"
         runs = stacks.version(str(self.programs / "python")) == self.python  # the Python below it may have gone

@@ -30,7 +30,6 @@ nb_execution_timeout = 600
 nb_merge_streams = True
 nb_output_stderr = "remove"  # TensorFlow greets there, whatever it is asked
 
-doctest_global_setup = "import os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"

@@ -53,11 +53,11 @@ def name(stack: str) -> str:
 def pythons(stack: str) -> list[str]:
     """The Pythons that the stack's packages support, such as ["3.11", "3.12"], oldest first.
 
-    The project's own where a file of somebody's own has no line "# pythons: 3.XX ...".
+    Those of the tools where a file of somebody's own has no line "# pythons: 3.XX ...".
     """
     found = re.search(r"^# pythons: (.+)$", source(stack).read_text(), re.MULTILINE)
     assert found is not None or own(stack), f"{source(stack)} has a line '# pythons: 3.XX ...'"
-    return found[1].split() if found else ["3.10", "3.11", "3.12", "3.13"]
+    return found[1].split() if found else pythons("tools")
 
 
 def source(stack: str) -> Path:

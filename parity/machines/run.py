@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from parity.checking import crashed
@@ -29,12 +30,18 @@ EXAMPLES = 10
 QUICK_EXAMPLES = 2
 SECONDS = 3600  # a job that takes this long hangs: the longest took 4 minutes on an idle core
 GREEN, RED, DIED, NOT_HERE = "green", "red", "could not be run", "cannot be emulated here"
-# The records of a job by kind, and the field that says whether each is as it should be.
-HOLDS: dict[str, dict[str, str]] = {
-    "check": {"checks": "passed", "derivatives": "holds", "refusals": "holds", "differences": "holds"},
-    "modes": {"modes": "status"},
-    "curves": {"curves": "passed"},
-    "twins": {"twins": "passed"},
+# The records of a job by kind, and what tells of each whether it is as it should be; None where nothing was compared.
+HOLDS: dict[str, dict[str, Callable[[Record], bool | None]]] = {
+    "check": {
+        "checks": lambda record: not record["failure"],
+        "derivatives": itemgetter("holds"),
+        "refusals": itemgetter("holds"),
+        "differences": itemgetter("holds"),
+    },
+    # A finding is as the catalogue says.
+    "modes": {"modes": lambda record: {"off": False, "not run": None}.get(record["status"], True)},
+    "curves": {"curves": itemgetter("passed")},
+    "twins": {"twins": itemgetter("passed")},
 }
 
 Progress = Callable[[int, int], object]
@@ -180,23 +187,19 @@ def _job(store: Results, machine: Machine, job: str, quick: bool, found: Found, 
 
 def count(outcome: Outcome, results: Results) -> None:
     """Fill in what the records of the outcome's job say; a kind without any record stays empty."""
-    for kind, passed in HOLDS[outcome.job].items():
+    for kind, holds in HOLDS[outcome.job].items():
         records = results.read(kind)
-        marks = [_mark(record, passed) for record in records]
+        marks = [_mark(record, holds) for record in records]
         outcome.counts[kind] = [marks.count(True), marks.count(False), marks.count(None)] if records else []
         outcome.off += [f"{kind} {record['key']}" for record, mark in zip(records, marks, strict=True) if mark is False]
         outcome.alarms += sum(bool((record.get("usual") or {}).get("caught")) for record in records)
 
 
-def _mark(record: Record, passed: str) -> bool | None:
+def _mark(record: Record, holds: Callable[[Record], bool | None]) -> bool | None:
     """Tells whether a record is as it should be, which that of a crash is not; None where nothing was measured."""
     if crashed(record):
         return False
-    if not record.get("measured", True):
-        return None
-    if passed == "status":
-        return {"off": False, "not run": None}.get(record["status"], True)  # a finding is as the catalogue says
-    return not record["failure"] if "failure" in record else record[passed]
+    return holds(record) if record.get("measured", True) else None
 
 
 def _arguments(job: str, quick: bool) -> list[str]:

@@ -61,7 +61,7 @@ def build(folders: Sequence[Path]) -> Json:
         "cost": _cost(kinds["checks"]),
         "curves": kinds["curves"],
         "defects": kinds["defects"],
-        "caught_by": _caught_by(kinds["defects"]),
+        "caught_by": caught_by(kinds["defects"]),
         "modes": [
             mode | {"largest": {by: _largest_share(mode[by].values()) for by in BY if mode[by]}}
             for mode in kinds["modes"]
@@ -168,7 +168,7 @@ def _cost(checks: Sequence[Json]) -> Json | None:
     }
 
 
-def _caught_by(defects: Sequence[Json]) -> Json:
+def caught_by(defects: Sequence[Json]) -> Json:
     """The number of defects that each rung of the ladder caught, and that each comparison of the usual way caught."""
     ladder: dict[str, int] = {}
     usual: dict[str, int] = {}

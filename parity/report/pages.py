@@ -6,7 +6,6 @@ Each says which versions it speaks of and which command makes it. A kind without
 from __future__ import annotations
 
 import base64
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from parity.defects import gallery
 from parity.differences import catalogue
 from parity.experiments import EXPERIMENTS
 from parity.experiments.training import Record
+from parity.report.document import caught_by
 from parity.results import Results
-from parity.rungs.record import CURVE, GRADIENT, OUTPUT, RUNGS, STEP
+from parity.rungs.record import GRADIENT, OUTPUT, RUNGS, STEP
 
 IMPLEMENTATIONS = {"numpynet": "numpynet", "torch": "PyTorch", "tensorflow": "TensorFlow"}
 MARKS = {True: "", False: "**falls short**: ", None: ""}
@@ -101,18 +101,24 @@ def _difference(record: Record) -> list[str]:
 def defects_page(records: Sequence[Record], made: str, _: Path) -> list[str]:
     """The lines of the gallery of planted defects: on which rung the ladder caught each, and how the baseline did."""
     records = _in_order(records, [defect.name for defect in gallery()])
-    rungs = Counter(record["rung"] if record["caught"] else None for record in records)
-    usual = Counter(record["usual"]["by"] if record["usual"]["caught"] else None for record in records)
-    found = {OUTPUT: usual["output"], GRADIENT: usual["gradient"], STEP: usual["parameters"], CURVE: "not done"}
-    summary = [(f"{title} (rung {rung})", rungs[rung], found[rung]) for rung, title in RUNGS.items()]
-    summary += [("nobody", rungs[None], usual[None])]
+    counted = caught_by(records)
+    beside = {OUTPUT: "output", GRADIENT: "gradient", STEP: "parameters"}  # what the baseline compares there
+    summary: list[tuple[object, ...]] = [
+        (
+            f"{title} (rung {rung})",
+            counted["ladder"].get(f"rung {rung}", 0),
+            counted["usual"].get(beside[rung], 0) if rung in beside else "not done",
+        )
+        for rung, title in RUNGS.items()
+    ]
+    summary += [("nobody", *(counted[way].get("nobody", 0) for way in ("ladder", "usual")))]
     rows = [
         (
             f"{record['title']} (`{record['key']}`)",
             record["target"],
             record["rung"] if record["caught"] else "**nobody**",
             record["examples"],
-            record["usual"]["by"] if record["usual"]["caught"] else "**nobody**",
+            "not tried" if record["usual"] is None else record["usual"].get("by") or "**nobody**",
         )
         for record in records
     ]

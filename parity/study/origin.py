@@ -37,21 +37,19 @@ def digest(files: Iterable[Path]) -> str:
     found = hashlib.sha256()
     for path in sorted(set(files)):
         content = _computed(path.read_bytes()) if path.suffix == ".py" else path.read_bytes()
-        found.update(f"{path.relative_to(ROOT).as_posix()} {len(content)} ".encode() + content)
+        name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+        found.update(f"{name} {len(content)} ".encode() + content)
     return found.hexdigest()
 
 
 def _computed(source: bytes) -> bytes:
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:]
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
+            node.body = node.body[1:]
     return ast.dump(tree).encode()
 
 

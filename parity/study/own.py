@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib
 import sys
 from pathlib import Path
 
 from parity.experiment import Experiment
+from parity.study.origin import digest
 from parity.study.tasks import EXPERIMENTS
 
 
@@ -34,11 +33,9 @@ def find(place: str, folder: Path) -> Experiment:
     return found
 
 
-def digest(place: str, folder: Path) -> str:
-    """The SHA-256 (hex) of the code at `place` without its comments; empty for an experiment of parity's own."""
-    if ":" not in place:
-        return ""
-    return hashlib.sha256(ast.dump(ast.parse(_file(place, folder).read_bytes())).encode()).hexdigest()
+def code(place: str, folder: Path) -> str:
+    """The SHA-256 (hex) of what the file at `place` computes; empty for an experiment of parity's own."""
+    return digest([_file(place, folder)]) if ":" in place else ""
 
 
 def _file(place: str, folder: Path) -> Path:

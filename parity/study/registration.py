@@ -107,7 +107,7 @@ def load(name: str) -> Registration:
         **{**contents, "arms": tuple(contents["arms"])},
         name=name,
         reference=tuple(reference["accuracies"]),
-        source=own.digest(contents["experiment"], folder),
+        source=own.code(contents["experiment"], folder),
     )
 
 

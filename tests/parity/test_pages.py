@@ -47,6 +47,12 @@ def test_a_defect_is_on_the_rung_that_caught_it_and_counted_there(tmp_path: Path
     assert "(`Missed`) | Linear | **nobody** | 3 | **nobody** |" in page
 
 
+def test_where_the_baseline_was_not_tried_the_page_says_so(tmp_path: Path) -> None:
+    page = written(tmp_path, "defects", Wrong=DEFECT | {"usual": None})
+    assert "(`Wrong`) | Linear | 2 | 3 | not tried |" in page
+    assert "| nobody | 0 | 0 |" in page
+
+
 def test_a_difference_has_its_mapping_its_sources_and_what_was_measured(tmp_path: Path) -> None:
     elsewhere = DIFFERENCE | {"measured": False, "naive": None, "mapped": None, "holds": None}
     wrong = DIFFERENCE | {"holds": False}
