@@ -20,11 +20,11 @@ import numpy as np
 from benchmarks.timing import ratios, spread
 from numpynet import SGD, Linear, LogSoftMax, Module, NLLCriterion, Parameter, Sequential
 from numpynet.datasets import Dataset, blobs
-from parity.experiment import Experiment
 from parity.frameworks import available
-from parity.results import Results
+from parity.results.store import Results
 from parity.study import ARMS, COUPLED, EXPERIMENTS, InProcess, cluster, conduct, load
 from parity.study.runs import Job, perform, performed
+from parity.training.experiment import Experiment
 
 
 def digits_jobs(seeds: int) -> list[Job]:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import parity
 from numpynet import Array, Optimizer, Parameter
 from numpynet.optimizers import State
-from parity.pairs.optimizers import OptimizerPair
-from parity.strategies import dyadic
+from parity.drawing.strategies import dyadic
+from parity.mapping.optimizers import OptimizerPair
 
 
 class Adadelta(Optimizer):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import parity
 from numpynet import Array, Criterion
-from parity.loss import Loss
-from parity.pairs.criteria import CriterionPair
-from parity.strategies import arrays, sizes
+from parity.drawing.strategies import arrays, sizes
+from parity.mapping.loss import Loss
+from parity.mapping.losses import CriterionPair
 
 
 class LogCosh(Criterion):

@@ -88,9 +88,9 @@ class Graph(Module):
     def children(self) -> dict[str, Module]:
         return {node: layer for node, (layer, *_) in self.nodes.items() if isinstance(layer, Module)}
 
-    def named_places(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+    def named_call_sites(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         for node in self.nodes:
-            yield from self[node].named_places(join(prefix, node))
+            yield from self[node].named_call_sites(join(prefix, node))
 
     def forward(self, input: Any) -> Any:
         values = dict(zip(self.inputs, _parts("inputs", input, self.inputs), strict=True))

@@ -149,7 +149,7 @@ class Module:
         for name, child in self.children().items():
             yield from child.named_modules(join(prefix, name))
 
-    def named_places(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+    def named_call_sites(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Yields every module without children and its dotted name, in the order of the calls.
 
         A module that is called at several places comes once for each of them, under the name of the place.
@@ -157,7 +157,7 @@ class Module:
         if not self.children():
             yield prefix, self
         for name, child in self.children().items():
-            yield from child.named_places(join(prefix, name))
+            yield from child.named_call_sites(join(prefix, name))
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Every parameter of this module and those below, by dotted name; one that is shared appears once."""

@@ -18,10 +18,10 @@ from packaging.requirements import Requirement
 
 from parity.boundaries.cuda import stand_ins
 from parity.boundaries.one import REFUSALS
-from parity.differences import TOPICS
-from parity.installed import numbers
-from parity.results import versions
-from parity.study.origin import ROOT, digest
+from parity.catalogue import TOPICS
+from parity.results.code import ROOT, digest
+from parity.results.conditions import numbers
+from parity.results.packages import versions
 
 PACKAGES = ("keras", "torch", "tensorflow")
 DISTRIBUTIONS = {"keras": "keras", "torch": "torch", "tensorflow": "tensorflow-cpu"}

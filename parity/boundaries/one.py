@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from numpynet import ReLU
-from parity.differences import catalogue, measure
-from parity.differences.kernels import kernels
+from parity.catalogue import catalogue, measure
+from parity.catalogue.kernels import kernels
 from parity.frameworks import available
-from parity.proving import targets
+from parity.ladder.proving import targets
 from parity.refusals import REFUSES, TRY, refusals, right
-from parity.results import versions
+from parity.results.packages import versions
 
 REFUSALS = "refusals"
 

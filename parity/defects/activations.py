@@ -7,7 +7,7 @@ import numpy as np
 from numpynet import ELU, Array, LeakyReLU, LogSoftMax, ReLU, Sigmoid, SoftMax, Softplus, Tanh
 from numpynet.activations import sigmoid, softmax
 from parity.defects.defect import caught_on
-from parity.rungs.record import GRADIENT, OUTPUT
+from parity.ladder.trace import GRADIENT, OUTPUT
 
 
 @caught_on(OUTPUT)

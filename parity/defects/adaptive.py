@@ -10,7 +10,7 @@ from numpynet import Adagrad, Adam, AdamW, Array, Parameter, RMSprop
 from numpynet.adaptive import moving_average
 from numpynet.optimizers import State
 from parity.defects.defect import caught_on
-from parity.rungs.record import STEP
+from parity.ladder.trace import STEP
 
 
 @caught_on(STEP)

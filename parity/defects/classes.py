@@ -10,7 +10,7 @@ from numpynet import Array, CrossEntropyCriterion, NLLCriterion, NLLCriterionUns
 from numpynet.activations import softmax
 from numpynet.classification import as_rows, check_target, total
 from parity.defects.defect import caught_on
-from parity.rungs.record import GRADIENT, OUTPUT
+from parity.ladder.trace import GRADIENT, OUTPUT
 
 
 @caught_on(OUTPUT)

@@ -10,7 +10,7 @@ from numpynet import SGD, Array, ClipByGlobalNorm, ClipByNorm, ClipByValue, Para
 from numpynet.clipping import norm
 from numpynet.optimizers import State
 from parity.defects.defect import caught_on
-from parity.rungs.record import GRADIENT, STEP
+from parity.ladder.trace import GRADIENT, STEP
 
 
 @caught_on(STEP)

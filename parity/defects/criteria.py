@@ -17,7 +17,7 @@ from numpynet import (
 from numpynet.activations import sigmoid
 from numpynet.criteria import check_labels
 from parity.defects.defect import caught_on
-from parity.rungs.record import GRADIENT, OUTPUT
+from parity.ladder.trace import GRADIENT, OUTPUT
 
 
 @caught_on(OUTPUT)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from numpynet import Module, Optimizer
 from numpynet.datasets import batch_order
 from numpynet.training import Trainer
-from parity.pairing import Case
+from parity.case import Case
 
 T = TypeVar("T", bound=Callable[..., Any])
 

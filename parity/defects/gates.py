@@ -7,7 +7,7 @@ import numpy as np
 from numpynet import GELU, Array, HardSigmoid, HardSwish, SiLU
 from numpynet.activations import hard_slope, sigmoid
 from parity.defects.defect import caught_on
-from parity.rungs.record import GRADIENT, OUTPUT
+from parity.ladder.trace import GRADIENT, OUTPUT
 
 
 def by_tanh(x: Array) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 
 from numpynet import Array, Concatenate, Graph, Module, Sum
 from parity.defects.defect import caught_on
-from parity.rungs.record import GRADIENT, OUTPUT
+from parity.ladder.trace import GRADIENT, OUTPUT
 
 
 @caught_on(GRADIENT)

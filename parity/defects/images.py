@@ -10,7 +10,7 @@ from numpynet import Array, AvgPool2d, Conv2d, GlobalAveragePool2d, MaxPool2d, Z
 from numpynet.conv import by_group, correlate, unfold
 from numpynet.windows import Axis, positions
 from parity.defects.defect import caught_on
-from parity.rungs.record import GRADIENT, OUTPUT
+from parity.ladder.trace import GRADIENT, OUTPUT
 
 
 @caught_on(OUTPUT)

@@ -7,7 +7,7 @@ import numpy as np
 from numpynet import Array, GroupNormalization, LayerNormalization
 from numpynet.normalization import PerExample, standardize, standardize_gradient
 from parity.defects.defect import caught_on
-from parity.rungs.record import GRADIENT, OUTPUT
+from parity.ladder.trace import GRADIENT, OUTPUT
 
 
 def normalized(x: Array, axes: tuple[int, ...], eps: float) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from numpynet import Array, Dropout, Flatten, Linear
 from parity.defects.defect import caught_on
-from parity.rungs.record import CURVE, GRADIENT, OUTPUT
+from parity.ladder.trace import CURVE, GRADIENT, OUTPUT
 
 
 @caught_on(OUTPUT)

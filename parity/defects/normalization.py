@@ -7,7 +7,7 @@ import numpy as np
 from numpynet import Array, BatchNormalization, Scaling
 from numpynet.features import along, feature_axes
 from parity.defects.defect import caught_on
-from parity.rungs.record import GRADIENT, OUTPUT
+from parity.ladder.trace import GRADIENT, OUTPUT
 
 
 class _OtherScale(BatchNormalization):

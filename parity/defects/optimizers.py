@@ -7,7 +7,7 @@ import numpy as np
 from numpynet import SGD, Array, Parameter
 from numpynet.optimizers import State
 from parity.defects.defect import caught_on
-from parity.rungs.record import GRADIENT, STEP
+from parity.ladder.trace import GRADIENT, STEP
 
 
 @caught_on(STEP)

@@ -7,7 +7,7 @@ import numpy as np
 from numpynet import SELU, Array, Maxout, PReLU
 from numpynet.features import along, sum_features
 from parity.defects.defect import caught_on
-from parity.rungs.record import GRADIENT, OUTPUT
+from parity.ladder.trace import GRADIENT, OUTPUT
 
 
 @caught_on(GRADIENT)

@@ -12,13 +12,13 @@ import numpy as np
 from numpynet import SGD, BatchNormalization, Dropout, Linear, LogSoftMax, NLLCriterion, ReLU, Scaling, Sequential
 from numpynet.datasets import digits
 from numpynet.training import History, fit
-from parity.curves import Curve, Series, compare_curves
 from parity.defects.defect import Defect
 from parity.defects.usual import usual_way
-from parity.experiment import Experiment
 from parity.frameworks import available
-from parity.proving import prove
-from parity.rungs.record import CURVE, RUNGS, STEP
+from parity.ladder.proving import prove
+from parity.ladder.trace import CURVE, RUNGS, STEP
+from parity.training.curves import Curve, Series, compare_curves
+from parity.training.experiment import Experiment
 
 EXAMPLES = 1000  # ten times what a pair is usually given: a defect caught later than that is worth knowing of
 

@@ -8,7 +8,7 @@ from numpynet import SGD, Array
 from numpynet.datasets.splits import Rows, batch_order
 from numpynet.training import Trainer
 from parity.defects.defect import caught_on
-from parity.rungs.record import CURVE
+from parity.ladder.trace import CURVE
 
 
 class _SGDTrainer(Trainer):

@@ -17,12 +17,13 @@ import numpynet as nn
 from numpynet import SGD, Array, Criterion, Module, Optimizer
 from numpynet.module import each
 from numpynet.training import Trainer
+from parity.case import Case, Step
 from parity.defects.defect import Defect
 from parity.frameworks import available, framework
-from parity.lazy import torch
-from parity.loss import Loss
-from parity.pairing import Case, Step, registry
-from parity.rungs.record import CURVE, Subject
+from parity.frameworks.lazy import torch
+from parity.ladder.trace import CURVE, Subject
+from parity.mapping.loss import Loss
+from parity.mapping.pair import registry
 
 BATCH, FEATURES, STEPS = 8, 6, 10
 IMAGES = (

@@ -13,7 +13,7 @@ from parity.experiments.photographs import PHOTOGRAPHS
 from parity.experiments.points import POINTS
 from parity.experiments.significance import SIGNIFICANCE, StudyEntry
 from parity.experiments.training import Progress, Record, TrainingEntry
-from parity.results import Results, default_folder
+from parity.results.store import Results, default_folder
 
 __all__ = ["EXPERIMENTS", "run_experiment"]
 

@@ -28,9 +28,9 @@ from numpynet import (
 )
 from numpynet.datasets import Dataset, fashion_mnist
 from numpynet.initializers import Initializer, he_normal, uniform_fan_in
-from parity.experiment import Experiment, Run
 from parity.experiments.training import Finding, Runs, TrainingEntry
-from parity.pictures import images_with_probabilities
+from parity.training.experiment import Experiment, Run
+from parity.training.pictures import images_with_probabilities
 
 ENOUGH = 0.85
 IMAGES = 5

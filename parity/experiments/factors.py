@@ -14,12 +14,12 @@ from numpynet import SGD, Adam, Array, CrossEntropyCriterion, Linear, Module, Re
 from numpynet.datasets import Dataset, Split, mnist
 from numpynet.datasets.splits import permutation
 from numpynet.initializers import glorot_uniform
-from parity.curves import judge_losses, moved_runs
-from parity.experiment import Experiment, Run, trainer, weights
 from parity.experiments.effects import effects
 from parity.experiments.training import Finding, Runs, TrainingEntry
-from parity.pictures import effect_intervals
 from parity.statistics import paired_tost
+from parity.training.curves import judge_losses, moved_runs
+from parity.training.experiment import Experiment, Run, trainer, weights
+from parity.training.pictures import effect_intervals
 
 SEEDS = range(5)
 # From seeds 0 to 4 the two differ with an SD of 0.34 points (torch 0.38): too few to show equivalence. Twelve others

@@ -8,8 +8,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from numpynet import Array, Module, Parameter
-from parity.lazy import keras, tf, torch
-from parity.pairing import Counterpart, Pair, pair
+from parity.frameworks.counterpart import Counterpart
+from parity.frameworks.lazy import keras, tf, torch
+from parity.mapping.pair import Pair, pair
 
 
 class BatchNormFlawed(Module):

@@ -10,10 +10,10 @@ import numpy as np
 from numpynet import Adam, LayerNormalization, Linear, Module, NLLCriterionUnstable, ReLU, Sequential, SoftMax
 from numpynet.datasets import Dataset, mnist
 from numpynet.initializers import Initializer, glorot_uniform, he_normal, standard_normal
-from parity.experiment import Experiment
 from parity.experiments.flawed import BatchNormFlawed
 from parity.experiments.training import Finding, Runs, TrainingEntry
-from parity.pictures import distributions
+from parity.training.experiment import Experiment
+from parity.training.pictures import distributions
 
 Choice = Callable[[type[Module]], Initializer]
 WELL, BADLY, HARDLY = 0.96, 0.85, 0.5  # between them lie the notebooks' .97, .92 to .94, .55 to .73, and .10 to .45

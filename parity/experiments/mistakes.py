@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from numpynet.datasets import Dataset, Split, digits
-from parity.experiment import Experiment, MakeTrainer, trainer
 from parity.experiments.training import Finding, Progress, Record, record
-from parity.results import Results
+from parity.results.store import Results
 from parity.study import COUPLED, EXPERIMENTS
+from parity.training.experiment import Experiment, MakeTrainer, trainer
 
 if TYPE_CHECKING:
     from parity.statistics import Verdict

@@ -28,8 +28,8 @@ from numpynet import (
 )
 from numpynet.datasets import cifar10
 from numpynet.initializers import he_normal
-from parity.experiment import Experiment
 from parity.experiments.training import Finding, Runs, TrainingEntry
+from parity.training.experiment import Experiment
 
 STEPS = 766  # an epoch's
 

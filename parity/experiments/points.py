@@ -10,9 +10,9 @@ import numpy as np
 
 from numpynet import SGD, Linear, LogSoftMax, Module, NLLCriterion, ReLU, Sequential
 from numpynet.datasets import Dataset, blobs, circles
-from parity.experiment import Experiment, Run
 from parity.experiments.training import Finding, Runs, TrainingEntry
-from parity.pictures import accuracy_by_units, decision_boundary, learning_rates
+from parity.training.experiment import Experiment, Run
+from parity.training.pictures import accuracy_by_units, decision_boundary, learning_rates
 
 CLUSTER_STDS = (1.0, 2.5)
 RATES = (1e-1, 1e-2, 1e-3, 1e-4)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from parity.experiments.clothes import PLAIN
 from parity.experiments.training import Finding, Progress, Record, record, unavailable
-from parity.results import Results
+from parity.results.store import Results
 from parity.statistics import Outcome, PairVerdict, Verdict
 
 

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from numpynet.training import History
-from parity.experiment import Experiment, Run
-from parity.results import Results, plain
+from parity.results.store import Results, plain
+from parity.training.experiment import Experiment, Run
 
 KIND = "trainings"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One training from one seed; see `parity.experiment.Run`. Its history has no step losses.
+    """One training from one seed; see `parity.training.experiment.Run`. Its history has no step losses.
 
     observed: what its experiment's `observe` returned
     """
@@ -60,8 +60,8 @@ def origin(experiment: Experiment, judge: Callable[..., Any]) -> str:
 
     The text of that module counts as it stands, comments and docstrings included.
     """
-    from parity.study.origin import digest
-    from parity.study.origin import origin as code
+    from parity.results.code import digest
+    from parity.results.code import origin as code
     from parity.study.registration import description
 
     parts = [code(), description(experiment), digest([Path(inspect.getfile(judge))])]

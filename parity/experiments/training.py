@@ -12,11 +12,11 @@ import numpy as np
 
 from numpynet.datasets import Dataset, Split
 from numpynet.training import Callback, Logs
-from parity.experiment import Experiment, Run, run
 from parity.experiments.stored import Shelf, Trained, origin
-from parity.observing import Watch, locate
-from parity.results import Results
-from parity.tensorboard import EventFiles
+from parity.results.store import Results
+from parity.training.experiment import Experiment, Run, run
+from parity.training.observing import Watch, locate
+from parity.training.tensorboard import EventFiles
 
 Progress = Callable[[int, int], object]
 Runs = Mapping[str, Sequence[Trained]]

@@ -16,12 +16,13 @@ from dataclasses import asdict, dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from parity.checking import crashed
 from parity.machines.machine import MACHINES, Machine
 from parity.machines.probe import Found, not_taken, probe
 from parity.machines.process import call_on
-from parity.results import Record, Results, lock
-from parity.study.origin import whole
+from parity.results.code import whole
+from parity.results.packages import lock
+from parity.results.store import Record, Results
+from parity.work.performing import crashed
 
 KIND = "machines"
 # Another processor's rounding shows in every example alike: what ten examples miss, the main job and the soak look for.

@@ -27,8 +27,9 @@ from numpynet import (
     Sequential,
     SoftMax,
 )
-from parity.lazy import keras
-from parity.pairing import Case, pair_of
+from parity.case import Case
+from parity.frameworks.lazy import keras
+from parity.mapping.pair import pair_of
 
 STEPS, BATCH, CLASSES = 3, 16, 10
 LossFunction = Callable[[Any, Any], Any]

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from numpynet import Array
-from parity.allowance import Noisy, deviations, noisy, wider
+from parity.formats import format_of
+from parity.ladder.trace import GRADIENT, OUTPUT, STEP, Key, Record, layer_of
 from parity.modes.models import Model
-from parity.rungs.record import GRADIENT, OUTPUT, STEP, Key, Record, layer_of
+from parity.rounding.allowance import deviations
+from parity.rounding.noisy import Noisy, noisy
 
 
 class NotHere(Exception):
@@ -83,7 +85,7 @@ def reference(model: Model, framework: str) -> tuple[Record, Record]:
 
     Where the framework has formulas of its own, what these allow counts too.
     """
-    wide = model.astype(wider(model.dtype))
+    wide = model.astype(format_of(model.dtype).wider)
     expected, allowed = _judged(wide, model)
     if formula := wide.as_computed_by(framework):
         _, own = _judged(formula, model)

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from parity.formats import DTYPES
+from parity.ladder.judge import share_used
+from parity.ladder.trace import Record
 from parity.modes.models import ANY_DTYPE, MODELS, Model
 from parity.modes.record import NotHere, reference, trained
-from parity.proving import DTYPES
-from parity.rungs.judge import share_used
-from parity.rungs.record import Record
 
 # Rows that are known to part, and the entry of the catalogue that measures why.
 FINDINGS = {

@@ -13,12 +13,13 @@ import numpy as np
 
 from numpynet import Array
 from numpynet.module import join
+from parity.frameworks.counterpart import Counterpart, TensorView
+from parity.frameworks.lazy import keras, tf
 from parity.frameworks.tensorflow import arrays, convert, precision
-from parity.lazy import keras, tf
+from parity.mapping.pair import pair_of
 from parity.modes.models import Model
 from parity.modes.raw import operations
 from parity.modes.record import Mode, Seen
-from parity.pairing import Counterpart, Tensor, pair_of
 
 # Every mode is traced anew on purpose.
 logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
@@ -35,7 +36,7 @@ class RawOperations:
 
     def __init__(self, model: Model, counterpart: Counterpart) -> None:
         self.layers: list[tuple[Any, dict[str, Any]]] = []
-        self.places: dict[str, Tensor] = {}
+        self.places: dict[str, TensorView] = {}
         for name, layer in model.network.children().items():
             places = counterpart.parts[name].own.items()
             own = {array: replace(place, tensor=tf.Variable(place.tensor.numpy())) for array, place in places}

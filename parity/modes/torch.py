@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from numpynet import Array
+from parity.frameworks.counterpart import TensorView
+from parity.frameworks.lazy import torch
 from parity.frameworks.torch import arrays, convert, to_array
-from parity.lazy import torch
+from parity.mapping.pair import pair_of
 from parity.modes.models import Model
 from parity.modes.record import Mode, NotHere, Seen
-from parity.pairing import Tensor, pair_of
 
 
 class Functional:
@@ -60,7 +61,7 @@ class Stateful:
 
     def __init__(self, build: Callable[[list[Any]], Any], model: Model, execution: str) -> None:
         counterpart = convert(model.network, model.dtype)
-        self.places: dict[str, Tensor] = counterpart.tensors()
+        self.places: dict[str, TensorView] = counterpart.tensors()
         self.trained = {name: self.places[name] for name in model.network.named_parameters()}
         layer = build([part.layer for part in counterpart.parts.values()])
         self.run = torch.compile(layer) if execution == "compile" else layer

@@ -1,7 +1,7 @@
 """Refusals: what each implementation refuses of a list of wrong inputs and settings, tried on every pair.
 
 What one implementation refuses and another accepts is a finding. It stands, with its reason, in
-`parity.differences.refused`; a difference that is not listed there fails, and so does one that is no longer there.
+`parity.catalogue.refused`; a difference that is not listed there fails, and so does one that is no longer there.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from numpynet import (
     Sequential,
 )
 from numpynet.module import each
-from parity.boundaries import not_verified
-from parity.differences.refused import KNOWN, expected, of
+from parity.catalogue.refused import KNOWN, expected, of
+from parity.drawing.strategies import each_shape
 from parity.frameworks import available, framework
-from parity.lazy import keras, tf, torch
-from parity.loss import Loss
-from parity.pairing import pair_of
+from parity.frameworks.lazy import keras, tf, torch
+from parity.mapping.loss import Loss
+from parity.mapping.pair import pair_of
 from parity.refusals import images, layers, rules
-from parity.strategies import each_shape
+from parity.results.boundaries import not_verified
 
 ACCEPTS, REFUSES = "accepts", "refuses"
 DTYPE = np.dtype(np.float32)  # of the layers that are tried

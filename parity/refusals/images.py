@@ -9,7 +9,7 @@ import numpy as np
 
 from numpynet import AvgPool2d, Conv2d, MaxPool2d, Module, ZeroPad2d
 from numpynet.pooling import Pool2d
-from parity.lazy import keras, torch
+from parity.frameworks.lazy import keras, torch
 
 Tries = dict[str, Callable[[], Any]]
 

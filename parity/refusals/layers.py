@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import GELU, BatchNormalization, Dropout, GroupNormalization, LayerNormalization, Linear, Module
-from parity.lazy import keras, torch
+from parity.frameworks.lazy import keras, torch
 
 Tries = dict[str, Callable[[], Any]]
 

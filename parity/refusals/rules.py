@@ -19,7 +19,7 @@ from numpynet import (
     Parameter,
     RMSprop,
 )
-from parity.lazy import keras, torch
+from parity.frameworks.lazy import keras, torch
 
 Tries = dict[str, Callable[[], Any]]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpynet
 import parity
-from parity.lazy import keras, tf, torch
+from parity.frameworks.lazy import keras, tf, torch
 from parity.refusals import error_of
 
 OURS = tuple(Path(package.__file__).parent for package in (parity, numpynet) if package.__file__)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parity.results import plain
+from parity.results.store import plain
 
 __all__ = ["SCHEMA_FILE", "Summary", "write_report"]
 

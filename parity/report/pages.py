@@ -9,14 +9,14 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from parity.checking import crashed
+from parity.catalogue import catalogue
 from parity.defects import gallery
-from parity.differences import catalogue
 from parity.experiments import EXPERIMENTS
 from parity.experiments.training import Record
+from parity.ladder.trace import GRADIENT, OUTPUT, RUNGS, STEP
 from parity.report.document import caught_by
-from parity.results import Results
-from parity.rungs.record import GRADIENT, OUTPUT, RUNGS, STEP
+from parity.results.store import Results
+from parity.work.performing import crashed
 
 IMPLEMENTATIONS = {"numpynet": "numpynet", "torch": "PyTorch", "tensorflow": "TensorFlow"}
 MARKS = {True: "", False: "**falls short**: ", None: ""}

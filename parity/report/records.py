@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parity.planning import CRASHED, JOB, Plans
-from parity.planning import KIND as PLANS
-from parity.results import Results, ResultsError, stacks
+from parity.results.planning import CRASHED, JOB, Plans
+from parity.results.planning import KIND as PLANS
+from parity.results.store import Results, ResultsError, stacks
 
 Json = dict[str, Any]
 ORDER = ("numpynet", "torch", "tensorflow")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parity.planning import FULL_EXAMPLES
 from parity.report.records import ORDER, Evidence, Json, shortened
 from parity.report.study import GREEN
+from parity.results.planning import FULL_EXAMPLES
 from parity.statistics import Outcome, points
 from parity.statistics.power import LARGEST_STUDY
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numpynet import Module
-from parity.experiment import Experiment, MakeTrainer, one_ulp, trainer
-from parity.results import Record
+from parity.results.store import Record
+from parity.training.experiment import Experiment, MakeTrainer, one_ulp, trainer
 
 if TYPE_CHECKING:
     from parity.statistics import Verdict

@@ -6,9 +6,9 @@ import importlib
 import sys
 from pathlib import Path
 
-from parity.experiment import Experiment
-from parity.study.origin import digest
+from parity.results.code import digest
 from parity.study.tasks import EXPERIMENTS
+from parity.training.experiment import Experiment
 
 
 def find(place: str, folder: Path) -> Experiment:
@@ -29,7 +29,7 @@ def find(place: str, folder: Path) -> Experiment:
         raise ValueError(f"{path} is called as the module {module.__file__}: give the file another name")
     found = getattr(module, variable, None)
     if not isinstance(found, Experiment):
-        raise LookupError(f"{path} has no parity.experiment.Experiment called {variable}")
+        raise LookupError(f"{path} has no parity.training.experiment.Experiment called {variable}")
     return found
 
 

@@ -20,7 +20,7 @@ from numpynet import (
     Sequential,
 )
 from numpynet.datasets import Dataset, digits, fashion_mnist
-from parity.experiment import Experiment
+from parity.training.experiment import Experiment
 
 
 def digits_network(rng: np.random.Generator) -> Module:

@@ -202,7 +202,7 @@ def test_places_are_named_in_the_order_of_the_calls() -> None:
     inner = ["first", "between", "second", "out"]
     expected = [f"{node}.{part}" for node in ("first", "second") for part in ("0", *(f"1.{name}" for name in inner))]
     expected.insert(5, "between")
-    assert [name for name, _ in graph.named_places()] == [*expected, "out"]
+    assert [name for name, _ in graph.named_call_sites()] == [*expected, "out"]
 
 
 def test_repr_is_the_constructor_call() -> None:

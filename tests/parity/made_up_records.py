@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.planning import planned
 from parity.report.records import PLANNED
-from parity.results import Record, Results
+from parity.results.planning import planned
+from parity.results.store import Record, Results
 from parity.statistics import Verdict, decide
 
 N_TEST, SEEDS, MARGIN = 1000, 30, 0.005

@@ -30,11 +30,12 @@ from numpynet import (
     SiLU,
     Softplus,
 )
-from parity.allowance import Noisy, Rounding, deviations, rounding
+from parity.case import Case, Step
 from parity.frameworks.numpynet import Subject
-from parity.pairing import Case, Step
-from parity.rungs.judge import judge
-from parity.rungs.record import GRADIENT, OUTPUT, run
+from parity.ladder.judge import judge
+from parity.ladder.trace import GRADIENT, OUTPUT, run
+from parity.rounding.allowance import deviations
+from parity.rounding.noisy import Noisy, RandomErrors, making
 
 
 def agree(module: Module, input: Array) -> bool:
@@ -196,7 +197,7 @@ def test_errors_behind_the_forward_pass_leave_it_rounded_to_the_nearest() -> Non
     step = Step(rng.standard_normal((4, 3)).astype(np.float32), np.ones((4, 2), np.float32) / 3)
     case = Case(Linear(3, 2, rng=rng), [step]).astype(np.dtype(np.float64))
     expected = run(case, Subject(case))
-    with rounding(Rounding(np.dtype(np.float32), b"seed", behind=True)):
+    with making(RandomErrors(np.dtype(np.float32), b"seed", behind=True)):
         found = run(case, Subject(case, perturbed=True))
     units = {key: np.max(np.abs(found[key] - values) / np.abs(values)) * 2.0**24 for key, values in expected.items()}
     assert {key.rung for key, share in units.items() if share < 4} == {OUTPUT}

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numpynet import Array, Linear, ReLU, Sequential, Softplus
-from parity.allowance import SLACK, Noisy, Rounding, deviations, rounding, wider
-from parity.pairing import Case, Step
-from parity.rungs.judge import judge, share_used
+from parity.case import Case, Step
+from parity.formats import format_of
+from parity.ladder.judge import judge, share_used
+from parity.rounding.allowance import deviations
+from parity.rounding.noisy import SLACK, Noisy, RandomErrors, making
 
 F32 = np.dtype(np.float32)
 UNIT = SLACK * float(np.finfo(F32).eps) / 2
@@ -23,7 +25,7 @@ x = np.random.default_rng(1).standard_normal((5, 7))
 
 
 def perturbed(function: Callable[..., Any], *arrays: Array) -> Array:
-    with rounding(Rounding(F32, b"seed")):
+    with making(RandomErrors(F32, b"seed")):
         return np.asarray(function(*(array.view(Noisy) for array in arrays)))
 
 
@@ -129,7 +131,7 @@ def test_wrong_shape_dtype_nan_or_missing_tensor_is_never_within() -> None:
 
 
 def test_wider_format_is_wider() -> None:
-    assert np.finfo(wider(F32)).eps < np.finfo(F32).eps
+    assert np.finfo(format_of(F32).wider).eps < np.finfo(F32).eps
     with pytest.raises(ValueError, match="no wider format to judge"):
         wider(np.dtype(np.longdouble))
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 import parity
-from parity import boundaries
-from parity.boundaries import Boundary, before, measured, not_verified, unmeasured
 from parity.boundaries.laboratory import Laboratory, code
 from parity.boundaries.measuring import changes, conditions, first_of_each_minor, found_in, off, packages_of, search
 from parity.boundaries.one import REFUSALS
-from parity.installed import Bound, bounds
-from parity.results import versions
+from parity.results import boundaries
+from parity.results.boundaries import Boundary, before, measured, not_verified, unmeasured
+from parity.results.conditions import Bound, bounds
+from parity.results.packages import versions
 
 listed = conditions()
 

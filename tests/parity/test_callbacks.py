@@ -14,8 +14,8 @@ from numpynet import SGD, Array, CrossEntropyCriterion, Linear, Sequential, Tanh
 from numpynet.datasets import Dataset, Split, batch_order, digits
 from numpynet.training import Callback, Steps, Trainer, evaluate, fit, predict
 from parity import to_tensorflow
-from parity.curves import MOVED_RUNS, judge_losses
-from parity.experiment import Moved
+from parity.training.curves import MOVED_RUNS, judge_losses
+from parity.training.experiment import Moved
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="needs Keras")
 

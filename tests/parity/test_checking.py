@@ -17,12 +17,12 @@ import tiny_check
 from tiny_study import ENVIRONMENT, written
 from typer.testing import CliRunner
 
-from parity.checking import Checked
-from parity.cli import app
+from parity.cli.main import app
+from parity.cli.terminal import print_check, print_defects
 from parity.report import Summary, write_report
-from parity.results import Record, Results
-from parity.terminal import print_check, print_defects
-from parity.workers import Call, Crash, Pool
+from parity.results.store import Record, Results
+from parity.work.performing import Checked
+from parity.work.pool import Call, Crash, Pool
 
 posix = pytest.mark.skipif(os.name != "posix", reason="processes of Windows die of other causes")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import curve_soak
-from parity.curve_budget import BUDGET, all_strayed, budget, least_factor
-from parity.curve_soak import KIND, MOVED, factors, soak_seed
-from parity.curves import FACTOR, MOVED_RUNS, judge_losses
 from parity.report import write_report
-from parity.results import Record, Results
+from parity.results.store import Record, Results
+from parity.soak import curves as curve_soak
+from parity.soak.budget import BUDGET, all_strayed, budget, least_factor
+from parity.soak.curves import KIND, MOVED, factors, soak_seed
+from parity.training.curves import FACTOR, MOVED_RUNS, judge_losses
 
 
 def test_the_factor_that_a_curve_needs_is_the_least_that_allows_it() -> None:

@@ -13,13 +13,13 @@ import numpynet
 from numpynet import Array, Criterion, Module, Schedule
 from numpynet.datasets import Dataset, batch_order
 from numpynet.training import History, fit
-from parity import curves
-from parity.curves import CHAOS, FACTOR, SEEDS, Curve, compare_curves, confirmed, judge_losses
-from parity.experiment import Experiment, Moved, optimizer_steps, run, trainer, weights, weights_hash
 from parity.frameworks import available
-from parity.pairs.adaptive import OPTIMIZERS
-from parity.recipes import EXPERIMENTS
-from parity.results import plain
+from parity.mapping.adaptive import OPTIMIZERS
+from parity.results.store import plain
+from parity.training import curves
+from parity.training.curves import CHAOS, FACTOR, SEEDS, Curve, compare_curves, confirmed, judge_losses
+from parity.training.experiment import Experiment, Moved, optimizer_steps, run, trainer, weights, weights_hash
+from parity.training.networks import EXPERIMENTS
 
 DIGITS = {experiment.name: experiment for experiment in EXPERIMENTS if experiment.name.startswith("digits")}
 PLAIN = DIGITS["digits-plain"]

@@ -13,7 +13,7 @@ import pytest
 from parity.defects import Defect, gallery, run, run_twin, usual_way
 from parity.defects.twins import targets
 from parity.frameworks import available
-from parity.proving import prove
+from parity.ladder.proving import prove
 
 EXAMPLES = 300  # the slowest is caught after 39
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="the usual way is torch's")

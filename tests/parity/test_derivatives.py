@@ -31,12 +31,13 @@ from numpynet import (
     Tanh,
 )
 from numpynet.features import along, feature_axes
+from parity.case import Case, Step
 from parity.defects.defect import Defect, gallery
-from parity.derivatives import DerivativeError, check_derivatives, derivatives, prove_derivative
-from parity.loss import Loss
-from parity.pairing import Case, Pair, Step
-from parity.proving import targets
-from parity.rungs.record import GRADIENT
+from parity.derivatives.proving import DerivativeError, check_derivatives, derivatives, prove_derivative
+from parity.ladder.proving import targets
+from parity.ladder.trace import GRADIENT
+from parity.mapping.loss import Loss
+from parity.mapping.pair import Pair
 
 # The functions that have kinks, and networks of them.
 BENT = {

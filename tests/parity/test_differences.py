@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import parity
-from parity.differences import TOPICS, Demonstration, Difference, catalogue, measure
-from parity.differences.difference import claim, exactly, together
-from parity.differences.exclusions import EXCLUSIONS
-from parity.installed import holds_here
-from parity.results import versions
+from parity.catalogue import TOPICS, Demonstration, Difference, catalogue, measure
+from parity.catalogue.difference import claim, exactly, together
+from parity.catalogue.exclusions import EXCLUSIONS
+from parity.results.conditions import holds_here
+from parity.results.packages import versions
 
 entries = catalogue()
 every_entry = pytest.mark.parametrize("entry", entries, ids=lambda entry: entry.id)

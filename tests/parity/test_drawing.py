@@ -9,11 +9,11 @@ from typing import TypeVar
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from parity.drawing.examples import Digest, for_each_example, normal
 
 from numpynet import Dropout, Linear, ReLU, Sequential
-from parity.drawing import Digest, for_each_example, normal
-from parity.pairing import Case, Step
-from parity.proving import digests
+from parity.case import Case, Step
+from parity.ladder.proving import digests
 
 T = TypeVar("T")
 # Of the first thirty examples, on whatever machine, processor, Python and stack. They change with what is drawn, which
@@ -46,7 +46,7 @@ def test_what_else_is_imported_changes_no_example() -> None:
     script = (
         "import sys, types; constants = types.ModuleType('constants'); sys.modules['constants'] = constants\n"
         "import fractions, xml.dom.minidom, email.mime.text, scipy.stats\n"
-        "from numpynet import Linear; from parity.proving import digests\n"
+        "from numpynet import Linear; from parity.ladder.proving import digests\n"
         "print(digests(Linear, 'float32', [30])[0])"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from numpynet import Array
-from parity.allowance import Noisy, Rounding, rounding
-from parity.duals import FORMAT, FUNCTIONS, PAIR, SELECTIONS, Dual, Side, differentiating, dual
-from parity.elementary import BILINEAR, PREDICATES, PUSHFORWARDS
+from parity.derivatives.duals import FORMAT, FUNCTIONS, PAIR, SELECTIONS, Dual, Side, differentiating, dual
+from parity.derivatives.elementary import BILINEAR, PREDICATES, PUSHFORWARDS
+from parity.rounding.noisy import Noisy, RandomErrors, making
 
 LAST_DIGIT = float(np.finfo(FORMAT).eps)
 
@@ -339,9 +339,9 @@ def test_ties_stay_decided_under_rounding_errors() -> None:
     x = dual(np.full(8, 3, FORMAT), 1)
     with differentiating(Side()) as right:
         np.testing.assert_array_equal(np.minimum(x + 3, 6).tangent, 0)
-    with differentiating(Side(Noisy)), rounding(Rounding(FORMAT)):
+    with differentiating(Side(Noisy)), making(RandomErrors(FORMAT)):
         assert 0 < np.minimum(x + 3, 6).tangent.sum() < 8
-    with differentiating(Side(Noisy, like=right)), rounding(Rounding(FORMAT)):
+    with differentiating(Side(Noisy, like=right)), making(RandomErrors(FORMAT)):
         np.testing.assert_array_equal(np.minimum(x + 3, 6).tangent, 0)
 
 

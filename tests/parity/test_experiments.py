@@ -17,16 +17,16 @@ from typer.testing import CliRunner, Result
 
 from numpynet import Array
 from numpynet.datasets import Dataset, blobs
-from parity.cli import app
-from parity.experiment import Experiment
+from parity.cli.main import app
 from parity.experiments import EXPERIMENTS, run_experiment
 from parity.experiments.clothes import PLAIN
 from parity.experiments.significance import of_pair, of_study
 from parity.experiments.training import TrainingEntry, unavailable
 from parity.frameworks import available
 from parity.report.pages import write_pages
-from parity.results import Record, Results, plain
+from parity.results.store import Record, Results, plain
 from parity.statistics import Verdict, decide
+from parity.training.experiment import Experiment
 
 SMALL = ("blobs-1.0", "blobs-2.5", "circles-linear", "circles-hidden")
 NO_NETWORK = "downloading failed: no network. Put the published file in $NUMPYNET_DATA/fashion-mnist/."
@@ -176,7 +176,7 @@ def test_a_training_of_other_code_or_of_another_experiment_is_repeated(
     entry.run([], False, ignore, Results(tmp_path))
     (record,) = dataclasses.replace(entry, trainings=longer).run([], False, ignore, Results(tmp_path))
     assert len(record["curves"]["training loss"]) == 31
-    monkeypatch.setattr("parity.study.origin.origin", lambda: {"code": "other"})
+    monkeypatch.setattr("parity.results.code.origin", lambda: {"code": "other"})
     monkeypatch.setattr("parity.experiments.training.run", None)
     with pytest.raises(TypeError):
         entry.run([], False, ignore, Results(tmp_path))
@@ -244,7 +244,7 @@ def test_the_command_resumes_and_exits_cleanly_when_interrupted(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("parity.checking.experiment_on_all", interrupted)
+        patch.setattr("parity.work.performing.experiment_on_all", interrupted)
         found = command()
         assert found.exit_code == 130
         assert "run it again to go on" in found.output

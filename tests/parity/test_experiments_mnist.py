@@ -18,7 +18,7 @@ from parity.experiments.effects import effect, effects
 from parity.experiments.training import TrainingEntry, brief
 from parity.frameworks import available
 from parity.report.pages import write_pages
-from parity.results import Results, plain
+from parity.results.store import Results, plain
 
 FRAMEWORKS = available()
 

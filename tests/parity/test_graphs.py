@@ -30,11 +30,11 @@ from numpynet import (
 from numpynet.module import Module
 from numpynet.training import Trainer
 from parity import to_tensorflow, to_torch
-from parity.allowance import Noisy, Rounding, rounding
-from parity.failure import describe
+from parity.case import Case, Step
 from parity.frameworks import available, framework
-from parity.pairing import Case, Step
-from parity.rungs.judge import judge
+from parity.ladder.failure import describe
+from parity.ladder.judge import judge
+from parity.rounding.noisy import Noisy, RandomErrors, making
 
 BATCH = 6
 every_framework = pytest.mark.parametrize("name", available())
@@ -189,6 +189,6 @@ def test_script_of_a_failure_holds_every_input() -> None:
 
 def test_what_rounding_may_lose_is_exactly_zero_in_one_run() -> None:
     small = np.array([1 - 2.0**-22, 0.5, 2.0**-130]).view(Noisy)
-    with rounding(Rounding(np.dtype(np.float32), size=0, losing=True)):
+    with making(RandomErrors(np.dtype(np.float32), size=0, losing=True)):
         np.testing.assert_array_equal(np.asarray(1 - small), [0, 0.5, 1])
         np.testing.assert_array_equal(np.asarray(2 * small), [2 - 2.0**-21, 1, 0])

@@ -7,9 +7,10 @@ import os
 import pytest
 
 import numpynet
+from parity.formats import DTYPES
 from parity.frameworks import available
-from parity.pairing import registry
-from parity.proving import DTYPES, prove, targets
+from parity.ladder.proving import prove, targets
+from parity.mapping.pair import registry
 
 EXAMPLES = int(os.environ.get("PARITY_EXAMPLES", "5"))  # the first of the 60 of the main job, which CI runs in full
 

@@ -19,7 +19,7 @@ from parity.machines.machine import _switches, environment_of
 from parity.machines.probe import Found, not_taken, probe
 from parity.machines.run import DIED, GREEN, HOLDS, NOT_HERE, RED, Outcome, exit_code, most_different, run_machines
 from parity.machines.table import remarks, table
-from parity.results import Record, Results
+from parity.results.store import Record, Results
 
 NEHALEM = next(machine for machine in MACHINES if machine.name == "nehalem-eigen")
 RIGHT: dict[str, Record] = {

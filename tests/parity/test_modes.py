@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from numpynet import Array, Dropout, ReLU
-from parity.differences import catalogue
+from parity.catalogue import catalogue
+from parity.formats import DTYPES
 from parity.frameworks import FRAMEWORKS, available
 from parity.modes import FINDINGS, MODELS, Model, Row, run_modes
 from parity.modes.models import classifier
 from parity.modes.raw import operations
 from parity.modes.record import Mode, Seen
-from parity.proving import DTYPES
 
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="torch is not installed")
 needs_tensorflow = pytest.mark.skipif("tensorflow" not in available(), reason="tensorflow is not installed")

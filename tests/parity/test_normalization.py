@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from numpynet import Array, BatchNormalization, Scaling, Sequential
+from parity.case import Case, Step
 from parity.frameworks import available
-from parity.pairing import Case, Step
-from parity.rungs.judge import Judgement, judge
+from parity.ladder.judge import Judgement, judge
 
 
 def flawed(dtype: str) -> Sequential:

@@ -17,11 +17,11 @@ import parity
 from numpynet import SGD, CrossEntropyCriterion, Linear, Module, NLLCriterionUnstable, ReLU, Sequential, SoftMax
 from numpynet.datasets import digits
 from numpynet.training import Divergence
-from parity.experiment import Experiment, Run, run
 from parity.experiments.flawed import BatchNormFlawed
 from parity.frameworks import available
-from parity.observing import QUANTILES, Observation, Observer, Watch, locate
-from parity.tensorboard import EventFiles
+from parity.training.experiment import Experiment, Run, run
+from parity.training.observing import QUANTILES, Observation, Observer, Watch, locate
+from parity.training.tensorboard import EventFiles
 
 IMPLEMENTATIONS = ["numpynet", *available()]
 needs_tensorboard = pytest.mark.skipif(importlib.util.find_spec("tensorboardX") is None, reason="needs tensorboardX")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from numpynet import Array, Graph, Module, Sequential
+from parity.case import Case
 from parity.frameworks import framework
-from parity.loss import Loss
-from parity.pairing import Case
-from parity.pairs.containers import COUNTS
-from parity.proving import targets
-from parity.strategies import for_all
+from parity.ladder.cases import for_all
+from parity.ladder.proving import targets
+from parity.mapping.containers import COUNTS
+from parity.mapping.loss import Loss
 
 LAYERS = [target for target in targets() if issubclass(target, Module) and target not in (Sequential, Graph, Loss)]
 

@@ -12,12 +12,13 @@ import pytest
 from made_up_records import FRAMEWORKS, add_facts, add_ladder, add_modes, add_study, filled
 from typer.testing import CliRunner, Result
 
-from parity.cli import app
-from parity.planning import FULL_EXAMPLES, Plans, begin, planned
+from parity.cli.main import app
 from parity.report import write_report
 from parity.report.document import build
 from parity.report.junit import junit
-from parity.results import Record, Results, ResultsError, default_folder, environment, lock, plain
+from parity.results.packages import environment, lock
+from parity.results.planning import FULL_EXAMPLES, Plans, begin, planned
+from parity.results.store import Record, Results, ResultsError, default_folder, plain
 
 DOWNLOAD = (
     "downloading https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/train-images-idx3-ubyte.gz "

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.differences import refused
+from parity.catalogue import refused
 from parity.frameworks import FRAMEWORKS, available
-from parity.installed import bounds
-from parity.lazy import tf, torch
-from parity.proving import targets
+from parity.frameworks.lazy import tf, torch
+from parity.ladder.proving import targets
 from parity.refusals import ACCEPTS, REFUSES, Refusal, attempts, error_of, refusals, unmatched
 from parity.refusals.tracing import raised_by_us
+from parity.results.conditions import bounds
 
 
 def named(*names: str) -> list[type]:

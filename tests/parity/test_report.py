@@ -16,9 +16,9 @@ from xml.etree import ElementTree
 import pytest
 from made_up_records import DEFECTS, N_TEST, SEEDS, STACK, add_facts, add_ladder, add_modes, add_study, filled
 
-from parity.planning import planned
 from parity.report import SCHEMA_FILE, Summary, page, write_report
-from parity.results import Results, ResultsError
+from parity.results.planning import planned
+from parity.results.store import Results, ResultsError
 
 OLDER = "numpy1.26.4-torch2.2.2-tf2.16.2"
 

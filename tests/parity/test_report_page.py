@@ -12,7 +12,7 @@ from browser import CHROMIUM, Page
 from made_up_records import filled
 
 from parity.report import write_report
-from parity.results import Record
+from parity.results.store import Record
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the page was not opened")
 SMALLEST_CONTRAST = 4.5  # of text with what is behind it: WCAG 2.2, 1.4.3

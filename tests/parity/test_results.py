@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.results import SCHEMA, Results, ResultsError, environment, plain, read_all, stack_name, versions
+from parity.results.packages import environment, stack_name, versions
+from parity.results.store import SCHEMA, Results, ResultsError, plain, read_all
 
 WRITER = """
 import sys

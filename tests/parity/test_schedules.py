@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from numpynet import CosineDecay, ExponentialDecay, Schedule, StepDecay, WarmUp
-from parity.differences.difference import claim
+from parity.catalogue.difference import claim
+from parity.drawing.strategies import dyadic
 from parity.frameworks import available
-from parity.lazy import keras, tf, torch
-from parity.strategies import dyadic
+from parity.frameworks.lazy import keras, tf, torch
 
 STEPS = 40
 rates = st.integers(1, 10).map(lambda exponent: 2.0**-exponent)

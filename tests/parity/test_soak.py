@@ -10,12 +10,23 @@ from typing import Any
 import pytest
 
 import numpynet
-from parity import evidence
-from parity import soak as module
-from parity.proving import targets
-from parity.results import Results
-from parity.soak import CHUNKS, DERIVATIVES, NETWORKS, USUAL_CHUNK, Chunk, chunks, crashes, planned, soak, summarised
-from parity.workers import Call, Crash
+from parity.ladder.proving import targets
+from parity.results import evidence
+from parity.results.store import Results
+from parity.soak import examples as module
+from parity.soak.examples import (
+    CHUNKS,
+    DERIVATIVES,
+    NETWORKS,
+    USUAL_CHUNK,
+    Chunk,
+    chunks,
+    crashes,
+    planned,
+    soak,
+    summarised,
+)
+from parity.work.pool import Call, Crash
 
 
 def one_by_one(calls: Iterable[Call]) -> Iterator[tuple[Call, Any]]:

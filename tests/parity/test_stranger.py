@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 import parity
 from numpynet import Array, BatchNormalization, Dropout, Module, Scaling, Sequential
 from numpynet.datasets import digits
-from parity.failure import reproduction
+from parity.case import Case, Step
 from parity.frameworks import available
-from parity.lazy import keras, torch, torch_layers
-from parity.pairing import Case, Counterpart, Pair, Step
-from parity.pairs.normalization import FeaturePair
-from parity.proving import targets
+from parity.frameworks.counterpart import Counterpart
+from parity.frameworks.lazy import keras, torch, torch_layers
+from parity.ladder.failure import reproduction
+from parity.ladder.proving import targets
+from parity.mapping.normalization import FeaturePair
+from parity.mapping.pair import Pair
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "swish.py"
@@ -211,7 +213,7 @@ def test_a_pair_that_draws_something_else_is_refused() -> None:
 
 def test_missing_framework_is_left_out_and_the_rest_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     for present in available():
-        monkeypatch.setattr("parity.proving.available", lambda present=present: [present])
+        monkeypatch.setattr("parity.ladder.proving.available", lambda present=present: [present])
         report = parity.prove(Scaling, examples=5)
         assert report.failure is None
         assert {use.implementation for use in report.uses.values()} == {"numpynet", present}

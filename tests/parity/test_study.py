@@ -13,16 +13,17 @@ import pytest
 
 from numpynet import SGD, Array, Linear, LogSoftMax, NLLCriterion, Parameter, ReLU, Sequential
 from numpynet.datasets import Dataset, Split, blobs
-from parity.experiment import Experiment, trainer
 from parity.experiments import run_experiment
 from parity.experiments.mistakes import MISTAKES, leaking, one_model_for_all
 from parity.frameworks import available
 from parity.report import write_report
-from parity.results import Results, ResultsError, installed
+from parity.results.code import ROOT, dependencies, digest, origin
+from parity.results.packages import installed
+from parity.results.store import Results, ResultsError
 from parity.statistics import Outcome, Verdict, fewest_seeds, seed_noise
 from parity.study import ARMS, COUPLED, EXPERIMENTS, Arm, InProcess, Registration, conduct, load, registered, study
-from parity.study.origin import ROOT, dependencies, digest, origin
 from parity.study.registration import description
+from parity.training.experiment import Experiment, trainer
 
 SEEDS = 6
 
@@ -390,7 +391,7 @@ def test_after_keras_was_upgraded_in_place_no_run_is_reused(tmp_path: Path, monk
 def test_comments_docstrings_and_layout_are_no_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, alike: bool
 ) -> None:
-    monkeypatch.setattr("parity.study.origin.ROOT", tmp_path)
+    monkeypatch.setattr("parity.results.code.ROOT", tmp_path)
     file = tmp_path / "module.py"
     file.write_text("def double(x):\n    return 2 * x\n")
     before = digest([file])

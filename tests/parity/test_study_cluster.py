@@ -13,7 +13,7 @@ import pytest
 import tiny_study
 from tiny_study import COMMAND, ENVIRONMENT, RUNS, written
 
-from parity.results import Results
+from parity.results.store import Results
 from parity.study import ClusterError, InProcess, cluster
 
 pytest.importorskip("distributed", reason="Dask (the package distributed) is not installed")

@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from numpynet.datasets import digits
-from parity.cli import app
-from parity.experiment import Experiment
-from parity.results import Record
+from parity.cli.main import app
+from parity.results.store import Record
 from parity.study import conducting, load, own, registering
 from parity.study.runs import Job
+from parity.training.experiment import Experiment
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "training.py"
 
@@ -100,7 +100,7 @@ def test_an_experiment_that_is_not_there_is_named(here: Path) -> None:
         load("narrow.toml")
     with pytest.raises(LookupError, match=r"no experiment is called 'narrow': digits, .* or FILE.py:VARIABLE"):
         own.find("narrow", here)
-    with pytest.raises(LookupError, match=r"has no parity.experiment.Experiment called NARROW"):
+    with pytest.raises(LookupError, match=r"has no parity.training.experiment.Experiment called NARROW"):
         own.find("my_training.py:NARROW", here)
     with pytest.raises(LookupError, match=r"nowhere.py is no Python file"):
         own.find("nowhere.py:WIDE", here)

@@ -17,11 +17,11 @@ import pytest
 import tiny_study
 from tiny_study import COMMAND, ENVIRONMENT, RUNS, dying, written
 
-from parity.experiment import Experiment
-from parity.results import Record, Results, ResultsError
+from parity.results.store import Record, Results, ResultsError
 from parity.study import ARMS, COUPLED, EXPERIMENTS, InProcess, study
 from parity.study.arms import Arm
 from parity.study.runs import Job, perform, performed
+from parity.training.experiment import Experiment
 
 T = TypeVar("T")
 DIGITS = EXPERIMENTS["digits"]

@@ -17,7 +17,7 @@ import tiny_study
 from tiny_study import COMMAND, ENVIRONMENT, RUNS, contents, written
 from typer.testing import CliRunner, Result
 
-from parity.cli import app
+from parity.cli.main import app
 from parity.statistics import decide
 from parity.study import InProcess
 
@@ -27,7 +27,7 @@ import json, os, random, signal, sys, time
 from pathlib import Path
 from parity.results import Results
 from parity.study import InProcess
-from parity.study.origin import origin
+from parity.results.code import origin
 import tiny_study
 
 KILLS, folder, rng = 20, Path(sys.argv[1]), random.Random(0)

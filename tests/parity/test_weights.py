@@ -35,12 +35,12 @@ from numpynet import (
 )
 from numpynet.datasets import digits
 from numpynet.training import Trainer
-from parity.curves import MOVED_RUNS, judge_losses
-from parity.experiment import Moved
 from parity.frameworks import available, framework
-from parity.pairing import pair_of
-from parity.proving import targets
-from parity.weights import FORMATS
+from parity.ladder.proving import targets
+from parity.mapping.pair import pair_of
+from parity.mapping.weights import FORMATS
+from parity.training.curves import MOVED_RUNS, judge_losses
+from parity.training.experiment import Moved
 
 NEEDS = {".safetensors": "numpynet", ".pt": "torch", ".weights.h5": "tensorflow"}
 INSTALLED = ["numpynet", *available()]

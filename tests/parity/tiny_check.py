@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import parity
 import parity.frameworks
 from numpynet import Array, Module
-from parity.pairing import Pair
+from parity.mapping.pair import Pair
 
 
 class Fine(Module):
@@ -64,7 +64,7 @@ class Sleeps(Fine):
 
 
 if __name__ == "__main__":
-    from parity.cli import app
+    from parity.cli.main import app
 
     parity.frameworks.available = list
     app()

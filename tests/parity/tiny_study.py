@@ -17,9 +17,9 @@ import numpy as np
 
 import parity.frameworks
 import parity.study
-from parity.experiment import Experiment, trainer
-from parity.results import Record, Results
+from parity.results.store import Record, Results
 from parity.study import COUPLED, EXPERIMENTS
+from parity.training.experiment import Experiment, trainer
 
 if TYPE_CHECKING:  # a process that performs runs needs no statistics
     from parity.statistics import Verdict
@@ -95,7 +95,7 @@ def contents(folder: Path) -> tuple[dict[str, Record], list[Record]]:
 
 
 if __name__ == "__main__":
-    from parity.cli import app
+    from parity.cli.main import app
 
     parity.frameworks.available = lambda: ["torch"]
     parity.study.study = study
