@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from numpynet import SGD, Array, Criterion, Module, Optimizer
 from numpynet.module import Parameter, each
 
 Shape = tuple[int, ...]
+T = TypeVar("T")
 
 
 def dtype_of(module: Module) -> np.dtype[Any]:
@@ -91,22 +92,28 @@ class Case:
         return None if self.arguments is None else self.optimizer(parameters, lr, **self.arguments)
 
 
-def recast(module: Module, to: Callable[[Any], type | None]) -> Module:
-    """A copy of `module` in which every part, and every criterion of a part, is of the class that `to` names for it.
+def recast(value: T, held: Iterable[Any], to: Callable[[Any], type | None]) -> T:
+    """A copy of `value` in which each object of `held` is of the class that `to` names for it.
 
-    They keep their attributes; where `to` returns None they keep their class, too.
+    They keep their attributes; where `to` returns None they keep their class, too. The copy is one: what `value` holds
+    twice is still one object in it.
     """
-    modules = [part for _, part in module.named_modules()]
-    criteria = [value for part in modules for value in vars(part).values() if isinstance(value, Criterion)]
     memo: dict[int, Any] = {}  # deepcopy puts what stands here in the place of what has that id
     shells = []
-    for part in [*modules, *criteria]:
+    for part in held:
         if (chosen := to(part)) is not None:
-            memo[id(part)] = shell = chosen.__new__(chosen)
+            shell: Any = object.__new__(chosen)
+            memo[id(part)] = shell
             shells.append((part, shell))
     for part, shell in shells:
-        vars(shell).update({name: copy.deepcopy(value, memo) for name, value in vars(part).items()})
-    return copy.deepcopy(module, memo)
+        vars(shell).update({name: copy.deepcopy(inside, memo) for name, inside in vars(part).items()})
+    return copy.deepcopy(value, memo)
+
+
+def computing(module: Module) -> list[Any]:
+    """Every part of the module, itself included, and every criterion that a part holds."""
+    modules = [part for _, part in module.named_modules()]
+    return modules + [value for part in modules for value in vars(part).values() if isinstance(value, Criterion)]
 
 
 def parts(values: Any) -> list[Array]:

@@ -80,6 +80,15 @@ class Trainer:
             self.optimizer.step()
         return loss
 
+    @property
+    def steps(self) -> int:
+        """The number of steps that the optimizer has taken."""
+        return self.optimizer.steps
+
+    def state(self) -> dict[str, Array]:
+        """Copies of the model's parameters and running statistics, by dotted name."""
+        return self.model.state_dict()
+
     def predict(self, inputs: Any, batch_size: int = 1024) -> Array:
         """The outputs (N, C) for inputs (N, ...), computed in evaluation mode, in which the model stays."""
         self.model.evaluate()

@@ -8,6 +8,7 @@ from numpynet import Array, Scaling
 from parity.catalogue.difference import Demonstration, claim, difference, exactly
 from parity.frameworks import framework
 from parity.frameworks.lazy import keras, tf, torch
+from parity.mapping.convert import convert
 
 LANES = [2**exponent for exponent in range(8)]  # numbers that a processor adds at once, in one or several registers
 
@@ -65,7 +66,7 @@ def fit_in_floatx() -> Demonstration:
     """What a float64 model is given to predict: the same where float32 holds it."""
     x, fitting = np.array([[1 + 2.0**-30]]), np.array([[1 + 2.0**-10]])
     home = framework("tensorflow")
-    counterpart = home.convert(Scaling(1, dtype=np.float64), x.dtype)
+    counterpart = convert(Scaling(1, dtype=np.float64), "tensorflow")
     with home.precision(x.dtype):
         model = keras.Sequential([counterpart.layer])
         mapped = model.predict(x, verbose=0)

@@ -114,7 +114,7 @@ def check(
     known differences. Exit code 1 if anything is off, 3 if nothing is but something crashed.
     """
     from parity.formats import DTYPES
-from parity.ladder.proving import targets
+    from parity.ladder.proving import targets
     from parity.work.jobs import classes_in
     from parity.work.performing import run_check
     from parity.work.pool import Call, Crash, Pool
@@ -164,7 +164,7 @@ def examples(
     from rich.table import Table
 
     from parity.formats import DTYPES
-from parity.ladder.proving import targets
+    from parity.ladder.proving import targets
     from parity.work.jobs import digest_one
     from parity.work.pool import Call, Crash, Pool
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpynet import SGD, BatchNormalization, Dropout, Linear, LogSoftMax, NLLCriterion, ReLU, Scaling, Sequential
 from numpynet.datasets import digits
 from numpynet.training import History, fit
+from parity.defects.baseline import baseline
 from parity.defects.defect import Defect
-from parity.defects.usual import usual_way
 from parity.frameworks import available
 from parity.ladder.proving import prove
 from parity.ladder.trace import CURVE, RUNGS, STEP
@@ -35,7 +35,7 @@ def run(
         "target": defect.target.__name__,
         "source": defect.family,
         **climb(defect, frameworks),
-        "usual": usual_way(defect),
+        "usual": baseline(defect),
     }
 
 

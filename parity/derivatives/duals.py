@@ -1,8 +1,8 @@
 """Forward-mode differentiation: arrays whose every element carries its derivative along one direction.
 
 A `Dual` array is an array of pairs (value, tangent). Whatever NumPy function a layer calls ends in a hook of the class,
-as with `parity.rounding.allowance.Noisy`; the hook computes the value as NumPy does, and the tangent by the chain rule. There is
-no step, and so no truncation: what comes out is the derivative up to rounding.
+as with `parity.rounding.noisy.Noisy`; the hook computes the value as NumPy does, and the tangent by the chain rule.
+There is no step, and so no truncation: what comes out is the derivative up to rounding.
 
     Wengert, A simple automatic derivative evaluation program, Comm. ACM 7 (1964) 463-464;
     Griewank & Walther, Evaluating Derivatives, 2nd ed., SIAM 2008: 3.1 (forward mode), 14 (kinks).

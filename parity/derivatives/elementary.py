@@ -1,4 +1,4 @@
-"""The derivatives of NumPy's elementary functions, from which `parity.derivatives.duals` builds those of everything else.
+"""The derivatives of NumPy's elementary functions, from which `duals` builds those of everything else.
 
 Each function has one rule for each argument: from the argument's tangent t, the function's result r and its arguments
 it computes what that tangent adds to the result's tangent. The formulas are those that do not cancel: the derivative of

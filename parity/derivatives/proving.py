@@ -3,8 +3,8 @@
     L(t) = sum(cotangent * f(point + t * direction))
 
 is differentiated at t = 0 along a random direction of each input and of each parameter, by forward-mode differentiation
-in longdouble (`parity.derivatives.duals`), and compared with <gradient, direction>. There is no step size, and nothing is left out:
-the two differ by rounding alone, which `parity.rounding.allowance` measures for both. No tolerance is chosen.
+in longdouble (`parity.derivatives.duals`), and compared with <gradient, direction>. There is no step size, and nothing
+is left out: the two differ by rounding alone, which `parity.rounding` measures for both. No tolerance is chosen.
 
 Where a comparison, a selection or a rounding meets a tie at the point that parts beside it, the derivative to the other
 side is computed too. Where both sides have the same value and the same derivative, up to their rounding, f is smooth
@@ -132,7 +132,8 @@ class DerivativeReport:
 def derivatives(case: Case, alter: Callable[[Module], Module] | None = None) -> list[Derivative]:
     """The directional derivatives of the case's first step, for each input and for each parameter.
 
-    Raises NotDifferentiable where forward leaves what `parity.derivatives.duals` can follow, BackwardError where backward raises.
+    Raises NotDifferentiable where forward leaves what `parity.derivatives.duals` can follow, BackwardError where
+    backward raises.
     """
     case = (case if alter is None else case.with_module(alter(case.module))).astype(FORMAT)
     point = _inputs(case.steps[0].input)

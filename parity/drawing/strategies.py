@@ -1,4 +1,4 @@
-"""Hypothesis strategies: numbers that every framework represents alike, arrays, shapes, and whole cases.
+"""Hypothesis strategies: numbers that every framework represents alike, arrays and shapes.
 
 Arrays come from a seed and a scale, not element by element: drawing stays cheap, and shrinks to small shapes and
 seed 0.
@@ -65,7 +65,7 @@ def images(
 
 @st.composite
 def of_each_shape(draw: st.DrawFn, strategy: Callable[[Shape], SearchStrategy[Any]], shape: Any) -> Any:
-    """A strategy of what `strategy` draws for a shape; for a tuple of shapes, of the tuple of what it draws for each."""
+    """A strategy of what `strategy` draws for a shape; of a tuple of shapes, of the tuple of what it draws for each."""
     return each_shape(lambda one: draw(strategy(one)), shape)
 
 

@@ -18,7 +18,7 @@ from parity.experiments.effects import effects
 from parity.experiments.training import Finding, Runs, TrainingEntry
 from parity.statistics import paired_tost
 from parity.training.curves import judge_losses, moved_runs
-from parity.training.experiment import Experiment, Run, trainer, weights
+from parity.training.experiment import Experiment, Run, trainer
 from parity.training.pictures import effect_intervals
 
 SEEDS = range(5)
@@ -186,7 +186,7 @@ def same_function(experiment: Experiment, run: Run) -> dict[str, Any]:
     The first layer's weights and biases are rounded to multiples of 2^-16. A centred pixel is a multiple of 2^-25, so
     that in float64 each product and each partial sum of 784 is exact, in whatever order.
     """
-    state, pixels = weights(run.trainer), experiment.dataset.test.inputs
+    state, pixels = run.trainer.state(), experiment.dataset.test.inputs
     state |= {name: np.round(state[name] * 2**16) / 2**16 for name in ("0.weight", "0.bias")}
 
     def outputs(order: Array) -> Array:

@@ -40,9 +40,12 @@ class OptimizerTranslation(Protocol):
     decoupled: whether weight decay is no L2 penalty
     """
 
-    slots: Mapping[str, Mapping[str, str]]
-    rate_inside: Mapping[str, Mapping[str, int]]
-    decoupled: bool
+    @property
+    def slots(self) -> Mapping[str, Mapping[str, str]]: ...
+    @property
+    def rate_inside(self) -> Mapping[str, Mapping[str, int]]: ...
+    @property
+    def decoupled(self) -> bool: ...
 
 
 class Subject(Protocol):
@@ -68,11 +71,11 @@ class Subject(Protocol):
 class FrameworkTrainer(Protocol):
     """A model, criterion and optimizer that `numpynet.training.fit` drives as it drives numpynet's `Trainer`.
 
-    source: the numpynet optimizer whose learning rate the trainer follows
+    optimizer: the numpynet optimizer whose learning rate the trainer follows
     outputs: those of the last step
     """
 
-    source: Optimizer
+    optimizer: Optimizer
     outputs: Array
 
     @property
@@ -103,6 +106,7 @@ class Framework(ABC):
     place: where it stands among the others
     distributions: by package that computes in it, the distributions that provide the package
     short: what the name of a stack calls these packages
+    baseline: whether it has an assertion with tolerances of its own, by which people test
     """
 
     name: str
@@ -111,6 +115,7 @@ class Framework(ABC):
     look: Look
     distributions: Mapping[str, tuple[str, ...]]
     short: Mapping[str, str]
+    baseline = False
 
     def installed(self) -> bool:
         """Tells whether it is installed; it is not imported to find out."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from numpynet import Module
 from numpynet.module import each
-from parity.case import Case, Step
+from parity.case import Case, Step, computing
 from parity.drawing.examples import for_each_example
 from parity.drawing.strategies import arrays, lr_exponents, step_counts
 from parity.ladder.trace import layer_of
@@ -57,9 +57,7 @@ def _packed(module: Module, name: str) -> bool:
 
 def _holds(case: Case, target: type) -> bool:
     """Whether the case says anything of `target`: it is the optimizer, a part of the module, or a part's criterion."""
-    parts = [part for _, part in case.module.named_modules()]
-    held = (value for part in parts for value in (part, *vars(part).values()))
-    return case.optimizer is target or any(isinstance(value, target) for value in held)
+    return case.optimizer is target or any(isinstance(part, target) for part in computing(case.module))
 
 
 def for_all(

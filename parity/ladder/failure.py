@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import SGD, Criterion, Graph
-from parity.case import Case
+from numpynet import SGD, Graph
+from parity.case import Case, computing
 from parity.ladder.judge import Judgement, errors, shares
 from parity.ladder.trace import RUNGS, Key, rung_after
 from parity.rounding.noisy import SLACK
@@ -44,7 +44,7 @@ def _parts(judgement: Judgement) -> list[str]:
 
 
 def _crashes(judgement: Judgement) -> str:
-    rung = {name: rung_after(judgement.case, judgement.records[name]) for name in judgement.crashes}
+    rung = {name: rung_after(judgement.case, judgement.traces[name]) for name in judgement.crashes}
     lowest = min(rung.values())
     lines = [
         f"{name} refused it on rung {rung[name]} ({RUNGS[rung[name]]}): {type(error).__name__}: {error}"
@@ -82,7 +82,7 @@ def odd_ones(judgement: Judgement, key: Key) -> list[str]:
     They agree if they are far closer to each other than to numpynet's formula.
     """
     off = [name for name, used in judgement.used.items() if not used[key] <= 1]
-    others = [name for name in judgement.records if name != "numpynet"]
+    others = [name for name in judgement.traces if name != "numpynet"]
     if len(others) > 1 and set(others) <= set(off) and _agree(judgement, key, others):
         return ["numpynet"]
     return off
@@ -94,7 +94,7 @@ def _agree(judgement: Judgement, key: Key, names: list[str]) -> bool:
     How far rounding may part them is unknown here: the allowance is that of the reference's formula, not of theirs.
     """
     expected = judgement.reference[key]
-    found = [judgement.records[name].get(key) for name in names]
+    found = [judgement.traces[name].get(key) for name in names]
     if any(values is None or values.shape != expected.shape for values in found):
         return len({None if values is None else values.shape for values in found}) == 1
     index = _worst_index(judgement, key, names)
@@ -108,7 +108,7 @@ def _worst_index(judgement: Judgement, key: Key, names: list[str]) -> tuple[int,
     Where several use the most, it is the one with the largest error.
     """
     expected = judgement.reference[key]
-    values = {name: judgement.records[name][key] for name in names}
+    values = {name: judgement.traces[name][key] for name in names}
     used = np.max([shares(found, expected, judgement.allowed[name][key]) for name, found in values.items()], axis=0)
     error = np.max([errors(found, expected) for found in values.values()], axis=0)
     worst = np.argmax(np.where(used == np.max(used), error, -1))
@@ -121,7 +121,7 @@ def _vote(judgement: Judgement, key: Key) -> str:
         return (
             "odd one out: numpynet. The others agree with each other and not with numpynet's formula, in any precision"
         )
-    if len(judgement.records) == 2 and "numpynet" not in odd:
+    if len(judgement.traces) == 2 and "numpynet" not in odd:
         return f"numpynet and {odd[0]} part by more than rounding; of two alone, neither is the odd one"
     return f"odd one out: {', '.join(odd)}, against the reference in {judgement.reference[key].dtype}"
 
@@ -130,7 +130,7 @@ def _worst(judgement: Judgement, key: Key) -> str:
     """The lines on the worst element: its index, every value, the error in ulp and as a share of the allowance."""
     expected = judgement.reference[key]
     lines: list[str] = []
-    for name, record in judgement.records.items():
+    for name, record in judgement.traces.items():
         actual = record.get(key)
         if actual is None:
             lines.append(f"  {name}: nothing of the kind")
@@ -142,7 +142,7 @@ def _worst(judgement: Judgement, key: Key) -> str:
     off = [name for name, used in judgement.used.items() if not used[key] <= 1]
     index = _worst_index(judgement, key, off)
     lines.append(f"worst element {list(index)}: reference {_number(expected[index])}")
-    for name, record in judgement.records.items():
+    for name, record in judgement.traces.items():
         value, allowed = record[key][index], judgement.allowed[name][key][index]
         error = errors(record[key], expected)[index]
         count = int(np.sum(~(shares(record[key], expected, judgement.allowed[name][key]) <= 1)))
@@ -207,10 +207,8 @@ def reproduction(case: Case) -> str:
 
 def _imports(case: Case) -> list[str]:
     """The lines that import the classes of the case's modules, criteria and optimizer."""
-    modules = [module for _, module in case.module.named_modules()]
-    criteria = [value for module in modules for value in vars(module).values() if isinstance(value, Criterion)]
     clips = [clip for clip in [(case.arguments or {}).get("clip")] if clip is not None]
-    classes = {type(value) for value in [*modules, *criteria, *clips]} | ({case.optimizer} - {SGD})
+    classes = {type(value) for value in [*computing(case.module), *clips]} | ({case.optimizer} - {SGD})
     own = sorted(c.__name__ for c in classes if c.__module__.split(".")[0] == "numpynet")
     strangers = sorted((c for c in classes if c.__name__ not in own), key=lambda c: c.__name__)
     return [f"from numpynet import {', '.join(own)}"] * bool(own) + [_import_of(stranger) for stranger in strangers]

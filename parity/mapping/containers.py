@@ -18,7 +18,7 @@ from parity.case import Shape
 from parity.drawing.strategies import arrays, each_shape, short_sides, sizes
 from parity.frameworks.counterpart import Counterpart
 from parity.frameworks.lazy import keras, torch
-from parity.mapping.pair import LayerPair, counterpart, pair, registry
+from parity.mapping.pair import LayerPair, Pair, counterpart, pair, registry
 
 # Inputs of random networks, without the batch: vectors and images.
 input_shapes: SearchStrategy[Shape] = st.one_of(
@@ -45,7 +45,7 @@ TRIES = 20
 
 
 @functools.cache
-def _pairs(counting: bool) -> list[LayerPair]:
+def _pairs(counting: bool) -> list[Pair]:
     """The pairs of numpynet's layers, by name: those made for a number of features if `counting`, else the others.
 
     The order must not depend on which of them was imported first.

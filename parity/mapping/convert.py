@@ -9,7 +9,7 @@ from parity.case import Case, dtype_of
 from parity.frameworks import framework
 from parity.frameworks.counterpart import Counterpart
 from parity.frameworks.framework import FrameworkTrainer, Subject
-from parity.mapping.pair import PairsOf
+from parity.mapping.pair import pairs_of
 
 
 def convert(model: Module, name: str) -> Counterpart:
@@ -17,20 +17,17 @@ def convert(model: Module, name: str) -> Counterpart:
 
     Raises LookupError for a layer without a pair, NotImplementedError for one without a counterpart there.
     """
-    home = framework(name)
-    return home.convert(model, dtype_of(model), PairsOf(home))
+    return framework(name).convert(model, dtype_of(model), pairs_of(name))
 
 
 def subject(case: Case, name: str) -> Subject:
     """The module of the case in the implementation called `name`, ready to run; raises as `convert`."""
-    home = framework(name)
-    return home.subject(case, PairsOf(home))
+    return framework(name).subject(case, pairs_of(name))
 
 
 def trainer(model: Module, criterion: Criterion, optimizer: Optimizer, name: str) -> FrameworkTrainer:
     """The model, criterion and optimizer in the implementation called `name`, ready to train; raises as `convert`."""
-    home = framework(name)
-    return home.trainer(model, criterion, optimizer, PairsOf(home))
+    return framework(name).trainer(model, criterion, optimizer, pairs_of(name))
 
 
 def to_torch(model: Module) -> Any:

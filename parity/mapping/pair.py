@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from numpynet import SGD, Array, Criterion, Module, Optimizer, Scaling
-from parity.case import Case, Shape, recast
+from parity.case import Case, Shape, computing, recast
 from parity.drawing import strategies
 from parity.frameworks import Framework, framework
 from parity.frameworks.counterpart import Counterpart
@@ -180,14 +180,18 @@ class PairsOf:
         return optimizer_pair(rule)
 
 
+def pairs_of(name: str) -> PairsOf:
+    """What the pairs say of the framework called `name`."""
+    return PairsOf(framework(name))
+
+
 def computed_by(case: Case, name: str) -> Case | None:
     """The same case by the framework's own formulas, in NumPy; None where these are numpynet's."""
-    parts = [part for _, part in case.module.named_modules()]
-    criteria = [value for part in parts for value in vars(part).values() if isinstance(value, Criterion)]
+    held = computing(case.module)
     rule = None if case.arguments is None else _formula(case.optimizer, name)
-    if not rule and not any(_formula(part, name) for part in [*parts, *criteria]):
+    if not rule and not any(_formula(part, name) for part in held):
         return None
-    module = recast(case.module, lambda part: _formula(part, name))
+    module = recast(case.module, held, lambda part: _formula(part, name))
     return replace(case, module=module, optimizer=rule or case.optimizer)
 
 

@@ -24,6 +24,7 @@ from parity.case import dtype_of
 from parity.frameworks import framework
 from parity.frameworks.counterpart import Counterpart, TensorView
 from parity.frameworks.lazy import Lazy, keras, torch
+from parity.mapping.convert import convert
 from parity.mapping.pair import pair_of
 
 h5py: Any = Lazy("h5py")
@@ -94,7 +95,7 @@ def _read_safetensors(path: Path, model: Module, optimizer: Optimizer | None) ->
 
 
 def _write_torch(path: Path, model: Module, optimizer: Optimizer | None) -> None:
-    built = framework("torch").convert(model, dtype_of(model))
+    built = convert(model, "torch")
     document = built.layer.state_dict()
     if optimizer is not None:
         held = _held(built, model, optimizer)
@@ -112,14 +113,14 @@ def _read_torch(path: Path, model: Module, optimizer: Optimizer | None) -> tuple
     found = document.get("model_state_dict", document) if isinstance(document, dict) else {}
     if not found or not all(isinstance(tensor, torch.Tensor) for tensor in found.values()):
         raise ValueError(f"{path} holds no state_dict, but a {type(document).__name__}")
-    built = framework("torch").convert(model, dtype_of(model))
+    built = convert(model, "torch")
     _compare(
         path, *({name: tuple(tensor.shape) for name, tensor in of.items()} for of in (built.layer.state_dict(), found))
     )
     built.layer.load_state_dict(found)
     saved = document.get("optimizer_state_dict")
     state = _torch_state(path, saved, built, model, optimizer) if optimizer and saved else {}
-    return framework("torch").arrays(built.tensors()), state
+    return framework("torch").arrays(built), state
 
 
 def _torch_state(path: Path, saved: Any, built: Counterpart, model: Module, optimizer: Optimizer) -> State:
@@ -166,7 +167,7 @@ class _Keras:
 
     def __init__(self, model: Module, optimizer: Optimizer | None) -> None:
         home = framework("tensorflow")
-        self.built = home.convert(model, dtype_of(model))
+        self.built = convert(model, "tensorflow")
         self.rule: Any = None
         with home.precision(dtype_of(model)):
             layer = self.built.layer
@@ -196,7 +197,7 @@ class _Keras:
 
     def load(self, path: Path) -> tuple[State, State]:
         self.layer.load_weights(str(path))
-        weights = framework("tensorflow").arrays(self.built.tensors())
+        weights = framework("tensorflow").arrays(self.built)
         if self.rule is None:
             return weights, {}
         state = {

@@ -29,7 +29,7 @@ from numpynet import (
 )
 from parity.case import Case
 from parity.frameworks.lazy import keras
-from parity.mapping.pair import pair_of
+from parity.mapping.pair import computed_by, pairs_of
 
 STEPS, BATCH, CLASSES = 3, 16, 10
 LossFunction = Callable[[Any, Any], Any]
@@ -64,14 +64,15 @@ class Model:
         """The optimizer of the notebook's second half, whose hyper-parameters are float32 numbers."""
         return self.optimizer(parameters, lr=2**-4, momentum=0.875, nesterov=True)
 
-    def as_computed_by(self, framework: str) -> Model | None:
+    def computed_by(self, framework: str) -> Model | None:
         """The same model by the framework's own formulas; None where they are numpynet's."""
-        case: Any = Case(self.network, [], arguments={}, optimizer=self.optimizer).as_computed_by(framework)
-        return None if case is None else replace(self, network=case.module, optimizer=case.optimizer)
+        case = Case(self.network, [], arguments={}, optimizer=self.optimizer)
+        found: Any = computed_by(case, framework)
+        return None if found is None else replace(self, network=found.module, optimizer=found.optimizer)
 
     def loss(self, framework: str) -> LossFunction:
         """The framework's loss function, which takes (output, target)."""
-        return self.losses.get(framework) or getattr(pair_of(self.criterion), f"{framework}_loss")(self.criterion)
+        return self.losses.get(framework) or pairs_of(framework).loss(self.criterion)
 
 
 def classifier(name: str, *layers: Any, shape: tuple[int, ...], criterion: Criterion, dtype: np.dtype[Any]) -> Model:

@@ -29,8 +29,9 @@ from numpynet import (
 from numpynet.module import each
 from parity.catalogue.refused import KNOWN, expected, of
 from parity.drawing.strategies import each_shape
-from parity.frameworks import available, framework
-from parity.frameworks.lazy import keras, tf, torch
+from parity.frameworks import NUMPYNET, available, framework, implementations
+from parity.frameworks.lazy import keras, torch
+from parity.mapping.convert import convert
 from parity.mapping.loss import Loss
 from parity.mapping.pair import pair_of
 from parity.refusals import images, layers, rules
@@ -192,45 +193,24 @@ def right(target: type) -> Attempt:
     )
     attempt = Attempt(module.train(), each_shape(lambda shape: np.resize(x, shape), shapes))
     labelled = attempt.with_target(lambda target: np.arange(2))
-    return attempt if error_of(lambda: _in_numpynet(labelled)) else labelled
+    return attempt if error_of(lambda: attempted(NUMPYNET, labelled)) else labelled
 
 
-def _in_numpynet(attempt: Attempt) -> None:
-    module = copy.deepcopy(attempt.module)
-    module(attempt.input)
-    if attempt.gradient is not None:
-        module.backward(attempt.gradient)
-
-
-def _counterpart(module: Module, name: str, genuine: Callable[[float], Any]) -> Any:
-    """The framework's layer; for dropout the framework's own, not the one that shares masks."""
-    return genuine(module.p) if isinstance(module, Dropout) else framework(name).convert(module, DTYPE).layer
-
-
-def _in_torch(attempt: Attempt) -> None:
-    layer = _counterpart(attempt.module, "torch", torch.nn.Dropout)
-    input = each(lambda array: torch.from_numpy(np.array(array)), attempt.input)
-    if attempt.gradient is None:
-        layer(input)
-    else:
-        layer(each(lambda tensor: tensor.requires_grad_(), input)).backward(torch.from_numpy(attempt.gradient))
-
-
-def _in_tensorflow(attempt: Attempt) -> None:
-    layer = _counterpart(attempt.module, "tensorflow", keras.layers.Dropout)
-    with framework("tensorflow").precision(DTYPE), tf.GradientTape() as tape:
-        input = each(tf.constant, attempt.input)
-        tape.watch(input)
-        output = layer(input, training=True)
-    if attempt.gradient is not None:
-        tape.gradient(output, input, tf.constant(attempt.gradient))
-
-
-TRY: dict[str, Callable[[Attempt], None]] = {
-    "numpynet": _in_numpynet,
-    "torch": _in_torch,
-    "tensorflow": _in_tensorflow,
+# The frameworks' own dropout: ours, which shares masks, refuses nothing of what is tried.
+OWN_DROPOUT: dict[str, Callable[[float], Any]] = {
+    "torch": lambda p: torch.nn.Dropout(p),
+    "tensorflow": lambda p: keras.layers.Dropout(p),
 }
+
+
+def attempted(name: str, attempt: Attempt) -> None:
+    """Try the attempt on the implementation called `name`."""
+    if isinstance(attempt.module, Dropout) and name in OWN_DROPOUT:
+        layer = OWN_DROPOUT[name](attempt.module.p)
+    else:
+        layer = convert(attempt.module, name).layer
+    framework(name).attempt(layer, attempt.input, attempt.gradient, DTYPE)
+
 
 x = np.linspace(0.25, 0.75, 4, dtype=DTYPE).reshape(2, 2)
 
@@ -257,7 +237,7 @@ def attempts(target: type) -> Iterator[tuple[str, dict[str, Callable[[], Any]]]]
                 wrong |= _wrong_targets(WRONG_LABELS)
         for name, change in wrong.items():
             changed = change(attempt)
-            yield name, {who: lambda run=run, changed=changed: run(changed) for who, run in TRY.items()}  # type: ignore[misc]
+            yield name, {who: functools.partial(attempted, who, changed) for who in implementations()}
     for (kind, name), tries in WRONG_SETTINGS.items():
         if kind == target.__name__:
             yield name, tries

@@ -11,18 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-# distributions that provide each package, in the order they are looked for
-DISTRIBUTIONS = {
-    "numpy": ("numpy",),
-    "torch": ("torch",),
-    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos"),
-    "keras": ("keras",),
-    "hypothesis": ("hypothesis",),
-    "scipy": ("scipy",),
-    "statsmodels": ("statsmodels",),
-}
+from parity.frameworks import framework, implementations
 
-
+TOOLS = ("hypothesis", "scipy", "statsmodels")  # packages of which the versions are told besides the frameworks'
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -30,8 +21,6 @@ THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
-
-
 # which kernels libraries choose, whatever the processor is
 SWITCHES = (
     "OPENBLAS_CORETYPE",
@@ -47,8 +36,11 @@ SWITCHES = (
 
 def versions() -> dict[str, str]:
     """The version of each installed package as it was published: without a build's local label (+cpu)."""
+    asked: dict[str, tuple[str, ...]] = {tool: (tool,) for tool in TOOLS}
+    for name in reversed(implementations()):
+        asked = dict(framework(name).distributions) | asked
     found = {}
-    for package, distributions in DISTRIBUTIONS.items():
+    for package, distributions in asked.items():
         for distribution in distributions:
             try:
                 found[package] = metadata.version(distribution).split("+")[0]
@@ -61,7 +53,10 @@ def versions() -> dict[str, str]:
 def stack_name() -> str:
     """The stack's name, such as numpy2.4.6-torch2.13.0-tf2.21.0-keras3.15.1-py3.11; what is missing is left out."""
     found = versions() | {"python": ".".join(platform.python_version_tuple()[:2])}
-    parts = {"numpy": "numpy", "torch": "torch", "tf": "tensorflow", "keras": "keras", "py": "python"}
+    parts: dict[str, str] = {}
+    for name in implementations():
+        parts |= framework(name).short
+    parts["py"] = "python"
     return "-".join(f"{short}{found[package]}" for short, package in parts.items() if package in found)
 
 

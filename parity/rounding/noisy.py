@@ -145,7 +145,7 @@ class Nearest(Errors):
         np.copyto(result, self.nearest(result), where=where)
 
     def nearest(self, values: Array) -> Array:
-        """The nearest numbers with `dropped` bits fewer than the format has (Veltkamp's splitting, in the wider one)."""
+        """The nearest numbers with `dropped` bits fewer than the format has, by Veltkamp's splitting."""
         if self.dropped:
             bits = format_of(values.dtype).digits - format_of(self.dtype).digits + self.dropped
             scaled = values * (2.0**bits + 1)

@@ -15,8 +15,8 @@ import numpy as np
 from numpynet import Array, Criterion, Module, Optimizer, Parameter
 from numpynet.datasets import Dataset
 from numpynet.schedules import Schedule
-from numpynet.training import Callback, Divergence, History, Logs, Trainer, correct, fit
-from parity.frameworks import framework
+from numpynet.training import Callback, Divergence, History, Logs, correct, fit
+from parity.mapping import convert
 
 MakeTrainer = Callable[["Experiment", str, int], Any]
 
@@ -62,7 +62,7 @@ class Run:
     initial_loss: the loss of the first batch, before any update
     final_loss: mean of the last epoch's step losses
     initial_weights, final_weights, batch_order: SHA-256 (hex)
-    optimizer_steps: see `optimizer_steps`, before the first step
+    optimizer_steps: those that the optimizer remembers before the first step
     correct: base64 of np.packbits of the correctness of each test row
     seconds: wall time of the training, with its validation
     trainer: the trained one, to predict with
@@ -107,8 +107,7 @@ def trainer(
     model = experiment.model(seed)
     if prepare is not None:
         prepare(model)
-    make = Trainer if implementation == "numpynet" else framework(implementation).Trainer
-    made = make(model, experiment.criterion(), experiment.optimizer(model.parameters()))
+    made = convert.trainer(model, experiment.criterion(), experiment.optimizer(model.parameters()), implementation)
     return OneHot(made, experiment) if experiment.one_hot else made
 
 
@@ -126,7 +125,7 @@ def run(
     `seed` fixes weights, batch order and masks.
     """
     made = make(experiment, implementation, seed)
-    initial, steps_before = weights_hash(weights(made)), optimizer_steps(made)
+    initial, steps_before = weights_hash(made.state()), made.steps
     started = time.perf_counter()
     history, divergence = train(experiment, made, seed, callbacks=callbacks, progress=progress)
     seconds = time.perf_counter() - started
@@ -142,7 +141,7 @@ def run(
         initial_loss=history.step_losses[0] if history.step_losses else None,
         final_loss=history.losses[-1] if divergence is None else None,
         initial_weights=initial,
-        final_weights=weights_hash(weights(made)),
+        final_weights=weights_hash(made.state()),
         batch_order=hashlib.sha256("".join(history.order_hashes).encode()).hexdigest(),
         optimizer_steps=steps_before,
         correct=None if hits is None else base64.b64encode(np.packbits(hits).tobytes()).decode(),
@@ -180,30 +179,12 @@ def train(
     return record.history, None
 
 
-def weights(trainer: Any) -> dict[str, Array]:
-    """Parameters and running statistics of a trainer's model by numpynet's names, read from the implementation."""
-    return trainer.state() if hasattr(trainer, "state") else trainer.model.state_dict()
-
-
 def weights_hash(state: Mapping[str, Array]) -> str:
     """The SHA-256 (hex) of the names, dtypes, shapes and bits of these arrays."""
     digest = hashlib.sha256()
     for name, values in sorted(state.items()):
         digest.update(f"{name} {values.dtype.name} {values.shape}".encode() + np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
-
-
-def optimizer_steps(trainer: Any) -> int:
-    """The number of steps that the optimizer remembers.
-
-    torch's SGD keeps a velocity but no count: then 1 stands for any number.
-    """
-    optimizer = trainer.optimizer
-    if hasattr(optimizer, "keras"):
-        return int(optimizer.keras.iterations.numpy())
-    if isinstance(optimizer, Optimizer):
-        return optimizer.steps
-    return max((int(state.get("step", 1)) for state in optimizer.state.values()), default=0)
 
 
 def one_ulp(model: Module, rng: np.random.Generator) -> None:
@@ -251,7 +232,7 @@ class OneHot:
 class _Schedule(Callback):
     def __init__(self, trainer: Any, schedule: Schedule | Mapping[int, float]) -> None:
         # A framework's trainer follows the numpynet optimizer it was made from.
-        self.rule = getattr(trainer, "source", trainer.optimizer)
+        self.rule = trainer.optimizer
         self.schedule = schedule
 
     def on_train_batch_begin(self, batch: int, logs: Logs) -> None:

@@ -13,10 +13,10 @@ from numpynet import Array, Sequential
 from numpynet.datasets import batch_order
 from numpynet.training import Callback, Divergence, Logs, accuracy, evaluate
 from parity.case import Case, Step
-from parity.frameworks import framework
-from parity.ladder.trace import GRADIENT, OUTPUT, Record, run
+from parity.ladder.trace import GRADIENT, OUTPUT, Trace, run
+from parity.mapping.convert import subject
 from parity.mapping.loss import Loss
-from parity.training.experiment import Experiment, train, trainer, weights
+from parity.training.experiment import Experiment, train, trainer
 
 NETWORK, CRITERION = "0", "1"  # as layers of what is observed
 VALUES = {"weight": "weights", "bias": "biases"}
@@ -28,13 +28,13 @@ class Observation:
 
     step: counted from 0, through all epochs
     state: parameters and running statistics, by numpynet's names
-    record: everything that the step computes, in the order in which it is computed
+    trace: everything that the step computes, in the order in which it is computed
     layers: names of the layers with their classes, such as "1.ReLU", by numpynet's names
     """
 
     step: int
     state: dict[str, Array]
-    record: Record
+    trace: Trace
     layers: dict[str, str]
 
     def tensors(self) -> Iterator[tuple[str, Array]]:
@@ -48,7 +48,7 @@ class Observation:
             layer, _, tensor = name.rpartition(".")
             trained.add(layer)
             yield f"{VALUES.get(tensor, tensor)}/{self.layers[layer]}", values
-        for key, values in self.record.items():
+        for key, values in self.trace.items():
             network, _, layer = key.layer.partition(".")
             if network == NETWORK and layer:
                 output = "pre-activations" if layer in trained else "activations"
@@ -57,7 +57,7 @@ class Observation:
 
     def not_finite(self) -> tuple[str, str] | None:
         """The tensor and the layer where the step first computes a NaN or an infinity; None where it does not."""
-        for key, values in self.record.items():
+        for key, values in self.trace.items():
             if key.layer and not np.isfinite(values).all():
                 name, _, kind = self.layers.get(key.layer.partition(".")[2], "").rpartition(".")
                 tensor = f"gradient of {key.tensor or 'the output'}" if key.rung == GRADIENT else key.quantity
@@ -66,18 +66,18 @@ class Observation:
 
     @property
     def loss(self) -> float:
-        return float(next(v for k, v in self.record.items() if (k.layer, k.quantity) == (CRITERION, "output")))
+        return float(next(v for k, v in self.trace.items() if (k.layer, k.quantity) == (CRITERION, "output")))
 
     @property
     def outputs(self) -> Array:
         """The outputs of the network, (N, C)."""
-        inside = [v for k, v in self.record.items() if k.rung == OUTPUT and k.layer.startswith(f"{NETWORK}.")]
+        inside = [v for k, v in self.trace.items() if k.rung == OUTPUT and k.layer.startswith(f"{NETWORK}.")]
         return inside[-1]
 
     @property
     def zero_gradients(self) -> float:
         """The share of the parameters' gradients that is exactly zero."""
-        gradients = [v for k, v in self.record.items() if k.quantity == "parameter gradient"]
+        gradients = [v for k, v in self.trace.items() if k.quantity == "parameter gradient"]
         return sum(int(np.sum(g == 0)) for g in gradients) / sum(g.size for g in gradients)
 
 
@@ -114,13 +114,14 @@ class Observer(Callback):
         inputs, targets = data.train.inputs[rows].astype(dtype), data.train.targets[rows]
         if self.experiment.one_hot:
             targets = np.eye(data.num_classes, dtype=dtype)[targets]
-        state, model = weights(self.trainer), copy.deepcopy(self.model)
+        trainer: Any = self.trainer  # which `fit` asks less of
+        state, model = trainer.state(), copy.deepcopy(self.model)
         model.load_state_dict(state)
         whole = Sequential(model, Loss(self.experiment.criterion(), targets))
         case = Case(whole, [Step(inputs, np.ones((), dtype))])
         with np.errstate(all="ignore"):
-            record = run(case, framework(self.implementation).Subject(case))
-        return Observation(step, state, record, self.layers)
+            trace = run(case, subject(case, self.implementation))
+        return Observation(step, state, trace, self.layers)
 
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)

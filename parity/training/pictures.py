@@ -127,7 +127,7 @@ def images_with_probabilities(images: Array, targets: Array, probabilities: Arra
 def distributions(seen: Mapping[str, Any], other: Mapping[str, Any] | None) -> Figure:
     """Draws one panel for each watched tensor, quantities by layers: bands between quantiles over the steps.
 
-    seen, other: records of `parity.training.observing.Watch`; the other's quantiles are drawn as dashed lines over the bands
+    seen, other: records of `parity.training.observing.Watch`; the other's quantiles are dashed lines over the bands
     """
     places = {tag: re.sub("^(pre-)?activations", "outputs", tag).split("/", 1) for tag in seen["quantiles"]}
     rows = list(dict.fromkeys(row for row, _ in places.values()))

@@ -32,8 +32,7 @@ from parity.ladder.judge import share_used
 from parity.ladder.proving import targets
 from parity.mapping.adaptive import OPTIMIZERS
 from parity.mapping.loss import Loss
-from parity.mapping.optimizers import OptimizerPair
-from parity.mapping.pair import pair_of
+from parity.mapping.pair import OptimizerPair, pair_of
 from parity.rounding.allowance import deviations
 from parity.rounding.noisy import Noisy, noisy
 

@@ -31,11 +31,11 @@ from numpynet import (
     Softplus,
 )
 from parity.case import Case, Step
-from parity.frameworks.numpynet import Subject
+from parity.frameworks.numpynet.framework import NumPySubject
 from parity.ladder.judge import judge
 from parity.ladder.trace import GRADIENT, OUTPUT, run
 from parity.rounding.allowance import deviations
-from parity.rounding.noisy import Noisy, RandomErrors, making
+from parity.rounding.noisy import BehindForward, Noisy, making
 
 
 def agree(module: Module, input: Array) -> bool:
@@ -196,9 +196,9 @@ def test_errors_behind_the_forward_pass_leave_it_rounded_to_the_nearest() -> Non
     rng = np.random.default_rng(1)
     step = Step(rng.standard_normal((4, 3)).astype(np.float32), np.ones((4, 2), np.float32) / 3)
     case = Case(Linear(3, 2, rng=rng), [step]).astype(np.dtype(np.float64))
-    expected = run(case, Subject(case))
-    with making(RandomErrors(np.dtype(np.float32), b"seed", behind=True)):
-        found = run(case, Subject(case, perturbed=True))
+    expected = run(case, NumPySubject(case))
+    with making(BehindForward(np.dtype(np.float32), b"seed")):
+        found = run(case, NumPySubject(case, perturbed=True))
     units = {key: np.max(np.abs(found[key] - values) / np.abs(values)) * 2.0**24 for key, values in expected.items()}
     assert {key.rung for key, share in units.items() if share < 4} == {OUTPUT}
     assert {key.rung for key, share in units.items() if share > 4} == {GRADIENT}

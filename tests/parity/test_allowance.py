@@ -17,7 +17,7 @@ from parity.case import Case, Step
 from parity.formats import format_of
 from parity.ladder.judge import judge, share_used
 from parity.rounding.allowance import deviations
-from parity.rounding.noisy import SLACK, Noisy, RandomErrors, making
+from parity.rounding.noisy import SLACK, Nearest, Noisy, RandomErrors, making
 
 F32 = np.dtype(np.float32)
 UNIT = SLACK * float(np.finfo(F32).eps) / 2
@@ -133,7 +133,7 @@ def test_wrong_shape_dtype_nan_or_missing_tensor_is_never_within() -> None:
 def test_wider_format_is_wider() -> None:
     assert np.finfo(format_of(F32).wider).eps < np.finfo(F32).eps
     with pytest.raises(ValueError, match="no wider format to judge"):
-        wider(np.dtype(np.longdouble))
+        _ = format_of(np.dtype(np.longdouble)).wider
 
 
 def test_training_that_runs_out_of_the_format_is_judged_up_to_there() -> None:
@@ -168,10 +168,12 @@ def test_jump_is_allowed_where_the_rounding_beside_it_made_it_smaller_in_every_r
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_numbers_are_rounded_to_the_nearest_that_has_fewer_bits(dtype: str) -> None:
-    wide = np.array([1, 2**-40]) @ np.random.default_rng(0).standard_normal((2, 1000)).astype(wider(np.dtype(dtype)))
+    wide = np.array([1, 2**-40]) @ np.random.default_rng(0).standard_normal((2, 1000)).astype(
+        format_of(np.dtype(dtype)).wider
+    )
     unit = float(np.finfo(dtype).eps) / 2
     for dropped in range(5):
-        rounded = Rounding(np.dtype(dtype), size=0, dropped=dropped).nearest(wide)
+        rounded = Nearest(np.dtype(dtype), dropped).nearest(wide)
         assert rounded.dtype == dtype
         grid = np.ldexp(np.frexp(rounded)[0].astype(wide.dtype), np.finfo(dtype).nmant + 1 - dropped)
         np.testing.assert_array_equal(grid, np.rint(grid))
@@ -179,4 +181,4 @@ def test_numbers_are_rounded_to_the_nearest_that_has_fewer_bits(dtype: str) -> N
         assert unit * 2**dropped * 0.8 < largest <= unit * 2**dropped
     far = np.array([0, np.inf, -np.inf, np.nan, 2 * np.finfo(dtype).max], wide.dtype)
     with np.errstate(all="ignore"):
-        np.testing.assert_array_equal(Rounding(np.dtype(dtype), size=0, dropped=4).nearest(far), far.astype(dtype))
+        np.testing.assert_array_equal(Nearest(np.dtype(dtype), 4).nearest(far), far.astype(dtype))

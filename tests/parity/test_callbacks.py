@@ -74,7 +74,7 @@ def batches() -> Iterator[tuple[Array, Array]]:
 def of_keras() -> Calls:
     import keras
 
-    from parity.frameworks.tensorflow import precision
+    from parity.frameworks.tensorflow.framework import precision
 
     callback, calls = recorder(keras.callbacks.Callback)
     with precision(np.dtype(np.float64)):

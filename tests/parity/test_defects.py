@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.defects import Defect, gallery, run, run_twin, usual_way
+from parity.defects import Defect, baseline, gallery, run, run_twin
 from parity.defects.twins import targets
 from parity.frameworks import available
 from parity.ladder.proving import prove
@@ -44,7 +44,7 @@ def test_same_class_by_another_name_is_not_caught_by_the_ladder(name: str) -> No
 
 def test_the_false_alarm_of_the_baseline_is_counted_and_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     alarm = {"caught": True, "by": "parameters"}
-    monkeypatch.setattr(sys.modules["parity.defects.run"], "usual_way", lambda defect: alarm)
+    monkeypatch.setattr(sys.modules["parity.defects.run"], "baseline", lambda defect: alarm)
     record = run_twin("ReLU", [], examples=1)
     assert record == {"key": "ReLU", "passed": True, "message": "", "usual": alarm}
 
@@ -57,8 +57,8 @@ def test_a_twin_that_the_ladder_catches_is_a_failure(monkeypatch: pytest.MonkeyP
 
 
 @needs_torch
-def test_usual_way_is_blind_where_it_does_not_look() -> None:
-    caught = {defect.name: usual_way(defect) for defect in gallery()}
+def test_baseline_is_blind_where_it_does_not_look() -> None:
+    caught = {defect.name: baseline(defect) for defect in gallery()}
     by = {name: found and found["by"] for name, found in caught.items()}
     for name in (
         "SoftMaxDetached",  # a sum() loss has no gradient there

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -146,9 +145,7 @@ GRADIENT_DEFECTS = [
 
 def planted(defect: Defect) -> Callable[[Module], Module]:
     def plant(module: Module) -> Module:
-        twin = copy.deepcopy(module)
-        defect.plant_in(twin)
-        return twin
+        return defect.plant(Case(module, [])).module
 
     return plant
 

@@ -31,10 +31,11 @@ from numpynet.module import Module
 from numpynet.training import Trainer
 from parity import to_tensorflow, to_torch
 from parity.case import Case, Step
-from parity.frameworks import available, framework
+from parity.frameworks import available
 from parity.ladder.failure import describe
 from parity.ladder.judge import judge
-from parity.rounding.noisy import Noisy, RandomErrors, making
+from parity.mapping.convert import trainer
+from parity.rounding.noisy import Losing, Noisy, making
 
 BATCH = 6
 every_framework = pytest.mark.parametrize("name", available())
@@ -116,7 +117,7 @@ def test_a_network_of_two_inputs_trains_alike(name: str) -> None:
     optimizer = SGD(model.parameters(), lr=1 / 8)
     ours = Trainer(copy.deepcopy(model), CrossEntropyCriterion(), optimizer)
     ours.optimizer = SGD(ours.model.parameters(), lr=1 / 8)
-    theirs = framework(name).Trainer(model, CrossEntropyCriterion(), optimizer)
+    theirs = trainer(model, CrossEntropyCriterion(), optimizer, name)
     losses = [(ours.step(images(), targets), theirs.step(images(), targets)) for _ in range(5)]
     assert losses[-1][0] < losses[0][0]
     predictions = ours.predict(images(), 4), theirs.predict(images(), 4)
@@ -189,6 +190,6 @@ def test_script_of_a_failure_holds_every_input() -> None:
 
 def test_what_rounding_may_lose_is_exactly_zero_in_one_run() -> None:
     small = np.array([1 - 2.0**-22, 0.5, 2.0**-130]).view(Noisy)
-    with making(RandomErrors(np.dtype(np.float32), size=0, losing=True)):
+    with making(Losing(np.dtype(np.float32))):
         np.testing.assert_array_equal(np.asarray(1 - small), [0, 0.5, 1])
         np.testing.assert_array_equal(np.asarray(2 * small), [2 - 2.0**-21, 1, 0])

@@ -39,8 +39,8 @@ def test_a_constant_feature_becomes_nan_in_all(dtype: str) -> None:
     dead = x * [1, 0, 1]
     judgement = judged(dead, dtype)
     assert judgement.passed
-    assert set(judgement.records) == {"numpynet", *available()}
-    for record in judgement.records.values():
+    assert set(judgement.traces) == {"numpynet", *available()}
+    for record in judgement.traces.values():
         for key, value in record.items():
             if key.layer == "" and value.shape == x.shape:
                 np.testing.assert_array_equal(np.isnan(value), dead == 0)

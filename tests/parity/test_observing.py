@@ -73,7 +73,7 @@ def test_a_training_goes_on_as_if_it_were_not_observed(implementation: str) -> N
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_the_gradients_are_those_that_the_step_goes_down(implementation: str) -> None:
     _, (before, after) = observed(implementation, {11, 12}.__contains__)
-    gradients = {f"{key.layer[2:]}.{key.tensor}": v for key, v in before.record.items() if "parameter" in key.quantity}
+    gradients = {f"{key.layer[2:]}.{key.tensor}": v for key, v in before.trace.items() if "parameter" in key.quantity}
     assert gradients.keys() == before.state.keys()
     for name, gradient in gradients.items():
         # The rate is a power of two: one rounding, in whatever order.

@@ -8,10 +8,10 @@ import pytest
 
 from numpynet import Array, Graph, Module, Sequential
 from parity.case import Case
-from parity.frameworks import framework
 from parity.ladder.cases import for_all
 from parity.ladder.proving import targets
 from parity.mapping.containers import COUNTS
+from parity.mapping.convert import convert
 from parity.mapping.loss import Loss
 
 LAYERS = [target for target in targets() if issubclass(target, Module) and target not in (Sequential, Graph, Loss)]
@@ -26,12 +26,12 @@ def test_every_layer_is_built_for_inputs_of_unknown_sizes(target: type[Module]) 
         return keras.Input((array.shape[1], *sizes[1:]) if fixed else sizes)
 
     def property_(case: Case) -> None:
-        layer = framework("tensorflow").convert(case.fresh(), case.dtype).layer
+        layer = convert(case.fresh(), "tensorflow").layer
         input = case.steps[0].input
         fixed = any(name in COUNTS for name in case.module.arguments())
         symbols = tuple(opened(array, fixed) for array in input) if isinstance(input, tuple) else opened(input, fixed)
         model = keras.Model(symbols, layer(symbols))
-        expected = framework("tensorflow").convert(case.fresh(), case.dtype).layer(input, training=False)
+        expected = convert(case.fresh(), "tensorflow").layer(input, training=False)
         np.testing.assert_array_equal(model(input, training=False), expected)
 
     for_all(property_, target, "float32", examples=5)

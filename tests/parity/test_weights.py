@@ -34,9 +34,9 @@ from numpynet import (
     Sum,
 )
 from numpynet.datasets import digits
-from numpynet.training import Trainer
-from parity.frameworks import available, framework
+from parity.frameworks import available
 from parity.ladder.proving import targets
+from parity.mapping import convert
 from parity.mapping.pair import pair_of
 from parity.mapping.weights import FORMATS
 from parity.training.curves import MOVED_RUNS, judge_losses
@@ -208,8 +208,7 @@ RULES: dict[str, Rule] = {
 
 def trainer(implementation: str, rule: Rule, seed: int = 0) -> Any:
     net = mlp(seed)
-    make = Trainer if implementation == "numpynet" else framework(implementation).Trainer
-    return make(net, CrossEntropyCriterion(), rule(net.parameters()))
+    return convert.trainer(net, CrossEntropyCriterion(), rule(net.parameters()), implementation)
 
 
 def losses(made: Any, first: int, last: int) -> list[float]:
@@ -223,10 +222,13 @@ def save_natively(made: Any, path: Path) -> None:
     if made.name == "torch":
         import torch
 
-        document = {"model_state_dict": made.layer.state_dict(), "optimizer_state_dict": made.optimizer.state_dict()}
+        document = {
+            "model_state_dict": made.layer.state_dict(),
+            "optimizer_state_dict": made.rule.optimizer.state_dict(),
+        }
         torch.save(document, path)
     else:
-        made.layer.compile(made.optimizer.keras)
+        made.layer.compile(made.rule.keras)
         made.layer.save_weights(path)
 
 
@@ -236,10 +238,10 @@ def load_natively(made: Any, path: Path) -> None:
 
         document = torch.load(path, weights_only=True)
         made.layer.load_state_dict(document["model_state_dict"])
-        made.optimizer.load_state_dict(document["optimizer_state_dict"])
+        made.rule.optimizer.load_state_dict(document["optimizer_state_dict"])
     else:
         made.predict(digits().train.inputs[:1])
-        made.layer.compile(made.optimizer.keras)
+        made.layer.compile(made.rule.keras)
         made.layer.load_weights(path)
 
 
@@ -326,7 +328,7 @@ def test_frozen_parameters_have_no_state_and_keep_their_place(tmp_path: Path) ->
         other = trainer("numpynet", RULES["adam"], seed=1)
         other.model[0].weight.trainable = False
         parity.load_weights(other.model, tmp_path / f"net{suffix}", other.optimizer)
-        assert same(other.optimizer.state_dict(), made.optimizer.state_dict())
+        assert same(other.optimizer.state_dict(), made.rule.optimizer.state_dict())
 
 
 # What is refused

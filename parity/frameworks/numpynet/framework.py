@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -91,21 +90,6 @@ class NumPySubject:
         }
 
 
-class NumPyTrainer(Trainer):
-    """numpynet's own trainer, with what parity asks of every framework's."""
-
-    @property
-    def source(self) -> Optimizer:
-        return self.optimizer
-
-    @property
-    def steps(self) -> int:
-        return self.optimizer.steps
-
-    def state(self) -> dict[str, Array]:
-        return self.model.state_dict()
-
-
 class NumPyNet(Framework):
     """numpynet: its counterpart of a module is the module, and there is nothing to translate."""
 
@@ -132,7 +116,7 @@ class NumPyNet(Framework):
     def trainer(
         self, model: Module, criterion: Criterion, optimizer: Optimizer, translation: Translation
     ) -> FrameworkTrainer:
-        return NumPyTrainer(model, criterion, optimizer)
+        return Trainer(model, criterion, optimizer)
 
     def with_target(self, function: LossFunction, target: Array) -> Any:
         raise NotImplementedError("numpynet's criteria are no layers")
@@ -144,5 +128,3 @@ class NumPyNet(Framework):
 
 
 FRAMEWORK = NumPyNet()
-
-__all__: Sequence[str] = ["FRAMEWORK", "NumPySubject"]

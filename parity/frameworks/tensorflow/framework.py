@@ -148,7 +148,7 @@ class KerasTrainer:
 
     def __init__(self, model: Module, criterion: Criterion, optimizer: Optimizer, translation: Translation) -> None:
         self.dtype = dtype_of(model)
-        self.criterion, self.source = criterion, optimizer
+        self.criterion, self.optimizer = criterion, optimizer
         self.counterpart = convert(model, self.dtype, translation)
         self.layer = self.counterpart.layer
         self.loss_function = translation.loss(criterion)
@@ -171,7 +171,7 @@ class KerasTrainer:
         return loss, outputs
 
     def step(self, inputs: Any, targets: Array) -> float:
-        self.rule.set_lr(self.source.lr)
+        self.rule.set_lr(self.optimizer.lr)
         with precision(self.dtype):
             loss, outputs = self.compiled_step(each(self._tensor, inputs), tf.constant(targets))
         self.outputs = outputs.numpy()

@@ -49,7 +49,7 @@ class Rule:
         """Take one step along these gradients; it may be traced by tf.function."""
         gradients = list(gradients)
         if (clip := self.rule.clip) is not None:
-            gradients = CLIPS[type(clip)](gradients, clip.limit)
+            gradients = CLIPS[type(clip)](gradients, clip.limit)  # type: ignore[attr-defined]
         if self.l2_penalty:
             weights = [tf.convert_to_tensor(variable) for variable in self.variables]
             gradients = [g + self.l2_penalty * w for g, w in zip(gradients, weights, strict=True)]

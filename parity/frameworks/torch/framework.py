@@ -119,7 +119,7 @@ class TorchTrainer:
 
     def __init__(self, model: Module, criterion: Criterion, optimizer: Optimizer, translation: Translation) -> None:
         self.dtype = dtype_of(model)
-        self.criterion, self.source = criterion, optimizer
+        self.criterion, self.optimizer = criterion, optimizer
         self.counterpart = convert(model, self.dtype, translation)
         self.layer = self.counterpart.layer
         self.loss_function = translation.loss(criterion)
@@ -137,7 +137,7 @@ class TorchTrainer:
         outputs = self.layer(each(self._tensor, inputs))
         loss = self.loss_function(outputs, torch.from_numpy(targets))
         loss.backward()
-        self.rule.step(self.source.lr)
+        self.rule.step(self.optimizer.lr)
         self.outputs = to_array(outputs)
         return float(loss.detach())
 
@@ -204,6 +204,7 @@ class PyTorch(Framework):
     look = Look("var(--torch)", "dash", "diamond", 3.0)
     distributions = {"torch": ("torch",)}  # noqa: RUF012
     short = {"torch": "torch"}  # noqa: RUF012
+    baseline = True
 
     def precision(self, dtype: np.dtype[Any]) -> contextlib.AbstractContextManager[None]:
         return precision(dtype)
@@ -239,7 +240,7 @@ class PyTorch(Framework):
         They are written in C++, and without it the last frame of what they raise is the caller's.
         """
 
-        class CalledByTorch(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+        class CalledByTorch(torch.overrides.TorchFunctionMode):
             def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
                 return function(*args, **(kwargs or {}))
 

@@ -19,11 +19,11 @@ from numpynet.module import each
 from numpynet.training import Trainer
 from parity.case import Case, Step
 from parity.defects.defect import Defect
-from parity.frameworks import available, framework
-from parity.frameworks.lazy import torch
-from parity.ladder.trace import CURVE, Subject
+from parity.frameworks import NUMPYNET, available, framework
+from parity.frameworks.framework import Subject
+from parity.ladder.trace import CURVE
+from parity.mapping.convert import subject, trainer
 from parity.mapping.loss import Loss
-from parity.mapping.pair import registry
 
 BATCH, FEATURES, STEPS = 8, 6, 10
 IMAGES = (
@@ -38,22 +38,25 @@ IMAGES = (
 Compared = Iterator[tuple[str, Array, Array]]
 
 
-def usual_way(defect: Defect) -> dict[str, Any] | None:
-    """Tells whether the usual way catches the defect ("caught"), and by which comparison ("by"); None without torch."""
-    if "torch" not in available():
+def baseline(defect: Defect) -> dict[str, Any] | None:
+    """Tells whether the baseline catches the defect ("caught"), and by which comparison ("by").
+
+    It is None where no framework with an assertion of its own is installed.
+    """
+    name = next((name for name in available() if framework(name).baseline), None)
+    if name is None:
         return None
-    registry()
     rng = np.random.default_rng(0)
     try:
-        for by, actual, expected in (_trained if defect.rung == CURVE else _computed)(defect, rng):  # noqa: B007
-            torch.testing.assert_close(torch.from_numpy(np.asarray(actual)), torch.from_numpy(np.asarray(expected)))
+        for by, actual, expected in (_trained if defect.rung == CURVE else _computed)(defect, name, rng):  # noqa: B007
+            framework(name).assert_close(actual, expected)
     except AssertionError:
         return {"caught": True, "by": by}
     return {"caught": False, "by": None}
 
 
-def _computed(defect: Defect, rng: np.random.Generator) -> Compared:
-    """Yields output, gradients and final parameters of a single layer, ours beside torch's."""
+def _computed(defect: Defect, name: str, rng: np.random.Generator) -> Compared:
+    """Yields output, gradients and final parameters of a single layer, ours beside the framework's."""
     size = (4, 4) if defect.target in IMAGES else ()
     module, input = _module(defect.target, rng), cast(Any, _normal(rng, BATCH, FEATURES, *size))
     if defect.target is nn.NLLCriterionUnstable:
@@ -66,8 +69,8 @@ def _computed(defect: Defect, rng: np.random.Generator) -> Compared:
     arguments = {"momentum": 0.9} if rule is SGD else {}
     case = Case(module, [Step(input, input)], arguments=arguments if module.parameters() else None, optimizer=rule)
     planted = defect.plant(case)
-    ours = _observe(framework("numpynet").Subject(planted), input)
-    theirs = _observe(framework("torch").Subject(case), input)
+    ours = _observe(subject(planted, NUMPYNET), input)
+    theirs = _observe(subject(case, name), input)
     yield from ((by, actual, expected) for (by, actual), (_, expected) in zip(ours, theirs, strict=True))
 
 
@@ -84,8 +87,8 @@ def _observe(subject: Subject, input: Any) -> Iterator[tuple[str, Array]]:
     yield from (("parameters", value) for name, value in subject.state().items() if name in subject.gradients())
 
 
-def _trained(defect: Defect, rng: np.random.Generator) -> Compared:
-    """Yields the final parameters of a network, ours beside torch's."""
+def _trained(defect: Defect, name: str, rng: np.random.Generator) -> Compared:
+    """Yields the final parameters of a network, ours beside the framework's."""
     network = nn.Sequential(
         nn.Linear(FEATURES, 16, rng=rng),
         nn.ReLU(),
@@ -96,7 +99,7 @@ def _trained(defect: Defect, rng: np.random.Generator) -> Compared:
         nn.LogSoftMax(),
     )
     optimizer = SGD(network.parameters(), lr=0.1, momentum=0.9)
-    theirs = framework("torch").Trainer(network, nn.NLLCriterion(), optimizer)
+    theirs = trainer(network, nn.NLLCriterion(), optimizer, name)
     ours = defect.plant_in_trainer(Trainer(network, nn.NLLCriterion(), optimizer))
     for _ in range(STEPS):
         inputs, targets = _normal(rng, BATCH, FEATURES), rng.integers(0, 3, BATCH)
