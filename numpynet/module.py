@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
 Self = TypeVar("Self", bound="Module")
+Output = TypeVar("Output")
 
 
 class Parameter:
@@ -90,34 +91,38 @@ class Module:
 
     buffers: ClassVar[tuple[str, ...]] = ()
     training: bool = True
-    _memory: tuple[tuple[int, ...], tuple[Any, ...]] | None = None
+    _memory: tuple[Any, tuple[Any, ...]] | None = None
 
-    def forward(self, input: Array) -> Array:
-        """The output for `input`, which is never modified; raises ValueError for an input that does not fit."""
+    def forward(self, input: Any) -> Any:
+        """The output for `input`, which is never modified; raises ValueError for an input that does not fit.
+
+        Either is an array, or a tuple of arrays, nested ones too, where the layer takes or returns several.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
-    def backward(self, grad_output: Array) -> Array:
+    def backward(self, grad_output: Any) -> Any:
         """The gradient for the last input, of its shape, given that for the output; parameter gradients accumulate.
 
-        Raises RuntimeError before the first forward, ValueError where `grad_output` is no array of the output's shape.
+        It is None for an input of integers or booleans, which has none. Raises RuntimeError before the first forward,
+        ValueError where `grad_output` is no array of the output's shape.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no backward")
 
-    def accumulate(self, grad_output: Array) -> None:
+    def accumulate(self, grad_output: Any) -> None:
         """Accumulate the parameter gradients alone: `backward` for when nobody needs the input's gradient."""
         self.backward(grad_output)
 
-    def __call__(self, input: Array) -> Array:
+    def __call__(self, input: Any) -> Any:
         return self.forward(input)
 
     # What forward leaves for backward
 
-    def remember(self, output: Array, *values: Any) -> Array:
+    def remember(self, output: Output, *values: Any) -> Output:
         """Keep `values` for `backward`, and the output's shape to check the gradient against; returns `output`."""
-        self._memory = (output.shape, values)
+        self._memory = (_shape(output), values)
         return output
 
-    def recall(self, grad_output: Array) -> tuple[Any, ...]:
+    def recall(self, grad_output: Any) -> tuple[Any, ...]:
         """The values that `forward` gave to `remember`.
 
         Raises RuntimeError before the first forward, ValueError where `grad_output` is no array of the output's shape.
@@ -125,8 +130,8 @@ class Module:
         if self._memory is None:
             raise RuntimeError(f"{self!r}: backward before forward")
         shape, values = self._memory
-        if getattr(grad_output, "shape", None) != shape:
-            got = f"{type(grad_output).__name__} of shape {np.shape(grad_output)}"
+        if (found := _shape(grad_output)) != shape:
+            got = f"{type(grad_output).__name__} of shape {np.shape(grad_output) if found is None else found}"
             raise ValueError(f"{self!r}: the gradient is an array of the output's shape {shape}, got {got}")
         return values
 
@@ -278,6 +283,11 @@ class Sequential(Module):
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.modules))})"
+
+
+def _shape(value: Any) -> Any:
+    """The shape of an array; of a tuple, the list of the shapes of its parts; None of anything else."""
+    return list(map(_shape, value)) if isinstance(value, tuple) else getattr(value, "shape", None)
 
 
 def each(function: Callable[[Any], Any], value: Any) -> Any:

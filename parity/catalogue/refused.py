@@ -103,7 +103,7 @@ KNOWN = [
         Known(wrong, ELEMENTWISE, "numpynet", EXACT_SHAPE)
         for wrong in ("one dimension too few", "one dimension too many", "a single number")
     ),
-    Known("one dimension too many", "MSECriterion Linear", "numpynet", EXACT_SHAPE),
+    Known("one dimension too many", "MSECriterion", "numpynet", EXACT_SHAPE),
     Known("one dimension too many", LIKELIHOODS, "numpynet torch", EXACT_SHAPE),
     Known("empty batch", CRITERIA, "numpynet", EMPTY),
     Known(

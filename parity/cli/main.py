@@ -129,7 +129,7 @@ def check(
                 if isinstance(found, Crash):
                     _fail(f"{item} cannot be imported: {found.message}")
                 if not found:
-                    _fail(f"{item} defines no pair: decorate a parity.Pair with @parity.pair(YourLayer)")
+                    _fail(f"{item} defines no pair: decorate a parity.LayerPair with @parity.pair(YourLayer)")
                 classes += [(item, name) for name in found]
             elif item in names:
                 classes.append((None, item))

@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array, Module
-from numpynet.graph import packed
 from numpynet.module import each
 from parity.case import Case
 from parity.derivatives.duals import FORMAT, Side, differentiating, dual, lifted
@@ -136,7 +135,7 @@ def derivatives(case: Case, alter: Callable[[Module], Module] | None = None) -> 
     backward raises.
     """
     case = (case if alter is None else case.with_module(alter(case.module))).astype(FORMAT)
-    point = _inputs(case.steps[0].input)
+    point = {name: values for name, values in _inputs(case.steps[0].input).items() if values.dtype.kind == "f"}
     point |= {name: parameter.value for name, parameter in case.module.named_parameters().items()}
     rng = np.random.default_rng(0)
     directions = {name: np.asarray(rng.standard_normal(values.shape), FORMAT) for name, values in point.items()}
@@ -221,14 +220,17 @@ def _forward(case: Case, name: str, along: Array, side: Side) -> Point:
     module = case.fresh()
     parameters = module.named_parameters()
     module.map_state(lambda key, values: dual(values, along if key == name and key in parameters else 0))
-    inputs = [
-        dual(values, along if key == name and key not in parameters else 0)
-        for key, values in _inputs(case.steps[0].input).items()
-    ]
+
+    def moved(key: str, values: Array) -> Any:
+        return (
+            dual(values, along if key == name and key not in parameters else 0) if values.dtype.kind == "f" else values
+        )
+
+    input = _named(moved, case.steps[0].input)
     with differentiating(side):
         try:
             # A plain output is constant: whatever else leaves the class, raises.
-            total = lifted(_total(case.steps[0].cotangent, module(packed(inputs))))
+            total = lifted(_total(case.steps[0].cotangent, module(input)))
         except (
             Exception
         ) as error:  # forward did without the class: it is what the module does with it that is not known
@@ -242,16 +244,28 @@ def _total(cotangent: Any, output: Any) -> Any:
     return np.asanyarray(sum(np.sum(sent * found) for sent, found in products))
 
 
+def _named(function: Callable[[str, Any], Any], values: Any, name: str = "input") -> Any:
+    """`function` of a name and an array; of a tuple, the tuple of what it returns for "input[0]", "input[1]", ..."""
+    if not isinstance(values, tuple):
+        return function(name, values)
+    return tuple(_named(function, part, f"{name}[{index}]") for index, part in enumerate(values))
+
+
 def _inputs(values: Any) -> Point:
-    """The array under the name "input"; the arrays of a tuple under "input[0]", "input[1]", ..."""
-    return {f"input[{i}]": array for i, array in enumerate(values)} if isinstance(values, tuple) else {"input": values}
+    """The array under the name "input"; the arrays of a tuple under "input[0]", "input[1]", ...; None is left out."""
+    found: Point = {}
+    _named(lambda name, array: None if array is None else found.update({name: array}), values)
+    return found
 
 
 def _backward(case: Case, directions: Point, array_class: type[np.ndarray[Any, Any]]) -> Point:
     """L under the name "", and <gradient, direction> under the name of each direction."""
     module = case.fresh()
     module.map_state(lambda _, values: values.view(array_class))
-    step = each(lambda array: array.view(array_class), (case.steps[0].input, case.steps[0].cotangent))
+    step = each(
+        lambda array: array.view(array_class) if array.dtype.kind == "f" else array,
+        (case.steps[0].input, case.steps[0].cotangent),
+    )
     output = module(step[0])
     module.zero_grad()
     gradients = _inputs(module.backward(step[1]))

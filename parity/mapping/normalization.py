@@ -176,9 +176,9 @@ class ScalingPair(SharedFeaturePair):
     modules = st.builds(Scaling, sizes)
 
     def torch(self, module: Scaling) -> Any:
-        layer = torch_layers.Scale(module.num_features)
+        layer = torch_layers.Scale(module.num_features, module.axis)
         return Counterpart(layer, gamma=layer.gamma, beta=layer.beta)
 
     def tensorflow(self, module: Scaling) -> Any:
-        layer = keras_layers.Scale(module.num_features)
+        layer = keras_layers.Scale(module.num_features, module.axis)
         return Counterpart(layer, gamma=layer.gamma, beta=layer.beta)

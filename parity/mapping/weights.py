@@ -23,9 +23,9 @@ from numpynet import Array, Module, Optimizer
 from parity.case import dtype_of
 from parity.frameworks import framework
 from parity.frameworks.counterpart import Counterpart, TensorView
-from parity.frameworks.lazy import Lazy, keras, torch
+from parity.frameworks.lazy import Lazy, keras, keras_optimizers, torch, torch_optimizers
 from parity.mapping.convert import convert
-from parity.mapping.pair import pair_of
+from parity.mapping.pair import pairs_of
 
 h5py: Any = Lazy("h5py")
 safetensors: Any = Lazy("safetensors.numpy")
@@ -100,10 +100,10 @@ def _write_torch(path: Path, model: Module, optimizer: Optimizer | None) -> None
     if optimizer is not None:
         held = _held(built, model, optimizer)
         rule, slots = _torch_rule(optimizer, held)
-        for position, place in held.items() if optimizer.steps else ():
-            kept = {slots[slot]: place.to_framework(values) for slot, values in optimizer.state[position].items()}
+        for position, view in held.items() if optimizer.steps else ():
+            kept = {slots[slot]: view.to_framework(values) for slot, values in optimizer.state[position].items()}
             tensors = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in kept.items()}
-            rule.state[place.tensor] = {"step": torch.tensor(float(optimizer.steps)), **tensors}
+            rule.state[view.tensor] = {"step": torch.tensor(float(optimizer.steps)), **tensors}
         document = {"model_state_dict": document, "optimizer_state_dict": rule.state_dict()}
     torch.save(document, path)
 
@@ -131,19 +131,20 @@ def _torch_state(path: Path, saved: Any, built: Counterpart, model: Module, opti
         raise ValueError(f"{path} holds the state of an optimizer of {count} parameters, not of {len(held)}")
     state: State = {}
     steps = 0
-    for index, (position, place) in enumerate(held.items()):
+    for index, (position, view) in enumerate(held.items()):
         kept = {name: value for name, value in saved["state"].get(index, {}).items() if value is not None}
         steps = int(kept.pop("step", 0))
         if unknown := sorted(kept.keys() - ours.keys()):
             raise ValueError(f"{path} holds the state of another optimizer than {optimizer!r}: {', '.join(unknown)}")
-        state |= {f"{ours[name]}.{position}": place.to_numpynet(value.numpy()) for name, value in kept.items()}
+        state |= {f"{ours[name]}.{position}": view.to_numpynet(value.numpy()) for name, value in kept.items()}
     return {"steps": np.array(steps), **state}
 
 
 def _torch_rule(optimizer: Optimizer, held: Mapping[int, TensorView]) -> tuple[Any, dict[str, str]]:
     """torch's optimizer of these tensors, and its names for numpynet's slots."""
-    pair: Any = pair_of(optimizer)
-    return pair.torch_optimizer(optimizer, [place.tensor for place in held.values()]), pair.torch_slots
+    translation = pairs_of("torch").optimizer(optimizer)
+    made = torch_optimizers.Rule(optimizer, translation, {str(position): view for position, view in held.items()})
+    return made.optimizer, dict(translation.slots["torch"])
 
 
 def _write_keras(path: Path, model: Module, optimizer: Optimizer | None) -> None:
@@ -175,17 +176,17 @@ class _Keras:
             self.layer.built = True  # all variables are there; Keras would wait for data to see
             if optimizer is not None:
                 self.held = _held(self.built, model, optimizer)
-                self.rule = pair_of(optimizer).tensorflow_optimizer(  # type: ignore[attr-defined]
-                    optimizer, [place.tensor for place in self.held.values()]
-                )
+                translation = pairs_of("tensorflow").optimizer(optimizer)
+                tensors = [view.tensor for view in self.held.values()]
+                self.rule = keras_optimizers.Rule(optimizer, translation, tensors)
                 self.layer.compile(self.rule.keras)
                 self._take_over(optimizer)
 
     def _take_over(self, optimizer: Optimizer) -> None:
         self.rule.keras.iterations.assign(optimizer.steps)
-        for index, (position, place) in enumerate(self.held.items()):
+        for index, (position, view) in enumerate(self.held.items()):
             for slot, values in optimizer.state[position].items():
-                self.rule.slots[slot][index].assign(place.to_framework(values) * self._factor(slot))
+                self.rule.slots[slot][index].assign(view.to_framework(values) * self._factor(slot))
 
     def _factor(self, slot: str) -> float:
         """The factor by which Keras' slot is a multiple of numpynet's."""
@@ -201,9 +202,9 @@ class _Keras:
         if self.rule is None:
             return weights, {}
         state = {
-            f"{slot}.{position}": place.to_numpynet(variables[index].numpy()) / self._factor(slot)
+            f"{slot}.{position}": view.to_numpynet(variables[index].numpy()) / self._factor(slot)
             for slot, variables in self.rule.slots.items()
-            for index, (position, place) in enumerate(self.held.items() if variables else ())
+            for index, (position, view) in enumerate(self.held.items() if variables else ())
         }
         return weights, {"steps": np.array(int(self.rule.keras.iterations.numpy())), **state}
 

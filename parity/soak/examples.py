@@ -14,16 +14,14 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import numpynet
 from parity.derivatives.proving import check_derivatives
 from parity.formats import DTYPES
 from parity.ladder.proving import prove, targets
-from parity.results.code import digest
+from parity.results.code import ROOT, digest
 from parity.results.evidence import counted
 from parity.results.planning import CRASHED
 from parity.results.planning import planned as plan
@@ -132,16 +130,10 @@ def _derivatives(target: type, chunk: Chunk, frameworks: list[str]) -> Record:
 @functools.cache
 def code(dtype: str) -> str:
     """The SHA-256 (hex) of everything that draws and judges an example of this dtype, as this process began."""
-    parity = Path(__file__).parent
-    rooms, modules = ["pairs"], ["allowance", "drawing", "loss", "pairing", "strategies"]
-    if dtype == DERIVATIVES:
-        modules += ["derivatives", "duals", "elementary"]
-    else:
-        rooms, modules = [*rooms, "frameworks", "rungs"], [*modules, "proving"]
-    files = [*Path(numpynet.__file__).parent.rglob("*.py")]
-    files += [path for room in rooms for path in (parity / room).rglob("*.py")]
-    files += [parity / f"{name}.py" for name in modules]
-    return digest(files)
+    rooms = ["numpynet", "parity/drawing", "parity/mapping", "parity/rounding"]
+    rooms += ["parity/derivatives"] if dtype == DERIVATIVES else ["parity/frameworks", "parity/ladder"]
+    files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    return digest([*files, *(ROOT / "parity" / name for name in ("case.py", "formats.py", "ladder/cases.py"))])
 
 
 def soak(

@@ -57,7 +57,7 @@ def test_what_our_own_arithmetic_raises_is_told_from_what_a_framework_refuses(fr
         else:
             tf.constant(one) + tf.constant(other)
 
-    assert raised_by_us(lambda: bounds("no condition"), framework).startswith("installed.py")
+    assert raised_by_us(lambda: bounds("no condition"), framework).startswith("conditions.py")
     assert not raised_by_us(theirs, framework)
     assert not raised_by_us(lambda: None, framework)
 

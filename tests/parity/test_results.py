@@ -21,7 +21,7 @@ from parity.results.store import SCHEMA, Results, ResultsError, plain, read_all
 
 WRITER = """
 import sys
-from parity.results import Results
+from parity.results.store import Results
 results, name = Results(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 for i in range(int(sys.argv[3])):
@@ -170,7 +170,7 @@ def test_an_environment_that_is_no_json_is_refused(tmp_path: Path) -> None:
 
 def test_environment_is_found_without_importing_a_framework() -> None:
     code = (
-        "import sys; from parity.results import environment; print(environment()['stack']);"
+        "import sys; from parity.results.packages import environment; print(environment()['stack']);"
         "assert not {'torch', 'tensorflow', 'keras'} & set(sys.modules)"
     )
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
@@ -179,7 +179,7 @@ def test_environment_is_found_without_importing_a_framework() -> None:
 
 def test_stack_names_the_versions_and_leaves_out_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stack_name().startswith(f"numpy{np.__version__}")
-    monkeypatch.setattr("parity.results.versions", lambda: {"numpy": "2.4.6", "tensorflow": "2.21.0"})
+    monkeypatch.setattr("parity.results.packages.versions", lambda: {"numpy": "2.4.6", "tensorflow": "2.21.0"})
     python = ".".join(platform.python_version_tuple()[:2])
     assert stack_name() == f"numpy2.4.6-tf2.21.0-py{python}"
 

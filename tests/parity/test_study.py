@@ -370,7 +370,7 @@ def test_after_keras_was_upgraded_in_place_no_run_is_reused(tmp_path: Path, monk
     arm = in_place_of("torch", lambda made, seed: made)
     conducted(tmp_path, frameworks=["torch"], coupled=arm)
     before = installed()
-    monkeypatch.setattr("parity.results.installed", lambda: before | {"keras": "99.0"})
+    monkeypatch.setattr("parity.results.packages.installed", lambda: before | {"keras": "99.0"})
     origin.cache_clear()
     seen = []
     conducted(tmp_path, frameworks=["torch"], coupled=arm, progress=lambda *done: seen.append(done))
@@ -402,9 +402,9 @@ def test_comments_docstrings_and_layout_are_no_code(
 def test_the_code_of_a_run_is_everything_that_it_imports() -> None:
     """A sample: what was forgotten in a list of files once, and what a run has nothing to do with."""
     files = {path.relative_to(ROOT).as_posix() for path in dependencies()}
-    for computes in ("lazy", "loss", "pairing", "allowance", "convert", "pairs/graph", "frameworks/keras_layers"):
+    for computes in ("case", "frameworks/lazy", "mapping/loss", "mapping/pair", "mapping/convert", "mapping/linear"):
         assert f"parity/{computes}.py" in files
-    assert "numpynet/training/loop.py" in files
+    assert {"numpynet/training/loop.py", "parity/frameworks/tensorflow/layers.py"} <= files
     assert not [file for file in files if file.startswith(("parity/report", "parity/defects", "parity/cli"))]
 
 

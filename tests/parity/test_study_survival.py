@@ -25,7 +25,7 @@ SCRIPT = [sys.executable, tiny_study.__file__]
 KILLING = """
 import json, os, random, signal, sys, time
 from pathlib import Path
-from parity.results import Results
+from parity.results.store import Results
 from parity.study import InProcess
 from parity.results.code import origin
 import tiny_study

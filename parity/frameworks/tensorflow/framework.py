@@ -146,6 +146,8 @@ class KerasTrainer:
     Each step is compiled by tf.function.
     """
 
+    name = "tensorflow"
+
     def __init__(self, model: Module, criterion: Criterion, optimizer: Optimizer, translation: Translation) -> None:
         self.dtype = dtype_of(model)
         self.criterion, self.optimizer = criterion, optimizer

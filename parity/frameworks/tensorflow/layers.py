@@ -13,16 +13,18 @@ from numpynet import Array
 
 
 class Scale(keras.layers.Layer):
-    """gamma * x + beta along the second axis."""
+    """gamma * x + beta along `axis`."""
 
-    def __init__(self, num_features: int) -> None:
+    def __init__(self, num_features: int, axis: int = 1) -> None:
         super().__init__()
+        self.axis = axis
         self.gamma = self.add_weight(shape=(num_features,), initializer="ones", name="gamma")
         self.beta = self.add_weight(shape=(num_features,), initializer="zeros", name="beta")
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        shape = (1, -1, *[1] * (len(inputs.shape) - 2))
+        after = len(inputs.shape) - 1 - self.axis if self.axis >= 0 else -1 - self.axis
+        shape = (-1, *[1] * after)
         return tf.reshape(self.gamma, shape) * inputs + tf.reshape(self.beta, shape)
 
     def compute_output_shape(self, input_shape: Any) -> Any:  # which spares Keras tracing `call` in a network

@@ -117,6 +117,8 @@ class TorchSubject:
 class TorchTrainer:
     """The model, criterion and optimizer of a numpynet `Trainer` in PyTorch, for `numpynet.training.fit`."""
 
+    name = "torch"
+
     def __init__(self, model: Module, criterion: Criterion, optimizer: Optimizer, translation: Translation) -> None:
         self.dtype = dtype_of(model)
         self.criterion, self.optimizer = criterion, optimizer

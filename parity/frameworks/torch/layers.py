@@ -15,15 +15,17 @@ from numpynet.graph import packed
 
 
 class Scale(torch.nn.Module):
-    """gamma * x + beta along the second axis."""
+    """gamma * x + beta along `axis`."""
 
-    def __init__(self, num_features: int) -> None:
+    def __init__(self, num_features: int, axis: int = 1) -> None:
         super().__init__()
+        self.axis = axis
         self.gamma = torch.nn.Parameter(torch.ones(num_features))
         self.beta = torch.nn.Parameter(torch.zeros(num_features))
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        shape = (1, -1, *[1] * (input.dim() - 2))
+        after = input.dim() - 1 - self.axis if self.axis >= 0 else -1 - self.axis
+        shape = (-1, *[1] * after)
         return torch.addcmul(self.beta.view(shape), self.gamma.view(shape), input)
 
 
