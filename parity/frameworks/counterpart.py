@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +86,6 @@ class Counterpart:
         return found
 
 
-def distinct(views: dict[str, TensorView]) -> list[Any]:
+def distinct(views: Mapping[str, TensorView]) -> list[Any]:
     """The tensors of these views, each once, in the order of the views."""
     return list({id(view.tensor): view.tensor for view in views.values()}.values())

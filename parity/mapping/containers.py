@@ -13,7 +13,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from numpynet import Module, Sequential
+from numpynet import Linear, Module, Sequential
 from parity.case import Shape
 from parity.drawing.strategies import arrays, each_shape, short_sides, sizes
 from parity.frameworks.counterpart import Counterpart
@@ -70,7 +70,8 @@ def layers(draw: st.DrawFn, shape: Shape) -> Module:
         with contextlib.suppress(ValueError):
             module = type(module)(**arguments | counts) if counts else module
             output_shape(module, shape)
-            return module
+            if len(shape) == 1 or not isinstance(module, Linear):  # it takes images too, along their last side
+                return module
     return reject()
 
 

@@ -177,8 +177,8 @@ class _Keras:
             if optimizer is not None:
                 self.held = _held(self.built, model, optimizer)
                 translation = pairs_of("tensorflow").optimizer(optimizer)
-                tensors = [view.tensor for view in self.held.values()]
-                self.rule = keras_optimizers.Rule(optimizer, translation, tensors)
+                held = {str(position): view for position, view in self.held.items()}
+                self.rule = keras_optimizers.Rule(optimizer, translation, held)
                 self.layer.compile(self.rule.keras)
                 self._take_over(optimizer)
 

@@ -64,9 +64,10 @@ class KerasModel:
     def __init__(self, build: Callable[[list[Any], Array], Any], model: Model, counterpart: Counterpart) -> None:
         self.layer = build([part.layer for part in counterpart.parts.values()], model.batches[0])
         self.views = counterpart.tensors()
-        self.variables = [self.views[name].tensor for name in model.network.named_parameters()]
+        trained = {name: self.views[name] for name in model.network.named_parameters()}
+        self.variables = [view.tensor for view in trained.values()]
         rule = model.rule()
-        self.optimizer = keras_optimizers.Rule(rule, pairs_of("tensorflow").optimizer(rule), self.variables)
+        self.optimizer = keras_optimizers.Rule(rule, pairs_of("tensorflow").optimizer(rule), trained)
 
     def __call__(self, inputs: Any) -> Any:
         return self.layer(inputs, training=True)

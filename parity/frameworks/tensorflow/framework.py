@@ -69,7 +69,7 @@ class KerasSubject:
         self.rule = None
         if (rule := case.rule()) and self.moved:
             with precision(case.dtype):
-                self.rule = keras_optimizers.Rule(rule, translation.optimizer(rule), distinct(self.moved))
+                self.rule = keras_optimizers.Rule(rule, translation.optimizer(rule), self.moved)
         self.outputs: dict[str, Any] = {}
         self.sites = CallSites(module)
         for name, leaf in self.counterpart.leaves().items():
@@ -114,6 +114,8 @@ class KerasSubject:
             each(tf.constant, cotangent),
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
+        # What looks rows up has a gradient of rows alone.
+        of_variables = {tensor: tf.convert_to_tensor(gradient) for tensor, gradient in of_variables.items()}
         self.found = {
             tensor: self.found[tensor] + grad if tensor in self.found else grad for tensor, grad in of_variables.items()
         }
@@ -155,9 +157,9 @@ class KerasTrainer:
         self.layer = self.counterpart.layer
         self.loss_function = translation.loss(criterion)
         views = self.counterpart.tensors()
-        self.variables = distinct({name: views[name] for name, p in model.named_parameters().items() if p.trainable})
+        trained = {name: views[name] for name, p in model.named_parameters().items() if p.trainable}
         with precision(self.dtype):
-            self.rule = keras_optimizers.Rule(optimizer, translation.optimizer(optimizer), self.variables)
+            self.rule = keras_optimizers.Rule(optimizer, translation.optimizer(optimizer), trained)
         self.compiled_step = tf.function(self._step)
         self.compiled_prediction = tf.function(lambda inputs: self.layer(inputs, training=False))
 
@@ -169,7 +171,7 @@ class KerasTrainer:
         with tf.GradientTape() as tape:
             outputs = self.layer(inputs, training=True)
             loss = self.loss_function(outputs, targets)
-        self.rule.apply(tape.gradient(loss, [_variable(v) for v in self.variables]))
+        self.rule.apply(tape.gradient(loss, [_variable(v) for v in self.rule.variables]))
         return loss, outputs
 
     def step(self, inputs: Any, targets: Array) -> float:

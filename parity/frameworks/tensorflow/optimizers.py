@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from numpynet import Array, ClipByGlobalNorm, ClipByNorm, ClipByValue, Optimizer
+from parity.frameworks.counterpart import TensorView, distinct
 from parity.frameworks.framework import OptimizerTranslation
 
 CLIPS: dict[Any, Callable[[list[Any], float], Any]] = {
@@ -19,14 +20,20 @@ CLIPS: dict[Any, Callable[[list[Any], float], Any]] = {
 
 
 class Rule:
-    """A Keras optimizer of the variables that is made to follow a numpynet rule, as its pair says.
+    """A Keras optimizer of the variables in `views` that is made to follow a numpynet rule, as its pair says.
+
+    A variable that holds several arrays is given to Keras once; it is clipped whole, so that clipping each parameter by
+    its own norm raises NotImplementedError there.
 
     The slots that hold the learning rate are rescaled when it changes (differences, sgd-velocity, rmsprop-velocity).
     Clipping, the L2 penalty (unless the decay is decoupled) and dampening go into the gradient, in this order: Keras
     has no such penalty and no dampening (differences, sgd-weight-decay, adam-weight-decay, sgd-dampening).
     """
 
-    def __init__(self, rule: Optimizer, translation: OptimizerTranslation, variables: list[Any]) -> None:
+    def __init__(self, rule: Optimizer, translation: OptimizerTranslation, views: Mapping[str, TensorView]) -> None:
+        if isinstance(rule.clip, ClipByNorm) and any(view.part is not None for view in views.values()):
+            raise NotImplementedError("Keras clips a variable as a whole, not each of the arrays that it holds")
+        variables = distinct(views)
         made = getattr(translation, "tensorflow")(rule)  # noqa: B009
         self.rule, self.keras, self.variables, self.lr = rule, made, variables, rule.lr
         made.build(variables)

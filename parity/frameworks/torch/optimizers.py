@@ -25,7 +25,7 @@ class Rule:
         self.optimizer: Any = getattr(translation, "torch")(rule, distinct(self.views))  # noqa: B009
         self.names = translation.slots["torch"]
         if rule.clip is not None:
-            clip_steps(self.optimizer, rule.clip)
+            clip_steps(self.optimizer, rule.clip, list(self.views.values()))
 
     def step(self, lr: float) -> None:
         self.optimizer.param_groups[0]["lr"] = lr
@@ -68,8 +68,11 @@ CLIPS: dict[Any, Callable[[Parameters, float], None]] = {
 }
 
 
-def clip_steps(optimizer: Any, clip: Any) -> None:
-    """Make the optimizer clip in every step, and give back the gradients as they were: more may be added to them."""
+def clip_steps(optimizer: Any, clip: Any, views: list[TensorView]) -> None:
+    """Make the optimizer clip in every step, and give back the gradients as they were: more may be added to them.
+
+    Where a tensor holds several arrays, each is clipped as a parameter of its own.
+    """
     parameters: Parameters = optimizer.param_groups[0]["params"]
     kept: list[Any] = []
 
@@ -77,7 +80,7 @@ def clip_steps(optimizer: Any, clip: Any) -> None:
         kept[:] = [parameter.grad for parameter in parameters]
         for parameter in parameters:
             parameter.grad = None if parameter.grad is None else parameter.grad.clone()
-        CLIPS[type(clip)](parameters, clip.limit)
+        CLIPS[type(clip)]([_alone(view) for view in views], clip.limit)
 
     def after(*_: Any) -> None:
         for parameter, gradient in zip(parameters, kept, strict=True):
@@ -85,6 +88,16 @@ def clip_steps(optimizer: Any, clip: Any) -> None:
 
     optimizer.register_step_pre_hook(before)
     optimizer.register_step_post_hook(after)
+
+
+def _alone(view: TensorView) -> torch.Tensor:
+    """The view's tensor or, where it is of a part, a tensor of that shape whose gradient is that part of the whole."""
+    if view.part is None:
+        whole: torch.Tensor = view.tensor
+        return whole
+    part = torch.empty_like(view.tensor[view.part])
+    part.grad = view.tensor.grad[view.part]
+    return part
 
 
 def eps_hat(optimizer: Any, rule: Adam) -> Any:
