@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import importlib
-import pkgutil
+import sys
+from pathlib import Path
 
 from parity.discovery import modules
 from parity.frameworks.framework import Framework
 
-__path__ = pkgutil.extend_path(__path__, __name__)
+__path__ += [str(folder) for entry in sys.path if (folder := Path(entry, *__name__.split("."))).is_dir()]
 
 NUMPYNET = "numpynet"
 

@@ -154,6 +154,17 @@ class Framework(ABC):
         Whatever the framework refuses, it raises.
         """
 
+    def sample(self, matrix: Array, filters: Array) -> list[Array]:
+        """A product, an exponential, a sum and a convolution, whose bits tell which kernels compute them.
+
+        The matrix is square, and is convolved as a single image; the filters have shape (C, 1, height, width).
+        """
+        return []
+
+    def switches(self) -> dict[str, str]:
+        """What the framework says of the switches by which its kernels are chosen, by environment variable."""
+        return {}
+
     def traced(self) -> contextlib.AbstractContextManager[None]:
         """A context in which what the framework raises has its own frames in the traceback."""
         return contextlib.nullcontext()

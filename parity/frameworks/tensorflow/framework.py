@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -258,6 +259,16 @@ class TensorFlow(Framework):
             output = layer(tensors, training=True)
         if gradient is not None:
             tape.gradient(output, tensors, tf.constant(gradient))
+
+    def sample(self, matrix: Array, filters: Array) -> list[Array]:
+        image, kernel = matrix[None, :, :, None], filters.transpose(2, 3, 1, 0)
+        convolved = tf.nn.conv2d(image, kernel, 1, "VALID")
+        parts = (tf.matmul(matrix, matrix), tf.exp(matrix), tf.reduce_sum(matrix, 0), convolved)
+        return [to_array(part) for part in parts]
+
+    def switches(self) -> dict[str, str]:
+        port = importlib.import_module("tensorflow.python.util._pywrap_util_port")
+        return {"TF_ENABLE_ONEDNN_OPTS": str(int(port.IsMklEnabled()))}
 
     @contextlib.contextmanager
     def traced(self) -> Iterator[None]:

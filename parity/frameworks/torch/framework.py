@@ -235,6 +235,17 @@ class PyTorch(Framework):
         else:
             layer(each(lambda tensor: tensor.requires_grad_(), tensors)).backward(torch.from_numpy(gradient))
 
+    def sample(self, matrix: Array, filters: Array) -> list[Array]:
+        held, kernel = torch.from_numpy(matrix), torch.from_numpy(filters)
+        convolved = torch.nn.functional.conv2d(held[None, None], kernel)
+        return [to_array(part) for part in (held @ held, held.exp(), held.sum(0), convolved)]
+
+    def switches(self) -> dict[str, str]:
+        return {
+            "ATEN_CPU_CAPABILITY": torch.backends.cpu.get_cpu_capability(),
+            "OMP_NUM_THREADS": str(torch.get_num_threads()),
+        }
+
     @contextlib.contextmanager
     def traced(self) -> Iterator[None]:
         """A context in which every function and operator of torch that is called leaves a frame in the traceback.
