@@ -8,7 +8,7 @@ import numpy as np
 
 from numpynet import Array, CrossEntropyCriterion, NLLCriterion, NLLCriterionUnstable
 from numpynet.activations import softmax
-from numpynet.classification import as_rows, check_target, total
+from numpynet.losses import as_rows, check_target, total
 from parity.defects.defect import caught_on
 from parity.ladder.trace import GRADIENT, OUTPUT
 

@@ -15,7 +15,7 @@ from numpynet import (
     MSECriterion,
 )
 from numpynet.activations import sigmoid
-from numpynet.criteria import check_labels
+from numpynet.losses import check_labels
 from parity.defects.defect import caught_on
 from parity.ladder.trace import GRADIENT, OUTPUT
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from numpynet import Array, AvgPool2d, Conv2d, GlobalAveragePool2d, MaxPool2d, ZeroPad2d
-from numpynet.conv import by_group, correlate, unfold
+from numpynet.convolution import by_group, correlate, unfold
 from numpynet.windows import Axis, positions
 from parity.defects.defect import caught_on
 from parity.ladder.trace import GRADIENT, OUTPUT

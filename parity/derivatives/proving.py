@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array, Module
-from numpynet.graph import packed
+from numpynet.containers import packed
 from numpynet.module import each
 from parity.case import Case
 from parity.derivatives.duals import FORMAT, Side, differentiating, dual, lifted

@@ -20,7 +20,7 @@ from numpynet import (
     NLLCriterion,
     NLLCriterionUnstable,
 )
-from numpynet.criteria import Reduction
+from numpynet.losses import Reduction
 
 
 def inputs(dtype: str = "float32") -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from numpynet import GELU, Array
-from numpynet.gelu import normal_cdf
+from numpynet.normal import normal_cdf
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64", "longdouble"])
 

@@ -1,4 +1,4 @@
-"""Networks that are no chain, and the layers that join their branches."""
+"""Networks: modules one after another, graphs of them, and the layers that join their branches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,47 @@ from typing import Any
 
 import numpy as np
 
-from numpynet.module import Array, Module, Parameter, join, refuse_repeated
+from numpynet.module import Array, Module, Parameter, join
+
+
+class Sequential(Module):
+    """Modules applied one after another: each takes the output of the one before.
+
+    `net[i]` is the i-th module, len(net) their number. Raises ValueError where a module is given twice: a `Graph` uses
+    one at several places.
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        self.modules = list(modules)
+        refuse_repeated(self)
+
+    def forward(self, input: Array) -> Array:
+        for module in self.modules:
+            input = module(input)
+        return input
+
+    def backward(self, grad_output: Array) -> Array:
+        for module in reversed(self.modules):
+            grad_output = module.backward(grad_output)
+        return grad_output
+
+    def accumulate(self, grad_output: Array) -> None:
+        for module in reversed(self.modules[1:]):
+            grad_output = module.backward(grad_output)
+        for module in self.modules[:1]:
+            module.accumulate(grad_output)
+
+    def children(self) -> dict[str, Module]:
+        return {str(index): module for index, module in enumerate(self.modules)}
+
+    def __getitem__(self, index: int) -> Module:
+        return self.modules[index]
+
+    def __len__(self) -> int:
+        return len(self.modules)
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.modules))})"
 
 
 class Graph(Module):
@@ -187,6 +227,18 @@ class Concatenate(Module):
     def backward(self, grad_output: Array) -> Any:
         (borders,) = self.recall(grad_output)
         return tuple(np.split(grad_output, borders, self.axis))
+
+
+def refuse_repeated(network: Module) -> None:
+    """Raise ValueError where a module is part of `network` twice, which could not tell its two places apart."""
+    names: dict[Module, str] = {}
+    for name, module in network.named_modules():
+        if module in names:
+            raise ValueError(
+                f"{type(network).__name__}: {names[module]} and {name} are the same {type(module).__name__}; "
+                f"a Graph uses a layer at several places, by the name of the first"
+            )
+        names[module] = name
 
 
 def _several(module: Module, input: Any) -> list[Array]:
