@@ -106,7 +106,7 @@ def _trained(defect: Defect, name: str, rng: np.random.Generator) -> Compared:
         ours.step(inputs, targets)
         theirs.step(inputs, targets)
     final = theirs.state()
-    yield from (("parameters", p.value, final[name]) for name, p in network.named_parameters().items())
+    yield from (("parameters", p.value, final[name]) for name, p in ours.model.named_parameters().items())
 
 
 def _module(target: Any, rng: np.random.Generator) -> Module:
