@@ -19,9 +19,9 @@ from parity.results.store import plain
 from parity.training import curves
 from parity.training.curves import CHAOS, FACTOR, SEEDS, Curve, compare_curves, confirmed, judge_losses
 from parity.training.experiment import Experiment, Moved, run, trainer, weights_hash
-from parity.training.networks import EXPERIMENTS
+from parity.training.recipes import CURVES
 
-DIGITS = {experiment.name: experiment for experiment in EXPERIMENTS if experiment.name.startswith("digits")}
+DIGITS = {experiment.name: experiment for experiment in CURVES if experiment.name.startswith("digits")}
 PLAIN = DIGITS["digits-plain"]
 
 
@@ -30,8 +30,8 @@ def without_fashion_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable() -> Dataset:
         raise ConnectionError("no network")
 
-    fashion = [replace(e, data=unreachable) for e in EXPERIMENTS if e.name == "fashion-mnist-plain"]
-    monkeypatch.setattr(curves, "EXPERIMENTS", [PLAIN, *fashion])
+    fashion = [replace(e, data=unreachable) for e in CURVES if e.name == "fashion-mnist-plain"]
+    monkeypatch.setattr(curves, "CURVES", [PLAIN, *fashion])
 
 
 def test_the_networks_hold_every_layer_and_criterion() -> None:
@@ -43,9 +43,9 @@ def test_the_networks_hold_every_layer_and_criterion() -> None:
 
 
 def test_optimizers_differ_and_every_hyper_parameter_is_a_float32() -> None:
-    rules = [e.optimizer([]) for e in EXPERIMENTS]
+    rules = [e.optimizer([]) for e in CURVES]
     numbers = [number for rule in rules for number in vars(rule).values() if isinstance(number, float)]
-    for e in EXPERIMENTS:
+    for e in CURVES:
         assert isinstance(e.schedule, Schedule)
         numbers += [e.schedule(step) for step in range(250)]
     assert all(float(np.float32(number)) == number for number in numbers)

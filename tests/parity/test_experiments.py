@@ -19,9 +19,9 @@ from numpynet import Array
 from numpynet.datasets import Dataset, blobs
 from parity.cli.main import app
 from parity.experiments import EXPERIMENTS, run_experiment
-from parity.experiments.clothes import PLAIN
-from parity.experiments.significance import of_pair, of_study
-from parity.experiments.training import TrainingEntry, unavailable
+from parity.experiments.entry import TrainingEntry, unavailable
+from parity.experiments.fashion_mnist import PLAIN
+from parity.experiments.fashion_mnist_study import of_pair, of_study
 from parity.frameworks import available
 from parity.report.pages import write_pages
 from parity.results.store import Record, Results, plain
@@ -158,7 +158,7 @@ def test_progress_counts_every_epoch(tmp_path: Path) -> None:
 
 def test_what_was_trained_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run_experiment("circles-hidden-units", [], results=Results(tmp_path), seeds=[0])
-    monkeypatch.setattr("parity.experiments.training.run", None)
+    monkeypatch.setattr("parity.experiments.entry.run", None)
     seen = []
     again = run_experiment(
         "circles-hidden-units", [], results=Results(tmp_path), seeds=[0], progress=lambda *done: seen.append(done)
@@ -177,7 +177,7 @@ def test_a_training_of_other_code_or_of_another_experiment_is_repeated(
     (record,) = dataclasses.replace(entry, trainings=longer).run([], False, ignore, Results(tmp_path))
     assert len(record["curves"]["training loss"]) == 31
     monkeypatch.setattr("parity.results.code.origin", lambda: {"code": "other"})
-    monkeypatch.setattr("parity.experiments.training.run", None)
+    monkeypatch.setattr("parity.experiments.entry.run", None)
     with pytest.raises(TypeError):
         entry.run([], False, ignore, Results(tmp_path))
 

@@ -14,8 +14,8 @@ import pytest
 from numpynet import SGD
 from numpynet.datasets import Dataset, Split, digits
 from parity.experiments import EXPERIMENTS
-from parity.experiments.effects import effect, effects
-from parity.experiments.training import TrainingEntry, brief
+from parity.experiments.entry import TrainingEntry, brief
+from parity.experiments.mnist_factors import effect, effects
 from parity.frameworks import available
 from parity.report.pages import write_pages
 from parity.results.store import Results, plain
@@ -102,7 +102,7 @@ def test_entries_of_one_family_share_their_trainings(tmp_path: Path, monkeypatch
     assert upside_down["figures"]["accuracy upside down"] < upside_down["figures"]["accuracy upright"]
     entry = with_data("mnist-permuted", **short)
     baseline = replace(entry, trainings={"baseline": entry.trainings["baseline"]})
-    monkeypatch.setattr("parity.experiments.training.run", None)
+    monkeypatch.setattr("parity.experiments.entry.run", None)
     with pytest.raises(KeyError, match="permuted"):
         baseline.run([], False, ignore, Results(tmp_path), seeds=range(2))
 
@@ -112,11 +112,11 @@ def test_permuted_pixels_and_first_weights_are_the_same_function(tmp_path: Path)
     assert isinstance(entry, TrainingEntry)
 
     def permuted() -> Dataset:
-        from parity.experiments.factors import ORDER
+        from parity.training.datasets import PERMUTATION
 
         whole = enlarged()
         train, validation, test = (
-            Split(np.ascontiguousarray(s.inputs[:, ORDER]), s.targets) for s in whole.splits.values()
+            Split(np.ascontiguousarray(s.inputs[:, PERMUTATION]), s.targets) for s in whole.splits.values()
         )
         return Dataset("permuted", train, validation, test, whole.classes)
 

@@ -17,7 +17,7 @@ import parity
 from numpynet import SGD, CrossEntropyCriterion, Linear, Module, NLLCriterionUnstable, ReLU, Sequential, SoftMax
 from numpynet.datasets import digits
 from numpynet.training import Divergence
-from parity.experiments.flawed import BatchNormFlawed
+from parity.experiments.batchnorm_flawed import BatchNormFlawed
 from parity.frameworks import available
 from parity.training.experiment import Experiment, Run, run
 from parity.training.observing import QUANTILES, Observation, Observer, Watch, locate

@@ -14,16 +14,17 @@ import pytest
 from numpynet import SGD, Array, Linear, LogSoftMax, NLLCriterion, Parameter, ReLU, Sequential
 from numpynet.datasets import Dataset, Split, blobs
 from parity.experiments import run_experiment
-from parity.experiments.mistakes import MISTAKES, leaking, one_model_for_all
+from parity.experiments.refused_studies import MISTAKES, leaking, one_model_for_all
 from parity.frameworks import available
 from parity.report import write_report
 from parity.results.code import ROOT, dependencies, digest, origin
 from parity.results.packages import installed
 from parity.results.store import Results, ResultsError
 from parity.statistics import Outcome, Verdict, fewest_seeds, seed_noise
-from parity.study import ARMS, COUPLED, EXPERIMENTS, Arm, InProcess, Registration, conduct, load, registered, study
+from parity.study import ARMS, COUPLED, Arm, InProcess, Registration, conduct, load, registered, study
 from parity.study.registration import description
 from parity.training.experiment import Experiment, trainer
+from parity.training.studies import STUDIES
 
 SEEDS = 6
 
@@ -370,7 +371,7 @@ def test_after_keras_was_upgraded_in_place_no_run_is_reused(tmp_path: Path, monk
     arm = in_place_of("torch", lambda made, seed: made)
     conducted(tmp_path, frameworks=["torch"], coupled=arm)
     before = installed()
-    monkeypatch.setattr("parity.results.installed", lambda: before | {"keras": "99.0"})
+    monkeypatch.setattr("parity.results.packages.installed", lambda: before | {"keras": "99.0"})
     origin.cache_clear()
     seen = []
     conducted(tmp_path, frameworks=["torch"], coupled=arm, progress=lambda *done: seen.append(done))
@@ -402,7 +403,10 @@ def test_comments_docstrings_and_layout_are_no_code(
 def test_the_code_of_a_run_is_everything_that_it_imports() -> None:
     """A sample: what was forgotten in a list of files once, and what a run has nothing to do with."""
     files = {path.relative_to(ROOT).as_posix() for path in dependencies()}
-    for computes in ("lazy", "loss", "pairing", "allowance", "convert", "pairs/graph", "frameworks/keras_layers"):
+    for computes in (
+        *("frameworks/lazy", "frameworks/tensorflow/layers", "mapping/convert", "mapping/loss", "mapping/pair"),
+        *("mapping/containers", "training/networks"),
+    ):
         assert f"parity/{computes}.py" in files
     assert "numpynet/training/loop.py" in files
     assert not [file for file in files if file.startswith(("parity/report", "parity/defects", "parity/cli"))]
@@ -437,4 +441,4 @@ def test_every_registration_has_enough_seeds_arms_and_a_reference_set_of_its_own
 @pytest.mark.parametrize("name", ["digits", "digits-convolutional", "digits-quick"])
 def test_registrations_describe_the_experiment_as_it_is(name: str) -> None:
     registration = load(name)
-    assert description(EXPERIMENTS[registration.experiment]) == registration.training
+    assert description(STUDIES[registration.experiment]) == registration.training

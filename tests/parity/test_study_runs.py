@@ -18,13 +18,14 @@ import tiny_study
 from tiny_study import COMMAND, ENVIRONMENT, RUNS, dying, written
 
 from parity.results.store import Record, Results, ResultsError
-from parity.study import ARMS, COUPLED, EXPERIMENTS, InProcess, study
+from parity.study import ARMS, COUPLED, InProcess, study
 from parity.study.arms import Arm
 from parity.study.runs import Job, perform, performed
 from parity.training.experiment import Experiment
+from parity.training.studies import STUDIES
 
 T = TypeVar("T")
-DIGITS = EXPERIMENTS["digits"]
+DIGITS = STUDIES["digits"]
 
 
 def job(arm: Arm, seed: int = 0) -> Job:

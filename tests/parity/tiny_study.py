@@ -18,13 +18,14 @@ import numpy as np
 import parity.frameworks
 import parity.study
 from parity.results.store import Record, Results
-from parity.study import COUPLED, EXPERIMENTS
+from parity.study import COUPLED
 from parity.training.experiment import Experiment, trainer
+from parity.training.studies import STUDIES
 
 if TYPE_CHECKING:  # a process that performs runs needs no statistics
     from parity.statistics import Verdict
 
-EXPERIMENT = replace(EXPERIMENTS["digits"], epochs=8)
+EXPERIMENT = replace(STUDIES["digits"], epochs=8)
 COMMAND = ["study", "tiny", "--results"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 RUNS = 12 * 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from parity.experiments.clothes import PLAIN
-from parity.experiments.training import Finding, Progress, Record, record, unavailable
+from parity.experiments.entry import Finding, Progress, Record, record, unavailable
+from parity.experiments.fashion_mnist import PLAIN
 from parity.results.store import Results
 from parity.statistics import Outcome, PairVerdict, Verdict
 

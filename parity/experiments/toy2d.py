@@ -8,39 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import SGD, Linear, LogSoftMax, Module, NLLCriterion, ReLU, Sequential
-from numpynet.datasets import Dataset, blobs, circles
-from parity.experiments.training import Finding, Runs, TrainingEntry
+from numpynet.datasets import circles
+from parity.experiments.entry import Finding, Runs, TrainingEntry
+from parity.training import datasets, networks, notebooks
 from parity.training.experiment import Experiment, Run
 from parity.training.pictures import accuracy_by_units, decision_boundary, learning_rates
 
-CLUSTER_STDS = (1.0, 2.5)
 RATES = (1e-1, 1e-2, 1e-3, 1e-4)
 UNITS = (1, 2, 3, 4, 5, 8, 16, 32, 100)
 ENOUGH = 0.1
 CHANCE = (0.68, 0.70)  # around ln 2 = 0.693, the loss of a guess between two classes
 SEPARATED, HALF_PLANE = 0.99, 0.70  # no half-plane is above 2/3 on circles of factor 0.5; 0.03 are two SD of 1024 rows
-
-
-def line(rng: np.random.Generator) -> Module:
-    return Sequential(Linear(2, 2, rng=rng), LogSoftMax())
-
-
-def hidden(units: int, rng: np.random.Generator) -> Module:
-    return Sequential(Linear(2, units, rng=rng), ReLU(), Linear(units, 2, rng=rng), LogSoftMax())
-
-
-def training(data: Callable[[], Dataset], network: Callable[[np.random.Generator], Module], lr: float) -> Experiment:
-    return Experiment(
-        name="points",
-        title="Points in the plane",
-        data=data,
-        network=network,
-        criterion=NLLCriterion,
-        optimizer=partial(SGD, lr=lr, momentum=0.9),
-        epochs=30,
-        batch_size=128,
-    )
 
 
 def entry(
@@ -76,7 +54,7 @@ def draw_boundary(experiment: Experiment, run: Run) -> dict[str, Any]:
 def compare_rates(runs: Runs, reference: Runs) -> Finding:
     curves = {
         f"cluster_std {std}": {rate: runs[_label(std, rate)][0].history.losses for rate in RATES}
-        for std in CLUSTER_STDS
+        for std in datasets.CLUSTER_STDS
     }
     final = {title: [losses[-1] for losses in rates.values()] for title, rates in curves.items()}
     return Finding(
@@ -105,31 +83,34 @@ def _label(std: float, rate: float) -> str:
     return f"cluster_std {std}, rate {rate:g}"
 
 
-BLOBS = {std: partial(blobs, cluster_std=std) for std in CLUSTER_STDS}
-POINTS = (
+TOY2D = (
     *(
         entry(
             f"blobs-{std}",
             f"Blobs of standard deviation {std}, one linear layer",
             f"loss {ENOUGH} or lower after 30 epochs",
-            training(BLOBS[std], line, 1e-2),
+            notebooks.toy2d(datasets.BLOBS[std], networks.line, 1e-2),
             lambda losses: losses[-1] <= ENOUGH,
             yardstick=f"the best any linear model can do: {best}",
         )
-        for std, best in zip(CLUSTER_STDS, ("0.0000", "0.0620"), strict=True)
+        for std, best in zip(datasets.CLUSTER_STDS, ("0.0000", "0.0620"), strict=True)
     ),
     TrainingEntry(
         "blobs-learning-rates",
         "Blobs, learning rates 1e-1 to 1e-4",
         "the smaller the rate, the higher the loss after 30 epochs",
-        {_label(std, rate): training(BLOBS[std], line, rate) for std in CLUSTER_STDS for rate in RATES},
+        {
+            _label(std, rate): notebooks.toy2d(datasets.BLOBS[std], networks.line, rate)
+            for std in datasets.CLUSTER_STDS
+            for rate in RATES
+        },
         compare_rates,
     ),
     entry(
         "circles-linear",
         "Circles, one linear layer",
         f"loss stays near 0.69: never below {CHANCE[0]}, at last not above {CHANCE[1]:.2f}",
-        training(circles, line, 1e-1),
+        notebooks.toy2d(circles, networks.line, 1e-1),
         lambda losses: CHANCE[0] <= min(losses) <= losses[-1] <= CHANCE[1],
         yardstick="a guess: ln 2 = 0.6931",
     ),
@@ -137,14 +118,14 @@ POINTS = (
         "circles-hidden",
         "Circles, 100 hidden units",
         "loss 0.2 or lower after 30 epochs",
-        training(circles, partial(hidden, 100), 1e-1),
+        notebooks.toy2d(circles, partial(networks.hidden, 100), 1e-1),
         lambda losses: losses[-1] <= 0.2,
     ),
     TrainingEntry(
         "circles-hidden-units",
         "Circles, test accuracy against the number of hidden units",
         f"100 units: {SEPARATED} or higher from each of 3 seeds; one unit, a half-plane: {HALF_PLANE:.2f} or lower",
-        {f"{units} units": training(circles, partial(hidden, units), 1e-1) for units in UNITS},
+        {f"{units} units": notebooks.toy2d(circles, partial(networks.hidden, units), 1e-1) for units in UNITS},
         compare_units,
         seeds=range(3),
         yardstick="the best half-plane: 2/3",

@@ -2,63 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 
 import numpy as np
 
-from numpynet import Adam, LayerNormalization, Linear, Module, NLLCriterionUnstable, ReLU, Sequential, SoftMax
-from numpynet.datasets import Dataset, mnist
-from numpynet.initializers import Initializer, glorot_uniform, he_normal, standard_normal
-from parity.experiments.flawed import BatchNormFlawed
-from parity.experiments.training import Finding, Runs, TrainingEntry
+from numpynet import LayerNormalization, Module, ReLU
+from numpynet.initializers import Initializer, glorot_uniform, he_normal
+from parity.experiments.batchnorm_flawed import BatchNormFlawed
+from parity.experiments.entry import Finding, Runs, TrainingEntry
+from parity.training import datasets, notebooks
 from parity.training.experiment import Experiment
 from parity.training.pictures import distributions
 
-Choice = Callable[[type[Module]], Initializer]
 WELL, BADLY, HARDLY = 0.96, 0.85, 0.5  # between them lie the notebooks' .97, .92 to .94, .55 to .73, and .10 to .45
-
-
-def normal(activation: type[Module]) -> Initializer:
-    return standard_normal
 
 
 def by_activation(activation: type[Module]) -> Initializer:
     return he_normal if activation is ReLU else glorot_uniform
-
-
-def raw_pixels() -> Dataset:
-    return mnist(scale=False)
-
-
-def network(choice: Choice, after_first: Callable[[], Sequence[Module]], rng: np.random.Generator) -> Module:
-    return Sequential(
-        Linear(784, 100, init=choice(ReLU), rng=rng),
-        ReLU(),
-        *after_first(),
-        Linear(100, 100, init=choice(ReLU), rng=rng),
-        ReLU(),
-        Linear(100, 10, init=choice(SoftMax), rng=rng),
-        SoftMax(),
-    )
-
-
-def training(
-    choice: Choice = normal,
-    after_first: Callable[[], Sequence[Module]] = lambda: [],
-    data: Callable[[], Dataset] = mnist,
-) -> Experiment:
-    return Experiment(
-        name="mnist-initialisation",
-        title="MNIST, 784-100-100-10",
-        data=data,
-        network=partial(network, choice, after_first),
-        criterion=NLLCriterionUnstable,
-        optimizer=partial(Adam, lr=1e-3),
-        epochs=10,
-        batch_size=128,
-        dtype="float64",
-    )
 
 
 def entry(
@@ -105,18 +65,18 @@ FLAWED = TrainingEntry(
     "mnist-batchnorm-flawed",
     "MNIST: weights from N(0, 1), BatchNormFlawed after the first layer",
     "NaN in the first epoch, first in the output of BatchNormFlawed",
-    {"watched": training(after_first=lambda: [BatchNormFlawed()])},
+    {"watched": notebooks.mnist_initialisation(after_first=lambda: [BatchNormFlawed()])},
     judge_flaw,
     yardstick="the notebooks: .098 for ever, which is NaN",
     watched=True,
     diverges=True,
 )
-INITIALISATION = (
+MNIST_INITIALISATION = (
     entry(
         "mnist-normal",
         "weights from N(0, 1)",
         f"learns badly: validation accuracy below {BADLY}, but above {HARDLY}",
-        training(),
+        notebooks.mnist_initialisation(),
         lambda accuracy: HARDLY < accuracy < BADLY,
         "the notebooks: .55 and .73",
     ),
@@ -124,7 +84,7 @@ INITIALISATION = (
         "mnist-by-activation",
         "weights from He's distribution before ReLU, Glorot's before the softmax",
         f"learns well: validation accuracy {WELL} or higher",
-        training(by_activation),
+        notebooks.mnist_initialisation(by_activation),
         lambda accuracy: accuracy >= WELL,
         "the notebooks: .97",
     ),
@@ -133,7 +93,7 @@ INITIALISATION = (
         "mnist-batchnorm-repaired",
         "weights from N(0, 1), BatchNormFlawed repaired by eps = 1e-5",
         f"learns: validation accuracy {BADLY} or higher",
-        training(after_first=lambda: [BatchNormFlawed(1e-5)]),
+        notebooks.mnist_initialisation(after_first=lambda: [BatchNormFlawed(1e-5)]),
         lambda accuracy: accuracy >= BADLY,
         "the notebooks: .92",
     ),
@@ -141,7 +101,7 @@ INITIALISATION = (
         "mnist-layer-normalisation",
         'weights from N(0, 1), "repaired" by normalising along axis 1: layer normalisation, another function',
         f"learns: validation accuracy {BADLY} or higher",
-        training(after_first=lambda: [LayerNormalization()]),
+        notebooks.mnist_initialisation(after_first=lambda: [LayerNormalization()]),
         lambda accuracy: accuracy >= BADLY,
         "the notebooks: .94",
     ),
@@ -149,7 +109,7 @@ INITIALISATION = (
         "mnist-raw",
         "weights from N(0, 1), raw pixels 0..255",
         f"does not learn, or hardly: validation accuracy below {HARDLY}",
-        training(data=raw_pixels),
+        notebooks.mnist_initialisation(data=datasets.raw_mnist),
         lambda accuracy: accuracy < HARDLY,
         "the notebooks: .097 and .45",
     ),

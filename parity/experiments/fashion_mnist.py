@@ -1,76 +1,30 @@
-"""Fashion-MNIST, 784-128-128-10: the network of the source course in all its variants, and five of its answers."""
+"""Fashion-MNIST: the network of the source course in all its variants, and five of its answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from numpynet import (
     ELU,
-    SGD,
     BatchNormalization,
-    Criterion,
     Dropout,
     LeakyReLU,
-    Linear,
-    LogSoftMax,
-    Module,
-    NLLCriterion,
     NLLCriterionUnstable,
     ReLU,
     Scaling,
-    Sequential,
     SoftMax,
     Softplus,
 )
-from numpynet.datasets import Dataset, fashion_mnist
-from numpynet.initializers import Initializer, he_normal, uniform_fan_in
-from parity.experiments.training import Finding, Runs, TrainingEntry
+from numpynet.initializers import he_normal
+from parity.experiments.entry import Finding, Runs, TrainingEntry
+from parity.training import datasets, notebooks
 from parity.training.experiment import Experiment, Run
 from parity.training.pictures import images_with_probabilities
 
 ENOUGH = 0.85
 IMAGES = 5
-Between = Callable[[np.random.Generator], Sequence[Module]]
-
-
-def raw_pixels() -> Dataset:
-    return fashion_mnist(scale=False)
-
-
-def network(between: Between, last: type[Module], init: Initializer, rng: np.random.Generator) -> Module:
-    """784-128-128-10; `between` makes what follows each hidden layer."""
-    return Sequential(
-        Linear(784, 128, init=init, rng=rng),
-        *between(rng),
-        Linear(128, 128, init=init, rng=rng),
-        *between(rng),
-        Linear(128, 10, init=init, rng=rng),
-        last(),
-    )
-
-
-def training(
-    between: Between = lambda rng: [ReLU()],
-    last: type[Module] = LogSoftMax,
-    criterion: Callable[[], Criterion] = NLLCriterion,
-    data: Callable[[], Dataset] = fashion_mnist,
-    lr: float = 1e-2,
-    init: Initializer = uniform_fan_in,
-) -> Experiment:
-    return Experiment(
-        name="fashion-mnist",
-        title="Fashion-MNIST, 784-128-128-10",
-        data=data,
-        network=partial(network, between, last, init),
-        criterion=criterion,
-        optimizer=partial(SGD, lr=lr, momentum=0.9),
-        epochs=10,
-        batch_size=128,
-    )
 
 
 def entry(name: str, title: str, experiment: Experiment, yardstick: str = "") -> TrainingEntry:
@@ -115,28 +69,34 @@ def show_images(runs: Runs, reference: Runs) -> Finding:
     )
 
 
-PLAIN = training()
-CLOTHES = (
+PLAIN = notebooks.fashion_mnist()
+FASHION_MNIST = (
     entry("fashion-mnist", "ReLU", PLAIN, yardstick="torch alone: 0.861 and 0.863"),
-    entry("fashion-mnist-raw", "raw pixels, learning rate 1e-4", training(data=raw_pixels, lr=1e-4)),
-    entry("fashion-mnist-dropout", "dropout of a half", training(lambda rng: [ReLU(), Dropout(rng=rng)])),
+    entry(
+        "fashion-mnist-raw",
+        "raw pixels, learning rate 1e-4",
+        notebooks.fashion_mnist(data=datasets.raw_fashion_mnist, lr=1e-4),
+    ),
+    entry(
+        "fashion-mnist-dropout", "dropout of a half", notebooks.fashion_mnist(lambda rng: [ReLU(), Dropout(rng=rng)])
+    ),
     entry(
         "fashion-mnist-batchnorm",
         "BatchNormalization and Scaling",
-        training(lambda rng: [BatchNormalization(128), Scaling(128), ReLU()]),
+        notebooks.fashion_mnist(lambda rng: [BatchNormalization(128), Scaling(128), ReLU()]),
     ),
-    entry("fashion-mnist-leaky-relu", "LeakyReLU", training(lambda rng: [LeakyReLU()])),
-    entry("fashion-mnist-elu", "ELU", training(lambda rng: [ELU()])),
+    entry("fashion-mnist-leaky-relu", "LeakyReLU", notebooks.fashion_mnist(lambda rng: [LeakyReLU()])),
+    entry("fashion-mnist-elu", "ELU", notebooks.fashion_mnist(lambda rng: [ELU()])),
     entry(
         "fashion-mnist-softplus",
         "Softplus, weights from He's normal distribution",
         # From the default distribution it is too slow for ten epochs: 0.847 and 0.852 from seeds 0 and 1.
-        training(lambda rng: [Softplus()], init=he_normal),
+        notebooks.fashion_mnist(lambda rng: [Softplus()], init=he_normal),
     ),
     entry(
         "fashion-mnist-softmax-unstable",
         "SoftMax and NLLCriterionUnstable",
-        training(last=SoftMax, criterion=NLLCriterionUnstable),
+        notebooks.fashion_mnist(last=SoftMax, criterion=NLLCriterionUnstable),
     ),
     TrainingEntry(
         "fashion-mnist-five-images",

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from numpynet.datasets import Dataset, Split, digits
-from parity.experiments.training import Finding, Progress, Record, record
+from parity.experiments.entry import Finding, Progress, Record, record
 from parity.results.store import Results
-from parity.study import COUPLED, EXPERIMENTS
+from parity.study import COUPLED
 from parity.training.experiment import Experiment, MakeTrainer, trainer
+from parity.training.studies import STUDIES
 
 if TYPE_CHECKING:
     from parity.statistics import Verdict
 
-DIGITS = EXPERIMENTS["digits"]
+DIGITS = STUDIES["digits"]
 REPEATS = 5  # as in the notebook
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from numpynet.datasets import Dataset, Split
+from numpynet.datasets import Dataset
 from numpynet.training import Callback, Logs
-from parity.experiments.stored import Shelf, Trained, origin
+from parity.experiments.kept import Shelf, Trained, origin
 from parity.results.store import Results
+from parity.training.datasets import first_rows
 from parity.training.experiment import Experiment, Run, run
 from parity.training.observing import Watch, locate
 from parity.training.tensorboard import EventFiles
@@ -227,9 +228,7 @@ def _few(data: Callable[[], Dataset]) -> Callable[[], Dataset]:
 
 
 def _first_rows(data: Callable[[], Dataset]) -> Dataset:
-    whole = data()
-    train, validation, test = (Split(s.inputs[: FEW[x]], s.targets[: FEW[x]]) for x, s in whole.splits.items())
-    return Dataset(whole.name, train, validation, test, whole.classes)
+    return first_rows(data(), **FEW)
 
 
 class _Epochs(Callback):

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
-from numpynet import SGD, Adam, Array, CrossEntropyCriterion, Linear, Module, ReLU, Sequential, Sigmoid
-from numpynet.datasets import Dataset, Split, mnist
-from numpynet.datasets.splits import permutation
-from numpynet.initializers import glorot_uniform
-from parity.experiments.effects import effects
-from parity.experiments.training import Finding, Runs, TrainingEntry
+from numpynet import SGD, Array, Sigmoid
+from parity.experiments.entry import Effect, Finding, Runs, TrainingEntry
 from parity.statistics import paired_tost
+from parity.statistics.equivalence import paired_summary
+from parity.training import datasets, networks, notebooks
 from parity.training.curves import judge_losses, moved_runs
+from parity.training.datasets import PERMUTATION
 from parity.training.experiment import Experiment, Run, trainer
 from parity.training.pictures import effect_intervals
 
@@ -25,68 +24,20 @@ SEEDS = range(5)
 # From seeds 0 to 4 the two differ with an SD of 0.34 points (torch 0.38): too few to show equivalence. Twelve others
 # show it with a probability of 0.99 where there is no difference.
 FRESH_SEEDS = range(5, 17)
-BASELINE, ORDER = "baseline", permutation(784, 0)
+BASELINE, LEVEL = "baseline", 0.95
 MARGIN = 0.005  # the widest that a study may register, see parity.statistics.margins
-
-
-def network(layers: int, units: int, activation: type[Module], rng: np.random.Generator) -> Sequential:
-    sizes = [784, *[units] * layers]
-    hidden = [
-        part
-        for fan_in, fan_out in pairwise(sizes)
-        for part in (Linear(fan_in, fan_out, init=glorot_uniform, rng=rng), activation())
-    ]
-    return Sequential(*hidden, Linear(units, 10, init=glorot_uniform, rng=rng))
-
-
-def changed(change: Callable[[Array], Array], rows: int | None = None) -> Dataset:
-    """MNIST with its inputs changed, and only the first `rows` of the training rows."""
-    whole = mnist()
-    train, validation, test = (Split(change(split.inputs), split.targets) for split in whole.splits.values())
-    return Dataset(whole.name, Split(train.inputs[:rows], train.targets[:rows]), validation, test, whole.classes)
-
-
-def centred(pixels: Array) -> Array:
-    return pixels - np.float32(0.5)
-
-
-def permuted(pixels: Array) -> Array:
-    return np.ascontiguousarray(centred(pixels)[:, ORDER])
-
-
-CENTRED = partial(changed, centred)
-
-
-def training(
-    layers: int = 2,
-    units: int = 64,
-    activation: type[Module] = ReLU,
-    epochs: int = 5,
-    batch_size: int = 32,
-    data: Callable[[], Dataset] = CENTRED,
-) -> Experiment:
-    return Experiment(
-        name="mnist-settings",
-        title="MNIST in five epochs",
-        data=data,
-        network=partial(network, layers, units, activation),
-        criterion=CrossEntropyCriterion,
-        optimizer=partial(Adam, lr=1e-3, eps=1e-7, eps_hat=True),  # Keras' defaults
-        epochs=epochs,
-        batch_size=batch_size,
-    )
 
 
 # With the notebook's accuracies, of one model that was trained on and on.
 SETTINGS = {
-    BASELINE: (0.9713, training()),
-    "four hidden layers": (0.9678, training(layers=4)),
-    "128 units": (0.9728, training(units=128)),
-    "four hidden layers of 128 units": (0.9713, training(layers=4, units=128)),
-    "sigmoid inside": (0.9678, training(activation=Sigmoid)),
-    "15 epochs": (0.9725, training(epochs=15)),
-    "batches of 128": (0.9691, training(batch_size=128)),
-    "5,000 images": (0.9157, training(data=partial(changed, centred, rows=5000))),
+    BASELINE: (0.9713, notebooks.mnist_factors()),
+    "four hidden layers": (0.9678, notebooks.mnist_factors(layers=4)),
+    "128 units": (0.9728, notebooks.mnist_factors(units=128)),
+    "four hidden layers of 128 units": (0.9713, notebooks.mnist_factors(layers=4, units=128)),
+    "sigmoid inside": (0.9678, notebooks.mnist_factors(activation=Sigmoid)),
+    "15 epochs": (0.9725, notebooks.mnist_factors(epochs=15)),
+    "batches of 128": (0.9691, notebooks.mnist_factors(batch_size=128)),
+    "5,000 images": (0.9157, notebooks.mnist_factors(data=datasets.FEW_CENTRED_MNIST)),
 }
 INTERACTIONS = {
     "interaction of layers and units": ("four hidden layers", "128 units", "four hidden layers of 128 units")
@@ -103,6 +54,30 @@ def confusions(experiment: Experiment, run: Run) -> dict[str, Any]:
         return run.trainer.predict(np.ascontiguousarray(seen.reshape(-1, 784))).argmax(axis=1)
 
     return {way: np.bincount(10 * test.targets + answers(seen), minlength=100) for way, seen in ways.items()}
+
+
+def effect(factor: str, differences: Sequence[float], comparisons: int) -> Effect:
+    """The effect of a factor from its `differences`, one for each seed, with a Student t interval.
+
+    There are as many `comparisons`: by Bonferroni, all intervals hold at once. Without any spread Student's t has no
+    scale, and there is no conclusion.
+    """
+    level = 1 - (1 - LEVEL) / comparisons
+    found = paired_summary(np.asarray(differences, np.float64))
+    half = float(found.standard_error * stats.t.isf((1 - level) / 2, found.degrees_of_freedom))
+    low, high = float(found.difference) - half, float(found.difference) + half
+    conclusion = "undecided" if half == 0 or low <= 0 <= high else "better" if low > 0 else "worse"
+    return Effect(factor, float(found.difference), (low, high), level, list(differences), conclusion)
+
+
+def effects(
+    accuracies: Mapping[str, Sequence[float]], baseline: str, interactions: Mapping[str, tuple[str, str, str]]
+) -> list[Effect]:
+    """The effect of every setting against the baseline; an interaction (a, b, both) is what both do beyond a and b."""
+    arrays = {label: np.array(found) for label, found in accuracies.items()}
+    changes = {label: found - arrays[baseline] for label, found in arrays.items() if label != baseline}
+    changes |= {name: changes[both] - changes[a] - changes[b] for name, (a, b, both) in interactions.items()}
+    return [effect(label, found.tolist(), len(changes)) for label, found in changes.items()]
 
 
 def accuracies(runs: Runs) -> dict[str, list[float]]:
@@ -172,13 +147,6 @@ def judge_permuted(runs: Runs, reference: Runs) -> Finding:
     return finding
 
 
-def with_first_weights(rng: np.random.Generator) -> Module:
-    """The network that does to permuted pixels what the baseline does to pixels in order."""
-    model = network(2, 64, ReLU, rng)
-    model.parameters()[0].map(lambda weight: weight[:, ORDER])
-    return model
-
-
 def same_function(experiment: Experiment, run: Run) -> dict[str, Any]:
     """Whether permuting pixels and first weights leaves every output bit of the trained network as it was; of numpynet
     also the losses of runs whose weights were moved, to know rounding by.
@@ -194,7 +162,7 @@ def same_function(experiment: Experiment, run: Run) -> dict[str, Any]:
         made = trainer(experiment, run.implementation, prepare=lambda model: model.load_state_dict(permuted_too))
         return made.predict(np.ascontiguousarray(pixels[:, order]))
 
-    same = np.array_equal(outputs(np.arange(784)), outputs(ORDER))
+    same = np.array_equal(outputs(np.arange(784)), outputs(PERMUTATION))
     observed = {"same bits": same, "step losses": run.history.step_losses}
     if run.implementation == "numpynet" and experiment.network is ONE_EPOCH.network:
         observed["moved"] = [history.step_losses for history in moved_runs(experiment, run.seed)]
@@ -216,16 +184,16 @@ def judge_exactly(runs: Runs, reference: Runs) -> Finding:
 
 # By SGD: that is what rung 4's envelope was measured for, and the claim is none about an optimizer.
 ONE_EPOCH = replace(
-    training(epochs=1),
+    notebooks.mnist_factors(epochs=1),
     name="mnist-permuted-exactly",
     dtype="float64",
     optimizer=partial(SGD, lr=2**-5, momentum=0.875),
 )
 EXACTLY = {
     "in order": ONE_EPOCH,
-    "permuted": replace(ONE_EPOCH, network=with_first_weights, data=partial(changed, permuted)),
+    "permuted": replace(ONE_EPOCH, network=networks.mnist_permuted, data=datasets.PERMUTED_MNIST),
 }
-FACTORS = (
+MNIST_FACTORS = (
     TrainingEntry(
         "mnist-settings",
         "MNIST in five epochs: what seven settings change",
@@ -252,7 +220,7 @@ FACTORS = (
         "mnist-permuted",
         "MNIST in five epochs: one fixed permutation of all pixels",
         f"the same accuracy: equivalent within {100 * MARGIN} points (paired TOST, level 0.05)",
-        {BASELINE: SETTINGS[BASELINE][1], "permuted": training(data=partial(changed, permuted))},
+        {BASELINE: SETTINGS[BASELINE][1], "permuted": notebooks.mnist_factors(data=datasets.PERMUTED_MNIST)},
         judge_permuted,
         seeds=FRESH_SEEDS,
         observe=confusions,
