@@ -9,6 +9,7 @@ from parity.experiments.entry import Finding, Progress, Record, record, unavaila
 from parity.experiments.fashion_mnist import PLAIN
 from parity.results.store import Results
 from parity.statistics import Outcome, PairVerdict, Verdict
+from parity.study import study
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,6 @@ class StudyEntry:
         The runs are kept in `results`, where a later call resumes. `quick` conducts the short study of digits, which
         says nothing about this one. `seeds` is not used: their number was registered.
         """
-        from parity.study import study
-
         if not quick and (missing := unavailable([PLAIN])):
             return [record(self, name, missing) for name in ("numpynet", *frameworks)]
         name = "digits-quick" if quick else self.study

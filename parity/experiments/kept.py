@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from numpynet.training import History
+from parity.results import code
 from parity.results.store import Results, plain
+from parity.study.registration import description
 from parity.training.experiment import Experiment, Run
 
 KIND = "trainings"
@@ -60,11 +62,7 @@ def origin(experiment: Experiment, judge: Callable[..., Any]) -> str:
 
     The text of that module counts as it stands, comments and docstrings included.
     """
-    from parity.results.code import digest
-    from parity.results.code import origin as code
-    from parity.study.registration import description
-
-    parts = [code(), description(experiment), digest([Path(inspect.getfile(judge))])]
+    parts = [code.origin(), description(experiment), code.digest([Path(inspect.getfile(judge))])]
     return hashlib.sha256(json.dumps(plain(parts)).encode()).hexdigest()
 
 

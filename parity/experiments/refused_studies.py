@@ -5,17 +5,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpynet.datasets import Dataset, Split, digits
 from parity.experiments.entry import Finding, Progress, Record, record
 from parity.results.store import Results
-from parity.study import COUPLED
+from parity.statistics import Verdict
+from parity.study import COUPLED, InProcess, Registration, conduct, load
 from parity.training.experiment import Experiment, MakeTrainer, trainer
 from parity.training.studies import STUDIES
-
-if TYPE_CHECKING:
-    from parity.statistics import Verdict
 
 DIGITS = STUDIES["digits"]
 REPEATS = 5  # as in the notebook
@@ -70,8 +68,6 @@ class Mistake:
 
         `quick` trains one epoch; `results` and `seeds` are not used.
         """
-        from parity.study import InProcess, Registration, conduct, load
-
         experiment = replace(self.experiment, epochs=1) if quick else self.experiment
         with tempfile.TemporaryDirectory() as folder:
             verdict = conduct(
