@@ -18,7 +18,7 @@ from parity.study import conducting, load, own, registering
 from parity.study.runs import Job
 from parity.training.experiment import Experiment
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "training.py"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "training.py"
 
 
 @pytest.fixture

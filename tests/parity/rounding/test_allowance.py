@@ -179,6 +179,6 @@ def test_numbers_are_rounded_to_the_nearest_that_has_fewer_bits(dtype: str) -> N
         np.testing.assert_array_equal(grid, np.rint(grid))
         largest = np.max(np.abs(rounded - wide) / np.abs(wide))
         assert unit * 2**dropped * 0.8 < largest <= unit * 2**dropped
-    far = np.array([0, np.inf, -np.inf, np.nan, 2 * np.finfo(dtype).max], wide.dtype)
+    far = np.array([0, np.inf, -np.inf, np.nan, 2 * wide.dtype.type(np.finfo(dtype).max)], wide.dtype)
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(Nearest(np.dtype(dtype), 4).nearest(far), far.astype(dtype))

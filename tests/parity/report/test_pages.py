@@ -78,5 +78,5 @@ def test_no_page_is_made_of_a_crash_or_of_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["differences", "defects", "experiments"])
 def test_the_committed_pages_say_what_made_them(kind: str) -> None:
-    page = Path(__file__).parents[2] / "docs" / "pages" / f"{kind}.md"
+    page = Path(__file__).parents[3] / "docs" / "pages" / f"{kind}.md"
     assert "`parity pages` made this page" in page.read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ from parity.ladder.proving import targets
 from parity.mapping.normalization import FeaturePair
 from parity.mapping.pair import Pair
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "swish.py"
 PROVEN = [file for file in sorted((ROOT / "examples").glob("*.py")) if "@parity.pair" in file.read_text()]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
