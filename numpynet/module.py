@@ -245,46 +245,6 @@ class Module:
         return described(self, self.arguments())
 
 
-class Sequential(Module):
-    """Modules applied one after another: each takes the output of the one before.
-
-    `net[i]` is the i-th module, len(net) their number. Raises ValueError where a module is given twice: a `Graph` uses
-    one at several places.
-    """
-
-    def __init__(self, *modules: Module) -> None:
-        self.modules = list(modules)
-        refuse_repeated(self)
-
-    def forward(self, input: Array) -> Array:
-        for module in self.modules:
-            input = module(input)
-        return input
-
-    def backward(self, grad_output: Array) -> Array:
-        for module in reversed(self.modules):
-            grad_output = module.backward(grad_output)
-        return grad_output
-
-    def accumulate(self, grad_output: Array) -> None:
-        for module in reversed(self.modules[1:]):
-            grad_output = module.backward(grad_output)
-        for module in self.modules[:1]:
-            module.accumulate(grad_output)
-
-    def children(self) -> dict[str, Module]:
-        return {str(index): module for index, module in enumerate(self.modules)}
-
-    def __getitem__(self, index: int) -> Module:
-        return self.modules[index]
-
-    def __len__(self) -> int:
-        return len(self.modules)
-
-    def __repr__(self) -> str:
-        return f"Sequential({', '.join(map(repr, self.modules))})"
-
-
 def _shape(value: Any) -> Any:
     """The shape of an array; of a tuple, the list of the shapes of its parts; None of anything else."""
     return list(map(_shape, value)) if isinstance(value, tuple) else getattr(value, "shape", None)
@@ -293,18 +253,6 @@ def _shape(value: Any) -> Any:
 def each(function: Callable[[Any], Any], value: Any) -> Any:
     """`function` of `value`; of a tuple, the tuple of what `each` returns for its parts."""
     return tuple(each(function, part) for part in value) if isinstance(value, tuple) else function(value)
-
-
-def refuse_repeated(network: Module) -> None:
-    """Raise ValueError where a module is part of `network` twice, which could not tell its two places apart."""
-    names: dict[Module, str] = {}
-    for name, module in network.named_modules():
-        if module in names:
-            raise ValueError(
-                f"{type(network).__name__}: {names[module]} and {name} are the same {type(module).__name__}; "
-                f"a Graph uses a layer at several places, by the name of the first"
-            )
-        names[module] = name
 
 
 def join(prefix: str, name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from numpynet.criteria import Criterion
+from numpynet.losses import Criterion
 from numpynet.module import Array, Module, Parameter, each
 from numpynet.optimizers import Optimizer
 

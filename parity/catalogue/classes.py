@@ -81,7 +81,7 @@ def class_weights() -> Demonstration:
     torch="the mean divides by the weights of the targets for classes, by the number of rows for one-hot rows",
     keras="by the number of rows",
     tensorflow="has none",
-    mapping="class indices (parity.mapping.classification); numpynet gives both the same",
+    mapping="class indices (parity.mapping.losses); numpynet gives both the same",
     sources=(f"{TORCH}CrossEntropyLoss.html",),
 )
 def class_weights_rows() -> Demonstration:

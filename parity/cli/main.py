@@ -229,7 +229,7 @@ def curves(
     Exit code 1 if one is off, 3 if none is but something crashed.
     """
     from parity.formats import DTYPES
-    from parity.training.networks import EXPERIMENTS
+    from parity.training.recipes import CURVES
     from parity.work.jobs import curve_one
     from parity.work.performing import Item
     from parity.work.pool import Call
@@ -241,7 +241,7 @@ def curves(
             curve_one,
             (each.name, dtype, frameworks),
         )
-        for each in EXPERIMENTS
+        for each in CURVES
         if not quick or each.name.startswith("digits")
         for dtype in DTYPES
     ]

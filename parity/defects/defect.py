@@ -84,21 +84,4 @@ def caught_on(rung: int, dtype: str = "float32") -> Callable[[T], T]:
 
 def gallery() -> list[Defect]:
     """Every planted defect, family by family."""
-    from parity.defects import (  # noqa: F401
-        activations,
-        adaptive,
-        classes,
-        clipping,
-        criteria,
-        gates,
-        graph,
-        images,
-        layernorm,
-        layers,
-        normalization,
-        optimizers,
-        rectifiers,
-        training,
-    )
-
     return list(_gallery)

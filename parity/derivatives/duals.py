@@ -446,8 +446,9 @@ def _rint(x: Any) -> Found:
 def _hypot(first: Any, second: Any) -> Found:
     (a, ta), (b, tb) = parts(lifted(first)), parts(lifted(second))
     value = np.asanyarray(np.hypot(a, b))
-    smooth = (a * ta + b * tb) / value
     tip = np.equal(value, 0)
+    with np.errstate(invalid="ignore"):  # 0/0 at the tip, where the sides decide
+        smooth = (a * ta + b * tb) / value
     return value, current().decide(smooth, tip, lambda: np.hypot(ta, tb), lambda: (ta != 0) | (tb != 0))
 
 

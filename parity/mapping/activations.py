@@ -27,7 +27,7 @@ from numpynet import (
     Softplus,
     Tanh,
 )
-from numpynet.gelu import normal_cdf
+from numpynet.normal import normal_cdf
 from parity.drawing.strategies import arrays, dyadic, short_sides, sizes
 from parity.frameworks.counterpart import Counterpart
 from parity.frameworks.lazy import keras, keras_activations, torch, torch_activations

@@ -11,25 +11,22 @@ import numpy as np
 from numpynet import (
     SGD,
     Array,
-    BatchNormalization,
-    Conv2d,
     Criterion,
     CrossEntropyCriterion,
-    Flatten,
     Linear,
-    LogSoftMax,
     MSECriterion,
     NLLCriterion,
     NLLCriterionUnstable,
     Parameter,
-    ReLU,
     Scaling,
     Sequential,
     SoftMax,
 )
+from numpynet.initializers import uniform_fan_in
 from parity.case import Case
 from parity.frameworks.lazy import keras
 from parity.mapping.pair import computed_by, pairs_of
+from parity.training import networks
 
 STEPS, BATCH, CLASSES = 3, 16, 10
 LossFunction = Callable[[Any, Any], Any]
@@ -85,36 +82,20 @@ def classifier(name: str, *layers: Any, shape: tuple[int, ...], criterion: Crite
 
 def mlp(dtype: np.dtype[Any]) -> Model:
     """The source course's 784-128-10, sized down to 64-32-10."""
-    rng = np.random.default_rng(1)
-    layers = (Flatten(), Linear(64, 32, rng=rng), ReLU(), Linear(32, CLASSES, rng=rng), LogSoftMax())
-    return classifier("mlp", *layers, shape=(1, 8, 8), criterion=NLLCriterion(), dtype=dtype)
+    network = networks.plain(np.random.default_rng(1), 64)
+    return classifier("mlp", *network.modules, shape=(1, 8, 8), criterion=NLLCriterion(), dtype=dtype)
 
 
 def normalized(dtype: np.dtype[Any]) -> Model:
     """A network 64-32-10 with batch normalisation, whose running statistics are state without a gradient."""
-    rng = np.random.default_rng(2)
-    layers = (
-        Linear(64, 32, bias=False, rng=rng),
-        BatchNormalization(32, alpha=0.875, eps=2**-10),
-        Scaling(32),
-        ReLU(),
-        Linear(32, CLASSES, rng=rng),
-    )
-    return classifier("normalized", *layers, shape=(64,), criterion=CrossEntropyCriterion(), dtype=dtype)
+    network = networks.normalized_once(np.random.default_rng(2))
+    return classifier("normalized", *network.modules, shape=(64,), criterion=CrossEntropyCriterion(), dtype=dtype)
 
 
 def conv(dtype: np.dtype[Any]) -> Model:
     """The TensorFlow notebook's three layers, two convolutions and a linear one, sized down."""
-    rng = np.random.default_rng(3)
-    layers = (
-        Conv2d(3, 8, 5, padding=2, rng=rng),
-        ReLU(),
-        Conv2d(8, 4, 3, padding=1, rng=rng),
-        ReLU(),
-        Flatten(),
-        Linear(4 * 8 * 8, CLASSES, rng=rng),
-    )
-    return classifier("conv", *layers, shape=(3, 8, 8), criterion=CrossEntropyCriterion(), dtype=dtype)
+    network = networks.cifar10_convolutional(8, 4, np.random.default_rng(3), side=8, init=uniform_fan_in)
+    return classifier("conv", *network.modules, shape=(3, 8, 8), criterion=CrossEntropyCriterion(), dtype=dtype)
 
 
 def probabilities(dtype: np.dtype[Any]) -> Model:

@@ -12,7 +12,7 @@ from pathlib import Path
 from parity.catalogue import catalogue
 from parity.defects import gallery
 from parity.experiments import EXPERIMENTS
-from parity.experiments.training import Record
+from parity.experiments.entry import Record
 from parity.frameworks import framework, implementations
 from parity.ladder.trace import GRADIENT, OUTPUT, RUNGS, STEP
 from parity.report.document import caught_by

@@ -13,7 +13,7 @@ from parity.results.packages import packages
 ROOT = Path(__file__).parents[2]
 # A pair, a framework or a dataset is found by its name, not by an import: all of them count.
 WHOLE = ("numpynet", "parity.frameworks", "parity.mapping")
-BEGINNINGS = ("parity.training.experiment", "parity.study.runs", "parity.study.arms", "parity.study.tasks")
+BEGINNINGS = ("parity.training.experiment", "parity.training.studies", "parity.study.runs", "parity.study.arms")
 
 
 @functools.cache

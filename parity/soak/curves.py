@@ -26,7 +26,7 @@ from parity.results.code import digest
 from parity.results.code import origin as code
 from parity.results.evidence import counted
 from parity.results.store import Record, Results
-from parity.training import networks as recipes
+from parity.training import recipes
 from parity.training.curves import (
     FACTOR,
     MOVED_RUNS,
@@ -38,7 +38,7 @@ from parity.training.curves import (
     train_all,
     unit,
 )
-from parity.training.networks import EXPERIMENTS
+from parity.training.recipes import CURVES
 
 KIND = "soak-curves"
 SELDOM = {"digits-images": 5}  # costs six times as much as the others: one of so many seeds trains it (on any machine)
@@ -64,7 +64,7 @@ def factors(reference: Array, moved: Array, found: Array, dtype: str) -> list[fl
 
 def observe(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> tuple[Record, dict[str, Array]]:
     """Train one curve; returns its record, and the deviations (moved and found, step by step) to be kept beside it."""
-    experiment = replace(next(e for e in EXPERIMENTS if e.name == name), dtype=dtype)
+    experiment = replace(next(e for e in CURVES if e.name == name), dtype=dtype)
     started = time.perf_counter()
     trained = train_all(experiment, frameworks, seed=seed, moved=MOVED)
     needed: dict[str, list[float]] = {}
@@ -127,7 +127,7 @@ def _again(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> bool:
 
     Then `parity curves` would call it off.
     """
-    experiment = replace(next(e for e in EXPERIMENTS if e.name == name), dtype=dtype)
+    experiment = replace(next(e for e in CURVES if e.name == name), dtype=dtype)
     others = (seed + FAR * number for number in range(1, SEEDS))
     return all(compare_curves(experiment, frameworks, seed=other).passed is False for other in others)
 
@@ -151,7 +151,7 @@ def records(results: Results) -> list[Record]:
 
 def curves(seed: int) -> Iterator[tuple[str, str]]:
     """Yields the name and dtype of every curve of a seed whose data are here."""
-    for experiment in EXPERIMENTS:
+    for experiment in CURVES:
         if seed % SELDOM.get(experiment.name, 1):
             continue
         try:

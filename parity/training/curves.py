@@ -18,7 +18,7 @@ from numpynet import Array
 from numpynet.training import History, fit
 from parity.frameworks import FRAMEWORKS
 from parity.training.experiment import Experiment, Moved, train, trainer
-from parity.training.networks import EXPERIMENTS
+from parity.training.recipes import CURVES
 
 # Of 2,030 curves on 16 machines (parity.soak.budget). More than six moved runs bring nothing; with these and four
 # seeds, the least factor that keeps the budget is 4.0. With 5, two of 2,030 leave their allowance from their seed (one
@@ -208,7 +208,7 @@ def confirmed(name: str, dtype: str, frameworks: Sequence[str]) -> Curve:
     Rounding switches a ReLU once in some hundred float32 runs, which parts two curves for good; what is wrong with an
     implementation shows from any seed.
     """
-    experiment = replace(next(each for each in EXPERIMENTS if each.name == name), dtype=dtype)
+    experiment = replace(next(each for each in CURVES if each.name == name), dtype=dtype)
     absent = [framework for framework in FRAMEWORKS if framework not in frameworks]
     try:
         experiment.dataset  # noqa: B018

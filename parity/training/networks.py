@@ -1,11 +1,13 @@
-"""What the curves of rung 4 are of: networks, criteria and optimizers that between them are everything there is."""
+"""Every network that is trained: those of the curves, the planted defects, the studies and the source notebooks.
+
+Each draws its random numbers from the generator that it is given. Their functions have names of their own: processes
+find them by these.
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,19 +15,10 @@ from numpynet import (
     ELU,
     GELU,
     SELU,
-    SGD,
-    Adagrad,
-    Adam,
-    AdamW,
     AvgPool2d,
     BatchNormalization,
-    BinaryCrossEntropyCriterion,
-    BinaryCrossEntropyCriterionUnstable,
-    ClipByGlobalNorm,
     Concatenate,
     Conv2d,
-    Criterion,
-    CrossEntropyCriterion,
     Dropout,
     Flatten,
     GlobalAveragePool2d,
@@ -33,8 +26,6 @@ from numpynet import (
     GroupNormalization,
     HardSigmoid,
     HardSwish,
-    HuberCriterion,
-    L1Criterion,
     LayerNormalization,
     LeakyReLU,
     Linear,
@@ -42,25 +33,25 @@ from numpynet import (
     Maxout,
     MaxPool2d,
     Module,
-    MSECriterion,
-    NLLCriterion,
-    NLLCriterionUnstable,
     PReLU,
     ReLU,
-    RMSprop,
     Scaling,
     Sequential,
     Sigmoid,
     SiLU,
     SoftMax,
     Softplus,
-    StepDecay,
     Sum,
     Tanh,
     ZeroPad2d,
 )
-from numpynet.datasets import Dataset, Split, digits, fashion_mnist
-from parity.training.experiment import Experiment
+from numpynet.initializers import Initializer, glorot_uniform, he_normal, uniform_fan_in
+from parity.training.datasets import PERMUTATION
+
+Layers = Callable[[np.random.Generator], Sequence[Module]]
+
+
+# Of the curves, which are named by them: between them they have every layer there is
 
 
 def plain(rng: np.random.Generator, pixels: int) -> Sequential:
@@ -151,136 +142,158 @@ def gates(rng: np.random.Generator, pixels: int) -> Sequential:
     )
 
 
-BETAS: dict[str, Any] = {"beta1": 0.875, "beta2": 1 - 2.0**-10}
+# Of the planted defects, the modes and the studies
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained. Every hyper-parameter is a float32: Keras rounds them (differences, keras-float32)."""
-
-    title: str
-    network: Callable[..., Module]
-    criterion: Callable[[], Criterion]
-    optimizer: functools.partial[Any]
-    one_hot: bool = False
-    data: tuple[str, ...] = ("digits", "fashion-mnist")
-
-    @property
-    def name(self) -> str:
-        """The network's, and the optimizer's unless it is SGD."""
-        rule = self.optimizer.func.__name__.lower()
-        return self.network.__name__ if rule == "sgd" else f"{self.network.__name__}-{rule}"
-
-
-RECIPES = (
-    Recipe("ReLU and negative log-likelihood", plain, NLLCriterion, functools.partial(SGD, lr=1 / 8, momentum=0.875)),
-    Recipe(
-        "dropout, batch normalisation and cross-entropy",
-        normalized,
-        CrossEntropyCriterion,
-        functools.partial(SGD, lr=1 / 16, momentum=0.875, nesterov=True),
-    ),
-    Recipe(
-        "softplus, sigmoid and cross-entropy with weight decay",
-        smooth,
-        CrossEntropyCriterion,
-        functools.partial(SGD, lr=1 / 8, momentum=0.875, weight_decay=2**-10),
-    ),
-    Recipe(
-        "tanh, softmax and the unstable likelihood, dampened",
-        probabilities,
-        NLLCriterionUnstable,
-        functools.partial(SGD, lr=1 / 8, momentum=0.75, dampening=0.25),
-    ),
-    Recipe(
-        "tanh and mean squared error", regression, MSECriterion, functools.partial(SGD, lr=1 / 4, momentum=0.5), True
-    ),
-    Recipe(
-        "a residual block used twice, dense connections and cross-entropy",
-        residual,
-        CrossEntropyCriterion,
-        functools.partial(SGD, lr=1 / 16, momentum=0.875),
-    ),
-    Recipe(
-        "convolutions, group normalisation, pooling and cross-entropy",
-        images,
-        CrossEntropyCriterion,
-        functools.partial(SGD, lr=1 / 16, momentum=0.875),
-        data=("digits",),
-    ),
-    Recipe(
-        "layer normalisation, gates and cross-entropy",
-        gates,
-        CrossEntropyCriterion,
-        functools.partial(SGD, lr=1 / 8, momentum=0.875),
-        data=("digits",),
-    ),
-    Recipe(
-        "tanh and Huber's loss by Adam",
-        regression,
-        HuberCriterion,
-        functools.partial(Adam, lr=2**-8, eps=2**-20, clip=ClipByGlobalNorm(2.0**-4), **BETAS),
-        one_hot=True,
-        data=("digits",),
-    ),
-    Recipe(
-        "tanh and binary cross-entropy by AdamW, AMSGrad and Keras' eps",
-        regression,
-        BinaryCrossEntropyCriterion,
-        functools.partial(AdamW, lr=2**-8, eps=2**-20, weight_decay=2**-7, amsgrad=True, eps_hat=True, **BETAS),
-        one_hot=True,
-        data=("digits",),
-    ),
-    Recipe(
-        "tanh and absolute differences by centred RMSprop",
-        regression,
-        L1Criterion,
-        functools.partial(RMSprop, lr=2**-10, alpha=1 - 2**-5, eps=2**-10, momentum=0.5, centered=True),
-        one_hot=True,
-        data=("digits",),
-    ),
-    Recipe(
-        "tanh, sigmoid and the unstable binary cross-entropy by Adagrad",
-        chances,
-        BinaryCrossEntropyCriterionUnstable,
-        functools.partial(Adagrad, lr=2**-5, eps=2**-10, initial_accumulator=2**-4, eps_inside=True),
-        one_hot=True,
-        data=("digits",),
-    ),
-)
-HALVED_EVERY = 100  # steps: the learning rate changes in mid-course, where Keras' velocity and torch's part
-
-
-def part_of_fashion_mnist() -> Dataset:
-    """14,000 training and 1,000 validation rows: what a curve needs."""
-    whole = fashion_mnist(flat=False)
-    train, validation = (
-        Split(s.inputs[:n], s.targets[:n]) for s, n in ((whole.train, 14_000), (whole.validation, 1_000))
-    )
-    return Dataset(whole.name, train, validation, whole.test, whole.classes)
-
-
-DATA: dict[str, tuple[Callable[[], Dataset], int, int, int]] = {
-    # name: data, pixels, batch size, epochs; 228 and 219 steps, the last one of an epoch on a smaller batch
-    "digits": (functools.partial(digits, flat=False), 64, 32, 6),
-    "fashion-mnist": (part_of_fashion_mnist, 784, 64, 1),
-}
-
-
-def _experiment(name: str, recipe: Recipe) -> Experiment:
-    data, pixels, batch_size, epochs = DATA[name]
-    return Experiment(
-        name=f"{name}-{recipe.name}",
-        title=f"{recipe.title} on {name}",
-        data=data,
-        network=functools.partial(recipe.network, pixels=pixels),
-        criterion=recipe.criterion,
-        optimizer=recipe.optimizer,
-        epochs=epochs,
-        batch_size=batch_size,
-        schedule=StepDecay(recipe.optimizer.keywords["lr"], HALVED_EVERY, 0.5),
-        one_hot=recipe.one_hot,
+def planted(rng: np.random.Generator) -> Sequential:
+    return Sequential(
+        Linear(64, 16, rng=rng),
+        ReLU(),
+        BatchNormalization(16, alpha=0.875, eps=2**-10),
+        Scaling(16),
+        Dropout(0.25, rng=rng.spawn(1)[0]),
+        Linear(16, 10, rng=rng),
+        LogSoftMax(),
     )
 
 
-EXPERIMENTS = tuple(_experiment(name, recipe) for name in DATA for recipe in RECIPES if name in recipe.data)
+def normalized_once(rng: np.random.Generator) -> Sequential:
+    return Sequential(
+        Linear(64, 32, bias=False, rng=rng),
+        BatchNormalization(32, alpha=0.875, eps=2**-10),
+        Scaling(32),
+        ReLU(),
+        Linear(32, 10, rng=rng),
+    )
+
+
+def digits(rng: np.random.Generator) -> Sequential:
+    return Sequential(Linear(64, 64, rng=rng), ReLU(), Linear(64, 10, rng=rng), LogSoftMax())
+
+
+def digits_convolutional(rng: np.random.Generator) -> Sequential:
+    return Sequential(
+        Conv2d(1, 8, 3, padding=1, rng=rng),
+        ReLU(),
+        MaxPool2d(2),
+        Conv2d(8, 16, 3, padding=1, rng=rng),
+        ReLU(),
+        MaxPool2d(2),
+        Flatten(),
+        Linear(64, 10, rng=rng),
+        LogSoftMax(),
+    )
+
+
+# Of the source notebooks
+
+
+def relu(rng: np.random.Generator) -> Sequence[Module]:
+    return [ReLU()]
+
+
+def fashion_mnist(
+    rng: np.random.Generator,
+    between: Layers = relu,
+    last: type[Module] = LogSoftMax,
+    init: Initializer = uniform_fan_in,
+) -> Sequential:
+    """The network 784-128-128-10; `between` makes what follows each hidden layer."""
+    return Sequential(
+        Linear(784, 128, init=init, rng=rng),
+        *between(rng),
+        Linear(128, 128, init=init, rng=rng),
+        *between(rng),
+        Linear(128, 10, init=init, rng=rng),
+        last(),
+    )
+
+
+def line(rng: np.random.Generator) -> Sequential:
+    return Sequential(Linear(2, 2, rng=rng), LogSoftMax())
+
+
+def hidden(units: int, rng: np.random.Generator) -> Sequential:
+    return Sequential(Linear(2, units, rng=rng), ReLU(), Linear(units, 2, rng=rng), LogSoftMax())
+
+
+def cifar10_linear(rng: np.random.Generator) -> Sequential:
+    return Sequential(
+        Flatten(),
+        Linear(3072, 4000, bias=False, init=he_normal, rng=rng),
+        ReLU(),
+        Linear(4000, 10, bias=False, init=he_normal, rng=rng),
+    )
+
+
+def cifar10_convolutional(
+    first: int, second: int, rng: np.random.Generator, side: int = 32, init: Initializer = he_normal
+) -> Sequential:
+    """Two convolutions, to `first` and to `second` channels, and a linear layer, for images of side x side pixels."""
+    return Sequential(
+        Conv2d(3, first, 5, padding=2, init=init, rng=rng),
+        ReLU(),
+        Conv2d(first, second, 3, padding=1, init=init, rng=rng),
+        ReLU(),
+        Flatten(),
+        Linear(second * side * side, 10, init=init, rng=rng),
+    )
+
+
+def cifar10_residual(rng: np.random.Generator) -> Sequential:
+    def block(inputs: int, outputs: int) -> list[Module]:
+        return [
+            Conv2d(inputs, outputs, 3, padding=1, bias=False, init=he_normal, rng=rng),
+            BatchNormalization(outputs),
+            Scaling(outputs),
+            ReLU(),
+        ]
+
+    return Sequential(
+        *block(3, 32),
+        MaxPool2d(2),
+        *block(32, 64),
+        MaxPool2d(2),
+        Graph(
+            {"x": (64, 8, 8)},
+            {"branch": (Sequential(*block(64, 64)), "x"), "sum": (Sum(), "x", "branch")},
+            ["sum"],
+        ),
+        *block(64, 128),
+        GlobalAveragePool2d(),
+        Linear(128, 10, init=he_normal, rng=rng),
+    )
+
+
+def mnist_initialisation(
+    choice: Callable[[type[Module]], Initializer],
+    after_first: Callable[[], Sequence[Module]],
+    rng: np.random.Generator,
+) -> Sequential:
+    """The network 784-100-100-10; `choice` names the distribution of weights by the activation that follows them."""
+    return Sequential(
+        Linear(784, 100, init=choice(ReLU), rng=rng),
+        ReLU(),
+        *after_first(),
+        Linear(100, 100, init=choice(ReLU), rng=rng),
+        ReLU(),
+        Linear(100, 10, init=choice(SoftMax), rng=rng),
+        SoftMax(),
+    )
+
+
+def mnist_factors(layers: int, units: int, activation: type[Module], rng: np.random.Generator) -> Sequential:
+    sizes = [784, *[units] * layers]
+    inside = [
+        part
+        for fan_in, fan_out in pairwise(sizes)
+        for part in (Linear(fan_in, fan_out, init=glorot_uniform, rng=rng), activation())
+    ]
+    return Sequential(*inside, Linear(units, 10, init=glorot_uniform, rng=rng))
+
+
+def mnist_permuted(rng: np.random.Generator) -> Sequential:
+    """The network that does to permuted pixels what `mnist_factors` does to pixels in order."""
+    model = mnist_factors(2, 64, ReLU, rng)
+    model.parameters()[0].map(lambda weight: weight[:, PERMUTATION])
+    return model

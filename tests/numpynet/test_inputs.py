@@ -50,7 +50,7 @@ def fortran(x: Array) -> Array:
 
 
 def strided(x: Array) -> Array:
-    wide = np.full([2 * side for side in x.shape], np.nan, x.dtype)
+    wide = np.full([2 * side for side in x.shape], np.nan if x.dtype.kind == "f" else -1, x.dtype)
     every_other: tuple[EllipsisType | slice, ...] = (..., *(slice(None, None, 2) for _ in x.shape))
     view: Array = wide[every_other]
     view[...] = x

@@ -11,7 +11,7 @@ import torch
 
 import numpynet
 from numpynet import Array
-from numpynet.graph import packed
+from numpynet.containers import packed
 
 
 class Scale(torch.nn.Module):
