@@ -55,8 +55,9 @@ def _file(module: ModuleType) -> Path:
 
 
 def outcomes_of(record: dict[str, Any]) -> Outcomes:
-    """The outcomes of all parts of a record in one mapping; it is empty where the release was not measurable."""
-    return {key: outcome for part in record.get("outcomes", {}).values() for key, outcome in part.items()}
+    """The outcomes of today's parts of a record in one mapping; it is empty where the release was not measurable."""
+    measured = record.get("outcomes", {})
+    return {key: outcome for part in code() for key, outcome in measured.get(part, {}).items()}
 
 
 def published(package: str, index: str | None = None) -> list[str]:

@@ -24,7 +24,7 @@ def outputs(net: Module, x: Array) -> dict[str, Array]:
 
 
 def on_image(net: Module, x: Array) -> dict[str, Array]:
-    """The same for one image of one channel."""
+    """The outputs of the three implementations for one image of one channel, without these axes."""
     return {who: found[0, 0] for who, found in outputs(net, x[None, None]).items()}
 
 
@@ -35,6 +35,7 @@ def numpynet_gradient(layer: Module, x: Array, cotangent: Array | None = None) -
 
 
 def torch_gradient(function: Callable[[Any], Any], x: Array, cotangent: Array | None = None) -> Array:
+    """The same of torch's `function`."""
     watched = torch.from_numpy(x.copy()).requires_grad_()
     output = function(watched)
     output.backward(torch.ones_like(output) if cotangent is None else torch.from_numpy(cotangent))
@@ -42,6 +43,7 @@ def torch_gradient(function: Callable[[Any], Any], x: Array, cotangent: Array | 
 
 
 def tensorflow_gradient(function: Callable[[Any], Any], x: Array, cotangent: Array | None = None) -> Array:
+    """The same of TensorFlow's `function`."""
     watched = tf.constant(x)
     with tf.GradientTape() as tape:
         tape.watch(watched)

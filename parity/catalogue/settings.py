@@ -50,4 +50,5 @@ def alike(kind: type[Optimizer], **arguments: Any) -> Tries:
 
 
 def negative_rate(kind: type[Optimizer]) -> Tries:
+    """The calls that make the rule with a learning rate below 0."""
     return rule(kind, {"lr": -0.5}, {"lr": -0.5}, {"learning_rate": -0.5})

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import parity
-from parity.boundaries.laboratory import Laboratory, code
+from parity.boundaries.laboratory import Laboratory, code, outcomes_of
 from parity.boundaries.measuring import changes, conditions, first_of_each_minor, found_in, off, packages_of, search
 from parity.boundaries.one import REFUSALS
 from parity.results import boundaries
@@ -166,6 +166,12 @@ def test_what_the_table_of_refusals_says_makes_no_record_stale(tmp_path: Path) -
         family.write_text(f"KNOWN = {known}\nSETTINGS = {tried}\n", encoding="utf-8")
         digests.append(digest([family], but="KNOWN"))
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_outcomes_of_a_part_that_is_no_more_do_not_count() -> None:
+    assert outcomes_of({"outcomes": {"activations": {"gelu": "there"}, "smoothed": {"gelu": "not there"}}}) == {
+        "gelu": "there"
+    }
 
 
 class TestALaboratory:

@@ -55,7 +55,7 @@ def squares(x: Array, y: Array) -> Any:
         "tensorflow": "tf.reduce_sum of the squares: torch's",
     },
     mapping="tf.reduce_sum(tf.math.squared_difference(input, target))",
-    sources=("https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html", f"{KERAS}regression_losses/"),
+    sources=(f"{TORCH}MSELoss.html", f"{KERAS}regression_losses/"),
 )
 def mse_reduction() -> Demonstration:
     """The sum of squared errors of (N, C) is C times Keras', and so the same for C = 1."""
