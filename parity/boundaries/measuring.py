@@ -10,7 +10,8 @@ from typing import Any
 
 from parity.boundaries.laboratory import Laboratory, Outcomes, code, outcomes_of, published
 from parity.catalogue import catalogue
-from parity.catalogue.refused import KNOWN, expected
+from parity.catalogue.refusal import expected
+from parity.catalogue.refusals import KNOWN
 from parity.frameworks import FRAMEWORKS
 from parity.results.boundaries import MEASURED
 from parity.results.conditions import bounds, holds_here, numbers

@@ -16,10 +16,11 @@ from typing import Any
 
 from numpynet import ReLU
 from parity.catalogue import catalogue, measure
+from parity.catalogue.attempt import attempted, right
 from parity.catalogue.kernels import kernels
+from parity.catalogue.refusal import REFUSES, refusals
 from parity.frameworks import NUMPYNET, available
 from parity.ladder.proving import targets
-from parity.refusals import REFUSES, attempted, refusals, right
 from parity.results.packages import versions
 
 REFUSALS = "refusals"

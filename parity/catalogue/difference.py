@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
@@ -47,6 +47,11 @@ def claim(values: Any, formula: Formula, *inputs: Array) -> Claim:
         perturbed = [each.view(Noisy) for each in wide]
         allowed = deviations({"": predicted}, lambda: {"": np.asarray(formula(*perturbed))}, values.dtype)[""]
     return Claim(values, predicted, allowed)
+
+
+def claims(values: Mapping[str, Array], formula: Formula, *inputs: Array) -> dict[str, Claim]:
+    """The claims that the values of each implementation are `formula(*inputs)`."""
+    return {who: claim(found, formula, *inputs) for who, found in values.items()}
 
 
 def _wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -125,15 +130,14 @@ def beside(shown: Demonstration, neighbour: Demonstration) -> Demonstration:
 class Difference:
     """One difference between the implementations, the mapping that removes it, and the experiment that shows both.
 
-    `when` names the versions that differ so, and `applies` the machines; elsewhere the entry is not measured.
+    `topic` is the family that it is of, and `does` says, by package, what each does. `when` names the versions that
+    differ so, and `applies` the machines; elsewhere the entry is not measured.
     """
 
     id: str
     topic: str
     title: str
-    torch: str
-    keras: str
-    tensorflow: str
+    does: Mapping[str, str]
     mapping: str
     sources: tuple[str, ...]
     demonstrate: Callable[[], Demonstration]
@@ -161,24 +165,15 @@ def _without(error: ModuleNotFoundError) -> str:
     return f"not measured: {missing} not installed"
 
 
-_catalogue: dict[str, Difference] = {}
-
-
 def difference(id: str, **text: Any) -> Callable[[Callable[[], Demonstration]], Difference]:
-    """Enter the decorated experiment, whose docstring is the title, under `id`; its topic is its module."""
+    """Make an entry of the decorated experiment, whose docstring is the title; its topic is its module."""
 
     def enter(demonstrate: Callable[[], Demonstration]) -> Difference:
         topic = demonstrate.__module__.rpartition(".")[2]
         title = (demonstrate.__doc__ or "").strip()
-        _catalogue[id] = Difference(id, topic, title, demonstrate=demonstrate, **text)
-        return _catalogue[id]
+        return Difference(id, topic, title, demonstrate=demonstrate, **text)
 
     return enter
-
-
-def entered() -> list[Difference]:
-    """The entries of every module imported so far."""
-    return list(_catalogue.values())
 
 
 def measure(entry: Difference) -> dict[str, Any]:
@@ -190,9 +185,7 @@ def measure(entry: Difference) -> dict[str, Any]:
         "key": entry.id,
         "topic": entry.topic,
         "title": entry.title,
-        "torch": entry.torch,
-        "keras": entry.keras,
-        "tensorflow": entry.tensorflow,
+        "does": dict(entry.does),
         "mapping": entry.mapping,
         "sources": list(entry.sources),
         "when": entry.when,

@@ -18,33 +18,41 @@ class Exclusion(NamedTuple):
 
 EXCLUSIONS = (
     Exclusion(
-        "numbers beyond 2^-10 .. 2^10 of the normal distribution's", "strategies.scales", ("subnormals-flushed",)
+        "numbers beyond 2^-10 .. 2^10 of the normal distribution's",
+        "drawing.strategies.scales",
+        ("subnormals-flushed",),
     ),
     Exclusion(
         "NaN and infinities",
-        "strategies.arrays",
+        "drawing.strategies.arrays",
         ("softmax-nan", "relu-gradient-nan", "relu-gradient-infinite", "dropout-infinite", "maxpool-nan"),
     ),
-    Exclusion("classes chosen by argmax of NaN", "strategies.arrays", ("argmax-nan",)),
+    Exclusion("classes chosen by argmax of NaN", "drawing.strategies.arrays", ("argmax-nan",)),
     Exclusion(
-        "slopes, alphas and probabilities that are not dyadic", "strategies.dyadic", ("leaky-relu-float32-slope",)
+        "slopes, alphas and probabilities that are not dyadic",
+        "drawing.strategies.dyadic",
+        ("leaky-relu-float32-slope",),
     ),
-    Exclusion("momenta and learning rates that are not dyadic", "pairs.optimizers", ("keras-float32",)),
-    Exclusion("betas that are not dyadic", "pairs.adaptive", ("keras-float32", "adam-bias-correction")),
-    Exclusion("learning rates that are no power of two", "strategies.cases", ("sgd-velocity", "sgd-nesterov-velocity")),
-    Exclusion("Softplus with torch's default threshold", "pairs.activations", ("softplus-threshold",)),
-    Exclusion("training batches of one", "pairs.normalization", ("batchnorm-single-value",)),
-    Exclusion("batches of one in GroupNormalization", "pairs.normalization", ("groupnorm-single-value",)),
-    Exclusion("the frameworks' own dropout masks", "pairs.dropout", ("dropout-masks", "dropout-division")),
-    Exclusion("targets of another shape than the input", "pairs.criteria", ("mse-broadcasting",)),
-    Exclusion("rows of class weights that do not sum to 1", "pairs.criteria", ("soft-targets",)),
+    Exclusion("momenta and learning rates that are not dyadic", "mapping.optimizers", ("keras-float32",)),
+    Exclusion("betas that are not dyadic", "mapping.adaptive", ("keras-float32", "adam-bias-correction")),
     Exclusion(
-        "Keras' own loss on probabilities", "pairs.criteria", ("probabilities-clipped", "probabilities-eager-graph")
+        "learning rates that are no power of two", "ladder.cases.cases", ("sgd-velocity", "sgd-nesterov-velocity")
     ),
-    Exclusion("Keras' own mean squared error", "pairs.criteria", ("mse-reduction",)),
-    Exclusion("the frameworks' own binary cross-entropy of probabilities", "pairs.criteria", ("bce-clipped",)),
-    Exclusion("torch's own mean of weighted one-hot rows", "pairs.classification", ("class-weights-rows",)),
-    Exclusion("float64 losses under a float32 floatx", "frameworks.tensorflow.precision", ("losses-in-floatx",)),
+    Exclusion("Softplus with torch's default threshold", "mapping.activations", ("softplus-threshold",)),
+    Exclusion("training batches of one", "mapping.normalization", ("batchnorm-single-value",)),
+    Exclusion("batches of one in GroupNormalization", "mapping.normalization", ("groupnorm-single-value",)),
+    Exclusion("the frameworks' own dropout masks", "mapping.dropout", ("dropout-masks", "dropout-division")),
+    Exclusion("targets of another shape than the input", "mapping.losses", ("mse-broadcasting",)),
+    Exclusion("rows of class weights that do not sum to 1", "mapping.losses", ("soft-targets",)),
+    Exclusion(
+        "Keras' own loss on probabilities", "mapping.losses", ("probabilities-clipped", "probabilities-eager-graph")
+    ),
+    Exclusion("Keras' own mean squared error", "mapping.losses", ("mse-reduction",)),
+    Exclusion("the frameworks' own binary cross-entropy of probabilities", "mapping.losses", ("bce-clipped",)),
+    Exclusion("torch's own mean of weighted one-hot rows", "mapping.losses", ("class-weights-rows",)),
+    Exclusion(
+        "float64 losses under a float32 floatx", "frameworks.tensorflow.framework.precision", ("losses-in-floatx",)
+    ),
     Exclusion("the frameworks' own initial weights", "frameworks", ("dense-initial-weights", "dense-initial-bias")),
     Exclusion("Keras' normal initialisers", "frameworks", ("he-normal-truncated", "glorot-normal-truncated")),
 )

@@ -3,7 +3,7 @@
 Arrays come from a seed and a scale, not element by element: drawing stays cheap, and shrinks to small shapes and
 seed 0.
 Scales stay within 2^-10 .. 2^10, so that no product leaves the normal range of float32 (TensorFlow flushes subnormals;
-see `parity.differences`).
+see `parity.catalogue`).
 """
 
 from __future__ import annotations

@@ -91,8 +91,7 @@ def _difference(record: Record) -> list[str]:
         measured = ", ".join(f"{word} {'not finite' if size is None else f'{size:.3g}'}" for word, size in sizes)
     if record["holds"] is False:
         measured = f"**not as stated**: {measured}"
-    rows = [(name, record[name]) for name in ("torch", "keras", "tensorflow")]
-    rows += [("mapping", record["mapping"])]
+    rows = [*record["does"].items(), ("mapping", record["mapping"])]
     rows += [("versions", f"`{record['when']}`")] if record["when"] else []
     rows += [("measured", measured), ("sources", ", ".join(f"<{source}>" for source in record["sources"]))]
     return [f"### {record['key']}", "", record["title"], "", *rows_of(rows, ["", ""])]

@@ -72,9 +72,7 @@ FIELDS: dict[str, Json] = {
     "differences": {
         "topic": "",
         "title": "",
-        "torch": "",
-        "keras": "",
-        "tensorflow": "",
+        "does": {},
         "mapping": "",
         "predicted": None,
         "naive": None,

@@ -43,7 +43,7 @@ def derive_one(file: str | None, name: str, examples: int) -> Records:
 
 
 def refuse_one(name: str, frameworks: list[str]) -> Records:
-    from parity.refusals import measure_refusals
+    from parity.catalogue.refusal import measure_refusals
 
     return cast(Records, plain(measure_refusals(_target(None, name), frameworks)))
 

@@ -129,7 +129,8 @@ def add_facts(results: Results, escaped: str | None = None) -> None:
     statuses = {"numpynet": "refuses", "torch": "refuses", "tensorflow": "accepts"}
     refusal = {"pair": "Linear", "wrong": "1-D input", "statuses": statuses, "expected": statuses, "holds": True}
     results.append("refusals", "Linear/1-D input", refusal)
-    difference: Record = {"topic": "normalisation", "title": "running variance", "torch": "unbiased", "keras": "biased"}
+    does = {"torch": "unbiased", "keras": "biased"}
+    difference: Record = {"topic": "normalization", "title": "running variance", "does": does}
     difference |= {"mapping": "n/(n-1)", "predicted": 0.0173, "naive": 0.0173, "mapped": 1.1e-16, "holds": True}
     sources = ["https://example.org/issue", "javascript:alert(1)"]
     results.append("differences", "running-variance", difference | {"sources": sources})

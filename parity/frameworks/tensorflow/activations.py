@@ -1,4 +1,4 @@
-"""Keras' activations where a kink, a constant or a shape differs from numpynet's (see `parity.differences`)."""
+"""Keras' activations where a kink, a constant or a shape differs from numpynet's (see `parity.catalogue`)."""
 
 from __future__ import annotations
 

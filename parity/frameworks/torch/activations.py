@@ -1,4 +1,4 @@
-"""PyTorch's activations where a kink or a shape differs from numpynet's (see `parity.differences`)."""
+"""PyTorch's activations where a kink or a shape differs from numpynet's (see `parity.catalogue`)."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Scale(torch.nn.Module):
 class BatchNormBiased(torch.nn.modules.batchnorm._BatchNorm):
     """BatchNorm of any rank whose running variance is the biased one, as numpynet and Keras 3 keep it.
 
-    torch keeps n/(n-1) times the batch's variance (see `parity.differences`, batchnorm-running-variance).
+    torch keeps n/(n-1) times the batch's variance (see `parity.catalogue`, batchnorm-running-variance).
     """
 
     _check_input_dim = torch.nn.SyncBatchNorm._check_input_dim  # torch's own for any rank
@@ -56,7 +56,7 @@ class BatchNormBiased(torch.nn.modules.batchnorm._BatchNorm):
     def _without_eps(self, input: torch.Tensor) -> torch.Tensor:
         """The output without eps, written out: torch's own is 0, not NaN, where a feature is constant.
 
-        Since 2.10 torch refuses eps = 0 (see `parity.differences`, batchnorm-without-eps).
+        Since 2.10 torch refuses eps = 0 (see `parity.catalogue`, batchnorm-without-eps).
         """
         mean, variance = self.running_mean, self.running_var
         if self.training:

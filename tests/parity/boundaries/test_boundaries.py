@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 import parity
-from parity.boundaries.laboratory import Laboratory, code
+from parity.boundaries.laboratory import Laboratory, code, outcomes_of
 from parity.boundaries.measuring import changes, conditions, first_of_each_minor, found_in, off, packages_of, search
 from parity.boundaries.one import REFUSALS
 from parity.results import boundaries
 from parity.results.boundaries import Boundary, before, measured, not_verified, unmeasured
+from parity.results.code import digest
 from parity.results.conditions import Bound, bounds
 from parity.results.packages import versions
 
@@ -44,9 +45,7 @@ def test_no_release_that_was_measured_is_off() -> None:
 
 def test_no_version_is_written_down_beside_the_catalogue() -> None:
     """What else depends on a version asks `before`, which reads what was measured."""
-    root = Path(parity.__file__).parent
-    homes = {root / "installed.py", root / "boundaries" / "measuring.py"}
-    for path in set(root.rglob("*.py")) - homes:
+    for path in Path(parity.__file__).parent.rglob("*.py"):
         assert not re.search(r"holds_here\(\s*[f\"']", path.read_text(encoding="utf-8")), path
 
 
@@ -160,6 +159,21 @@ def test_what_was_measured_by_other_code_is_left_out(tmp_path: Path) -> None:
     assert changes(tmp_path) == ["keras 3.6.0 was measured by code that has changed: measure it again"]
 
 
+def test_what_the_table_of_refusals_says_makes_no_record_stale(tmp_path: Path) -> None:
+    family = tmp_path / "family.py"
+    digests = []
+    for known, tried in (("[]", "{}"), ("[1]", "{}"), ("[]", "{1: 2}")):
+        family.write_text(f"KNOWN = {known}\nSETTINGS = {tried}\n", encoding="utf-8")
+        digests.append(digest([family], but="KNOWN"))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_outcomes_of_a_part_that_is_no_more_do_not_count() -> None:
+    assert outcomes_of({"outcomes": {"activations": {"gelu": "there"}, "smoothed": {"gelu": "not there"}}}) == {
+        "gelu": "there"
+    }
+
+
 class TestALaboratory:
     def test_measures_the_parts_whose_code_has_changed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         tried: list[list[str]] = []
@@ -173,11 +187,11 @@ class TestALaboratory:
         assert laboratory.measure("3.6.0") == dict.fromkeys(code(), "there")
         assert laboratory.measure("3.6.0") == dict.fromkeys(code(), "there")
         record = json.loads(laboratory.record("3.6.0").read_text(encoding="utf-8"))
-        record["code"]["gelu"] = "other"
+        record["code"]["activations"] = "other"
         laboratory.record("3.6.0").write_text(json.dumps(record), encoding="utf-8")
         for _ in range(2):
             laboratory.measure("3.6.0")
-        assert tried == [[*code()], ["gelu"]]
+        assert tried == [[*code()], ["activations"]]
 
     def test_measures_what_is_installed_once_for_all_packages(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import parity
-from parity.catalogue import TOPICS, Demonstration, Difference, catalogue, measure
+from parity.catalogue import Demonstration, Difference, catalogue, measure
 from parity.catalogue.difference import claim, exactly, together
 from parity.catalogue.exclusions import EXCLUSIONS
+from parity.discovery import FAMILIES
 from parity.results.conditions import holds_here
 from parity.results.packages import versions
 
@@ -36,10 +37,16 @@ def test_a_known_difference_is_real_on_one_side_of_its_claim_alone_and_gone_with
 
 @every_entry
 def test_an_entry_says_what_each_does_how_to_map_it_and_where_that_is_written(entry: Difference) -> None:
-    assert all((entry.title, entry.torch, entry.keras, entry.tensorflow, entry.mapping))
-    assert entry.topic in TOPICS
+    assert list(entry.does) == ["torch", "keras", "tensorflow"]
+    assert all((entry.title, *entry.does.values(), entry.mapping))
     assert entry.sources
     assert all(source.startswith("https://") for source in entry.sources)
+
+
+def test_every_entry_is_of_a_family_and_there_once() -> None:
+    topics = list(dict.fromkeys(entry.topic for entry in entries))
+    assert topics == [family for family in FAMILIES if family in topics]
+    assert len({entry.id for entry in entries}) == len(entries)
 
 
 def test_every_id_that_the_code_refers_to_is_in_the_catalogue() -> None:
@@ -73,10 +80,8 @@ double = claim(2 * x, lambda x: 2 * x, x)
 
 
 def entry_that_shows(shown: Demonstration) -> Difference:
-    texts: dict[str, Any] = dict.fromkeys(
-        ("id", "topic", "title", "torch", "keras", "tensorflow", "mapping"), "invented"
-    )
-    return Difference(**texts, sources=("https://example.org",), demonstrate=lambda: shown)
+    texts: dict[str, Any] = dict.fromkeys(("id", "topic", "title", "mapping"), "invented")
+    return Difference(**texts, does={}, sources=("https://example.org",), demonstrate=lambda: shown)
 
 
 alike = {"torch": double, "keras": double}

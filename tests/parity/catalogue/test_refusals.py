@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.catalogue import refused
+from parity.catalogue import refusal as engine
+from parity.catalogue.attempt import attempts, error_of
+from parity.catalogue.refusal import ACCEPTS, REFUSES, Refusal, refusals, unmatched
+from parity.catalogue.tracing import raised_by_us
+from parity.discovery import FAMILIES, families
 from parity.frameworks import FRAMEWORKS, available
 from parity.frameworks.lazy import tf, torch
 from parity.ladder.proving import targets
-from parity.refusals import ACCEPTS, REFUSES, Refusal, attempts, error_of, refusals, unmatched
-from parity.refusals.tracing import raised_by_us
 from parity.results.conditions import bounds
 
 
@@ -86,7 +88,7 @@ def test_right_inputs_are_accepted_by_all(target: type) -> None:
 
 @pytest.mark.skipif(set(available()) != set(FRAMEWORKS), reason="the table compares all implementations")
 def test_a_difference_that_is_not_listed_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refused, "KNOWN", [])
+    monkeypatch.setattr(engine, "KNOWN", [])
     target = next(target for target in targets() if target.__name__ == "Linear")
     (found,) = [r for r in refusals(target) if r.wrong == "input of another precision"]
     assert not found.holds
@@ -105,6 +107,17 @@ def test_an_entry_that_fails_beyond_what_was_measured_is_not_verified() -> None:
     expected = {**agreed, "numpynet": REFUSES}
     assert Refusal("ReLU", "integer input", agreed, expected, "a reason", {}, "boundary not verified").holds is None
     assert Refusal("ReLU", "integer input", expected, expected, "a reason", {}, "boundary not verified").holds
+
+
+def test_what_is_known_of_a_pair_is_in_the_file_of_one_family() -> None:
+    home: dict[str, str] = {}
+    for family in families("parity.catalogue.refusals"):
+        name = family.__name__.rpartition(".")[2]
+        assert name in FAMILIES
+        pairs = {pair for known in family.KNOWN for pair in known.pairs.split()} | {*getattr(family, "SETTINGS", {})}
+        assert not pairs & set(home), name
+        home |= dict.fromkeys(pairs, name)
+    assert set(home) <= {target.__name__ for target in targets()}
 
 
 def test_a_pair_nobody_tries_is_unmatched() -> None:

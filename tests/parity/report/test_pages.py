@@ -16,9 +16,7 @@ USUAL = {"caught": True, "by": "parameters"}
 DIFFERENCE = {
     "topic": "losses",
     "title": "One means, the other sums.",
-    "torch": "means",
-    "keras": "sums",
-    "tensorflow": "as Keras",
+    "does": {"torch": "means", "keras": "sums", "tensorflow": "as Keras"},
     "mapping": "divide",
     "when": "torch<2.8",
     "naive": 2.0,
@@ -57,6 +55,7 @@ def test_a_difference_has_its_mapping_its_sources_and_what_was_measured(tmp_path
     elsewhere = DIFFERENCE | {"measured": False, "naive": None, "mapped": None, "holds": None}
     wrong = DIFFERENCE | {"holds": False}
     page = written(tmp_path, "differences", loss=DIFFERENCE, elsewhere=elsewhere, wrong=wrong)
+    assert "| torch | means |\n| keras | sums |\n| tensorflow | as Keras |\n| mapping | divide |" in page
     assert "| measured | apart 2, mapped 1e-09 |" in page
     assert "| measured | not measured |" in page
     assert "| measured | **not as stated**: apart 2, mapped 1e-09 |" in page

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from numpynet import Adagrad, Adam, AdamW, Array, Optimizer, Parameter, RMSprop
-from parity.catalogue.difference import Claim, Demonstration, Formula, avoided, beside, claim, difference
+from parity.catalogue.difference import Claim, Demonstration, Formula, avoided, beside, claim, claims, difference
+from parity.catalogue.running import keras_following, torch_following
 from parity.frameworks.lazy import keras, tf, torch
-from parity.mapping.pair import pair_of
 
 TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.optim."
 KERAS = "https://keras.io/api/optimizers/"
@@ -55,18 +55,17 @@ def in_keras(optimizer: Any, rates: Sequence[float] = CONSTANT) -> Array:
 
 def mapped(kind: type[Optimizer], rule: dict[str, Any], rates: Sequence[float] = CONSTANT) -> dict[str, Claim]:
     """The claims that all implementations, mapped by the pair, follow numpynet's rule."""
-    pair, ours = pair_of(kind), kind([], rates[0], **rule)
-    variable = keras.Variable(START, dtype="float64")
-    of_keras = pair.tensorflow_optimizer(ours, [variable])  # type: ignore[attr-defined]
+    ours, variable = kind([], rates[0], **rule), keras.Variable(START, dtype="float64")
+    of_keras = keras_following(ours, [variable])
     for lr, gradient in zip(rates, GRADIENTS, strict=True):
         of_keras.step([tf.constant(gradient)], lr)
     formula = in_numpynet(kind, rule, rates)
     found = {
         "numpynet": formula(START, GRADIENTS),
-        "torch": in_torch(lambda parameters: pair.torch_optimizer(ours, parameters), rates),  # type: ignore[attr-defined]
+        "torch": in_torch(lambda parameters: torch_following(ours, parameters), rates),
         "keras": np.asarray(variable.numpy()),
     }
-    return {who: claim(values, formula, START, GRADIENTS) for who, values in found.items()}
+    return claims(found, formula, START, GRADIENTS)
 
 
 def shown(
@@ -94,9 +93,11 @@ KERAS_BETAS = {"beta_1": BETAS["beta1"], "beta_2": BETAS["beta2"]}
 
 @difference(
     "adam-eps",
-    torch="eps is added to the corrected root: sqrt(v / (1 - beta2^t)) + eps",
-    keras="eps is added before the correction, the paper's 'epsilon hat': as if it were eps / sqrt(1 - beta2^t)",
-    tensorflow="as Keras",
+    does={
+        "torch": "eps is added to the corrected root: sqrt(v / (1 - beta2^t)) + eps",
+        "keras": "eps is added before the correction, the paper's 'epsilon hat': as if it were eps / sqrt(1 - beta2^t)",
+        "tensorflow": "as Keras",
+    },
     mapping="numpynet's eps_hat; in step t torch is given eps / sqrt(1 - beta2^t), or Keras eps * sqrt(1 - beta2^t)",
     sources=(f"{KERAS}adam/", f"{TORCH}Adam.html", "https://github.com/tensorflow/tensorflow/issues/9047"),
 )
@@ -117,22 +118,23 @@ def adam_eps() -> Demonstration:
 
 @difference(
     "adam-weight-decay",
-    torch="Adam's weight_decay is an L2 penalty: it joins the gradient, and so the moments",
-    keras="Adam's weight_decay is decoupled: lr * weight_decay * w is taken off before the step, as in AdamW",
-    tensorflow="as Keras",
+    does={
+        "torch": "Adam's weight_decay is an L2 penalty: it joins the gradient, and so the moments",
+        "keras": "Adam's weight_decay is decoupled: lr * weight_decay * w is taken off before the step, as in AdamW",
+        "tensorflow": "as Keras",
+    },
     mapping="Adam: add weight_decay * w to Keras' gradient; or AdamW in both",
     sources=(f"{TORCH}Adam.html", f"{TORCH}AdamW.html", f"{KERAS}adam/", "https://arxiv.org/abs/1711.05101"),
 )
 def adam_weight_decay() -> Demonstration:
     """Adam's weight decay is an L2 penalty in torch and decoupled in Keras: the same without one."""
-    pair = pair_of(Adam)
 
     def decayed(decay: float) -> Demonstration:
         rule: dict[str, Any] = BETAS | {"eps": EPS, "weight_decay": decay, "eps_hat": True}
         return shown(
             Adam,
             rule,
-            lambda parameters: pair.torch_optimizer(Adam([], **rule), parameters),  # type: ignore[attr-defined]
+            lambda parameters: torch_following(Adam([], **rule), parameters),
             keras.optimizers.Adam(epsilon=EPS, weight_decay=decay, **KERAS_BETAS),
             in_numpynet(AdamW, rule),
         )
@@ -142,9 +144,11 @@ def adam_weight_decay() -> Demonstration:
 
 @difference(
     "adam-bias-correction",
-    torch="1 - beta2^t in double precision",
-    keras="1 - beta2^t in the precision of the weights: of 0.99999 float32 leaves 1.00136e-5, not 1e-5",
-    tensorflow="as Keras",
+    does={
+        "torch": "1 - beta2^t in double precision",
+        "keras": "1 - beta2^t in the precision of the weights: of 0.99999 float32 leaves 1.00136e-5, not 1e-5",
+        "tensorflow": "as Keras",
+    },
     mapping="betas that float32 represents, as 1 - 2^-10",
     sources=("https://github.com/keras-team/keras/blob/v3.3.3/keras/src/optimizers/adam.py",),
 )
@@ -168,15 +172,17 @@ def adam_bias_correction() -> Demonstration:
     corrected = {"torch": 1 - near, "keras": float(1 - np.float32(near))}
     return avoided(
         {who: claim(values, step(near, corrected[who]), start, gradient) for who, values in run(near).items()},
-        {who: claim(values, step(dyadic, 1 - dyadic), start, gradient) for who, values in run(dyadic).items()},
+        claims(run(dyadic), step(dyadic, 1 - dyadic), start, gradient),
     )
 
 
 @difference(
     "rmsprop-eps",
-    torch="eps is added to the root: sqrt(v) + eps",
-    keras="eps is added beneath the root: sqrt(v + eps)",
-    tensorflow="as Keras; the legacy optimizer outside, unless it had a momentum",
+    does={
+        "torch": "eps is added to the root: sqrt(v) + eps",
+        "keras": "eps is added beneath the root: sqrt(v + eps)",
+        "tensorflow": "as Keras; the legacy optimizer outside, unless it had a momentum",
+    },
     mapping="numpynet's eps_inside; no eps of the one makes the other: the step is written anew",
     sources=(f"{TORCH}RMSprop.html", f"{KERAS}rmsprop/"),
 )
@@ -198,16 +204,17 @@ def rmsprop_eps() -> Demonstration:
 
 @difference(
     "rmsprop-velocity",
-    torch="b = m b + g / root; w -= lr b: a new learning rate counts for the whole velocity",
-    keras="b = m b + lr g / root; w -= b: what has gathered keeps the old learning rate",
-    tensorflow="as Keras",
+    does={
+        "torch": "b = m b + g / root; w -= lr b: a new learning rate counts for the whole velocity",
+        "keras": "b = m b + lr g / root; w -= b: what has gathered keeps the old learning rate",
+        "tensorflow": "as Keras",
+    },
     mapping="multiply Keras' momentum by lr_new / lr_old (parity.frameworks.tensorflow.optimizers.Rule)",
     sources=(f"{TORCH}RMSprop.html", f"{KERAS}rmsprop/", "https://github.com/pytorch/pytorch/issues/1099"),
 )
 def rmsprop_velocity() -> Demonstration:
     """RMSprop's momentum when the learning rate changes: the same with a constant one."""
-    rule = {"alpha": 0.875, "eps": EPS, "momentum": 0.5, "eps_inside": True}
-    pair = pair_of(RMSprop)
+    rule: dict[str, Any] = {"alpha": 0.875, "eps": EPS, "momentum": 0.5, "eps_inside": True}
 
     def at_rates(rates: Sequence[float]) -> Demonstration:
         def inside(w: Array, gradients: Array) -> Array:
@@ -221,7 +228,7 @@ def rmsprop_velocity() -> Demonstration:
         return shown(
             RMSprop,
             rule,
-            lambda parameters: pair.torch_optimizer(RMSprop([], **rule), parameters),  # type: ignore[arg-type, attr-defined]
+            lambda parameters: torch_following(RMSprop([], **rule), parameters),
             keras.optimizers.RMSprop(rho=0.875, momentum=0.5, epsilon=EPS),
             inside,
             rates,
@@ -232,9 +239,11 @@ def rmsprop_velocity() -> Demonstration:
 
 @difference(
     "rmsprop-defaults",
-    torch="alpha 0.99, eps 1e-8, lr 0.01",
-    keras="rho 0.9, epsilon 1e-7, learning_rate 0.001",
-    tensorflow="as Keras",
+    does={
+        "torch": "alpha 0.99, eps 1e-8, lr 0.01",
+        "keras": "rho 0.9, epsilon 1e-7, learning_rate 0.001",
+        "tensorflow": "as Keras",
+    },
     mapping="pass them; numpynet's are torch's",
     sources=(f"{TORCH}RMSprop.html", f"{KERAS}rmsprop/"),
 )
@@ -255,9 +264,11 @@ def rmsprop_defaults() -> Demonstration:
 
 @difference(
     "adagrad-eps",
-    torch="eps is added to the root: sqrt(s) + eps",
-    keras="eps is added beneath the root: sqrt(s + eps)",
-    tensorflow="as Keras; the legacy optimizer outside",
+    does={
+        "torch": "eps is added to the root: sqrt(s) + eps",
+        "keras": "eps is added beneath the root: sqrt(s + eps)",
+        "tensorflow": "as Keras; the legacy optimizer outside",
+    },
     mapping="numpynet's eps_inside; no eps of the one makes the other: the step is written anew",
     sources=(f"{TORCH}Adagrad.html", f"{KERAS}adagrad/"),
 )
@@ -280,9 +291,11 @@ def started(in_torch: float, in_keras: float, eps: float) -> Demonstration:
 
 @difference(
     "adagrad-start",
-    torch="the accumulator starts at 0: the first step is lr long, whatever the gradient",
-    keras="the accumulator starts at 0.1",
-    tensorflow="as Keras",
+    does={
+        "torch": "the accumulator starts at 0: the first step is lr long, whatever the gradient",
+        "keras": "the accumulator starts at 0.1",
+        "tensorflow": "as Keras",
+    },
     mapping="the same initial accumulator",
     sources=(f"{TORCH}Adagrad.html", f"{KERAS}adagrad/"),
 )
@@ -301,22 +314,23 @@ def adagrad_start() -> Demonstration:
 
 @difference(
     "adamw-default-decay",
-    torch="weight_decay 0.01",
-    keras="weight_decay 0.004",
-    tensorflow="as Keras",
+    does={
+        "torch": "weight_decay 0.01",
+        "keras": "weight_decay 0.004",
+        "tensorflow": "as Keras",
+    },
     mapping="pass it; numpynet's is torch's",
     sources=(f"{TORCH}AdamW.html", f"{KERAS}adamw/"),
 )
 def adamw_default_decay() -> Demonstration:
     """AdamW's default weight decay: the same where it is given."""
-    rule = BETAS | {"eps": EPS, "eps_hat": True}
-    pair = pair_of(AdamW)
+    rule: dict[str, Any] = BETAS | {"eps": EPS, "eps_hat": True}
 
     def decayed(in_torch: float, in_keras: float, **said: float) -> dict[str, Claim]:
         return shown(
             AdamW,
             rule | {"weight_decay": in_torch},
-            lambda parameters: pair.torch_optimizer(AdamW([], weight_decay=in_torch, **rule), parameters),  # type: ignore[arg-type, attr-defined]
+            lambda parameters: torch_following(AdamW([], weight_decay=in_torch, **rule), parameters),
             keras.optimizers.AdamW(epsilon=EPS, **KERAS_BETAS, **said),
             rule | {"weight_decay": in_keras},
         ).naive

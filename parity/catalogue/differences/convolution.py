@@ -1,4 +1,4 @@
-"""Differences of convolution, pooling and padding."""
+"""Differences of convolution."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import Array, AvgPool2d, Conv2d, MaxPool2d, Module, Sequential, ZeroPad2d
+from numpynet import Array, Conv2d, Module, Sequential, ZeroPad2d
 from parity.catalogue.difference import (
     Claim,
     Demonstration,
     Formula,
     accepts,
-    avoided,
     claim,
+    claims,
     difference,
     exactly,
     refuses,
     together,
 )
 from parity.catalogue.kernels import onednn
+from parity.catalogue.running import on_image, outputs
 from parity.frameworks.lazy import keras, tf, torch
 from parity.mapping.convert import to_tensorflow, to_torch
 
 PADDING = "https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2"
-NAN = np.nan
 
 rng = np.random.default_rng(0)
 eight = rng.standard_normal((8, 8)).astype(np.float32)
@@ -35,20 +35,6 @@ kernel = rng.standard_normal((3, 3)).astype(np.float32)
 
 def convolution(size: int | tuple[int, int] = 1, **geometry: Any) -> Conv2d:
     return Conv2d(1, 1, size, bias=False, rng=np.random.default_rng(0), **geometry)
-
-
-def ours(net: Module, x: Array) -> dict[str, Array]:
-    """The outputs of the three implementations for one image of one channel, all built from numpynet's network."""
-    image = x[None, None]
-    return {
-        "numpynet": net(image)[0, 0],
-        "torch": to_torch(net)(torch.from_numpy(image)).detach().numpy()[0, 0],
-        "tensorflow": to_tensorflow(net)(image).numpy()[0, 0],
-    }
-
-
-def claims(values: dict[str, Array], formula: Formula, *inputs: Array) -> dict[str, Any]:
-    return {who: claim(found, formula, *inputs) for who, found in values.items()}
 
 
 def correlation(before: int, after: int, stride: int) -> Formula:
@@ -67,9 +53,11 @@ def correlation(before: int, after: int, stride: int) -> Formula:
 
 @difference(
     "conv-weight-layout",
-    torch="weight of shape (out, in, rows, columns), images (N, C, H, W)",
-    keras="kernel of shape (rows, columns, in, out), images (N, H, W, C); neither turns the kernel round",
-    tensorflow="as Keras",
+    does={
+        "torch": "weight of shape (out, in, rows, columns), images (N, C, H, W)",
+        "keras": "kernel of shape (rows, columns, in, out), images (N, H, W, C); neither turns the kernel round",
+        "tensorflow": "as Keras",
+    },
     mapping="transpose(2, 3, 1, 0) for the weight, transpose(0, 2, 3, 1) for images",
     sources=(
         "https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html",
@@ -83,12 +71,9 @@ def conv_weight_layout() -> Demonstration:
     def shown(x: Array, weight: Array) -> tuple[dict[str, Any], Any]:
         """The claims of the three with the axes where they belong, and that of TensorFlow with torch's axes."""
         net.load_state_dict({"weight": weight})
-        mapped = {
-            "numpynet": net(x),
-            "torch": to_torch(net)(torch.from_numpy(x)).detach().numpy(),
-            "tensorflow": to_tensorflow(net)(x).numpy(),
-        }
-        same = claims(mapped, lambda x, weight: np.einsum("ncij,ocij->no", x, weight)[..., None, None], x, weight)
+        same = claims(
+            outputs(net, x), lambda x, weight: np.einsum("ncij,ocij->no", x, weight)[..., None, None], x, weight
+        )
         naive = tf.nn.conv2d(x, weight, 1, "VALID").numpy().reshape(3, 3, 1, 1)
         return same, claim(naive, lambda x, weight: np.einsum("nijc,ijco->no", x, weight)[..., None, None], x, weight)
 
@@ -101,9 +86,11 @@ def conv_weight_layout() -> Demonstration:
 
 @difference(
     "conv-same-stride",
-    torch="pads alike on both sides; padding='same' is refused beside a stride",
-    keras="padding='same' pads for ceil(H / stride) windows: beside a stride often more on the right and below",
-    tensorflow="as Keras",
+    does={
+        "torch": "pads alike on both sides; padding='same' is refused beside a stride",
+        "keras": "padding='same' pads for ceil(H / stride) windows: beside a stride often more on the right and below",
+        "tensorflow": "as Keras",
+    },
     mapping="ZeroPad2d((left, right, top, bottom)) before a convolution without padding",
     sources=(PADDING, "https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html"),
 )
@@ -117,7 +104,7 @@ def conv_same_stride() -> Demonstration:
     def shown(net: Module, x: Array, before: int, before_same: int) -> dict[str, Any]:
         same = tf.nn.conv2d(x[None, ..., None], kernel[..., None, None], 2, "SAME").numpy()[0, ..., 0]
         of_keras = claim(same, correlation(before_same, 1, 2), x, kernel)
-        return claims(ours(net, x), correlation(before, 1, 2), x, kernel) | {"keras": of_keras}
+        return claims(on_image(net, x), correlation(before, 1, 2), x, kernel) | {"keras": of_keras}
 
     return Demonstration(
         shown(symmetric, eight, 1, 0), shown(shifted, eight, 0, 0), shown(symmetric, eight[:7, :7], 1, 1)
@@ -179,9 +166,12 @@ def of_each(found: list[dict[str, Claim]]) -> dict[str, Claim]:
 
 @difference(
     "conv-groups",
-    torch="groups and their gradient",
-    keras="leaves groups to XLA, which compiles for every shape: 50 to 150 ms",
-    tensorflow="tf.nn.conv2d has no gradient for groups on the CPU, but in float32 by oneDNN without explicit padding",
+    does={
+        "torch": "groups and their gradient",
+        "keras": "leaves groups to XLA, which compiles for every shape: 50 to 150 ms",
+        "tensorflow": "tf.nn.conv2d has no gradient for groups on the CPU, but in float32 by oneDNN without explicit "
+        "padding",
+    },
     mapping="a convolution for each group, and tf.concat",
     sources=("https://github.com/tensorflow/tensorflow/issues/51825",),
 )
@@ -192,9 +182,11 @@ def conv_groups() -> Demonstration:
 
 @difference(
     "conv-dilation-gradient",
-    torch="dilation and its gradient",
-    keras="tf.nn.convolution: as dense convolutions of images taken apart (space to batch)",
-    tensorflow="tf.nn.conv2d has no gradient for dilations on the CPU, but in float32 by oneDNN, as for groups",
+    does={
+        "torch": "dilation and its gradient",
+        "keras": "tf.nn.convolution: as dense convolutions of images taken apart (space to batch)",
+        "tensorflow": "tf.nn.conv2d has no gradient for dilations on the CPU, but in float32 by oneDNN, as for groups",
+    },
     mapping="tf.nn.convolution, as Keras",
     sources=("https://github.com/tensorflow/tensorflow/issues/28264",),
 )
@@ -205,9 +197,11 @@ def conv_dilation_gradient() -> Demonstration:
 
 @difference(
     "conv-stride-dilation",
-    torch="stride and dilation together",
-    keras="refuses a stride beside a dilation",
-    tensorflow="tf.nn.convolution refuses it too; tf.nn.conv2d takes it, without a gradient on the CPU",
+    does={
+        "torch": "stride and dilation together",
+        "keras": "refuses a stride beside a dilation",
+        "tensorflow": "tf.nn.convolution refuses it too; tf.nn.conv2d takes it, without a gradient on the CPU",
+    },
     mapping="the dilated convolution without the stride, then every stride-th row and column of it",
     sources=("https://github.com/keras-team/keras/issues/23028", "https://github.com/keras-team/keras/pull/23181"),
 )
@@ -250,9 +244,12 @@ def rows_are_skipped() -> bool:
 
 @difference(
     "conv-single-column",
-    torch="right in its own layout; wrong in torch.channels_last, which takes the same kernel",
-    keras="as TensorFlow",
-    tensorflow="float32 on AVX-512: oneDNN takes row 2 of the image for row 1, and beyond the image what memory holds",
+    does={
+        "torch": "right in its own layout; wrong in torch.channels_last, which takes the same kernel",
+        "keras": "as TensorFlow",
+        "tensorflow": "float32 on AVX-512: oneDNN takes row 2 of the image for row 1, and beyond the image what memory "
+        "holds",
+    },
     mapping="stride 1, then every stride-th column (there is one)",
     sources=(
         "https://github.com/uxlfoundation/oneDNN/issues/5080",
@@ -268,106 +265,10 @@ def conv_single_column() -> Demonstration:
     def second(stride: int) -> dict[str, Claim]:
         net = convolution((1, 2), stride=(1, stride))
         net.load_state_dict({"weight": np.array([[[[1, 0]]]], np.float32)})
-        return {who: exactly(values[1], 2.0) for who, values in ours(net, x).items()}
+        return {who: exactly(values[1], 2.0) for who, values in on_image(net, x).items()}
 
     return Demonstration(
         second(3) | {"tensorflow": exactly(single_column(x)[1:2], 4.0)},
         second(3),
         second(1) | {"tensorflow": exactly(single_column(x, stride=1)[1:2], 2.0)},
-    )
-
-
-def pooled_mean(counted: bool) -> Formula:
-    """The formula for the means of windows of 3 by 3, moved by 1, on pixels and a frame of zeros.
-
-    The frame counts if it is `counted`.
-    """
-
-    def formula(x: Array) -> Any:
-        ones = np.ones(x.shape)
-        seen = np.pad(ones, 1, constant_values=float(counted))
-        return correlation(1, 1, 1)(x, ones[:3, :3]) / correlation(0, 0, 1)(seen, ones[:3, :3])
-
-    return formula
-
-
-@difference(
-    "avgpool-padding",
-    torch="the zeros of the padding count (count_include_pad=True)",
-    keras="padding='same' leaves them out of the mean",
-    tensorflow="as Keras",
-    mapping="count_include_pad=False",
-    sources=(
-        "https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html",
-        "https://www.tensorflow.org/api_docs/python/tf/nn/avg_pool",
-    ),
-)
-def avgpool_padding() -> Demonstration:
-    """The mean of a window at the edge."""
-    same = tf.nn.avg_pool2d(eight[None, ..., None], 3, 1, "SAME").numpy()[0, ..., 0]
-    of_keras = {"keras": claim(same, pooled_mean(False), eight)}
-
-    def net(counted: bool) -> Module:
-        return AvgPool2d(3, 1, 1, count_include_pad=counted)
-
-    return Demonstration(
-        claims(ours(net(True), eight), pooled_mean(True), eight) | of_keras,
-        claims(ours(net(False), eight), pooled_mean(False), eight) | of_keras,
-    )
-
-
-def pooled_maximum(image: Array, before: int, after: int) -> Array:
-    """The largest elements of windows of 3 by 3, moved by 2.
-
-    `before` and `after` are the widths of what is put around the image, which is never the largest.
-    """
-    padded = np.pad(image, (before, after), constant_values=-np.inf)
-    return np.array(
-        [[padded[r : r + 3, c : c + 3].max() for c in range(0, len(image), 2)] for r in range(0, len(image), 2)]
-    )
-
-
-@difference(
-    "maxpool-same-stride",
-    torch="pads alike on both sides, with minus infinity",
-    keras="padding='same' pads with minus infinity too, but like a convolution's: more on the right and below",
-    tensorflow="as Keras",
-    mapping="pad with minus infinity by hand: torch.nn.functional.pad(value=-inf), numpy.pad",
-    sources=(PADDING, "https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html"),
-)
-def maxpool_same_stride() -> Demonstration:
-    """SAME with a stride of two begins one pixel further in an image of even size."""
-
-    def shown(net: Module, x: Array, image: Array, before: int, before_same: int) -> dict[str, Claim]:
-        """The claims on numpynet's layer, and what it is mapped to, for x, and on SAME for `image`."""
-        same = tf.nn.max_pool2d(image[None, ..., None], 3, 2, "SAME").numpy()[0, ..., 0]
-        found = {who: exactly(values, pooled_maximum(image, before, 1)) for who, values in ours(net, x).items()}
-        return found | {"keras": exactly(same, pooled_maximum(image, before_same, 1))}
-
-    framed, seven = np.pad(eight, (0, 1), constant_values=-np.inf), eight[:7, :7]
-    return Demonstration(
-        shown(MaxPool2d(3, 2, 1), eight, eight, 1, 0),
-        shown(MaxPool2d(3, 2), framed, eight, 0, 0),
-        shown(MaxPool2d(3, 2, 1), seven, seven, 1, 1),
-    )
-
-
-@difference(
-    "maxpool-nan",
-    torch="a window with a NaN gives NaN",
-    keras="as TensorFlow",
-    tensorflow="the largest of the numbers",
-    mapping="finite inputs",
-    sources=(
-        "https://github.com/tensorflow/tensorflow/issues/125965",
-        "https://github.com/pytorch/pytorch/issues/7645",
-    ),
-)
-def maxpool_nan() -> Demonstration:
-    """A NaN in a window of float32."""
-    broken = np.array([[1, NAN], [4, 2]], np.float32)
-    finite = np.array([[1, 0], [4, 2]], np.float32)
-    return avoided(
-        {who: exactly(v, 4.0 if who == "tensorflow" else NAN) for who, v in ours(MaxPool2d(2), broken).items()},
-        {who: exactly(v, 4.0) for who, v in ours(MaxPool2d(2), finite).items()},
     )

@@ -53,9 +53,11 @@ def same(layer: Linear, measured: Callable[[Array], Any]) -> dict[str, Any]:
 
 @difference(
     "dense-initial-weights",
-    torch="weight and bias: U(+-1/sqrt(fan_in))",
-    keras="kernel: Glorot uniform, U(+-sqrt(6/(fan_in+fan_out))); bias: 0",
-    tensorflow="left to the caller",
+    does={
+        "torch": "weight and bias: U(+-1/sqrt(fan_in))",
+        "keras": "kernel: Glorot uniform, U(+-sqrt(6/(fan_in+fan_out))); bias: 0",
+        "tensorflow": "left to the caller",
+    },
     mapping="copy the weights; numpynet draws torch's",
     sources=(
         "https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html",
@@ -85,9 +87,11 @@ def dense_initial_weights() -> Demonstration:
 
 @difference(
     "dense-initial-bias",
-    torch="U(+-1/sqrt(fan_in))",
-    keras="0",
-    tensorflow="left to the caller",
+    does={
+        "torch": "U(+-1/sqrt(fan_in))",
+        "keras": "0",
+        "tensorflow": "left to the caller",
+    },
     mapping="copy the bias; numpynet draws torch's",
     sources=(
         "https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html",
@@ -145,9 +149,11 @@ def normal_weights(in_torch: Callable[[Any], Any], in_keras: Any, deviation: flo
 
 @difference(
     "he-normal-truncated",
-    torch="N(0, 2/fan_in)",
-    keras="cut at two deviations and stretched to the same deviation: nothing beyond 2.27",
-    tensorflow="as Keras",
+    does={
+        "torch": "N(0, 2/fan_in)",
+        "keras": "cut at two deviations and stretched to the same deviation: nothing beyond 2.27",
+        "tensorflow": "as Keras",
+    },
     mapping="draw with numpynet.initializers.he_normal, not cut as in torch, and copy",
     sources=(
         "https://www.tensorflow.org/api_docs/python/tf/keras/initializers/HeNormal",
@@ -165,9 +171,11 @@ def he_normal_truncated() -> Demonstration:
 
 @difference(
     "glorot-normal-truncated",
-    torch="N(0, 2/(fan_in+fan_out))",
-    keras="cut at two deviations and stretched to the same deviation: nothing beyond 2.27",
-    tensorflow="as Keras",
+    does={
+        "torch": "N(0, 2/(fan_in+fan_out))",
+        "keras": "cut at two deviations and stretched to the same deviation: nothing beyond 2.27",
+        "tensorflow": "as Keras",
+    },
     mapping="draw with a numpynet initialiser, and copy",
     sources=(
         "https://keras.io/api/layers/initializers/",

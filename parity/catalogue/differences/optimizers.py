@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from numpynet import SGD, Array, Parameter
-from parity.catalogue.difference import Claim, Demonstration, Formula, avoided, beside, claim, difference
+from parity.catalogue.difference import Claim, Demonstration, Formula, avoided, beside, claim, claims, difference
+from parity.catalogue.running import keras_following
 from parity.frameworks.lazy import keras, tf, torch
-from parity.mapping.pair import pair_of
 
 TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html"
 KERAS = "https://keras.io/api/optimizers/sgd/"
@@ -75,7 +75,7 @@ def in_keras(rates: Sequence[float], **rule: Any) -> Array:
 
 def in_keras_mapped(rates: Sequence[float], **rule: Any) -> Array:
     variable = keras.Variable(START, dtype="float64")
-    optimizer = pair_of(SGD).tensorflow_optimizer(SGD([], rates[0], **rule), [variable])  # type: ignore[attr-defined]
+    optimizer = keras_following(SGD([], rates[0], **rule), [variable])
     for lr, gradient in zip(rates, GRADIENTS[: len(rates)], strict=True):
         optimizer.step([tf.constant(gradient)], lr)
     return np.asarray(variable.numpy())
@@ -88,13 +88,13 @@ def shown(
 
     gradients = GRADIENTS[: len(rates)]
 
-    def claims(values: Array, formula: Formula) -> Claim:
+    def follows(values: Array, formula: Formula) -> Claim:
         return claim(values, formula, START, gradients)
 
     def as_torch(rule: dict[str, Any]) -> dict[str, Claim]:
         return {
-            "numpynet": claims(in_numpynet(rates, START, gradients, **rule), torch_rule(rates, **rule)),
-            "torch": claims(in_torch(rates, **rule), torch_rule(rates, **rule)),
+            "numpynet": follows(in_numpynet(rates, START, gradients, **rule), torch_rule(rates, **rule)),
+            "torch": follows(in_torch(rates, **rule), torch_rule(rates, **rule)),
         }
 
     final = rule if mapped is None else mapped
@@ -104,16 +104,18 @@ def shown(
     }
     formula = keras_rule([float(np.float32(lr)) for lr in rates], **rounded)
     return Demonstration(
-        as_torch(rule) | {"keras": claims(in_keras(rates, **of_keras), formula)},
-        as_torch(final) | {"keras": claims(in_keras_mapped(rates, **final), torch_rule(rates, **final))},
+        as_torch(rule) | {"keras": follows(in_keras(rates, **of_keras), formula)},
+        as_torch(final) | {"keras": follows(in_keras_mapped(rates, **final), torch_rule(rates, **final))},
     )
 
 
 @difference(
     "sgd-velocity",
-    torch="v = m v + g; w -= lr v: a new learning rate counts for the whole velocity",
-    keras="v = m v - lr g; w += v: what has gathered keeps the old learning rate",
-    tensorflow="as Keras",
+    does={
+        "torch": "v = m v + g; w -= lr v: a new learning rate counts for the whole velocity",
+        "keras": "v = m v - lr g; w += v: what has gathered keeps the old learning rate",
+        "tensorflow": "as Keras",
+    },
     mapping="multiply Keras' velocity by lr_new / lr_old (parity.frameworks.tensorflow.optimizers.Rule)",
     sources=("https://github.com/pytorch/pytorch/issues/1099", TORCH, KERAS),
 )
@@ -125,9 +127,11 @@ def sgd_velocity() -> Demonstration:
 
 @difference(
     "sgd-nesterov-velocity",
-    torch="w -= lr (g + m v)",
-    keras="w += m v - lr g, v holding the old learning rate",
-    tensorflow="as Keras",
+    does={
+        "torch": "w -= lr (g + m v)",
+        "keras": "w += m v - lr g, v holding the old learning rate",
+        "tensorflow": "as Keras",
+    },
     mapping="as for sgd-velocity",
     sources=("https://github.com/pytorch/pytorch/issues/1099", TORCH, KERAS),
 )
@@ -139,9 +143,11 @@ def sgd_nesterov_velocity() -> Demonstration:
 
 @difference(
     "sgd-weight-decay",
-    torch="weight_decay * w joins the gradient, and so the velocity",
-    keras="lr * weight_decay * w is taken off before the step: decoupled",
-    tensorflow="as Keras",
+    does={
+        "torch": "weight_decay * w joins the gradient, and so the velocity",
+        "keras": "lr * weight_decay * w is taken off before the step: decoupled",
+        "tensorflow": "as Keras",
+    },
     mapping="add weight_decay * w to the gradient",
     sources=(TORCH, KERAS, "https://arxiv.org/abs/1711.05101"),
 )
@@ -154,9 +160,11 @@ def sgd_weight_decay() -> Demonstration:
 
 @difference(
     "sgd-dampening",
-    torch="v = m v + (1 - dampening) g, but v = g at the first step",
-    keras="has none",
-    tensorflow="has none",
+    does={
+        "torch": "v = m v + (1 - dampening) g, but v = g at the first step",
+        "keras": "has none",
+        "tensorflow": "has none",
+    },
     mapping="multiply every gradient but the first by 1 - dampening",
     sources=(TORCH, KERAS),
 )
@@ -168,9 +176,11 @@ def sgd_dampening() -> Demonstration:
 
 @difference(
     "keras-float32",
-    torch="the hyper-parameters in double precision",
-    keras="rounded to float32, also for float64 variables: 0.9 becomes 0.89999998",
-    tensorflow="as Keras",
+    does={
+        "torch": "the hyper-parameters in double precision",
+        "keras": "rounded to float32, also for float64 variables: 0.9 becomes 0.89999998",
+        "tensorflow": "as Keras",
+    },
     mapping="hyper-parameters that float32 represents",
     sources=("https://github.com/tensorflow/tensorflow/issues/57779",),
 )
@@ -182,9 +192,11 @@ def keras_float32() -> Demonstration:
 
 @difference(
     "sgd-learning-rate",
-    torch="0.001",
-    keras="0.01",
-    tensorflow="as Keras",
+    does={
+        "torch": "0.001",
+        "keras": "0.01",
+        "tensorflow": "as Keras",
+    },
     mapping="pass it; numpynet has no default",
     sources=(TORCH, KERAS),
 )
@@ -205,5 +217,5 @@ def sgd_learning_rate() -> Demonstration:
     defaults = {"torch": 0.001, "keras": float(np.float32(0.01))}
     return avoided(
         {who: claim(values, step(defaults[who]), START, GRADIENTS[0]) for who, values in run().items()},
-        {who: claim(values, step(0.125), START, GRADIENTS[0]) for who, values in run(0.125).items()},
+        claims(run(0.125), step(0.125), START, GRADIENTS[0]),
     )

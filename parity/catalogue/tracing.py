@@ -9,8 +9,8 @@ from typing import Any
 
 import numpynet
 import parity
+from parity.catalogue.attempt import error_of
 from parity.frameworks import framework
-from parity.refusals import error_of
 
 OURS = tuple(Path(package.__file__).parent for package in (parity, numpynet) if package.__file__)
 

@@ -23,9 +23,12 @@ def in_lanes(values: Array, lanes: int) -> Array:
 
 @difference(
     "compiled-sums",
-    torch="pairs of blocks; compiled by torch.compile, larger blocks, and before 2.9 as XLA",
-    keras="as TensorFlow",
-    tensorflow="pairs of blocks; compiled by XLA, one running sum for each of the processor's lanes (2.16: a tree)",
+    does={
+        "torch": "pairs of blocks; compiled by torch.compile, larger blocks, and before 2.9 as XLA",
+        "keras": "as TensorFlow",
+        "tensorflow": "pairs of blocks; compiled by XLA, one running sum for each of the processor's lanes (2.16: a "
+        "tree)",
+    },
     mapping="sum in float64, or leave long sums uncompiled",
     sources=(
         "https://github.com/jax-ml/jax/issues/585",
@@ -53,9 +56,12 @@ def compiled_sums() -> Demonstration:
 
 @difference(
     "fit-in-floatx",
-    torch="has none: data keep their dtype",
-    keras="fit, evaluate and predict cast their data to floatx, by default float32, whatever the dtype of the model",
-    tensorflow="a loop of one's own casts nothing",
+    does={
+        "torch": "has none: data keep their dtype",
+        "keras": "fit, evaluate and predict cast their data to floatx, by default float32, whatever the dtype of the "
+        "model",
+        "tensorflow": "a loop of one's own casts nothing",
+    },
     mapping='keras.config.set_floatx("float64") (parity.frameworks.tensorflow.precision)',
     sources=(
         "https://keras.io/api/utils/config_utils/",

@@ -8,8 +8,19 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array, BatchNormalization, GroupNormalization, LayerNormalization
-from parity.catalogue.difference import Claim, Demonstration, Formula, avoided, claim, difference, exactly, together
-from parity.frameworks.lazy import keras, tf, torch, torch_layers
+from parity.catalogue.difference import (
+    Claim,
+    Demonstration,
+    Formula,
+    avoided,
+    claim,
+    claims,
+    difference,
+    exactly,
+    together,
+)
+from parity.catalogue.running import numpynet_gradient, tensorflow_gradient, torch_gradient
+from parity.frameworks.lazy import keras, torch, torch_layers
 
 TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html"
 KERAS = "https://keras.io/api/layers/normalization_layers/batch_normalization/"
@@ -58,9 +69,11 @@ def unbiased(x: Array) -> Any:
 
 @difference(
     "batchnorm-eps",
-    torch="1e-5",
-    keras="1e-3",
-    tensorflow="tf.nn.batch_normalization has no default",
+    does={
+        "torch": "1e-5",
+        "keras": "1e-3",
+        "tensorflow": "tf.nn.batch_normalization has no default",
+    },
     mapping="pass eps",
     sources=(TORCH, KERAS),
 )
@@ -80,9 +93,11 @@ def batchnorm_eps() -> Demonstration:
 
 @difference(
     "batchnorm-momentum",
-    torch="momentum 0.1 is the share of the new batch",
-    keras="momentum 0.99 is the share of the old statistics",
-    tensorflow="left to the caller",
+    does={
+        "torch": "momentum 0.1 is the share of the new batch",
+        "keras": "momentum 0.99 is the share of the old statistics",
+        "tensorflow": "left to the caller",
+    },
     mapping="numpynet's alpha = Keras' momentum = 1 - torch's momentum",
     sources=(TORCH, KERAS),
 )
@@ -105,9 +120,11 @@ def batchnorm_momentum() -> Demonstration:
 
 @difference(
     "batchnorm-running-variance",
-    torch="the running variance takes the unbiased variance n/(n-1) var, the output the biased one",
-    keras="the biased variance for both since Keras 3; in Keras 2 the fused kernel kept the unbiased one",
-    tensorflow="FusedBatchNormV3 returns the unbiased one",
+    does={
+        "torch": "the running variance takes the unbiased variance n/(n-1) var, the output the biased one",
+        "keras": "the biased variance for both since Keras 3; in Keras 2 the fused kernel kept the unbiased one",
+        "tensorflow": "FusedBatchNormV3 returns the unbiased one",
+    },
     mapping="parity.frameworks.torch.layers.BatchNormBiased keeps the biased one",
     sources=(
         TORCH,
@@ -134,15 +151,17 @@ def batchnorm_running_variance() -> Demonstration:
     return Demonstration(
         same | {"torch": claim(np.asarray(naive.running_var), running(0.9, 1, unbiased), x)},
         same | {"torch": claim(trained(mapped, "running_var"), keeps, x)},
-        {who: claim(values, normalized(1e-3), x) for who, values in outputs.items()},
+        claims(outputs, normalized(1e-3), x),
     )
 
 
 @difference(
     "batchnorm-single-value",
-    torch="refuses a training batch with one value for a feature",
-    keras="returns 0 whatever the input, and moves the running variance towards 0",
-    tensorflow="as Keras",
+    does={
+        "torch": "refuses a training batch with one value for a feature",
+        "keras": "returns 0 whatever the input, and moves the running variance towards 0",
+        "tensorflow": "as Keras",
+    },
     mapping="batches of at least two; numpynet refuses as torch does",
     sources=("https://github.com/pytorch/pytorch/pull/2961",),
 )
@@ -170,9 +189,11 @@ def batchnorm_single_value() -> Demonstration:
 
 @difference(
     "batchnorm-folded",
-    torch="the gradient is computed from x - mean; in layer and group normalisation folded, as Keras'",
-    keras="y = x * scale - mean * scale, and the gradient that follows: sums of grad * x, which cancel",
-    tensorflow="tf.nn.batch_normalization: as Keras",
+    does={
+        "torch": "the gradient is computed from x - mean; in layer and group normalisation folded, as Keras'",
+        "keras": "y = x * scale - mean * scale, and the gradient that follows: sums of grad * x, which cancel",
+        "tensorflow": "tf.nn.batch_normalization: as Keras",
+    },
     mapping="judge with Keras' formula (parity.mapping.normalization.BatchNormalizationFolded), or centre the inputs",
     sources=("https://www.tensorflow.org/api_docs/python/tf/nn/batch_normalization",),
 )
@@ -191,18 +212,14 @@ def batchnorm_folded() -> Demonstration:
         return from_scale(z, grad, np.sum(grad * z))
 
     def gradients(x: Array) -> dict[str, Array]:
-        ours, layer = BatchNormalization(1, eps=eps), torch.nn.BatchNorm1d(1, eps=eps, affine=False)
-        ours(x)
-        tensor = torch.from_numpy(x).requires_grad_()
-        layer(tensor).backward(torch.from_numpy(grad))
-        with tf.GradientTape() as tape:
-            watched = tf.constant(x)
-            tape.watch(watched)
-            output = keras.layers.BatchNormalization(epsilon=eps)(watched, training=True)
+        of_torch, of_keras = (
+            torch.nn.BatchNorm1d(1, eps=eps, affine=False),
+            keras.layers.BatchNormalization(epsilon=eps),
+        )
         return {
-            "numpynet": ours.backward(grad),
-            "torch": tensor.grad.numpy(),
-            "keras": tape.gradient(output, watched, tf.constant(grad)).numpy(),
+            "numpynet": numpynet_gradient(BatchNormalization(1, eps=eps), x, grad),
+            "torch": torch_gradient(of_torch, x, grad),
+            "keras": tensorflow_gradient(lambda x: of_keras(x, training=True), x, grad),
         }
 
     x = large + centred
@@ -213,14 +230,16 @@ def batchnorm_folded() -> Demonstration:
         else claim(values, exact, centred, grad)
         for who, values in gradients(x).items()
     }
-    return avoided(naive, {who: claim(values, exact, centred, grad) for who, values in gradients(centred).items()})
+    return avoided(naive, claims(gradients(centred), exact, centred, grad))
 
 
 @difference(
     "batchnorm-without-eps",
-    torch="refuses eps=0 in training since 2.10; its kernel makes 0 of a constant feature",
-    keras="NaN: 0 times infinity",
-    tensorflow="as Keras",
+    does={
+        "torch": "refuses eps=0 in training since 2.10; its kernel makes 0 of a constant feature",
+        "keras": "NaN: 0 times infinity",
+        "tensorflow": "as Keras",
+    },
     mapping="written out as (x - mean) / sqrt(var): parity.frameworks.torch.layers.BatchNormBiased",
     sources=(
         "https://github.com/pytorch/pytorch/issues/173337",
@@ -244,15 +263,17 @@ def batchnorm_without_eps() -> Demonstration:
     return Demonstration(
         {who: exactly(values, 0 if who == "torch" else np.nan) for who, values in found.items()},
         {who: exactly(values, np.nan) for who, values in mapped.items()},
-        {who: claim(values, normalized(0), varying) for who, values in on(varying).items()},
+        claims(on(varying), normalized(0), varying),
     )
 
 
 @difference(
     "layernorm-eps",
-    torch="1e-5 in LayerNorm and GroupNorm",
-    keras="1e-3 in LayerNormalization and GroupNormalization, whose groups are 32 by default",
-    tensorflow="has none",
+    does={
+        "torch": "1e-5 in LayerNorm and GroupNorm",
+        "keras": "1e-3 in LayerNormalization and GroupNormalization, whose groups are 32 by default",
+        "tensorflow": "has none",
+    },
     mapping="pass eps",
     sources=(
         "https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html",
@@ -275,7 +296,7 @@ def layernorm_eps() -> Demonstration:
             "keras' groups": trained(keras.layers.GroupNormalization(1), x=x),
         }
         theirs = {"torch": torch.nn.LayerNorm(3, **of_torch), "torch's groups": torch.nn.GroupNorm(1, 3, **of_torch)}
-        return {who: claim(values, by_rows(1e-3), x) for who, values in others.items()} | {
+        return claims(others, by_rows(1e-3), x) | {
             who: claim(trained(layer, x=x), by_rows(predicted), x) for who, layer in theirs.items()
         }
 
@@ -284,9 +305,11 @@ def layernorm_eps() -> Demonstration:
 
 @difference(
     "groupnorm-single-value",
-    torch="refuses a batch of one with one value for a group, as if statistics were the batch's",
-    keras="0, as numpynet",
-    tensorflow="has none",
+    does={
+        "torch": "refuses a batch of one with one value for a group, as if statistics were the batch's",
+        "keras": "0, as numpynet",
+        "tensorflow": "has none",
+    },
     mapping="batches of at least two",
     sources=("https://github.com/pytorch/pytorch/blob/main/torch/nn/functional.py",),
 )

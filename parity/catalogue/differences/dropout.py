@@ -28,9 +28,11 @@ def dropped(x: Array, p: float) -> dict[str, Array]:
 
 @difference(
     "dropout-masks",
-    torch="its own generator",
-    keras="its own generator, and another on each Keras backend",
-    tensorflow="as Keras",
+    does={
+        "torch": "its own generator",
+        "keras": "its own generator, and another on each Keras backend",
+        "tensorflow": "as Keras",
+    },
     mapping="the counterparts draw their masks from a copy of numpynet's generator",
     sources=(TORCH, KERAS),
 )
@@ -58,9 +60,11 @@ def dropout_masks() -> Demonstration:
 
 @difference(
     "dropout-division",
-    torch="x * (mask * 1/(1-p)), the factor rounded to float32 once",
-    keras="x * 1/(1-p) where kept",
-    tensorflow="as Keras",
+    does={
+        "torch": "x * (mask * 1/(1-p)), the factor rounded to float32 once",
+        "keras": "x * 1/(1-p) where kept",
+        "tensorflow": "as Keras",
+    },
     mapping="multiply by 1/(1-p) in the input's format, as numpynet does; x/(1-p) differs in the last bit",
     sources=(TORCH, KERAS),
 )
@@ -88,9 +92,11 @@ def dropout_division() -> Demonstration:
 
 @difference(
     "dropout-infinite",
-    torch="inf * 0: NaN",
-    keras="selects: 0",
-    tensorflow="as Keras",
+    does={
+        "torch": "inf * 0: NaN",
+        "keras": "selects: 0",
+        "tensorflow": "as Keras",
+    },
     mapping="finite inputs; numpynet multiplies, as torch does",
     sources=("https://github.com/pytorch/pytorch/issues/59421",),
 )

@@ -1,4 +1,4 @@
-"""Differences of gradient clipping and of learning-rate schedules."""
+"""Differences of gradient clipping."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from numpynet import SGD, Array, ClipByGlobalNorm, ClipByNorm, CosineDecay, Parameter
+from numpynet import SGD, Array, ClipByGlobalNorm, ClipByNorm, Parameter
 from numpynet.clipping import Clip
-from parity.catalogue.difference import Claim, Demonstration, claim, difference, exactly
+from parity.catalogue.difference import Claim, Demonstration, claim, claims, difference, exactly
+from parity.catalogue.running import keras_following, torch_following
 from parity.frameworks.lazy import keras, tf, torch
-from parity.mapping.pair import pair_of
 
 TORCH = "https://docs.pytorch.org/docs/stable/generated/torch."
 KERAS = "https://keras.io/api/optimizers/"
@@ -45,19 +45,19 @@ def keras_s_own(gradients: Array, **limit: float) -> Array:
 
 def mapped(clip: Clip, gradients: Array) -> dict[str, Claim]:
     """The claims that all implementations, mapped by the pair, clip as numpynet does."""
-    rule, pair = SGD([], 1.0, clip=clip), pair_of(SGD)
+    rule = SGD([], 1.0, clip=clip)
     parameters = [torch.zeros(4, dtype=torch.float64, requires_grad=True) for _ in gradients]
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = torch.from_numpy(gradient.copy())
-    pair.torch_optimizer(rule, parameters).step()  # type: ignore[attr-defined]
+    torch_following(rule, parameters).step()
     variables = [keras.Variable(np.zeros(4), dtype="float64") for _ in gradients]
-    pair.tensorflow_optimizer(rule, variables).step([tf.constant(g) for g in gradients], 1.0)  # type: ignore[attr-defined]
+    keras_following(rule, variables).step([tf.constant(gradient) for gradient in gradients], 1.0)
     found = {
         "numpynet": in_numpynet(clip, gradients),
         "torch": -np.stack([parameter.detach().numpy() for parameter in parameters]),
         "keras": -np.stack([variable.numpy() for variable in variables]),
     }
-    return {who: claim(values, lambda g: in_numpynet(clip, g), gradients) for who, values in found.items()}
+    return claims(found, lambda g: in_numpynet(clip, g), gradients)
 
 
 def raised(limit: float, eps: float) -> Any:
@@ -67,9 +67,11 @@ def raised(limit: float, eps: float) -> Any:
 
 @difference(
     "clip-norm-scope",
-    torch="clip_grad_norm_ bounds the norm of all gradients together",
-    keras="clipnorm bounds the norm of each variable's gradient; global_clipnorm that of all together",
-    tensorflow="tf.clip_by_norm and tf.clip_by_global_norm",
+    does={
+        "torch": "clip_grad_norm_ bounds the norm of all gradients together",
+        "keras": "clipnorm bounds the norm of each variable's gradient; global_clipnorm that of all together",
+        "tensorflow": "tf.clip_by_norm and tf.clip_by_global_norm",
+    },
     mapping="numpynet's ClipByNorm and ClipByGlobalNorm; torch: clip_grad_norm_ for each parameter",
     sources=(f"{TORCH}nn.utils.clip_grad_norm_.html", f"{KERAS}sgd/"),
 )
@@ -87,9 +89,11 @@ def clip_norm_scope() -> Demonstration:
 
 @difference(
     "clip-norm-eps",
-    torch="gradients longer than the limit are multiplied by limit / (norm + 1e-6)",
-    keras="by limit / norm",
-    tensorflow="as Keras",
+    does={
+        "torch": "gradients longer than the limit are multiplied by limit / (norm + 1e-6)",
+        "keras": "by limit / norm",
+        "tensorflow": "as Keras",
+    },
     mapping="torch is given the limit times 1 + 1e-6 / norm",
     sources=(f"{TORCH}nn.utils.clip_grad_norm_.html", f"{KERAS}sgd/"),
 )
@@ -103,44 +107,3 @@ def clip_norm_eps() -> Demonstration:
     }
     within = {"torch": torch_s_own(short, 1.0), "keras": keras_s_own(short, global_clipnorm=1.0)}
     return Demonstration(naive, mapped(clip, short), {who: exactly(values, short) for who, values in within.items()})
-
-
-@difference(
-    "cosine-after-its-end",
-    torch="CosineAnnealingLR goes on along the cosine: after T_max steps the rate grows again",
-    keras="CosineDecay stays at its last rate",
-    tensorflow="as Keras",
-    mapping="no more steps of torch's scheduler after T_max",
-    sources=(f"{TORCH}optim.lr_scheduler.CosineAnnealingLR.html", f"{KERAS}learning_rate_schedules/cosine_decay/"),
-)
-def cosine_after_its_end() -> Demonstration:
-    """torch's cosine schedule goes up again after its end."""
-    schedule = CosineDecay(0.5, 4, 0.125)
-    steps = np.arange(9.0)
-
-    def of_torch(count: int) -> Array:
-        optimizer = torch.optim.SGD([torch.zeros(1)], schedule.lr)
-        scheduler, rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.over, schedule.final), []
-        for step in range(len(steps)):
-            rates.append(optimizer.param_groups[0]["lr"])
-            optimizer.step()
-            if step < count:
-                scheduler.step()
-        return np.array(rates)
-
-    theirs = keras.optimizers.schedules.CosineDecay(schedule.lr, schedule.over, schedule.final / schedule.lr)
-    of_keras = np.array([theirs(int(step)).numpy() for step in steps])
-    single = steps.astype(np.float32)
-
-    def forever(steps: Array) -> Array:
-        return schedule.final + (schedule.lr - schedule.final) * (1 + np.cos(np.pi * steps / schedule.over)) / 2
-
-    same = {"keras": claim(of_keras, schedule.rates, single)}
-    return Demonstration(
-        same | {"torch": claim(of_torch(len(steps)), forever, steps)},
-        same
-        | {
-            "torch": claim(of_torch(schedule.over), schedule.rates, steps),
-            "numpynet": claim(np.array([schedule(int(step)) for step in steps]), schedule.rates, steps),
-        },
-    )
