@@ -1,5 +1,5 @@
 """`python -m parity` is the command line."""
 
-from parity.cli.main import app
+from parity.cli import app
 
 app(prog_name="parity")

@@ -1,1 +1,1 @@
-"""The work of a command: planned first, shared by processes, recorded as it comes."""
+"""Work that is planned first, shared by processes, and recorded as it comes."""

@@ -1,18 +1,35 @@
-"""Work that is planned first, shared by workers and recorded as it comes, and the steps of `parity check`."""
+"""What is looked at item by item: planned first, performed by whatever runs calls, and recorded as it comes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from parity.results.planning import CRASHED, planned
-from parity.results.store import Record, Results, ResultsError
-from parity.work.jobs import Records, derive_one, experiment_on_all, measure_one, prove_one, refuse_one
-from parity.work.pool import Call, Crash, Pool, said
+from parity.results.store import Record, Results
+from parity.work.pool import Call, Crash
 
-DERIVATIVES = 50  # examples for a pair at most: each gives a derivative for the input and for every parameter
+Records: TypeAlias = list[Record]
 Progress = Callable[[int, int], object]
+# Yields each call, as it ends, with what came of it: `Pool.run`, or what stands in for it.
+Run = Callable[[Iterable[Call]], Iterator[tuple[Call, Any]]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of records.
+
+    name: what the store and the plans call it
+    holds: tells of a record whether what was looked at is as it should be; None where nothing was
+    """
+
+    name: str
+    holds: Callable[[Record], bool | None]
+
+    def off(self, record: Record) -> bool:
+        """Tells whether something was looked at and is not as it should be."""
+        return not crashed(record) and self.holds(record) is False
 
 
 class Item(NamedTuple):
@@ -21,153 +38,69 @@ class Item(NamedTuple):
     `fields` says what they are about if the call crashes.
     """
 
-    kind: str
+    kind: Kind
     key: str
     fields: Record
 
 
 @dataclass
-class Checked:
-    """The records of a command by kind, those of crashes among them."""
+class Done:
+    """The records that a command made, by kind; those of what crashed are among them."""
 
-    records: dict[str, Records] = field(default_factory=dict)
+    records: dict[Kind, Records] = field(default_factory=dict)
 
-    def of(self, kind: str) -> Records:
+    def of(self, kind: Kind) -> Records:
         return self.records.get(kind, [])
 
     @property
-    def crashes(self) -> list[tuple[str, Record]]:
+    def crashes(self) -> list[tuple[Kind, Record]]:
         """The records of what crashed, each with its kind."""
         return [(kind, record) for kind, records in self.records.items() for record in records if crashed(record)]
 
     @property
-    def failed(self) -> bool:
-        """Tells whether any record says that what was measured is off."""
-        facts = [record for kind, records in self.records.items() if kind != "checks" for record in records]
-        return any(record.get("failure") for record in self.of("checks")) or any(map(off, facts))
+    def exit_code(self) -> int:
+        """The exit code: 1 if anything is off, 3 if nothing is but something crashed, else 0."""
+        if any(kind.off(record) for kind, records in self.records.items() for record in records):
+            return 1
+        return 3 if self.crashes else 0
 
 
 def crashed(record: Record) -> bool:
     return record.get("status") == CRASHED
 
 
-def off(record: Record) -> bool:
-    """Tells whether a derivative, refusal or difference was measured and is not as stated."""
-    return record.get("holds") is False and not crashed(record)
-
-
-def run_check(
-    store: Results,
-    pool: Pool,
-    command: str,
-    classes: Sequence[tuple[str | None, str]],
-    *,
-    examples: int,
-    dtypes: Iterable[str],
-    frameworks: list[str],
-    seed: int | None = None,
-    everything: bool = False,
-    progress: Progress = lambda done, total: None,
-) -> Checked:
-    """Check the classes, given as (file or None, name), and record each result as it comes.
-
-    Rungs 1 to 3 come first, the longest first, so that no worker is left with a long one at the end; then the
-    derivatives of the reference. With `everything`, what each class refuses and the catalogue of known differences
-    follow.
-    """
-    calls = [
-        Call(
-            Item("checks", f"{name}/{dtype}", {"pair": name, "dtype": dtype, "frameworks": frameworks}),
-            prove_one,
-            (file, name, dtype, examples, frameworks, seed),
-        )
-        for file, name in sorted(classes, key=lambda each: each[1] not in ("Graph", "Sequential"))
-        for dtype in dtypes
-    ]
-    calls += [
-        Call(Item("derivatives", name, {"pair": name}), derive_one, (file, name, min(examples, DERIVATIVES)))
-        for file, name in classes
-    ]
-    if everything:
-        calls += _facts([name for _, name in classes], frameworks)
-    return perform(store, pool, command, calls, progress, frameworks=frameworks, examples=examples, seed=seed)
-
-
 def perform(
     store: Results,
-    pool: Pool,
+    run: Run,
     command: str,
     calls: Sequence[Call],
     progress: Progress = lambda done, total: None,
+    tell: Callable[[Record], object] = lambda record: None,
     **content: Any,
-) -> Checked:
-    """Have the pool perform `calls`, each about an `Item`, and record what comes of them; all are planned beforehand.
+) -> Done:
+    """Have `run` perform `calls`, each about an `Item`, and record what comes of them; all are planned beforehand.
 
-    `content` goes into the plan. A call that crashes has a record that says so.
+    A call that crashes has a record that says so. Each record is handed to `tell` when it is stored. `content` goes
+    into the plan.
     """
     items: dict[str, list[str]] = {}
     for call in calls:
-        items.setdefault(call.about.kind, []).append(call.about.key)
-    found = Checked()
+        items.setdefault(call.about.kind.name, []).append(call.about.key)
+    done = Done()
     with planned(store, command, items, **content) as nothing:
         progress(0, len(calls))
-        for done, (call, result) in enumerate(pool.run(calls), 1):
+        for number, (call, result) in enumerate(run(calls), 1):
+            kind, key, fields = call.about
             if not result:  # nothing is tried on a container but what is tried on its layers
-                nothing.append((call.about.kind, call.about.key))
-            for record in record_all(store, call.about, result):
-                found.records.setdefault(call.about.kind, []).append(record)
-            progress(done, len(calls))
-    return found
+                nothing.append((kind.name, key))
+            for record in [_crash(key, fields, result)] if isinstance(result, Crash) else result:
+                store.append(kind.name, record["key"], record)
+                done.records.setdefault(kind, []).append(record)
+                tell(record)
+            progress(number, len(calls))
+    return done
 
 
-def _facts(names: Iterable[str], frameworks: list[str]) -> list[Call]:
-    from parity.catalogue import catalogue
-
-    refusals = [Call(Item("refusals", f"{name}/*", {"pair": name}), refuse_one, (name, frameworks)) for name in names]
-    differences = [
-        Call(Item("differences", entry.id, {"topic": entry.topic, "title": entry.title}), measure_one, (entry.id,))
-        for entry in catalogue()
-    ]
-    return refusals + differences
-
-
-def run_experiments(
-    names: Iterable[str], store: Results, frameworks: list[str], seeds: int | None, quick: bool, workers: int
-) -> Iterator[tuple[Item, Any]]:
-    """Yields each experiment's item with its records, or with its `Crash`.
-
-    A single worker is this process, which shows the epochs.
-    """
-    calls = [
-        Call(
-            Item("experiments", f"{name}/*", {"experiment": name}),
-            experiment_on_all,
-            (name, frameworks, str(store.folder), store.plan, seeds, quick),
-        )
-        for name in names
-    ]
-    if workers > 1:
-        with Pool(workers) as pool:
-            yield from ((call.about, found) for call, found in pool.run(calls))
-        return
-    for call in calls:
-        try:
-            found = call.work(*call.arguments, shown=True)
-        except (ResultsError, OSError):  # the disk's, not the experiment's
-            raise
-        except (Exception, SystemExit) as error:
-            found = Crash(said(error))
-        yield call.about, found
-
-
-def record_all(store: Results, item: Item, result: Any) -> Records:
-    """Store the records that a call returned, or one that says how it crashed; returns them."""
-    records: Records = [crash_record(item, result)] if isinstance(result, Crash) else result
-    for record in records:
-        store.append(item.kind, record["key"], record)
-    return records
-
-
-def crash_record(item: Item, crash: Crash) -> Record:
+def _crash(key: str, fields: Record, crash: Crash) -> Record:
     message = f"its process died: {crash.message}" if crash.died else crash.message
-    return {"key": item.key, **item.fields, "status": CRASHED, "message": message}
+    return {"key": key, **fields, "status": CRASHED, "message": message}

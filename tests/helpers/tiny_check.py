@@ -64,7 +64,7 @@ class Sleeps(Fine):
 
 
 if __name__ == "__main__":
-    from parity.cli.main import app
+    from parity.cli import app
 
     parity.frameworks.available = list
     app()

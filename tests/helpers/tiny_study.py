@@ -96,7 +96,7 @@ def contents(folder: Path) -> tuple[dict[str, Record], list[Record]]:
 
 
 if __name__ == "__main__":
-    from parity.cli.main import app
+    from parity.cli import app
 
     parity.frameworks.available = lambda: ["torch"]
     parity.study.study = study

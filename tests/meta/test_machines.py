@@ -17,7 +17,7 @@ from parity.machines import MACHINES, Machine, find
 from parity.machines import run as running
 from parity.machines.machine import _switches, environment_of
 from parity.machines.probe import Found, not_taken, probe
-from parity.machines.run import DIED, GREEN, HOLDS, NOT_HERE, RED, Outcome, exit_code, most_different, run_machines
+from parity.machines.run import DIED, GREEN, JOBS, NOT_HERE, RED, Outcome, exit_code, most_different, run_machines
 from parity.machines.table import remarks, table
 from parity.results.store import Record, Results
 
@@ -119,9 +119,9 @@ class Pretended:
     ) -> subprocess.CompletedProcess[str]:
         self.calls.append(command[0])
         results = Results(command[command.index("--results") + 1])
-        for kind in HOLDS[command[0]]:
-            if kind in self.records:
-                results.append(kind, self.records[kind]["key"], self.records[kind])
+        for kind in JOBS[command[0]]:
+            if record := self.records.get(kind.name):
+                results.append(kind.name, record["key"], record)
         return subprocess.CompletedProcess(command, self.code, "", "it says why")
 
 
@@ -140,7 +140,7 @@ def test_what_is_as_it_should_be_is_green_and_the_alarm_of_the_baseline_is_count
     tmp_path: Path, pretended: Pretended
 ) -> None:
     outcomes = run_machines(Results(tmp_path), [HERE])
-    assert {outcome.job: outcome.status for outcome in outcomes} == dict.fromkeys(HOLDS, GREEN)
+    assert {outcome.job: outcome.status for outcome in outcomes} == dict.fromkeys(JOBS, GREEN)
     assert [outcome.alarms for outcome in outcomes] == [0, 0, 0, 1]
     assert outcomes[0].counts["differences"] == [0, 0, 1]
     assert exit_code(outcomes) == 0
@@ -151,7 +151,7 @@ def test_what_is_as_it_should_be_is_green_and_the_alarm_of_the_baseline_is_count
 def test_one_record_that_is_off_makes_its_job_red(tmp_path: Path, pretended: Pretended) -> None:
     pretended.records = RIGHT | {"refusals": {"key": "MaxPool2d/window", "holds": False}}
     outcomes = run_machines(Results(tmp_path), [HERE])
-    assert {outcome.job: outcome.status for outcome in outcomes} == dict.fromkeys(HOLDS, GREEN) | {"check": RED}
+    assert {outcome.job: outcome.status for outcome in outcomes} == dict.fromkeys(JOBS, GREEN) | {"check": RED}
     assert remarks(outcomes) == ["here/check: refusals MaxPool2d/window"]
     assert exit_code(outcomes) == 1
 
@@ -188,12 +188,12 @@ def test_what_was_done_is_not_done_again_but_what_died_is(tmp_path: Path, preten
     assert not pretended.calls
     assert exit_code(again) == 0
     run_machines(Results(tmp_path), [HERE], quick=True)
-    assert pretended.calls == list(HOLDS)
+    assert pretended.calls == list(JOBS)
     pretended.code = -9
     run_machines(Results(tmp_path / "other"), [HERE])
     pretended.calls.clear()
     run_machines(Results(tmp_path / "other"), [HERE])
-    assert pretended.calls == list(HOLDS)
+    assert pretended.calls == list(JOBS)
 
 
 def test_a_machine_that_cannot_be_emulated_is_no_green_one(tmp_path: Path, pretended: Pretended) -> None:

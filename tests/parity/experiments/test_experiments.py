@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from numpynet import Array
 from numpynet.datasets import Dataset, blobs
-from parity.cli.main import app
+from parity.cli import app
 from parity.experiments import EXPERIMENTS, run_experiment
 from parity.experiments.entry import TrainingEntry, unavailable
 from parity.experiments.fashion_mnist import PLAIN
@@ -240,11 +240,11 @@ def test_the_command_resumes_and_exits_cleanly_when_interrupted(
     def command(*options: str) -> Result:
         return CliRunner().invoke(app, ["experiment", "blobs-1.0", "--results", str(tmp_path), *options])
 
-    def interrupted(*job: object, shown: object) -> NoReturn:
+    def interrupted(*job: object) -> NoReturn:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("parity.work.performing.experiment_on_all", interrupted)
+        patch.setattr("parity.items.experiments.run", interrupted)
         found = command()
         assert found.exit_code == 130
         assert "run it again to go on" in found.output

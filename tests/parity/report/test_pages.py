@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from parity.cli.main import app
+from parity.cli import app
 from parity.results.store import Results
 
 DEFECT = {"title": "Forgets | the bias", "target": "Linear", "rung": 2, "examples": 3, "caught": True}

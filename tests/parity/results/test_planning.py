@@ -12,7 +12,7 @@ import pytest
 from made_up_records import FRAMEWORKS, add_facts, add_ladder, add_modes, add_study, filled
 from typer.testing import CliRunner, Result
 
-from parity.cli.main import app
+from parity.cli import app
 from parity.report import write_report
 from parity.report.document import build
 from parity.report.junit import junit

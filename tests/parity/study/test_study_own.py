@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from numpynet.datasets import digits
-from parity.cli.main import app
+from parity.cli import app
 from parity.results.store import Record
 from parity.study import conducting, load, own, registering
 from parity.study.runs import Job

@@ -17,7 +17,7 @@ import tiny_study
 from tiny_study import COMMAND, ENVIRONMENT, RUNS, contents, written
 from typer.testing import CliRunner, Result
 
-from parity.cli.main import app
+from parity.cli import app
 from parity.statistics import decide
 from parity.study import InProcess
 

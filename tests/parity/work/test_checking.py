@@ -17,11 +17,13 @@ import tiny_check
 from tiny_study import ENVIRONMENT, written
 from typer.testing import CliRunner
 
-from parity.cli.main import app
-from parity.cli.terminal import print_check, print_defects
+from parity.cli import app
+from parity.cli.check import print_check
+from parity.cli.defects import print_defects
+from parity.items import differences, refusals
 from parity.report import Summary, write_report
 from parity.results.store import Record, Results
-from parity.work.performing import Checked
+from parity.work.performing import Done
 from parity.work.pool import Call, Crash, Pool
 
 posix = pytest.mark.skipif(os.name != "posix", reason="processes of Windows die of other causes")
@@ -168,15 +170,15 @@ def test_the_defects_are_shown_where_torch_is_not_installed_and_the_usual_way_ca
 
 def test_what_is_not_measured_is_never_counted_as_stated(capsys: pytest.CaptureFixture[str]) -> None:
     """With torch alone every difference was "as stated"."""
-    differences: list[Record] = [{"key": f"{n}", "holds": None, "measured": False} for n in range(77)]
-    refusals: list[Record] = [{"key": "a", "holds": True}, {"key": "b", "holds": False}, {"key": "c", "holds": None}]
-    checked = Checked({"differences": differences, "refusals": refusals})
-    print_check(checked)
+    elsewhere: list[Record] = [{"key": f"{n}", "holds": None, "measured": False} for n in range(77)]
+    tried: list[Record] = [{"key": "a", "holds": True}, {"key": "b", "holds": False}, {"key": "c", "holds": None}]
+    done = Done({differences.KIND: elsewhere, refusals.KIND: tried})
+    print_check(done)
     said = capsys.readouterr().out
     assert "differences: 0 of 77 measured, 77 not measurable here" in said
     assert "refusals: 1 of 2 as stated, 1 not measurable here\n  b" in said
-    assert checked.failed
-    assert not Checked({"differences": differences}).failed
+    assert done.exit_code == 1
+    assert Done({differences.KIND: elsewhere}).exit_code == 0
 
 
 def test_a_process_is_replaced_after_as_many_calls_as_it_may_perform() -> None:
