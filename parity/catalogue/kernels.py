@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from parity.frameworks.lazy import Lazy
+from parity.discovery import Lazy
 
 port: Any = Lazy("tensorflow.python.util._pywrap_util_port")
 

@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 from typing import Any
 
-
-class Lazy:
-    """A module that is imported when something of it is first asked for."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, attribute: str) -> Any:
-        if "_module" not in vars(self):
-            # TensorFlow's start-up notices go to stderr before any Python code could silence them.
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-            self._module = importlib.import_module(self._name)
-        return getattr(self._module, attribute)
-
+from parity.discovery import Lazy
 
 torch: Any = Lazy("torch")
 tf: Any = Lazy("tensorflow")

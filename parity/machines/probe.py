@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
 from numpynet import Array
 from parity.frameworks import available, framework
@@ -77,8 +78,6 @@ def not_taken(machine: Machine, found: Found) -> list[str]:
 
 def ask() -> None:
     """Print the answers of this process as one line of JSON."""
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
-
     random = np.random.default_rng(0)
     matrix, filters = random.standard_normal((300, 300), np.float32), random.standard_normal((8, 1, 3, 3), np.float32)
     switches: dict[str, Any] = {}

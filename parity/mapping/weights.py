@@ -21,9 +21,10 @@ import numpy as np
 
 from numpynet import Array, Module, Optimizer
 from parity.case import dtype_of
+from parity.discovery import Lazy
 from parity.frameworks import framework
 from parity.frameworks.counterpart import Counterpart, TensorView
-from parity.frameworks.lazy import Lazy, keras, keras_optimizers, torch, torch_optimizers
+from parity.frameworks.lazy import keras, keras_optimizers, torch, torch_optimizers
 from parity.mapping.convert import convert
 from parity.mapping.pair import pairs_of
 

@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
 from parity.frameworks import framework, implementations
 
 TOOLS = ("hypothesis", "scipy", "statsmodels")  # packages of which the versions are told besides the frameworks'
@@ -99,8 +101,6 @@ def environment() -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """The parts that compute besides the packages: processor, kernels of the BLAS, switches and numbers of threads."""
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
-
     return {
         "blas": [
             {name: pool[name] for name in ("internal_api", "version", "architecture", "num_threads") if name in pool}

@@ -11,6 +11,7 @@ import numpy as np
 from numpynet import Module
 from parity.frameworks import framework
 from parity.results.store import Record
+from parity.statistics.outcome import Outcome
 from parity.training.experiment import Experiment, MakeTrainer, one_ulp, trainer
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ def must_repeat(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> 
 
 
 def must_be_seen(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str | None:
-    from parity.statistics import Outcome
-
     if verdict.outcome is Outcome.DIFFERENT:
         return None
     return f"this study cannot tell implementations apart: with a planted defect it came out {verdict.outcome.value}"

@@ -18,9 +18,15 @@ import numpy as np
 
 from numpynet import Array
 from numpynet.datasets import Dataset
+from parity.discovery import Lazy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+colors: Any = Lazy("matplotlib.colors")
+colormaps: Any = Lazy("matplotlib")
+figures: Any = Lazy("matplotlib.figure")
+images: Any = Lazy("PIL.Image")
 
 Drawing = ParamSpec("Drawing")
 Pictures = dict[str, str]
@@ -171,28 +177,20 @@ def effect_intervals(effects: Sequence[Any], others: Sequence[Any]) -> Figure:
 
 
 def _figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
+    figure = figures.Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
     return figure, figure.subplots(rows, columns, **options) if rows else None
 
 
 def _from_blue_to_orange() -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("classes", [BLUE, "white", ORANGE])
+    return colors.LinearSegmentedColormap.from_list("classes", [BLUE, "white", ORANGE])
 
 
 def _shades(count: int) -> list[Any]:
-    from matplotlib import colormaps
-
-    return list(colormaps["viridis"](np.linspace(0, 0.85, count)))
+    return list(colormaps.colormaps["viridis"](np.linspace(0, 0.85, count)))
 
 
 def _png(figure: Figure) -> str:
-    from PIL import Image
-
     full, small = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png")
-    Image.open(full).convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
+    images.open(full).convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()

@@ -28,7 +28,7 @@ class EventFiles:
         if importlib.util.find_spec("tensorboardX") is None:
             warnings.warn("no event files without tensorboardX: pip install tensorboardX", stacklevel=2)
             return self
-        from tensorboardX import SummaryWriter
+        from tensorboardX import SummaryWriter  # noqa: PLC0415 - an extra
 
         shutil.rmtree(self.folder, ignore_errors=True)
         self.writer = SummaryWriter(str(self.folder))
