@@ -19,9 +19,7 @@ def boundaries(
     release: Annotated[list[str] | None, typer.Option(help="Measure these releases, and search no others.")] = None,
     folder: Annotated[Path, typer.Option(help="Records, one for each release; resumes.")] = Path("results/boundaries"),
     index: Annotated[str | None, typer.Option(help="Where pip finds the releases, such as torch's CPU wheels.")] = None,
-    write: Annotated[
-        bool, typer.Option("--write", help="Make parity/boundaries/measured.json of all records.")
-    ] = False,
+    write: Annotated[bool, typer.Option("--write", help="Make parity/results/measured.json of all records.")] = False,
 ) -> None:
     """Between which two releases each refusal and difference with a version condition changes: releases are installed
     into folders of their own, one after another, and removed again.

@@ -27,7 +27,8 @@ FrameworkOption = Annotated[
     typer.Option("--framework", help="torch or tensorflow, once for each; default: all that are installed."),
 ]
 KeepOption = Annotated[
-    bool, typer.Option("--keep", help="Write what was measured to parity/evidence/, to be committed: it counts then.")
+    bool,
+    typer.Option("--keep", help="Write what was measured to parity/results/kept/, to be committed: it counts then."),
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")]
 

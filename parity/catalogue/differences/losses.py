@@ -146,7 +146,8 @@ def smooth_l1() -> Demonstration:
         "keras": "in floatx, by default float32, whatever the dtype of the model and of the loss's input",
         "tensorflow": "in the dtype of the input",
     },
-    mapping='keras.config.set_floatx("float64") before anything is built (parity.frameworks.tensorflow.precision)',
+    mapping='keras.config.set_floatx("float64") before anything is built '
+    "(parity.frameworks.tensorflow.framework.precision)",
     sources=("https://keras.io/api/utils/config_utils/",),
 )
 def losses_in_floatx() -> Demonstration:

@@ -62,7 +62,7 @@ def compiled_sums() -> Demonstration:
         "model",
         "tensorflow": "a loop of one's own casts nothing",
     },
-    mapping='keras.config.set_floatx("float64") (parity.frameworks.tensorflow.precision)',
+    mapping='keras.config.set_floatx("float64") (parity.frameworks.tensorflow.framework.precision)',
     sources=(
         "https://keras.io/api/utils/config_utils/",
         "https://github.com/keras-team/keras/blob/master/keras/src/trainers/data_adapters/array_slicing.py",
