@@ -69,4 +69,5 @@ def torch_following(rule: Optimizer, parameters: list[Any]) -> Any:
 
 def keras_following(rule: Optimizer, variables: list[Any]) -> Any:
     """Keras' optimizer of these variables that follows numpynet's rule, as its pair says."""
-    return keras_optimizers.Rule(rule, pairs_of("tensorflow").optimizer(rule), variables)
+    views = {str(index): TensorView(variable) for index, variable in enumerate(variables)}
+    return keras_optimizers.Rule(rule, pairs_of("tensorflow").optimizer(rule), views)
