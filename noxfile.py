@@ -245,10 +245,11 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def lint(session: nox.Session) -> None:
-    """Checks formatting, lints, and checks which package may import which: the contracts in pyproject.toml."""
+    """Checks formatting and spelling, lints, and checks which package may import which, as pyproject.toml says."""
     environment = Environment(session, "tools", asked(session)[0].python)
     environment.run("ruff", "format", "--check", ".")
     environment.run("ruff", "check", ".")
+    environment.run("codespell")
     environment.run("lint-imports", "--no-cache")
 
 
