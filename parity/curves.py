@@ -20,8 +20,8 @@ from parity.experiment import Experiment, Moved, train, trainer
 from parity.frameworks import FRAMEWORKS
 from parity.recipes import EXPERIMENTS
 
-# Of 2,030 curves on 16 machines, twice (parity.curve_budget). More than six moved runs bring little; with these and four
-# seeds, the least factor that keeps the budget is 4.0, and 3.7 the second time. With 5, two and three of 2,030 leave
+# Of 2,030 curves on 16 machines, twice (parity.curve_budget). More than six moved runs bring little; with these and
+# four seeds, the least factor that keeps the budget is 4.0, then 3.7. With 5, two and three of 2,030 leave
 # their allowance from their seed (parted by a ReLU, or in need of 6.2), and the probability of four in a row is 3e-7.
 FACTOR = 5.0
 MOVED_RUNS = 6
