@@ -207,14 +207,14 @@ KINDS = [Embedding, MaskedMean, Parted, TwoProjections]
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_layer_of_each_kind_is_proven(kind: type[Module], dtype: str) -> None:
-    report = prove(kind, dtype, examples=40)
+    report = prove(kind, dtype, examples=20)
     assert report.failure is None, report.failure
     assert report.frameworks == available()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_of_a_layer_of_each_kind_are_its_derivatives(kind: type[Module]) -> None:
-    report = check_derivatives(kind, examples=20)
+    report = check_derivatives(kind, examples=10)
     assert report.holds, report.message
     assert report.derivatives > 0
 
