@@ -9,7 +9,8 @@ import json
 import sys
 from typing import Any
 
-from parity.proving import DTYPES, prove, targets
+from parity.formats import DTYPES
+from parity.ladder.proving import prove, targets
 
 
 def measure(examples: int) -> dict[str, Any]:

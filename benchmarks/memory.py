@@ -35,9 +35,9 @@ def trainer(implementation: str) -> Steps:
     criterion, optimizer = NLLCriterion(), SGD(model.parameters(), lr=0.01, momentum=0.9)
     if implementation == "numpynet":
         return Trainer(model, criterion, optimizer)
-    from parity.frameworks import framework
+    from parity.mapping import convert
 
-    built: Steps = framework(implementation).Trainer(model, criterion, optimizer)
+    built: Steps = convert.trainer(model, criterion, optimizer, implementation)
     return built
 
 

@@ -20,7 +20,7 @@ from benchmarks.timing import interleaved, ratios, spread
 from numpynet import SGD, Array, Linear, LogSoftMax, Module, NLLCriterion, ReLU, Sequential
 from numpynet.training import Trainer
 from parity.frameworks import available
-from parity.lazy import keras, tf, torch
+from parity.frameworks.lazy import keras, tf, torch
 
 LR, MOMENTUM = 0.01, 0.9
 Batches = list[tuple[Array, Array]]

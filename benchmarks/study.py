@@ -20,11 +20,12 @@ import numpy as np
 from benchmarks.timing import ratios, spread
 from numpynet import SGD, Linear, LogSoftMax, Module, NLLCriterion, Parameter, Sequential
 from numpynet.datasets import Dataset, blobs
-from parity.experiment import Experiment
 from parity.frameworks import available
-from parity.results import Results
-from parity.study import ARMS, COUPLED, EXPERIMENTS, InProcess, cluster, conduct, load
+from parity.results.store import Results
+from parity.study import ARMS, COUPLED, InProcess, cluster, conduct, load
 from parity.study.runs import Job, perform, performed
+from parity.training.experiment import Experiment
+from parity.training.studies import STUDIES
 
 
 def digits_jobs(seeds: int) -> list[Job]:
@@ -32,7 +33,7 @@ def digits_jobs(seeds: int) -> list[Job]:
     registered = load("digits")
     arms = [COUPLED, *(ARMS[name] for name in registered.arms if not ARMS[name].own_seeds)]
     return [
-        Job("benchmark", EXPERIMENTS["digits"], arm, name, seed)
+        Job("benchmark", STUDIES["digits"], arm, name, seed)
         for seed in range(seeds)
         for arm in arms
         for name in (["numpynet", *available()] if arm is COUPLED else ["numpynet"])

@@ -44,12 +44,15 @@ ENTRY = re.compile(r"([a-z_]\w*(?:, [a-z_]\w*)*): (\S.*)")
 def restructured(_: Any, what: str, name: str, documented: Any, options: Any, lines: list[str]) -> None:
     """Makes reStructuredText of a docstring, in place: plain text with `names`, lists of entries and formulas."""
     found: list[str] = []
-    entry = formula = False
+    entry = formula = example = False
     for line in lines:
         indented, text = line[:1] == " ", line.strip()
+        example = bool(text) and (example or text.startswith(">>> "))
         if not text:
             found.append("")
             entry = False
+        elif example:  # it is run, and what it prints compared, up to the next empty line
+            found.append(text)
         elif indented and not entry:
             found += [] if formula else ["", "::", ""]
             formula = True

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 import parity
 from numpynet import Array, Optimizer, Parameter
 from numpynet.optimizers import State
-from parity.pairs.optimizers import OptimizerPair
-from parity.strategies import dyadic
+from parity.drawing.strategies import dyadic
 
 
 class Adadelta(Optimizer):
@@ -39,17 +38,19 @@ class Adadelta(Optimizer):
 
 
 @parity.pair(Adadelta)
-class AdadeltaPair(OptimizerPair):
+class AdadeltaPair(parity.OptimizerPair):
     arguments = st.fixed_dictionaries(
         {"rho": dyadic(0, 15 / 16), "eps": st.integers(-20, -4).map(lambda exponent: 2.0**exponent)}
     )
-    torch_slots: ClassVar = {"square": "square_avg", "square_of_steps": "acc_delta"}
-    keras_slots: ClassVar = {"square": "_accumulated_grads", "square_of_steps": "_accumulated_delta_vars"}
+    slots: ClassVar = {
+        "torch": {"square": "square_avg", "square_of_steps": "acc_delta"},
+        "tensorflow": {"square": "_accumulated_grads", "square_of_steps": "_accumulated_delta_vars"},
+    }
 
-    def torch_rule(self, rule: Adadelta, parameters: list[Any]) -> Any:
+    def torch(self, rule: Adadelta, parameters: list[Any]) -> Any:
         return torch.optim.Adadelta(parameters, rule.lr, rho=rule.rho, eps=rule.eps)
 
-    def keras_rule(self, rule: Adadelta) -> Any:
+    def tensorflow(self, rule: Adadelta) -> Any:
         return keras.optimizers.Adadelta(rule.lr, rho=rule.rho, epsilon=rule.eps)
 
 

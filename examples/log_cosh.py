@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 import parity
 from numpynet import Array, Criterion
-from parity.loss import Loss
-from parity.pairs.criteria import CriterionPair
-from parity.strategies import arrays, sizes
+from parity.drawing.strategies import arrays, sizes
+from parity.mapping.loss import Loss
 
 
 class LogCosh(Criterion):
@@ -51,18 +50,18 @@ def losses(draw: st.DrawFn) -> Loss:
 
 
 @parity.pair(LogCosh)
-class LogCoshPair(CriterionPair):
+class LogCoshPair(parity.LossPair):
     modules = losses()
     formulas: ClassVar = {"torch": ByAutograd, "tensorflow": ByAutograd}
 
-    def torch_loss(self, criterion: LogCosh) -> Any:
+    def torch(self, criterion: LogCosh) -> Any:
         def loss(input: Any, target: Any) -> Any:
             error = input - target
             return (torch.logaddexp(error, -error) - np.log(2)).mean()
 
         return loss
 
-    def tensorflow_loss(self, criterion: LogCosh) -> Any:
+    def tensorflow(self, criterion: LogCosh) -> Any:
         def loss(input: Any, target: Any) -> Any:
             error = input - keras.ops.cast(target, input.dtype)
             return keras.ops.mean(error + keras.ops.softplus(-2 * error) - np.log(2))

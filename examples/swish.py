@@ -27,7 +27,7 @@ class Swish(Module):
 
 
 @parity.pair(Swish)
-class SwishPair(parity.Pair):
+class SwishPair(parity.LayerPair):
     modules = st.builds(Swish)
 
     def torch(self, module: Swish) -> Any:

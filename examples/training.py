@@ -6,7 +6,7 @@ import numpy as np
 
 from numpynet import SGD, Linear, LogSoftMax, Module, NLLCriterion, Parameter, ReLU, Sequential
 from numpynet.datasets import digits
-from parity.experiment import Experiment
+from parity.training.experiment import Experiment
 
 
 # Functions with names, at the top of the file: processes that perform runs find them there.

@@ -8,6 +8,7 @@ input is modified. What a layer, a criterion or an optimizer cannot take raises 
 from numpynet import datasets, initializers, training
 from numpynet.activations import (
     ELU,
+    GELU,
     SELU,
     HardSigmoid,
     HardSwish,
@@ -23,22 +24,23 @@ from numpynet.activations import (
     Tanh,
 )
 from numpynet.adaptive import Adagrad, Adam, AdamW, RMSprop
-from numpynet.classification import CrossEntropyCriterion, NLLCriterion, NLLCriterionUnstable
 from numpynet.clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue
-from numpynet.conv import Conv2d
-from numpynet.criteria import (
+from numpynet.containers import Concatenate, Graph, Sequential, Sum
+from numpynet.convolution import Conv2d
+from numpynet.dropout import Dropout
+from numpynet.linear import Linear
+from numpynet.losses import (
     BinaryCrossEntropyCriterion,
     BinaryCrossEntropyCriterionUnstable,
     Criterion,
+    CrossEntropyCriterion,
     HuberCriterion,
     L1Criterion,
     MSECriterion,
+    NLLCriterion,
+    NLLCriterionUnstable,
 )
-from numpynet.dropout import Dropout
-from numpynet.gelu import GELU
-from numpynet.graph import Concatenate, Graph, Sum
-from numpynet.linear import Linear
-from numpynet.module import Array, Module, Parameter, Sequential
+from numpynet.module import Array, Module, Parameter
 from numpynet.normalization import BatchNormalization, GroupNormalization, LayerNormalization, Scaling
 from numpynet.optimizers import SGD, Optimizer
 from numpynet.pooling import AvgPool2d, GlobalAveragePool2d, MaxPool2d, ZeroPad2d

@@ -5,11 +5,14 @@ Each takes a floating array, returns one of the same dtype, and raises ValueErro
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import DTypeLike
 
 from numpynet.features import along, check_features, sum_features
 from numpynet.module import Array, Module, Parameter
+from numpynet.normal import PI, normal_cdf
 
 
 class ReLU(Module):
@@ -192,6 +195,37 @@ class SiLU(Module):
     def backward(self, grad_output: Array) -> Array:
         input, gate = self.recall(grad_output)
         return grad_output * gate * (1 + input * (1 - gate))
+
+
+class GELU(Module):
+    """x P(Z <= x) for a standard normal Z; with approximate="tanh", x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
+
+    x is floating, of any shape. Names and default are PyTorch's. Raises ValueError for any other `approximate`, and
+    unless x is floating. Hendrycks & Gimpel 2016.
+    """
+
+    def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f'GELU takes approximate="none" or "tanh", got {approximate!r}')
+        self.approximate = approximate
+
+    def forward(self, input: Array) -> Array:
+        input = self.floating(input)
+        root = input.dtype.type(np.sqrt(2 / PI))
+        if self.approximate == "none":
+            gate = normal_cdf(input)
+        else:
+            gate = (1 + np.tanh(root * (input + 0.044715 * (input * input * input)))) / 2
+        return self.remember(input * gate, input, gate)
+
+    def backward(self, grad_output: Array) -> Array:
+        input, gate = self.recall(grad_output)
+        root, square = input.dtype.type(np.sqrt(2 / PI)), input * input
+        if self.approximate == "none":
+            gate_slope = root / 2 * np.exp(-square / 2)
+        else:
+            gate_slope = 2 * gate * (1 - gate) * (root * (1 + 3 * (0.044715 * square)))
+        return grad_output * (gate + input * gate_slope)
 
 
 class HardSigmoid(Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from numpynet.module import Array, Module, Parameter
 
 
 class Linear(Module):
-    """x W^T + b for x of shape (N, in_features), W of shape (out_features, in_features), b of shape (out_features,).
+    """x W^T + b for x of shape (N, ..., in_features), W of (out_features, in_features), b of (out_features,).
 
-    The output has shape (N, out_features) and the weight's dtype. `init` draws the weight with `rng`; the bias starts
-    at U(+-1/sqrt(in_features)) beside the default `uniform_fan_in`, as in torch.nn.Linear, and at zero beside any
-    other, as in Keras. Raises ValueError for in_features < 1, and unless x has that shape and the weight's dtype.
+    The output has shape (N, ..., out_features) and the weight's dtype. `init` draws the weight with `rng`; the bias
+    starts at U(+-1/sqrt(in_features)) beside the default `uniform_fan_in`, as in torch.nn.Linear, and at zero beside
+    any other, as in Keras. Raises ValueError for in_features < 1, and unless x has that shape and the weight's dtype.
     """
 
     def __init__(
@@ -57,22 +58,30 @@ class Linear(Module):
 
     def forward(self, input: Array) -> Array:
         input, weight = np.asanyarray(input), self.weight.value
-        if input.ndim != 2 or input.shape[1] != weight.shape[1] or input.dtype != weight.dtype:
+        if input.ndim < 2 or input.shape[-1] != weight.shape[1] or input.dtype != weight.dtype:
             raise ValueError(
-                f"{self!r} takes {weight.dtype} of shape (N, {weight.shape[1]}), "
+                f"{self!r} takes {weight.dtype} of shape (N, {weight.shape[1]}) or (N, ..., {weight.shape[1]}), "
                 f"got {input.dtype} of shape {input.shape}"
             )
-        output = np.matmul(input, weight.T)
+        rows = _rows(input)  # one product of matrices, however many axes there are
+        output = np.matmul(rows, weight.T)
         if self.bias is not None:
             output += self.bias.value
-        return self.remember(output, input)
+        return self.remember(output.reshape(*input.shape[:-1], weight.shape[0]), rows)
 
     def accumulate(self, grad_output: Array) -> None:
-        (input,) = self.recall(grad_output)
-        self.weight.accumulate(lambda out: np.matmul(grad_output.T, input, out=out))
+        (rows,) = self.recall(grad_output)
+        grad_rows = _rows(grad_output)
+        self.weight.accumulate(lambda out: np.matmul(grad_rows.T, rows, out=out))
         if self.bias is not None:
-            self.bias.accumulate(lambda out: grad_output.sum(axis=0, out=out))
+            self.bias.accumulate(lambda out: grad_rows.sum(axis=0, out=out))
 
     def backward(self, grad_output: Array) -> Array:
         self.accumulate(grad_output)
-        return np.matmul(grad_output, self.weight.value)
+        grad = np.matmul(_rows(grad_output), self.weight.value)
+        return grad.reshape(*grad_output.shape[:-1], self.in_features)
+
+
+def _rows(x: Array) -> Array:
+    """`x` of shape (N, ..., features) as a matrix (rows, features)."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
 Self = TypeVar("Self", bound="Module")
+Output = TypeVar("Output")
 
 
 class Parameter:
@@ -90,34 +91,38 @@ class Module:
 
     buffers: ClassVar[tuple[str, ...]] = ()
     training: bool = True
-    _memory: tuple[tuple[int, ...], tuple[Any, ...]] | None = None
+    _memory: tuple[Any, tuple[Any, ...]] | None = None
 
-    def forward(self, input: Array) -> Array:
-        """The output for `input`, which is never modified; raises ValueError for an input that does not fit."""
+    def forward(self, input: Any) -> Any:
+        """The output for `input`, which is never modified; raises ValueError for an input that does not fit.
+
+        Either is an array, or a tuple of arrays, nested ones too, where the layer takes or returns several.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
-    def backward(self, grad_output: Array) -> Array:
+    def backward(self, grad_output: Any) -> Any:
         """The gradient for the last input, of its shape, given that for the output; parameter gradients accumulate.
 
-        Raises RuntimeError before the first forward, ValueError where `grad_output` is no array of the output's shape.
+        It is None for an input of integers or booleans, which has none. Raises RuntimeError before the first forward,
+        ValueError where `grad_output` is no array of the output's shape.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no backward")
 
-    def accumulate(self, grad_output: Array) -> None:
+    def accumulate(self, grad_output: Any) -> None:
         """Accumulate the parameter gradients alone: `backward` for when nobody needs the input's gradient."""
         self.backward(grad_output)
 
-    def __call__(self, input: Array) -> Array:
+    def __call__(self, input: Any) -> Any:
         return self.forward(input)
 
     # What forward leaves for backward
 
-    def remember(self, output: Array, *values: Any) -> Array:
+    def remember(self, output: Output, *values: Any) -> Output:
         """Keep `values` for `backward`, and the output's shape to check the gradient against; returns `output`."""
-        self._memory = (output.shape, values)
+        self._memory = (_shape(output), values)
         return output
 
-    def recall(self, grad_output: Array) -> tuple[Any, ...]:
+    def recall(self, grad_output: Any) -> tuple[Any, ...]:
         """The values that `forward` gave to `remember`.
 
         Raises RuntimeError before the first forward, ValueError where `grad_output` is no array of the output's shape.
@@ -125,8 +130,8 @@ class Module:
         if self._memory is None:
             raise RuntimeError(f"{self!r}: backward before forward")
         shape, values = self._memory
-        if getattr(grad_output, "shape", None) != shape:
-            got = f"{type(grad_output).__name__} of shape {np.shape(grad_output)}"
+        if (found := _shape(grad_output)) != shape:
+            got = f"{type(grad_output).__name__} of shape {np.shape(grad_output) if found is None else found}"
             raise ValueError(f"{self!r}: the gradient is an array of the output's shape {shape}, got {got}")
         return values
 
@@ -149,7 +154,7 @@ class Module:
         for name, child in self.children().items():
             yield from child.named_modules(join(prefix, name))
 
-    def named_places(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+    def named_call_sites(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Yields every module without children and its dotted name, in the order of the calls.
 
         A module that is called at several places comes once for each of them, under the name of the place.
@@ -157,7 +162,7 @@ class Module:
         if not self.children():
             yield prefix, self
         for name, child in self.children().items():
-            yield from child.named_places(join(prefix, name))
+            yield from child.named_call_sites(join(prefix, name))
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Every parameter of this module and those below, by dotted name; one that is shared appears once."""
@@ -240,61 +245,14 @@ class Module:
         return described(self, self.arguments())
 
 
-class Sequential(Module):
-    """Modules applied one after another: each takes the output of the one before.
-
-    `net[i]` is the i-th module, len(net) their number. Raises ValueError where a module is given twice: a `Graph` uses
-    one at several places.
-    """
-
-    def __init__(self, *modules: Module) -> None:
-        self.modules = list(modules)
-        refuse_repeated(self)
-
-    def forward(self, input: Array) -> Array:
-        for module in self.modules:
-            input = module(input)
-        return input
-
-    def backward(self, grad_output: Array) -> Array:
-        for module in reversed(self.modules):
-            grad_output = module.backward(grad_output)
-        return grad_output
-
-    def accumulate(self, grad_output: Array) -> None:
-        for module in reversed(self.modules[1:]):
-            grad_output = module.backward(grad_output)
-        for module in self.modules[:1]:
-            module.accumulate(grad_output)
-
-    def children(self) -> dict[str, Module]:
-        return {str(index): module for index, module in enumerate(self.modules)}
-
-    def __getitem__(self, index: int) -> Module:
-        return self.modules[index]
-
-    def __len__(self) -> int:
-        return len(self.modules)
-
-    def __repr__(self) -> str:
-        return f"Sequential({', '.join(map(repr, self.modules))})"
+def _shape(value: Any) -> Any:
+    """The shape of an array; of a tuple, the list of the shapes of its parts; None of anything else."""
+    return list(map(_shape, value)) if isinstance(value, tuple) else getattr(value, "shape", None)
 
 
 def each(function: Callable[[Any], Any], value: Any) -> Any:
     """`function` of `value`; of a tuple, the tuple of what `each` returns for its parts."""
     return tuple(each(function, part) for part in value) if isinstance(value, tuple) else function(value)
-
-
-def refuse_repeated(network: Module) -> None:
-    """Raise ValueError where a module is part of `network` twice, which could not tell its two places apart."""
-    names: dict[Module, str] = {}
-    for name, module in network.named_modules():
-        if module in names:
-            raise ValueError(
-                f"{type(network).__name__}: {names[module]} and {name} are the same {type(module).__name__}; "
-                f"a Graph uses a layer at several places, by the name of the first"
-            )
-        names[module] = name
 
 
 def join(prefix: str, name: str) -> str:

@@ -136,12 +136,16 @@ class GroupNormalization(PerExample):
 class Scaling(Module):
     """gamma * x + beta for x of shape (N, num_features, ...), with gamma and beta of shape (num_features,).
 
-    They begin at 1 and 0; Scaling(1) has one gamma and one beta for any number of features. The output has the shape of
-    x. Raises ValueError unless x has that shape and the dtype of gamma.
+    The features may be on another `axis`, as on the last one, -1, of (N, T, features). gamma and beta begin at 1 and 0;
+    Scaling(1) has one gamma and one beta for any number of features. The output has the shape of x. Raises ValueError
+    for the first axis, which is the batch's, and unless x has that shape and the dtype of gamma.
     """
 
-    def __init__(self, num_features: int, *, dtype: DTypeLike = np.float32) -> None:
+    def __init__(self, num_features: int, axis: int = 1, *, dtype: DTypeLike = np.float32) -> None:
+        if axis == 0:
+            raise ValueError(f"Scaling takes an axis of features, got Scaling({num_features}, axis=0), the batch's")
         self.num_features = num_features
+        self.axis = axis
         self.gamma = Parameter(np.ones(num_features, dtype))
         self.beta = Parameter(np.zeros(num_features, dtype))
 
@@ -151,15 +155,16 @@ class Scaling(Module):
         return self.gamma.value.dtype.name
 
     def forward(self, input: Array) -> Array:
-        input = check_features(self, input, self.num_features, self.gamma.value.dtype, shared=True)
-        output = input * along(self.gamma.value, input) + along(self.beta.value, input)
+        dtype = self.gamma.value.dtype
+        input = check_features(self, input, self.num_features, dtype, shared=True, axis=self.axis)
+        output = input * along(self.gamma.value, input, self.axis) + along(self.beta.value, input, self.axis)
         return self.remember(output, input)
 
     def backward(self, grad_output: Array) -> Array:
         (input,) = self.recall(grad_output)
-        self.gamma.accumulate(lambda out: sum_features(grad_output * input, out))
-        self.beta.accumulate(lambda out: sum_features(grad_output, out))
-        return grad_output * along(self.gamma.value, input)
+        self.gamma.accumulate(lambda out: sum_features(grad_output * input, out, self.axis))
+        self.beta.accumulate(lambda out: sum_features(grad_output, out, self.axis))
+        return grad_output * along(self.gamma.value, input, self.axis)
 
 
 def standardize(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array, Array, Array]:

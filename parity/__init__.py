@@ -1,9 +1,9 @@
 """Proof that numpynet, PyTorch and TensorFlow compute the same thing.
 
-A `Pair` says what a numpynet class is called in each framework, and draws instances of it and inputs. One example, a
+A pair says what a numpynet class is called in each framework, and draws instances of it and inputs. One example, a
 `Case`, runs in every implementation and in numpynet's next wider format, the reference. Each tensor may differ from the
-reference by its allowance, which is what rounding alone makes of it (`parity.allowance`). The rungs of the ladder are 1
-outputs, 2 gradients, 3 update steps, 4 training curves and 5 final accuracies.
+reference by its allowance, which is what rounding alone makes of it (`parity.rounding.allowance`). The rungs of the
+ladder are 1 outputs, 2 gradients, 3 update steps, 4 training curves and 5 final accuracies.
 """
 
 from __future__ import annotations
@@ -14,27 +14,33 @@ from typing import TYPE_CHECKING, Any
 from parity.importing import keep_triton_and_tensorflow_apart
 
 if TYPE_CHECKING:
-    from parity.convert import to_tensorflow, to_torch
-    from parity.failure import ParityError
-    from parity.pairing import Case, Counterpart, Pair, Step, Tensor, pair, transposed
-    from parity.proving import check, explain, load, prove
-    from parity.weights import load_weights, save_weights
+    from parity.case import Case, Step
+    from parity.frameworks.counterpart import Counterpart, TensorView, transposed
+    from parity.ladder.failure import ParityError
+    from parity.ladder.proving import check, explain, load, prove
+    from parity.mapping.convert import to_tensorflow, to_torch
+    from parity.mapping.pair import LayerPair, LossPair, OptimizerPair, pair
+    from parity.mapping.weights import load_weights, save_weights
 
 _HOMES = {
-    "proving": ("check", "explain", "load", "prove"),
-    "convert": ("to_tensorflow", "to_torch"),
-    "failure": ("ParityError",),
-    "weights": ("load_weights", "save_weights"),
-    "pairing": ("Case", "Counterpart", "Pair", "Step", "Tensor", "pair", "transposed"),
+    "case": ("Case", "Step"),
+    "frameworks.counterpart": ("Counterpart", "TensorView", "transposed"),
+    "ladder.failure": ("ParityError",),
+    "ladder.proving": ("check", "explain", "load", "prove"),
+    "mapping.convert": ("to_tensorflow", "to_torch"),
+    "mapping.pair": ("LayerPair", "LossPair", "OptimizerPair", "pair"),
+    "mapping.weights": ("load_weights", "save_weights"),
 }
 
 __all__ = [
     "Case",
     "Counterpart",
-    "Pair",
+    "LayerPair",
+    "LossPair",
+    "OptimizerPair",
     "ParityError",
     "Step",
-    "Tensor",
+    "TensorView",
     "check",
     "explain",
     "load",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from parity import evidence
+from parity.results import evidence
 
 # The same examples every time: a test that is red today and green tomorrow shows nothing on either day.
 settings.register_profile("parity", derandomize=True, database=None)

@@ -76,7 +76,7 @@ def _download(name: str, file: str) -> Path:
     """
     place = f"${FOLDER_VARIABLE}/{PATHS[name].format(file=file)}"
     try:
-        import pooch
+        import pooch  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ImportError(
             f"{name} has to be downloaded, which needs pooch: pip install pooch; "

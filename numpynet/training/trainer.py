@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from numpynet.criteria import Criterion
+from numpynet.losses import Criterion
 from numpynet.module import Array, Module, Parameter, each
 from numpynet.optimizers import Optimizer
 
@@ -79,6 +79,15 @@ class Trainer:
                 _replay(self, inputs, targets, loss)
             self.optimizer.step()
         return loss
+
+    @property
+    def steps(self) -> int:
+        """The number of steps that the optimizer has taken."""
+        return self.optimizer.steps
+
+    def state(self) -> dict[str, Array]:
+        """Copies of the model's parameters and running statistics, by dotted name."""
+        return self.model.state_dict()
 
     def predict(self, inputs: Any, batch_size: int = 1024) -> Array:
         """The outputs (N, C) for inputs (N, ...), computed in evaluation mode, in which the model stays."""

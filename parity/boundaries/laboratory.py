@@ -12,39 +12,52 @@ import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from packaging.requirements import Requirement
 
+import numpynet
+from parity import frameworks, mapping
 from parity.boundaries.cuda import stand_ins
 from parity.boundaries.one import REFUSALS
-from parity.differences import TOPICS
-from parity.installed import numbers
-from parity.results import versions
-from parity.study.origin import ROOT, digest
+from parity.catalogue import attempt, difference, kernels, refusal, refusals, running, settings
+from parity.catalogue.differences import topics
+from parity.results.code import ROOT, digest
+from parity.results.conditions import numbers
+from parity.results.packages import versions
 
 PACKAGES = ("keras", "torch", "tensorflow")
 DISTRIBUTIONS = {"keras": "keras", "torch": "torch", "tensorflow": "tensorflow-cpu"}
 OLDEST = {"keras": "3.3.3", "torch": "2.2.2", "tensorflow": "2.16.2"}  # of the stack `oldest`
 
 Outcomes = dict[str, str]
-# the code that the outcomes of a part rest on: where it changed, a record no longer says what it says
-REFUSED = ("numpynet", "parity/frameworks", "parity/pairs", "parity/refusals")
-DIFFERENCES = ROOT / "parity" / "differences"
+# The code that the outcomes of a part rest on: where it changed, a record no longer says what it says. What the table
+# of refusals says is none of it.
+REFUSED = (numpynet, frameworks, mapping, refusals)
+TRIED_BY = (attempt, refusal, settings)
+DEMONSTRATED_BY = (difference, kernels, running)
 
 
 @functools.cache
 def code() -> dict[str, str]:
     """The digest of the code behind each part of a record: the refusals, and each topic of the catalogue."""
-    refused = [path for folder in REFUSED for path in (ROOT / folder).rglob("*.py")]
-    shared = [DIFFERENCES / "difference.py", DIFFERENCES / "kernels.py"]
-    topics = {topic: digest([DIFFERENCES / f"{topic}.py", *shared]) for topic in TOPICS}
-    return {REFUSALS: digest(refused)} | topics
+    refused = [path for package in REFUSED for path in _file(package).parent.rglob("*.py")]
+    shared = [_file(module) for module in DEMONSTRATED_BY]
+    return {REFUSALS: digest([*refused, *map(_file, TRIED_BY)], but="KNOWN")} | {
+        topic: digest([_file(module), *shared]) for topic, module in topics().items()
+    }
+
+
+def _file(module: ModuleType) -> Path:
+    assert module.__file__
+    return Path(module.__file__)
 
 
 def outcomes_of(record: dict[str, Any]) -> Outcomes:
-    """The outcomes of all parts of a record in one mapping; it is empty where the release was not measurable."""
-    return {key: outcome for part in record.get("outcomes", {}).values() for key, outcome in part.items()}
+    """The outcomes of today's parts of a record in one mapping; it is empty where the release was not measurable."""
+    measured = record.get("outcomes", {})
+    return {key: outcome for part in code() for key, outcome in measured.get(part, {}).items()}
 
 
 def published(package: str, index: str | None = None) -> list[str]:

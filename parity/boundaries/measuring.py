@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from parity.boundaries import MEASURED
 from parity.boundaries.laboratory import Laboratory, Outcomes, code, outcomes_of, published
-from parity.differences import catalogue
-from parity.differences.refused import KNOWN, expected
+from parity.catalogue import catalogue
+from parity.catalogue.refusal import expected
+from parity.catalogue.refusals import KNOWN
 from parity.frameworks import FRAMEWORKS
-from parity.installed import bounds, holds_here, numbers
+from parity.results.boundaries import MEASURED
+from parity.results.conditions import bounds, holds_here, numbers
 
 IMPLEMENTATIONS = ("numpynet", *FRAMEWORKS)
 

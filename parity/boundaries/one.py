@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from numpynet import ReLU
-from parity.differences import catalogue, measure
-from parity.differences.kernels import kernels
-from parity.frameworks import available
-from parity.proving import targets
-from parity.refusals import REFUSES, TRY, refusals, right
-from parity.results import versions
+from parity.catalogue import catalogue, measure
+from parity.catalogue.attempt import attempted, right
+from parity.catalogue.kernels import kernels
+from parity.catalogue.refusal import REFUSES, refusals
+from parity.frameworks import NUMPYNET, available
+from parity.ladder.proving import targets
+from parity.results.packages import versions
 
 REFUSALS = "refusals"
 
@@ -55,8 +56,8 @@ def add(record: dict[str, Any], parts: list[str]) -> dict[str, Any]:
 
     What a framework raises for a plain input is raised: it does not work beside the others, and has refused nothing.
     """
-    for name in ("numpynet", *available()):
-        TRY[name](right(ReLU))
+    for name in (NUMPYNET, *available()):
+        attempted(name, right(ReLU))
     found = {part: dict(outcomes(part)) for part in parts}
     by = kernels() if "tensorflow" in available() else None
     return record | {"versions": versions(), "kernels": by, "outcomes": record.get("outcomes", {}) | found}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from numpynet import Module, Optimizer
+from numpynet import Optimizer
 from numpynet.datasets import batch_order
 from numpynet.training import Trainer
-from parity.pairing import Case
+from parity.case import Case, computing, recast
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -59,23 +58,15 @@ class Defect:
         """The same case with the defect in its module or its optimizer."""
         if issubclass(self.target, Optimizer):
             return replace(case, optimizer=self.broken)
-        module = copy.deepcopy(case.module)
-        self.plant_in(module)
-        return replace(case, module=module)
-
-    def plant_in(self, module: Module) -> None:
-        """Turn every instance of the target in `module`, criteria included, into the broken one; attributes stay."""
-        for _, part in module.named_modules():
-            for value in (part, *vars(part).values()):
-                if type(value) is self.target:
-                    value.__class__ = self.broken
+        return replace(case, module=recast(case.module, computing(case.module), self._broken))
 
     def plant_in_trainer(self, trainer: Trainer) -> Trainer:
-        """The same trainer with the defect in it, unless it is in the batches that the trainer is given."""
-        self.plant_in(trainer.model)
-        if type(trainer) is self.target and isinstance(self.broken, type):
-            trainer.__class__ = self.broken
-        return trainer
+        """A copy of the trainer with the defect in it, unless it is in the batches that the trainer is given."""
+        return recast(trainer, [trainer, *computing(trainer.model)], self._broken)
+
+    def _broken(self, part: Any) -> type | None:
+        """The class that `part` is to be of: the broken one for an instance of the target."""
+        return self.broken if type(part) is self.target and isinstance(self.broken, type) else None
 
 
 _gallery: list[Defect] = []
@@ -93,21 +84,4 @@ def caught_on(rung: int, dtype: str = "float32") -> Callable[[T], T]:
 
 def gallery() -> list[Defect]:
     """Every planted defect, family by family."""
-    from parity.defects import (  # noqa: F401
-        activations,
-        adaptive,
-        classes,
-        clipping,
-        criteria,
-        gates,
-        graph,
-        images,
-        layernorm,
-        layers,
-        normalization,
-        optimizers,
-        rectifiers,
-        training,
-    )
-
     return list(_gallery)

@@ -7,18 +7,14 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
-import numpy as np
-
-from numpynet import SGD, BatchNormalization, Dropout, Linear, LogSoftMax, NLLCriterion, ReLU, Scaling, Sequential
-from numpynet.datasets import digits
 from numpynet.training import History, fit
-from parity.curves import Curve, Series, compare_curves
+from parity.defects.baseline import baseline
 from parity.defects.defect import Defect
-from parity.defects.usual import usual_way
-from parity.experiment import Experiment
 from parity.frameworks import available
-from parity.proving import prove
-from parity.rungs.record import CURVE, RUNGS, STEP
+from parity.ladder.proving import prove
+from parity.ladder.trace import CURVE, RUNGS, STEP
+from parity.training.curves import Curve, Series, compare_curves
+from parity.training.recipes import PLANTED
 
 EXAMPLES = 1000  # ten times what a pair is usually given: a defect caught later than that is worth knowing of
 
@@ -35,7 +31,7 @@ def run(
         "target": defect.target.__name__,
         "source": defect.family,
         **climb(defect, frameworks),
-        "usual": usual_way(defect),
+        "usual": baseline(defect),
     }
 
 
@@ -63,37 +59,9 @@ def _prove(defect: Defect, frameworks: list[str], examples: int, shrink: bool) -
     }
 
 
-def _network(rng: np.random.Generator) -> Sequential:
-    return Sequential(
-        Linear(64, 16, rng=rng),
-        ReLU(),
-        BatchNormalization(16, alpha=0.875, eps=2**-10),
-        Scaling(16),
-        Dropout(0.25, rng=rng.spawn(1)[0]),
-        Linear(16, 10, rng=rng),
-        LogSoftMax(),
-    )
-
-
-# Three epochs of 1,197 digits: a last batch of 45, and a learning rate that changes within the second epoch. In double
-# precision rounding turns no ReLU on or off, which in single precision can part right implementations.
-EXPERIMENT = Experiment(
-    name="planted",
-    title="digits, with dropout and batch normalisation",
-    data=digits,
-    network=_network,
-    criterion=NLLCriterion,
-    optimizer=functools.partial(SGD, lr=1 / 8, momentum=0.875),
-    epochs=3,
-    batch_size=128,
-    dtype="float64",
-    schedule={15: 1 / 16},
-)
-
-
 def _train(defect: Defect, frameworks: list[str]) -> dict[str, Any]:
     right = _right(tuple(frameworks))
-    curve = compare_curves(EXPERIMENT, alter=defect.plant_in_trainer, loop=_loop(defect))
+    curve = compare_curves(PLANTED, alter=defect.plant_in_trainer, loop=_loop(defect))
     quantity, message = None, ""
     for part in ("validation", "training"):
         planted, others = getattr(curve, part), getattr(right, part)
@@ -115,7 +83,7 @@ def _right(frameworks: tuple[str, ...]) -> Curve:
 
     The frameworks never see a defect: they are trained once.
     """
-    return compare_curves(EXPERIMENT, frameworks)
+    return compare_curves(PLANTED, frameworks)
 
 
 def _loop(defect: Defect) -> Callable[..., History]:
@@ -132,7 +100,7 @@ def _message(part: str, planted: Series, right: Series) -> str:
     used = right.used | planted.used
     worst = planted.worst["numpynet"]
     lines = [
-        f"rung {CURVE} ({RUNGS[CURVE]}): {part} loss of {EXPERIMENT.title}",
+        f"rung {CURVE} ({RUNGS[CURVE]}): {part} loss of {PLANTED.title}",
         f"odd one out: {', '.join(name for name, share in used.items() if share > 1)}",
         f"worst {'step' if part == 'training' else 'epoch'}: {worst + 1} of {len(planted.envelope)}",
     ]

@@ -32,7 +32,7 @@ def run_twin(name: str, frameworks: list[str] | None = None, examples: int = EXA
 
     passed: whether the ladder did not catch it
     message: the ladder's message, where it did
-    usual: what the baseline made of it, see `usual_way`; "caught" is then a false alarm
+    usual: what the baseline made of it, see `baseline`; "caught" is then a false alarm
     """
     record = run(targets()[name].twin, examples=examples, frameworks=frameworks, shrink=False)
     return {

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from parity.experiments.clothes import CLOTHES
-from parity.experiments.factors import FACTORS
-from parity.experiments.initialisation import INITIALISATION
-from parity.experiments.mistakes import MISTAKES, Mistake
-from parity.experiments.photographs import PHOTOGRAPHS
-from parity.experiments.points import POINTS
-from parity.experiments.significance import SIGNIFICANCE, StudyEntry
-from parity.experiments.training import Progress, Record, TrainingEntry
-from parity.results import Results, default_folder
+from parity.experiments.cifar10 import CIFAR10
+from parity.experiments.entry import Progress, Record, TrainingEntry
+from parity.experiments.fashion_mnist import FASHION_MNIST
+from parity.experiments.fashion_mnist_study import SIGNIFICANCE, StudyEntry
+from parity.experiments.mnist_factors import MNIST_FACTORS
+from parity.experiments.mnist_initialisation import MNIST_INITIALISATION
+from parity.experiments.refused_studies import MISTAKES, Mistake
+from parity.experiments.toy2d import TOY2D
+from parity.results.store import Results, default_folder
 
 __all__ = ["EXPERIMENTS", "run_experiment"]
 
 ENTRIES: tuple[TrainingEntry | StudyEntry | Mistake, ...] = (
-    *POINTS,
-    *CLOTHES,
+    *TOY2D,
+    *FASHION_MNIST,
     SIGNIFICANCE,
-    *PHOTOGRAPHS,
-    *INITIALISATION,
-    *FACTORS,
+    *CIFAR10,
+    *MNIST_INITIALISATION,
+    *MNIST_FACTORS,
     *MISTAKES,
 )
 EXPERIMENTS = {entry.name: entry for entry in ENTRIES}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import re
 import subprocess
@@ -11,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
 from numpynet import Array
-from parity.frameworks import available
+from parity.frameworks import available, framework
 from parity.machines.machine import Machine
 from parity.machines.process import call_on
 
@@ -78,8 +78,6 @@ def not_taken(machine: Machine, found: Found) -> list[str]:
 
 def ask() -> None:
     """Print the answers of this process as one line of JSON."""
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
-
     random = np.random.default_rng(0)
     matrix, filters = random.standard_normal((300, 300), np.float32), random.standard_normal((8, 1, 3, 3), np.float32)
     switches: dict[str, Any] = {}
@@ -87,23 +85,9 @@ def ask() -> None:
     for pool in threadpool_info():
         if pool["user_api"] == "blas" and "architecture" in pool:
             switches |= {"OPENBLAS_CORETYPE": pool["architecture"], "OPENBLAS_NUM_THREADS": str(pool["num_threads"])}
-    if "torch" in available():
-        torch = importlib.import_module("torch")
-        held, kernel = torch.from_numpy(matrix), torch.from_numpy(filters)
-        convolved = torch.nn.functional.conv2d(held[None, None], kernel)
-        bits["torch"] = _digest(*(part.numpy() for part in (held @ held, held.exp(), held.sum(0), convolved)))
-        switches |= {
-            "ATEN_CPU_CAPABILITY": torch.backends.cpu.get_cpu_capability(),
-            "OMP_NUM_THREADS": str(torch.get_num_threads()),
-        }
-    if "tensorflow" in available():
-        tf = importlib.import_module("tensorflow")
-        image, kernel = matrix[None, :, :, None], filters.transpose(2, 3, 1, 0)
-        convolved = tf.nn.conv2d(image, kernel, 1, "VALID")
-        parts = (tf.matmul(matrix, matrix), tf.exp(matrix), tf.reduce_sum(matrix, 0), convolved)
-        bits["tensorflow"] = _digest(*(part.numpy() for part in parts))
-        port = importlib.import_module("tensorflow.python.util._pywrap_util_port")
-        switches["TF_ENABLE_ONEDNN_OPTS"] = str(int(port.IsMklEnabled()))
+    for name in available():
+        bits[name] = _digest(*framework(name).sample(matrix, filters))
+        switches |= framework(name).switches()
     print("\nanswer " + json.dumps({"switches": switches, "bits": bits}))
 
 

@@ -11,24 +11,22 @@ import numpy as np
 from numpynet import (
     SGD,
     Array,
-    BatchNormalization,
-    Conv2d,
     Criterion,
     CrossEntropyCriterion,
-    Flatten,
     Linear,
-    LogSoftMax,
     MSECriterion,
     NLLCriterion,
     NLLCriterionUnstable,
     Parameter,
-    ReLU,
     Scaling,
     Sequential,
     SoftMax,
 )
-from parity.lazy import keras
-from parity.pairing import Case, pair_of
+from numpynet.initializers import uniform_fan_in
+from parity.case import Case
+from parity.frameworks.lazy import keras
+from parity.mapping.pair import computed_by, pairs_of
+from parity.training import networks
 
 STEPS, BATCH, CLASSES = 3, 16, 10
 LossFunction = Callable[[Any, Any], Any]
@@ -63,14 +61,15 @@ class Model:
         """The optimizer of the notebook's second half, whose hyper-parameters are float32 numbers."""
         return self.optimizer(parameters, lr=2**-4, momentum=0.875, nesterov=True)
 
-    def as_computed_by(self, framework: str) -> Model | None:
+    def computed_by(self, framework: str) -> Model | None:
         """The same model by the framework's own formulas; None where they are numpynet's."""
-        case: Any = Case(self.network, [], arguments={}, optimizer=self.optimizer).as_computed_by(framework)
-        return None if case is None else replace(self, network=case.module, optimizer=case.optimizer)
+        case = Case(self.network, [], arguments={}, optimizer=self.optimizer)
+        found: Any = computed_by(case, framework)
+        return None if found is None else replace(self, network=found.module, optimizer=found.optimizer)
 
     def loss(self, framework: str) -> LossFunction:
         """The framework's loss function, which takes (output, target)."""
-        return self.losses.get(framework) or getattr(pair_of(self.criterion), f"{framework}_loss")(self.criterion)
+        return self.losses.get(framework) or pairs_of(framework).loss(self.criterion)
 
 
 def classifier(name: str, *layers: Any, shape: tuple[int, ...], criterion: Criterion, dtype: np.dtype[Any]) -> Model:
@@ -83,36 +82,20 @@ def classifier(name: str, *layers: Any, shape: tuple[int, ...], criterion: Crite
 
 def mlp(dtype: np.dtype[Any]) -> Model:
     """The source course's 784-128-10, sized down to 64-32-10."""
-    rng = np.random.default_rng(1)
-    layers = (Flatten(), Linear(64, 32, rng=rng), ReLU(), Linear(32, CLASSES, rng=rng), LogSoftMax())
-    return classifier("mlp", *layers, shape=(1, 8, 8), criterion=NLLCriterion(), dtype=dtype)
+    network = networks.plain(np.random.default_rng(1), 64)
+    return classifier("mlp", *network.modules, shape=(1, 8, 8), criterion=NLLCriterion(), dtype=dtype)
 
 
 def normalized(dtype: np.dtype[Any]) -> Model:
     """A network 64-32-10 with batch normalisation, whose running statistics are state without a gradient."""
-    rng = np.random.default_rng(2)
-    layers = (
-        Linear(64, 32, bias=False, rng=rng),
-        BatchNormalization(32, alpha=0.875, eps=2**-10),
-        Scaling(32),
-        ReLU(),
-        Linear(32, CLASSES, rng=rng),
-    )
-    return classifier("normalized", *layers, shape=(64,), criterion=CrossEntropyCriterion(), dtype=dtype)
+    network = networks.normalized_once(np.random.default_rng(2))
+    return classifier("normalized", *network.modules, shape=(64,), criterion=CrossEntropyCriterion(), dtype=dtype)
 
 
 def conv(dtype: np.dtype[Any]) -> Model:
     """The TensorFlow notebook's three layers, two convolutions and a linear one, sized down."""
-    rng = np.random.default_rng(3)
-    layers = (
-        Conv2d(3, 8, 5, padding=2, rng=rng),
-        ReLU(),
-        Conv2d(8, 4, 3, padding=1, rng=rng),
-        ReLU(),
-        Flatten(),
-        Linear(4 * 8 * 8, CLASSES, rng=rng),
-    )
-    return classifier("conv", *layers, shape=(3, 8, 8), criterion=CrossEntropyCriterion(), dtype=dtype)
+    network = networks.cifar10_convolutional(8, 4, np.random.default_rng(3), side=8, init=uniform_fan_in)
+    return classifier("conv", *network.modules, shape=(3, 8, 8), criterion=CrossEntropyCriterion(), dtype=dtype)
 
 
 def probabilities(dtype: np.dtype[Any]) -> Model:

@@ -6,7 +6,7 @@ from functools import singledispatch
 from typing import Any
 
 from numpynet import BatchNormalization, Conv2d, Flatten, Linear, LogSoftMax, Module, ReLU, Scaling, SoftMax
-from parity.lazy import tf
+from parity.frameworks.lazy import tf
 from parity.modes.record import NotHere
 
 

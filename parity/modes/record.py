@@ -9,9 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from numpynet import Array
-from parity.allowance import Noisy, deviations, noisy, wider
+from parity.formats import format_of
+from parity.ladder.trace import GRADIENT, OUTPUT, STEP, Key, Trace, layer_of
 from parity.modes.models import Model
-from parity.rungs.record import GRADIENT, OUTPUT, STEP, Key, Record, layer_of
+from parity.rounding.allowance import deviations
+from parity.rounding.noisy import Noisy, noisy
 
 
 class NotHere(Exception):
@@ -39,9 +41,9 @@ class Mode(Protocol):
         """Train on one batch; returns what the step shows."""
 
 
-def trained(model: Model, mode: Mode) -> Record:
+def trained(model: Model, mode: Mode) -> Trace:
     """The record of a training: every array by its key, in the order of computation."""
-    record: Record = {}
+    record: Trace = {}
     buffers = model.network.named_buffers()
     for index, batch in enumerate(model.batches):
         seen = mode.step(batch)
@@ -78,19 +80,19 @@ class InNumpynet:
         return Seen(loss, self.network.state_dict(), output, gradients)
 
 
-def reference(model: Model, framework: str) -> tuple[Record, Record]:
+def reference(model: Model, framework: str) -> tuple[Trace, Trace]:
     """The record that numpynet computes in a wider format, and what rounding allows the framework in the model's own.
 
     Where the framework has formulas of its own, what these allow counts too.
     """
-    wide = model.astype(wider(model.dtype))
+    wide = model.astype(format_of(model.dtype).wider)
     expected, allowed = _judged(wide, model)
-    if formula := wide.as_computed_by(framework):
+    if formula := wide.computed_by(framework):
         _, own = _judged(formula, model)
         allowed = {key: np.maximum(bound, own[key]) for key, bound in allowed.items()}
     return expected, allowed
 
 
-def _judged(wide: Model, model: Model) -> tuple[Record, Record]:
+def _judged(wide: Model, model: Model) -> tuple[Trace, Trace]:
     expected = trained(wide, InNumpynet(wide))
     return expected, deviations(expected, lambda: trained(wide, InNumpynet(wide, perturbed=True)), model.dtype)

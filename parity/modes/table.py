@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from parity.formats import DTYPES
+from parity.ladder.judge import share_used
+from parity.ladder.trace import Trace
 from parity.modes.models import ANY_DTYPE, MODELS, Model
 from parity.modes.record import NotHere, reference, trained
-from parity.proving import DTYPES
-from parity.rungs.judge import share_used
-from parity.rungs.record import Record
 
 # Rows that are known to part, and the entry of the catalogue that measures why.
 FINDINGS = {
@@ -44,7 +44,7 @@ class Row:
     apart: dict[str, float] = field(default_factory=dict)
     status: str = "agrees"
     note: str = ""
-    record: Record | None = None
+    record: Trace | None = None
 
     @property
     def key(self) -> str:
@@ -88,7 +88,7 @@ def run(model: Model, framework: str) -> list[Row]:
     return found
 
 
-def judge(found: list[Row], expected: Record, allowed: Record) -> None:
+def judge(found: list[Row], expected: Trace, allowed: Trace) -> None:
     """Fill in what each row used, and its status.
 
     A row that parts from the other modes is off for that reason, whatever its distance from the reference.
@@ -110,7 +110,7 @@ def judge(found: list[Row], expected: Record, allowed: Record) -> None:
         row.record = None  # the arrays have served
 
 
-def _middle(records: Iterable[Any], expected: Record) -> Record:
+def _middle(records: Iterable[Any], expected: Trace) -> Trace:
     """The median of what the modes computed, element by element."""
     fitting = {
         key: [record[key] for record in records if key in record and record[key].shape == values.shape]
@@ -119,7 +119,7 @@ def _middle(records: Iterable[Any], expected: Record) -> Record:
     return {key: np.median(values, axis=0) for key, values in fitting.items() if values}
 
 
-def _shares(row: Row, expected: Record, allowed: Record) -> tuple[dict[str, float], str]:
+def _shares(row: Row, expected: Trace, allowed: Trace) -> tuple[dict[str, float], str]:
     """The largest share of the allowance used, by quantity that the mode shows, and the largest of all in words."""
     record: Any = row.record
     shown = {key.quantity for key in record}

@@ -13,12 +13,14 @@ import numpy as np
 
 from numpynet import Array
 from numpynet.module import join
-from parity.frameworks.tensorflow import arrays, convert, precision
-from parity.lazy import keras, tf
+from parity.frameworks.counterpart import Counterpart, TensorView
+from parity.frameworks.lazy import keras, keras_optimizers, tf
+from parity.frameworks.tensorflow.framework import arrays, precision
+from parity.mapping.convert import convert
+from parity.mapping.pair import pairs_of
 from parity.modes.models import Model
 from parity.modes.raw import operations
 from parity.modes.record import Mode, Seen
-from parity.pairing import Counterpart, Tensor, pair_of
 
 # Every mode is traced anew on purpose.
 logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
@@ -35,14 +37,14 @@ class RawOperations:
 
     def __init__(self, model: Model, counterpart: Counterpart) -> None:
         self.layers: list[tuple[Any, dict[str, Any]]] = []
-        self.places: dict[str, Tensor] = {}
+        self.views: dict[str, TensorView] = {}
         for name, layer in model.network.children().items():
-            places = counterpart.parts[name].own.items()
-            own = {array: replace(place, tensor=tf.Variable(place.tensor.numpy())) for array, place in places}
-            self.layers.append((layer, {array: place.tensor for array, place in own.items()}))
-            self.places |= {join(name, array): place for array, place in own.items()}
+            held = counterpart.parts[name].own.items()
+            own = {array: replace(view, tensor=tf.Variable(view.tensor.numpy())) for array, view in held}
+            self.layers.append((layer, {array: view.tensor for array, view in own.items()}))
+            self.views |= {join(name, array): view for array, view in own.items()}
         self.rule = model.rule()
-        self.variables = [self.places[name].tensor for name in model.network.named_parameters()]
+        self.variables = [self.views[name].tensor for name in model.network.named_parameters()]
         self.velocities = [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
 
     def __call__(self, inputs: Any) -> Any:
@@ -61,10 +63,11 @@ class KerasModel:
 
     def __init__(self, build: Callable[[list[Any], Array], Any], model: Model, counterpart: Counterpart) -> None:
         self.layer = build([part.layer for part in counterpart.parts.values()], model.batches[0])
-        self.places = counterpart.tensors()
-        self.variables = [self.places[name].tensor for name in model.network.named_parameters()]
+        self.views = counterpart.tensors()
+        trained = {name: self.views[name] for name in model.network.named_parameters()}
+        self.variables = [view.tensor for view in trained.values()]
         rule = model.rule()
-        self.optimizer = pair_of(rule).tensorflow_optimizer(rule, self.variables)  # type: ignore[attr-defined]
+        self.optimizer = keras_optimizers.Rule(rule, pairs_of("tensorflow").optimizer(rule), trained)
 
     def __call__(self, inputs: Any) -> Any:
         return self.layer(inputs, training=True)
@@ -104,7 +107,7 @@ class Taped:
     def __init__(self, write: Callable[[Model, Counterpart], Any], model: Model, execution: str) -> None:
         self.model = model
         with precision(model.dtype):
-            self.way = write(model, convert(model.network, model.dtype))
+            self.way = write(model, convert(model.network, "tensorflow"))
         self.run = EXECUTIONS[execution](self._step)
 
     def _step(self, inputs: Any, target: Any) -> Any:
@@ -120,10 +123,9 @@ class Taped:
             output, loss, gradients = self.run(tf.constant(inputs), tf.constant(self.model.target))
         names = self.model.network.named_parameters()
         found = {
-            name: self.way.places[name].to_numpynet(gradient.numpy())
-            for name, gradient in zip(names, gradients, strict=True)
+            name: self.way.views[name].read(gradient.numpy()) for name, gradient in zip(names, gradients, strict=True)
         }
-        return Seen(loss.numpy(), arrays(self.way.places), output.numpy(), found)
+        return Seen(loss.numpy(), arrays(self.way.views), output.numpy(), found)
 
 
 class Fitted:
@@ -136,7 +138,7 @@ class Fitted:
         self.model = model
         self.precision = partial(precision, model.dtype) if floatx else contextlib.nullcontext
         with precision(model.dtype):
-            self.way = KerasModel(sequential, model, convert(model.network, model.dtype))
+            self.way = KerasModel(sequential, model, convert(model.network, "tensorflow"))
         with self.precision():
             self.way.layer.compile(
                 self.way.optimizer.keras,
@@ -150,7 +152,7 @@ class Fitted:
             history = self.way.layer.fit(
                 inputs, self.model.target, batch_size=len(inputs), shuffle=False, verbose=0
             ).history
-        return Seen(np.asarray(history["loss"][0], self.model.dtype), arrays(self.way.places))
+        return Seen(np.asarray(history["loss"][0], self.model.dtype), arrays(self.way.views))
 
 
 WAYS: dict[str, Callable[[Model, str], Mode]] = {

@@ -12,22 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from numpynet import Array
-from parity.frameworks.torch import arrays, convert, to_array
-from parity.lazy import torch
+from parity.frameworks.counterpart import TensorView
+from parity.frameworks.lazy import torch, torch_optimizers
+from parity.frameworks.torch.framework import arrays, to_array
+from parity.mapping.convert import convert
+from parity.mapping.pair import pairs_of
 from parity.modes.models import Model
 from parity.modes.record import Mode, NotHere, Seen
-from parity.pairing import Tensor, pair_of
 
 
 class Functional:
     """The network as a function of its arrays, by torch.func: parameters are replaced, not changed."""
 
     def __init__(self, model: Model, execution: str) -> None:
-        counterpart = convert(model.network, model.dtype)
-        self.layer, self.places = counterpart.layer, counterpart.tensors()
+        counterpart = convert(model.network, "torch")
+        self.layer, self.views = counterpart.layer, counterpart.tensors()
         named = dict(self.layer.named_parameters()) | dict(self.layer.named_buffers())
         called = {id(tensor): name for name, tensor in named.items()}
-        self.names = {name: called[id(place.tensor)] for name, place in self.places.items()}
+        self.names = {name: called[id(view.tensor)] for name, view in self.views.items()}
         trained = {id(tensor) for tensor in self.layer.parameters()}
         self.arrays = {name: torch.nn.Parameter(t.detach()) if id(t) in trained else t for name, t in named.items()}
         self.velocities = {called[identity]: 0.0 for identity in trained}
@@ -49,7 +51,7 @@ class Functional:
     def _of_numpynet(self, tensors: dict[str, Any]) -> dict[str, Array]:
         """The arrays of these tensors by their numpynet names, in numpynet's layout."""
         return {
-            name: self.places[name].to_numpynet(to_array(tensors[called]))
+            name: self.views[name].read(to_array(tensors[called]))
             for name, called in self.names.items()
             if called in tensors
         }
@@ -59,14 +61,13 @@ class Stateful:
     """The pair's layers in a torch.nn.Module that `build` makes of them, with the pair's optimizer."""
 
     def __init__(self, build: Callable[[list[Any]], Any], model: Model, execution: str) -> None:
-        counterpart = convert(model.network, model.dtype)
-        self.places: dict[str, Tensor] = counterpart.tensors()
-        self.trained = {name: self.places[name] for name in model.network.named_parameters()}
+        counterpart = convert(model.network, "torch")
+        self.views: dict[str, TensorView] = counterpart.tensors()
+        self.trained = {name: self.views[name] for name in model.network.named_parameters()}
         layer = build([part.layer for part in counterpart.parts.values()])
         self.run = torch.compile(layer) if execution == "compile" else layer
         rule = model.rule()
-        tensors = [place.tensor for place in self.trained.values()]
-        self.optimizer = pair_of(rule).torch_optimizer(rule, tensors)  # type: ignore[attr-defined]
+        self.optimizer = torch_optimizers.Rule(rule, pairs_of("torch").optimizer(rule), self.trained).optimizer
         self.loss, self.target = model.loss("torch"), torch.from_numpy(model.target)
 
     def step(self, inputs: Array) -> Seen:
@@ -74,9 +75,9 @@ class Stateful:
         output = self.run(torch.from_numpy(inputs))
         loss = self.loss(output, self.target)
         loss.backward()
-        gradients = {name: place.to_numpynet(to_array(place.tensor.grad)) for name, place in self.trained.items()}
+        gradients = {name: view.read(to_array(view.tensor.grad)) for name, view in self.trained.items()}
         self.optimizer.step()
-        return Seen(to_array(loss), arrays(self.places), to_array(output), gradients)
+        return Seen(to_array(loss), arrays(self.views), to_array(output), gradients)
 
 
 def module(layers: list[Any]) -> Any:

@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parity.results import plain
+from parity.report.document import build
+from parity.report.junit import junit
+from parity.report.page import html, markdown
+from parity.results.store import plain
 
 __all__ = ["SCHEMA_FILE", "Summary", "write_report"]
 
@@ -46,10 +49,6 @@ def write_report(folders: Iterable[str | os.PathLike[str]], out: str | os.PathLi
 
     Raises ResultsError where a folder does not exist or has another version of the results schema.
     """
-    from parity.report.document import build
-    from parity.report.junit import junit
-    from parity.report.page import html, markdown
-
     text = json.dumps(plain(build(list(map(Path, folders)))), indent=1, allow_nan=False, ensure_ascii=False)
     document = json.loads(text)
     out = Path(out)

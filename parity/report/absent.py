@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from numpynet.datasets.files import URLS
-from parity.report.records import ORDER, Json, shortened
+from parity.frameworks import implementations
+from parity.report.records import Json, shortened
 
 KINDS = {
     "checks": "outputs, gradients and steps (rungs 1 to 3)",
@@ -67,7 +68,7 @@ def left_out(stacks: Sequence[Json], kinds: Mapping[str, list[Json]], studies: S
             continue
         causes: dict[str, dict[str, set[str]]] = {}
         here = stack["implementations"]
-        if absent := [each for each in ORDER if here and each not in here]:
+        if absent := [each for each in implementations() if here and each not in here]:
             causes[f"nothing was compared with {' or '.join(absent)}, of which there are no results"] = {}
         for cause, kind, key in _unjudged(stack, kinds, studies):
             causes.setdefault(_framework(cause, absent) or cause, {}).setdefault(kind, set()).add(key)

@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from parity.frameworks import framework, implementations
+from parity.frameworks.framework import Look
 from parity.report.records import Json
 
-COLOURS = {"numpynet": "var(--numpynet)", "torch": "var(--torch)", "tensorflow": "var(--tensorflow)"}
-DASHES = {"numpynet": "solid", "torch": "dash", "tensorflow": "dot"}
-SYMBOLS = {"numpynet": "circle", "torch": "diamond", "tensorflow": "square"}
-# Curves that agree lie on each other: the ones drawn first are wider, so that all are seen.
-WIDTHS = {"numpynet": 5.0, "torch": 3.0, "tensorflow": 1.8}
+UNKNOWN = Look("var(--other)", "dashdot", "x", 1.2)  # of an implementation that this parity does not know
 INK, MUTED, LINE, BAND = "var(--ink)", "var(--muted)", "var(--line)", "var(--band)"
 ROW = 62  # pixels for a row of a forest plot and its label
 DIGITS = ".9~g"  # what hovering shows: all that tells anything
@@ -225,7 +223,7 @@ def curve(id: str, record: Json) -> Chart | None:
     titles = ("training loss", "gap from numpynet, one-ulp envelope")
     figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.1, subplot_titles=titles)
     for name, values in losses.items():
-        line = {"color": colour(name), "dash": DASHES.get(name, "dashdot"), "width": WIDTHS.get(name, 1.2)}
+        line = {"color": look(name).colour, "dash": look(name).dash, "width": look(name).width}
         hover = f"{name}, step %{{x}}: %{{y:{DIGITS}}}<extra></extra>"
         figure.add_scatter(
             x=steps, y=values, name=name, mode="lines", line=line, hovertemplate=hover, legendgroup=name, row=1, col=1
@@ -237,7 +235,7 @@ def curve(id: str, record: Json) -> Chart | None:
                 y=gaps,
                 mode="lines+markers",
                 line=line | {"width": 1.5, "dash": "solid"},
-                marker={"size": 4, "symbol": SYMBOLS.get(name, "x")},
+                marker={"size": 4, "symbol": look(name).symbol},
                 hovertemplate=hover,
                 legendgroup=name,
                 showlegend=False,
@@ -271,8 +269,9 @@ def curve(id: str, record: Json) -> Chart | None:
     return chart(id, label, figure, 480, showlegend=True, margin={"l": 8, "r": 12, "t": 72, "b": 44})
 
 
-def colour(implementation: str) -> str:
-    return COLOURS.get(implementation, "var(--other)")
+def look(implementation: str) -> Look:
+    """How an implementation is drawn. Curves that agree lie on each other: those drawn first are wider."""
+    return framework(implementation).look if implementation in implementations() else UNKNOWN
 
 
 def _finite(losses: Json) -> dict[str, list[float]]:

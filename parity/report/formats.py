@@ -8,8 +8,9 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from parity.frameworks import implementations
 from parity.report.absent import in_words
-from parity.report.figures import COLOURS, pair_name
+from parity.report.figures import look, pair_name
 from parity.report.records import Json, shortened
 from parity.report.study import GREEN
 from parity.statistics import Outcome, points
@@ -106,7 +107,7 @@ def sentence(text: str) -> str:
     """
     text = re.sub(r"(?<![\w.])-(?=\d)", "−", text)
     word = text.split(" ")[0].rstrip(":;,")
-    start = text[:1].upper() if word.isalpha() and word not in COLOURS else text[:1]
+    start = text[:1].upper() if word.isalpha() and word not in implementations() else text[:1]
     return f"{start}{text[1:].rstrip('.')}."
 
 
@@ -147,5 +148,5 @@ FILTERS = {
     "under": lambda charts, prefix: [key for key in charts if key.startswith(prefix)],
     "numeric": lambda title: f"#{title}",  # a column of numbers, see macros.html
     "cell": lambda text: str(text).replace("|", "\\|").replace("\n", " "),
-    "colour": lambda implementation: COLOURS.get(implementation, "var(--other)"),
+    "colour": lambda implementation: look(implementation).colour,
 }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from parity.report.figures import DASHES, DIGITS, INK, MUTED, SYMBOLS, Chart, chart, colour
+from parity.report.figures import DIGITS, INK, MUTED, Chart, chart, look
 from parity.report.records import Json
 
 # Lightest for what catches a defect first; "nobody" has the colour of a failure.
@@ -45,8 +45,8 @@ def shares(id: str, allowances: Sequence[Json]) -> Chart | None:
             y=[y + 0.6 * (place * GOLDEN_RATIO % 1 - 0.5) for place in range(len(found))],
             mode="markers",
             marker={
-                "color": ["var(--bad)" if share > 1 else colour(name) for share, _ in found],
-                "symbol": SYMBOLS.get(name, "x"),
+                "color": ["var(--bad)" if share > 1 else look(name).colour for share, _ in found],
+                "symbol": look(name).symbol,
                 "size": 7,
                 "opacity": 0.75,
             },
@@ -114,7 +114,7 @@ def experiment(id: str, records: Sequence[Json], name: str) -> Chart | None:
                 **record["curves"][name],
                 name=implementation,
                 mode="lines",
-                line={"color": colour(implementation), "dash": DASHES.get(implementation, "dashdot"), "width": 2},
+                line={"color": look(implementation).colour, "dash": look(implementation).dash, "width": 2},
                 hovertemplate=f"{implementation}, %{{x}}: %{{y:{DIGITS}}}<extra></extra>",
             )
     if not figure.data:
@@ -145,13 +145,13 @@ def effects(id: str, records: Sequence[Json]) -> Chart | None:
                 "symmetric": False,
                 "array": [high - value for value, (_, high) in zip(estimates, limits, strict=True)],
                 "arrayminus": [value - low for value, (low, _) in zip(estimates, limits, strict=True)],
-                "color": colour(name),
+                "color": look(name).colour,
                 "thickness": 1.5,
                 "width": 3,
             },
             name=name,
             mode="markers",
-            marker={"color": colour(name), "symbol": SYMBOLS.get(name, "x"), "size": 8},
+            marker={"color": look(name).colour, "symbol": look(name).symbol, "size": 8},
             customdata=limits,
             text=[effect["factor"] for effect in found],
             hovertemplate=f"{name}, %{{text}}<br>%{{x:+{DIGITS}}} points<br>%{{customdata[0]:+{DIGITS}}} to "

@@ -9,16 +9,16 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from parity.checking import crashed
+from parity.catalogue import catalogue
 from parity.defects import gallery
-from parity.differences import catalogue
 from parity.experiments import EXPERIMENTS
-from parity.experiments.training import Record
+from parity.experiments.entry import Record
+from parity.frameworks import framework, implementations
+from parity.ladder.trace import GRADIENT, OUTPUT, RUNGS, STEP
 from parity.report.document import caught_by
-from parity.results import Results
-from parity.rungs.record import GRADIENT, OUTPUT, RUNGS, STEP
+from parity.results.store import Results
+from parity.work.performing import crashed
 
-IMPLEMENTATIONS = {"numpynet": "numpynet", "torch": "PyTorch", "tensorflow": "TensorFlow"}
 MARKS = {True: "", False: "**falls short**: ", None: ""}
 
 
@@ -54,7 +54,7 @@ def experiments_page(records: Sequence[Record], made: str, folder: Path) -> list
         *table(by_key),
     ]
     for name, entry in EXPERIMENTS.items():
-        found = [record for i in IMPLEMENTATIONS if (record := by_key.get(f"{name}/{i}"))]
+        found = [record for i in implementations() if (record := by_key.get(f"{name}/{i}"))]
         body = [*effects(found), *tables(found), *pictures(found, folder)]
         lines += ["", f"## {entry.title}", *body] if body else []
     return lines
@@ -91,8 +91,7 @@ def _difference(record: Record) -> list[str]:
         measured = ", ".join(f"{word} {'not finite' if size is None else f'{size:.3g}'}" for word, size in sizes)
     if record["holds"] is False:
         measured = f"**not as stated**: {measured}"
-    rows = [(name, record[name]) for name in ("torch", "keras", "tensorflow")]
-    rows += [("mapping", record["mapping"])]
+    rows = [*record["does"].items(), ("mapping", record["mapping"])]
     rows += [("versions", f"`{record['when']}`")] if record["when"] else []
     rows += [("measured", measured), ("sources", ", ".join(f"<{source}>" for source in record["sources"]))]
     return [f"### {record['key']}", "", record["title"], "", *rows_of(rows, ["", ""])]
@@ -149,10 +148,12 @@ def table(records: Mapping[str, Record]) -> list[str]:
     """The lines of the overview's table: what each experiment must show, and what each implementation showed."""
     rows = []
     for name, entry in EXPERIMENTS.items():
-        found = (records.get(f"{name}/{implementation}") for implementation in IMPLEMENTATIONS)
+        found = (records.get(f"{name}/{implementation}") for implementation in implementations())
         cells = [MARKS[record["passed"]] + record["summary"] if record else "not run" for record in found]
         rows.append([f"`{name}`: {entry.title}", entry.requirement, *cells, entry.yardstick])
-    return rows_of(rows, ["experiment", "must show", *IMPLEMENTATIONS.values(), "to compare with"])
+    return rows_of(
+        rows, ["experiment", "must show", *(framework(name).title for name in implementations()), "to compare with"]
+    )
 
 
 def effects(found: Sequence[Record]) -> list[str]:
@@ -169,7 +170,7 @@ def effects(found: Sequence[Record]) -> list[str]:
         f"Change of the test accuracy in points, paired by seed ({len(first['differences'])} seeds), with intervals by "
         f"Student's t that hold all at once (each {first['level']:.2%}); a conclusion where one leaves out zero."
     )
-    return ["", text, "", *rows_of(rows, ["factor", *(IMPLEMENTATIONS[record["implementation"]] for record in found)])]
+    return ["", text, "", *rows_of(rows, ["factor", *(framework(record["implementation"]).title for record in found)])]
 
 
 def effect_in_points(effect: Record) -> str:
@@ -182,7 +183,7 @@ def tables(found: Sequence[Record]) -> list[str]:
     for record in found:
         for title, each in record.get("tables", {}).items():
             rows = [[f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in each["rows"]]
-            name = IMPLEMENTATIONS[record["implementation"]]
+            name = framework(record["implementation"]).title
             lines += ["", f"{name}, {title}:", "", *rows_of(rows, each["columns"])]
     return lines
 

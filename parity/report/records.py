@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parity.planning import CRASHED, JOB, Plans
-from parity.planning import KIND as PLANS
-from parity.results import Results, ResultsError, stacks
+from parity.frameworks import implementations
+from parity.results.planning import CRASHED, JOB, Plans
+from parity.results.planning import KIND as PLANS
+from parity.results.store import Results, ResultsError, stacks
 
 Json = dict[str, Any]
-ORDER = ("numpynet", "torch", "tensorflow")
 
 # How far right implementations stray, as both soaks tell it.
 STRAYED: Json = {
@@ -72,9 +72,7 @@ FIELDS: dict[str, Json] = {
     "differences": {
         "topic": "",
         "title": "",
-        "torch": "",
-        "keras": "",
-        "tensorflow": "",
+        "does": {},
         "mapping": "",
         "predicted": None,
         "naive": None,
@@ -193,7 +191,8 @@ PLANNED = (*CASES, "studies", "calibration")
 
 def rank(implementation: str) -> int:
     """The place of an implementation wherever several stand side by side."""
-    return ORDER.index(implementation) if implementation in ORDER else len(ORDER)
+    known = implementations()
+    return known.index(implementation) if implementation in known else len(known)
 
 
 def shortened(names: Iterable[str], most: int = 3) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parity.planning import FULL_EXAMPLES
-from parity.report.records import ORDER, Evidence, Json, shortened
+from parity.frameworks import implementations
+from parity.report.records import Evidence, Json, shortened
 from parity.report.study import GREEN
+from parity.results.planning import FULL_EXAMPLES
 from parity.statistics import Outcome, points
 from parity.statistics.power import LARGEST_STUDY
 
@@ -123,7 +124,7 @@ def _status(
         Outcome.NEGLIGIBLE.value: f"accuracies different, and shown to be within ±{points(margin)}",
     }
     compared = list(dict.fromkeys(p[side] for study in studies for p in study["pairs"] for side in ("first", "second")))
-    alone = f", of {' and '.join(compared)} alone" if len(compared) < len(ORDER) else ""
+    alone = f", of {' and '.join(compared)} alone" if len(compared) < len(implementations()) else ""
     return "held", f"{lead}: {shown[worst]}{alone}"
 
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from parity.study.dask import ClusterError, cluster
     from parity.study.registration import Registration, load, registered
     from parity.study.runs import InProcess
-    from parity.study.tasks import EXPERIMENTS
 
 _HOMES = {
     "arms": ("ARMS", "COUPLED", "Arm"),
@@ -19,13 +18,11 @@ _HOMES = {
     "dask": ("ClusterError", "cluster"),
     "registration": ("Registration", "load", "registered"),
     "runs": ("InProcess",),
-    "tasks": ("EXPERIMENTS",),
 }
 
 __all__ = [
     "ARMS",
     "COUPLED",
-    "EXPERIMENTS",
     "Arm",
     "ClusterError",
     "InProcess",

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numpynet import Module
-from parity.experiment import Experiment, MakeTrainer, one_ulp, trainer
-from parity.results import Record
+from parity.frameworks import framework
+from parity.results.store import Record
+from parity.statistics.outcome import Outcome
+from parity.training.experiment import Experiment, MakeTrainer, one_ulp, trainer
 
 if TYPE_CHECKING:
     from parity.statistics import Verdict
 
-# Where the seeds of a framework begin when it has its own, far above any registered number of seeds.
-OWN_SEEDS = {"numpynet": 0, "torch": 10_000, "tensorflow": 20_000}
+OWN_SEEDS = 10_000  # apart are the seeds of frameworks that have their own, more than any study registers
 
 
 def accept(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str | None:
@@ -32,8 +33,6 @@ def must_repeat(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> 
 
 
 def must_be_seen(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str | None:
-    from parity.statistics import Outcome
-
     if verdict.outcome is Outcome.DIFFERENT:
         return None
     return f"this study cannot tell implementations apart: with a planted defect it came out {verdict.outcome.value}"
@@ -58,7 +57,7 @@ class Arm:
 
     def seed(self, implementation: str, seed: int) -> int:
         """The seed that the implementation's run of the study's `seed` is started from."""
-        return seed + OWN_SEEDS[implementation] if self.own_seeds else seed
+        return seed + OWN_SEEDS * framework(implementation).place if self.own_seeds else seed
 
 
 def moved(experiment: Experiment, implementation: str, seed: int) -> Any:

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpynet
-from parity.experiment import Experiment
 from parity.frameworks import FRAMEWORKS, available
-from parity.planning import planned as plan_of
-from parity.results import Record, Results, ResultsError
+from parity.results.code import origin
+from parity.results.planning import planned as plan_of
+from parity.results.store import Record, Results, ResultsError
 from parity.statistics import Provenance, Verdict, decide, provenance_problems, trend_problems
 from parity.study.arms import ARMS, COUPLED, Arm
-from parity.study.origin import origin
 from parity.study.own import find
 from parity.study.registration import Registration, description, load
 from parity.study.runs import Job, performed
+from parity.training.experiment import Experiment
 
 try:
     import fcntl

@@ -22,8 +22,8 @@ def cluster(address: str) -> Iterator[Executor]:
     ClusterError where there is no scheduler, or where it is lost.
     """
     try:
-        from distributed import Client
-        from distributed.comm.addressing import get_address_host_port
+        from distributed import Client  # noqa: PLC0415 - an extra
+        from distributed.comm.addressing import get_address_host_port  # noqa: PLC0415
     except ImportError as error:
         raise ClusterError("a Dask cluster needs the package distributed: pip install distributed") from error
     try:

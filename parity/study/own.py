@@ -6,9 +6,9 @@ import importlib
 import sys
 from pathlib import Path
 
-from parity.experiment import Experiment
-from parity.study.origin import digest
-from parity.study.tasks import EXPERIMENTS
+from parity.results.code import digest
+from parity.training.experiment import Experiment
+from parity.training.studies import STUDIES
 
 
 def find(place: str, folder: Path) -> Experiment:
@@ -18,9 +18,9 @@ def find(place: str, folder: Path) -> Experiment:
     there is no such experiment, and ValueError for a file that is called as another module is.
     """
     if ":" not in place:
-        if place not in EXPERIMENTS:
-            raise LookupError(f"no experiment is called {place!r}: {', '.join(EXPERIMENTS)}, or FILE.py:VARIABLE")
-        return EXPERIMENTS[place]
+        if place not in STUDIES:
+            raise LookupError(f"no experiment is called {place!r}: {', '.join(STUDIES)}, or FILE.py:VARIABLE")
+        return STUDIES[place]
     path, variable = _file(place, folder), place.rpartition(":")[2]
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
@@ -29,7 +29,7 @@ def find(place: str, folder: Path) -> Experiment:
         raise ValueError(f"{path} is called as the module {module.__file__}: give the file another name")
     found = getattr(module, variable, None)
     if not isinstance(found, Experiment):
-        raise LookupError(f"{path} has no parity.experiment.Experiment called {variable}")
+        raise LookupError(f"{path} has no parity.training.experiment.Experiment called {variable}")
     return found
 
 

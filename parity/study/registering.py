@@ -9,11 +9,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from parity.experiment import Experiment
-from parity.results import stack_name
+from parity.results.packages import stack_name
 from parity.study.arms import COUPLED
 from parity.study.registration import RULE, description
 from parity.study.runs import Job, performed
+from parity.training.experiment import Experiment
 
 SEEDS = range(1_000_000, 1_000_030)  # used by no study
 ARMS = ("rerun", "one-ulp", "frozen-layer")

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from numpynet import Schedule
-from parity.experiment import Experiment
 from parity.statistics import margin, seed_noise
 from parity.statistics.margins import FEWEST_EXAMPLES, LARGEST_MARGIN, SHARE_OF_SEED_NOISE
 from parity.study import own
 from parity.study.arms import ARMS
+from parity.training.experiment import Experiment
 
 if sys.version_info >= (3, 11):
     import tomllib

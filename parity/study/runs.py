@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from parity.experiment import Experiment, run
-from parity.results import Record
+from parity.results.code import origin
+from parity.results.store import Record
 from parity.study.arms import Arm
-from parity.study.origin import origin
-from parity.workers import Call, Crash, Pool
+from parity.training.experiment import Experiment, run
+from parity.work.pool import Call, Crash, Pool
 
 T = TypeVar("T")
 # what a run that crashed has none of

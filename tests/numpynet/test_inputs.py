@@ -25,14 +25,16 @@ from numpynet import (
     Sequential,
 )
 from numpynet.module import each
-from parity.allowance import Noisy, deviations, noisy, wider
-from parity.loss import Loss
-from parity.pairing import Case, pair_of
-from parity.pairs.adaptive import OPTIMIZERS
-from parity.pairs.optimizers import OptimizerPair
-from parity.proving import targets
-from parity.rungs.judge import share_used
-from parity.strategies import cases
+from parity.case import Case
+from parity.formats import format_of
+from parity.ladder.cases import cases
+from parity.ladder.judge import share_used
+from parity.ladder.proving import targets
+from parity.mapping.adaptive import OPTIMIZERS
+from parity.mapping.loss import Loss
+from parity.mapping.pair import OptimizerPair, pair_of
+from parity.rounding.allowance import deviations
+from parity.rounding.noisy import Noisy, noisy
 
 FLOAT32 = np.dtype(np.float32)
 every_criterion = pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def fortran(x: Array) -> Array:
 
 
 def strided(x: Array) -> Array:
-    wide = np.full([2 * side for side in x.shape], np.nan, x.dtype)
+    wide = np.full([2 * side for side in x.shape], np.nan if x.dtype.kind == "f" else -1, x.dtype)
     every_other: tuple[EllipsisType | slice, ...] = (..., *(slice(None, None, 2) for _ in x.shape))
     view: Array = wide[every_other]
     view[...] = x
@@ -96,7 +98,7 @@ def computed(case: Case, input: Any, cotangent: Any, perturbed: bool = False) ->
 
 def assert_right(case: Case, found: dict[str, Array]) -> None:
     """Within what rounding in float32 makes unavoidable."""
-    wide = case.astype(wider(FLOAT32))
+    wide = case.astype(format_of(FLOAT32).wider)
     sent = wide.steps[0].input, wide.steps[0].cotangent
     reference = computed(wide, *sent)
     input, cotangent = (each(lambda array: array.view(Noisy), values) for values in sent)

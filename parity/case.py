@@ -1,0 +1,121 @@
+"""One example of the ladder: a module with its weights, what is fed to it, and how it is trained."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from numpynet import SGD, Array, Criterion, Module, Optimizer
+from numpynet.module import Parameter, each
+
+Shape = tuple[int, ...]
+T = TypeVar("T")
+
+
+def dtype_of(module: Module) -> np.dtype[Any]:
+    """The dtype of the module's arrays; float32 where it has none."""
+    return next(iter(module.state_dict().values()), np.empty(0, np.float32)).dtype
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a case: the input, the cotangent, the learning rate, and whether gradients start anew.
+
+    The cotangent is the gradient for the output, of the output's shape. Input and cotangent are arrays (N, ...) of one
+    floating dtype, or tuples of them, nested ones too, where the module takes or returns several; inputs of integers or
+    booleans (indices, masks) have no gradient. They are held read-only: a layer that writes into them is found out.
+    """
+
+    input: Any
+    cotangent: Any
+    lr: float = 0.125
+    zero_grad: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("input", "cotangent"):
+            object.__setattr__(self, name, each(_read_only, getattr(self, name)))
+
+
+def _read_only(values: Array) -> Array:
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True)
+class Case:
+    """One example of the ladder: a module with its weights, what is fed to it, and how it is trained.
+
+    `training` is the module's mode. `arguments` are those of `optimizer` but the learning rate, which each step has;
+    None leaves the parameters alone. Parameters named in `frozen` are not trained.
+    """
+
+    module: Module
+    steps: list[Step]
+    training: bool = True
+    arguments: dict[str, Any] | None = None
+    frozen: frozenset[str] = field(default_factory=frozenset)
+    optimizer: type[Optimizer] = SGD
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype in which every implementation computes: of the floating inputs, else of the module."""
+        given = (values.dtype for step in self.steps for values in parts(step.input) if values.dtype.kind == "f")
+        return next(given, dtype_of(self.module))
+
+    def astype(self, dtype: np.dtype[Any]) -> Case:
+        """The same case with its inputs, cotangents and weights cast to another format."""
+
+        def cast(values: Array) -> Array:
+            return values.astype(dtype) if values.dtype.kind == "f" else values
+
+        steps = [replace(s, input=each(cast, s.input), cotangent=each(cast, s.cotangent)) for s in self.steps]
+        return replace(self, module=self.module.astype(dtype), steps=steps)
+
+    def with_module(self, module: Module) -> Case:
+        """The same case with another module in place of its own."""
+        return replace(self, module=module)
+
+    def fresh(self) -> Module:
+        """A copy of the module in the case's mode, with its frozen parameters marked."""
+        module = copy.deepcopy(self.module).train(self.training)
+        for name, parameter in module.named_parameters().items():
+            parameter.trainable = name not in self.frozen
+        return module
+
+    def rule(self, parameters: Iterable[Parameter] = (), lr: float = 1.0) -> Optimizer | None:
+        """An optimizer of these parameters with the case's arguments; None where it leaves the parameters alone."""
+        return None if self.arguments is None else self.optimizer(parameters, lr, **self.arguments)
+
+
+def recast(value: T, held: Iterable[Any], to: Callable[[Any], type | None]) -> T:
+    """A copy of `value` in which each object of `held` is of the class that `to` names for it.
+
+    They keep their attributes; where `to` returns None they keep their class, too. The copy is one: what `value` holds
+    twice is still one object in it.
+    """
+    memo: dict[int, Any] = {}  # deepcopy puts what stands here in the place of what has that id
+    shells = []
+    for part in held:
+        if (chosen := to(part)) is not None:
+            shell: Any = object.__new__(chosen)
+            memo[id(part)] = shell
+            shells.append((part, shell))
+    for part, shell in shells:
+        vars(shell).update({name: copy.deepcopy(inside, memo) for name, inside in vars(part).items()})
+    return copy.deepcopy(value, memo)
+
+
+def computing(module: Module) -> list[Any]:
+    """Every part of the module, itself included, and every criterion that a part holds."""
+    modules = [part for _, part in module.named_modules()]
+    return modules + [value for part in modules for value in vars(part).values() if isinstance(value, Criterion)]
+
+
+def parts(values: Any) -> list[Array]:
+    """The arrays of a nested tuple, one after another; of an array, itself alone."""
+    return [part for value in values for part in parts(value)] if isinstance(values, tuple) else [values]

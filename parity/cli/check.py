@@ -1,0 +1,127 @@
+"""`parity check`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, fail, frameworks_of, results_in
+from parity.cli.terminal import console, progress, share
+from parity.formats import DTYPES
+from parity.items import checks, derivatives, differences, refusals
+from parity.items.classes import ClassName, names, names_in
+from parity.results.store import Record
+from parity.work.performing import Done, Kind, Records, crashed, perform
+from parity.work.pool import Call, Crash, Pool
+
+
+@command
+def check(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(help="Class names, or Python files that define layers and their pairs; default: everything."),
+    ] = None,
+    examples: Annotated[int, typer.Option(min=1, help="Random examples for each pair and dtype.")] = 100,
+    dtype: Annotated[list[str] | None, typer.Option(help="float32 or float64, once for each; default: both.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draw other examples; default: the same ones every time.")] = None,
+    framework: FrameworkOption = None,
+    results: ResultsOption = None,
+    workers: WorkersOption = 1,
+) -> None:
+    """Rungs 1 to 3: outputs, gradients and update steps, on random examples, judged by derived allowances.
+
+    Also the derivatives of the reference; without arguments what each implementation refuses, and the catalogue of
+    known differences. Exit code 1 if anything is off, 3 if nothing is but something crashed.
+    """
+    frameworks = frameworks_of(framework)
+    with Pool(workers) as pool, progress("outputs, gradients, steps, derivatives") as show:
+        classes = [of for item in what or sorted(names()) for of in _classes(item, pool)]
+        calls = checks.calls(classes, dtype or DTYPES, examples, frameworks, seed)
+        calls += derivatives.calls(classes, examples)
+        if not what:
+            calls += refusals.calls(classes, frameworks) + differences.calls()
+        done = perform(
+            results_in(results),
+            pool.run,
+            " ".join(["check", *(what or [])]),
+            calls,
+            show,
+            frameworks=frameworks,
+            examples=examples,
+            seed=seed,
+        )
+    print_check(done)
+    raise typer.Exit(done.exit_code)
+
+
+def _classes(item: str, pool: Pool) -> list[ClassName]:
+    """The class of this name or, for a Python file, those whose pairs it defines, as a process of the pool says."""
+    if not item.endswith(".py"):
+        if item not in names():
+            fail(f"no pair for {item!r}; there are: {', '.join(sorted(names()))}. A file must end in .py")
+        return [ClassName(item)]
+    [(_, found)] = pool.run([Call(item, names_in, (item,))])
+    if isinstance(found, Crash):
+        fail(f"{item} cannot be imported: {found.message}")
+    if not found:
+        fail(f"{item} defines no pair: decorate a parity.LayerPair with @parity.pair(YourLayer)")
+    return [ClassName(name, item) for name in found]
+
+
+def print_check(done: Done) -> None:
+    """Print the shares of the allowances, what else was looked at, and everything that is off, by kind."""
+    proven = [record for record in done.of(checks.KIND) if not crashed(record)]
+    if proven:
+        _print_proven(proven)
+    for kind in (derivatives.KIND, refusals.KIND, differences.KIND):
+        if records := done.of(kind):
+            console().print(_counted(kind, records))
+    for record in filter(checks.KIND.off, proven):
+        typer.echo(f"\n{record['pair']}, {record['dtype']}, example {record['failed_after']}:\n{record['failure']}")
+    for kind, record in done.crashes:
+        typer.echo(f"\n{kind.name}, {record['key']}: crashed and was not compared: {record['message']}")
+    if done.crashes:
+        console().print(f"[red]{len(done.crashes)} crashed and count as not shown")
+
+
+def _print_proven(records: Records) -> None:
+    implementations = ["numpynet", *sorted({name for record in records for name in record["frameworks"]})]
+    table = Table("pair", "dtype", "examples", *(f"{name}\nused/allowed" for name in implementations), "")
+    for record in sorted(records, key=lambda record: record["key"]):
+        used: dict[str, float] = {}
+        for use in record["uses"]:
+            used[use["implementation"]] = max(share(use["used"]), used.get(use["implementation"], 0.0))
+        table.add_row(
+            record["pair"],
+            record["dtype"],
+            str(record["examples"]),
+            *(f"{used.get(name, 0.0):.3f}" for name in implementations),
+            "[red]failed" if checks.KIND.off(record) else "[green]within",
+        )
+    console().print(table)
+    seconds = sum(record["seconds"] for record in records)
+    inside = sum(record["seconds_inside"] for record in records)
+    count = sum(record["examples"] for record in records)
+    if seconds and inside:
+        console().print(
+            f"{count} examples in {seconds:.0f} s ({count / seconds:.0f} a second), {seconds / inside:.2f} times what "
+            "the implementations' own calls took"
+        )
+
+
+def _counted(kind: Kind, records: Records) -> str:
+    """A line on how many records are as stated and how many could not be looked at, with the keys that are off."""
+    looked_at: list[Record] = [record for record in records if not crashed(record)]
+    judged = [record for record in looked_at if kind.holds(record) is not None]
+    wrong = [record for record in judged if kind.off(record)]
+    lost, unverified = len(records) - len(looked_at), [record for record in records if record.get("boundary")]
+    said = f"{len(judged) - len(wrong)} of {len(judged)} as stated" if judged else f"0 of {len(records)} measured"
+    if absent := len(looked_at) - len(judged):
+        said += f", {absent} not measurable here"
+    if unverified:
+        said += f", {len(unverified)} with a boundary not verified for these versions"
+    if lost:
+        said += f", [red]{lost} crashed[/]"
+    return f"{kind.name}: {said}" + "".join(f"\n  [red]{record['key']}" for record in wrong)

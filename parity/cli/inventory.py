@@ -1,0 +1,26 @@
+"""`parity list`."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from numpynet import __version__
+from parity.cli.command import command
+from parity.cli.terminal import console
+from parity.frameworks import FRAMEWORKS
+from parity.ladder.proving import targets
+from parity.mapping.pair import pair_of
+from parity.results.packages import versions
+
+
+@command
+def inventory() -> None:
+    """The pairs, and the versions of the implementations found here."""
+    found = {"numpynet": __version__, **versions()}
+    said = [f"{name} {found.get(name, 'not installed')}" for name in ("numpynet", "numpy", *FRAMEWORKS, "keras")]
+    console().print("  ".join(said))
+    table = Table("class", "pair", "what to know")
+    for target in targets():
+        described = (type(pair_of(target)).__doc__ or "").strip().splitlines()
+        table.add_row(target.__name__, type(pair_of(target)).__name__, described[0] if described else "")
+    console().print(table)

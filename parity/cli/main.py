@@ -1,0 +1,67 @@
+"""The list of commands. Each is a module, imported when it is asked for, so that `parity --help` answers at once."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+# The first paragraph of the help of each, in the order in which they are listed.
+COMMANDS = {
+    "list": "The pairs, and the versions of the implementations found here.",
+    "begin": "Writes down that a job is about to run these commands, so that the report misses what never started.",
+    "check": "Rungs 1 to 3: outputs, gradients and update steps, on random examples, judged by derived allowances.",
+    "examples": "Digests of the examples that `parity check` draws: equal ones mean the same examples, here and "
+    "elsewhere.",
+    "soak": "How often a right implementation is called wrong: every pair with fresh seeds. Resumes where it was "
+    "stopped.",
+    "curves": "Rung 4: training-loss curves from the same weights, judged by the measured one-ulp envelope.",
+    "soak-curves": "Rung 4's budget: how far right implementations stray, on emulated machines in turn. Resumes where "
+    "it was stopped.",
+    "modes": "The ways of writing and running the same model: each framework's agree, and agree with numpynet.",
+    "study": "Rung 5: final accuracies over seeds, by a pre-registered equivalence test. Resumes where it was stopped.",
+    "register": "Registers a study of one's own: trains numpynet from 30 seeds for the margin, and writes two .toml "
+    "files here.",
+    "calibrate": "How often each procedure of rung 5 is wrong, by simulation. Exit code 1 if one errs more than it "
+    "may.",
+    "defects": "Plants defects, one at a time, and shows which rung catches each.",
+    "twins": "Undamaged twins of the planted defects: the ladder must catch none; the baseline's false alarms are "
+    "counted.",
+    "machines": "Check, modes, curves and twins on other processors, emulated by the switches of the libraries' "
+    "kernels.",
+    "report": "Writes report.html, report.md, report.json and junit.xml from one or many stacks' results.",
+    "pages": "Writes the documentation's pages of measured things: known differences, planted defects, experiments.",
+    "experiment": "Runs one of the source course's experiments, or `all`, on all implementations. Resumes where it was "
+    "stopped.",
+    "boundaries": "Between which two releases each refusal and difference with a version condition changes: releases "
+    "are installed into folders of their own, one after another, and removed again.",
+}
+
+
+class Commands(TyperGroup):
+    """The commands, of which only the one that is run is imported; the others are a name and a line of help."""
+
+    def __init__(self, **settings: Any) -> None:
+        settings["commands"] = {name: TyperCommand(name, help=about) for name, about in COMMANDS.items()}
+        super().__init__(**settings)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name else listed, rest
+
+
+def load(name: str) -> TyperCommand:
+    """The command of this name, which its module defines under the module's own name."""
+    home = "inventory" if name == "list" else name.replace("-", "_")  # Python calls something else a list
+    found: TyperCommand = getattr(importlib.import_module(f"parity.cli.{home}"), home)
+    return found
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(cls=Commands, no_args_is_help=True)
+def parity() -> None:
+    """Shows that numpynet, PyTorch and TensorFlow compute the same thing, and by how much they may not."""

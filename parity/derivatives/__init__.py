@@ -1,0 +1,1 @@
+"""Exact derivatives of the reference, by forward-mode differentiation."""

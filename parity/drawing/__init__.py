@@ -1,0 +1,1 @@
+"""How examples are drawn: the same everywhere, from numbers that every framework represents alike."""

@@ -1,0 +1,1 @@
+"""numpynet, as one of the implementations under test."""

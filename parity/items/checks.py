@@ -1,0 +1,34 @@
+"""Rungs 1 to 3 of each class, in each dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from parity.items.classes import ClassName
+from parity.ladder.proving import prove
+from parity.results.store import plain
+from parity.work.performing import Item, Kind, Records
+from parity.work.pool import Call
+
+KIND = Kind("checks", lambda record: not record["failure"])
+LONGEST = ("Graph", "Sequential")
+
+
+def calls(
+    classes: Iterable[ClassName], dtypes: Iterable[str], examples: int, frameworks: list[str], seed: int | None
+) -> list[Call]:
+    """One call for each class and dtype, the longest first, so that no worker is left with a long one at the end."""
+    return [
+        Call(
+            Item(KIND, f"{of.name}/{dtype}", {"pair": of.name, "dtype": dtype, "frameworks": frameworks}),
+            judge,
+            (of, dtype, examples, frameworks, seed),
+        )
+        for of in sorted(classes, key=lambda of: of.name not in LONGEST)
+        for dtype in dtypes
+    ]
+
+
+def judge(of: ClassName, dtype: str, examples: int, frameworks: list[str], seed: int | None) -> Records:
+    report = prove(of.load(), dtype, examples=examples, frameworks=frameworks, random_seed=seed)
+    return [plain(report.as_record())]

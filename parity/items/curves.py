@@ -1,0 +1,36 @@
+"""Rung 4 of each network, in each dtype."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+
+from parity.formats import DTYPES
+from parity.results.store import plain
+from parity.training.curves import confirmed
+from parity.training.recipes import CURVES
+from parity.work.performing import Item, Kind, Records
+from parity.work.pool import Call
+
+KIND = Kind("curves", itemgetter("passed"))
+
+
+def calls(frameworks: list[str], quick: bool) -> list[Call]:
+    """One call for each network and dtype, or for those of digits alone where it is `quick`.
+
+    Those of images take longest by far: they come first, so that no worker is left with one at the end.
+    """
+    found = [
+        Call(
+            Item(KIND, f"{each.name}/{dtype}", {"name": each.name, "title": each.title, "dtype": dtype}),
+            train,
+            (each.name, dtype, frameworks),
+        )
+        for each in CURVES
+        if not quick or each.name.startswith("digits")
+        for dtype in DTYPES
+    ]
+    return sorted(found, key=lambda call: "images" not in call.about.key)
+
+
+def train(name: str, dtype: str, frameworks: list[str]) -> Records:
+    return [plain(confirmed(name, dtype, frameworks).as_record())]

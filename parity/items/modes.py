@@ -1,0 +1,29 @@
+"""The ways of writing and running each model, in each dtype and framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from parity.modes import asked, run_modes
+from parity.results.store import plain
+from parity.work.performing import Item, Kind, Records
+from parity.work.pool import Call
+
+# A finding is as the catalogue says.
+KIND = Kind("modes", lambda record: {"off": False, "not run": None}.get(record["status"], True))
+
+
+def calls(frameworks: Iterable[str]) -> list[Call]:
+    return [
+        Call(
+            Item(KIND, f"{model}/{dtype}/{name}/*", {"model": model, "dtype": dtype, "framework": name}),
+            compare,
+            (model, dtype, name),
+        )
+        for model, dtype in asked()
+        for name in frameworks
+    ]
+
+
+def compare(model: str, dtype: str, framework: str) -> Records:
+    return [plain(row.as_record()) for row in run_modes(model, dtype, framework)]

@@ -1,0 +1,20 @@
+"""The undamaged twins of the planted defects."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+
+from parity.defects.twins import run_twin, targets
+from parity.results.store import plain
+from parity.work.performing import Item, Kind, Records
+from parity.work.pool import Call
+
+KIND = Kind("twins", itemgetter("passed"))
+
+
+def calls(frameworks: list[str], examples: int) -> list[Call]:
+    return [Call(Item(KIND, name, {}), look_at, (name, frameworks, examples)) for name in targets()]
+
+
+def look_at(name: str, frameworks: list[str], examples: int) -> Records:
+    return [plain(run_twin(name, frameworks, examples))]

@@ -1,0 +1,85 @@
+"""Whole cases of a pair, drawn at random, and a property that is tried on each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from numpynet import Module
+from numpynet.module import each
+from parity.case import Case, Step, computing
+from parity.drawing.examples import for_each_example
+from parity.drawing.strategies import arrays, lr_exponents, step_counts
+from parity.ladder.trace import layer_of
+from parity.mapping.pair import optimizer_pair, pair_of
+
+
+@st.composite
+def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
+    """A strategy of whole examples for the pair of `target`: weights, inputs, cotangents, mode and optimizer."""
+    pair = pair_of(target)
+    module: Module = draw(pair.modules).astype(dtype)
+    for parameter in module.parameters():
+        values = draw(arrays(parameter.value.shape, dtype, largest=2.0**3))
+        parameter.map(lambda _, values=values: values)  # type: ignore[misc]
+    parameters = module.named_parameters()
+    trained = bool(parameters)
+    shape = draw(pair.shapes(module))
+    probe = Case(module, [], training=draw(st.booleans()))
+    steps: list[Step] = []
+    for _ in range(draw(step_counts) if trained or module.named_buffers() else 1):
+        input = draw(pair.inputs(module, shape, dtype))
+        if not steps:
+            with np.errstate(all="ignore"):
+                output = probe.fresh()(input)
+        # Powers of two: Keras keeps -lr * velocity, and changing lr rescales it exactly.
+        lr = 2.0 ** -draw(lr_exponents) if trained else 0.125
+        zero_grad = not (trained and steps) or draw(st.sampled_from([True, False]))
+        cotangent = each(lambda one: draw(arrays(one.shape, dtype, offset=False)), output)
+        steps.append(Step(input, cotangent, lr, zero_grad))
+    optimizer = draw(st.sampled_from(pair.optimizers))
+    arguments = draw(optimizer_pair(optimizer).arguments) if trained else None
+    frozen = draw(st.sampled_from([(), *((name,) for name in sorted(parameters) if not _packed(module, name))]))
+    case = Case(module, steps, probe.training, arguments, frozenset(frozen), optimizer)
+    if not _holds(case, target):
+        raise TypeError(f"the pair of {target.__name__} draws {module!r}, in which there is no {target.__name__}")
+    return case
+
+
+def _packed(module: Module, name: str) -> bool:
+    """Tells whether the parameter shares a tensor in some framework, which cannot leave a part of a tensor alone."""
+    layer, tensor = layer_of(name)
+    return tensor in pair_of(dict(module.named_modules())[layer]).packed
+
+
+def _holds(case: Case, target: type) -> bool:
+    """Whether the case says anything of `target`: it is the optimizer, a part of the module, or a part's criterion."""
+    return case.optimizer is target or any(isinstance(part, target) for part in computing(case.module))
+
+
+def for_all(
+    property_: Callable[[Case], None],
+    target: type,
+    dtype: str,
+    *,
+    examples: int,
+    random_seed: int | None = None,
+    shrink: bool = True,
+) -> None:
+    """Call `property_` with random cases of the pair of `target`; what it raises is raised for the shrunk case.
+
+    The cases are the same every time and everywhere; `random_seed` names others (see `parity.drawing.examples`). Raises
+    LookupError where `target` has no pair of its own: its base's would draw modules of the base, and prove those.
+    """
+    drawn = pair_of(target).module_class
+    if drawn is not target:
+        name = target.__name__
+        raise LookupError(
+            f"{name} has no pair of its own, and that of {drawn.__name__} draws {drawn.__name__}: register one with "
+            f"@parity.pair({name})"
+        )
+    stream = f"{target.__name__}/{dtype}/{random_seed or 0}"
+    for_each_example(property_, cases(target, np.dtype(dtype)), stream, examples, shrink=shrink)

@@ -1,0 +1,188 @@
+"""Judges one case in every implementation against the reference, by the derived allowance."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array
+from parity.case import Case
+from parity.formats import format_of
+from parity.frameworks import available
+from parity.frameworks.framework import Subject
+from parity.frameworks.numpynet.framework import NumPySubject
+from parity.ladder.trace import OUTPUT, STEP, Key, Stopwatch, Trace, run, rung_after
+from parity.mapping.convert import subject as subject_of
+from parity.mapping.pair import computed_by
+from parity.rounding.allowance import deviations
+
+
+@dataclass
+class Judgement:
+    """The tensors that every implementation computed, what was allowed, and how much of it was used.
+
+    reference: the tensors of the wider format
+    traces: by implementation, the tensors that it computed
+    allowed: by implementation, how far each tensor's elements may be from the reference's
+    used: by implementation, the largest share of that of each tensor; 1 is the limit
+    crashes: by implementation, what it raised
+    """
+
+    case: Case
+    reference: Trace
+    traces: dict[str, Trace] = field(default_factory=dict)
+    allowed: dict[str, Trace] = field(default_factory=dict)
+    used: dict[str, dict[Key, float]] = field(default_factory=dict)
+    crashes: dict[str, BaseException] = field(default_factory=dict)
+    seconds_inside: float = 0.0
+
+    def off(self) -> list[tuple[Key, str]]:
+        """Every (tensor, implementation) outside its allowance, in the order of computation."""
+        return [
+            (key, name) for key in self.reference for name, used in self.used.items() if not used.get(key, 0.0) <= 1
+        ]
+
+    @property
+    def rung(self) -> int | None:
+        """The lowest rung on which implementations part; None where they agree."""
+        if self.crashes:
+            return min(rung_after(self.case, self.traces[name]) for name in self.crashes)
+        return next((key.rung for key, _ in self.off()), None)
+
+    @property
+    def passed(self) -> bool:
+        return self.rung is None
+
+    def attempt(self, name: str, case: Case, make: Callable[[], Subject], watch: Stopwatch) -> Subject | None:
+        """Run `case` and keep its trace under `name`; returns the subject, None where it raised.
+
+        What is raised is the implementation's verdict: it is kept in `crashes`, never dropped.
+        """
+        trace: Trace = {}
+        self.traces[name] = trace
+        try:
+            with np.errstate(all="ignore"):
+                with watch:
+                    subject = make()
+                run(case, subject, watch, trace)
+        except Exception as crash:
+            self.crashes[name] = crash
+            return None
+        return subject
+
+
+def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case], Case] | None = None) -> Judgement:
+    """Run `case` in numpynet and in `frameworks` (all that are installed), and compare each with the reference.
+
+    `alter` gives numpynet another case, reference included; the frameworks get the counterpart of the original.
+    """
+    original = case
+    if alter is not None:
+        case = alter(case)
+    wide = case.astype(format_of(case.dtype).wider)
+    judgement = Judgement(case, {})
+    name = f"numpynet in {wide.dtype}"
+    if judgement.attempt(name, wide, lambda: NumPySubject(wide), Stopwatch()):
+        judgement.reference = judgement.traces.pop(name)
+    allowed = _allowed(wide, judgement.reference, case.dtype)
+    judgement.reference = _in_range(judgement.reference, allowed, case.dtype)
+    watch = Stopwatch()
+    for name in ["numpynet", *(available() if frameworks is None else frameworks)]:
+        judgement.allowed[name] = allowed
+        given = case if name == "numpynet" else original
+        subject = judgement.attempt(name, case, functools.partial(subject_of, given, name), watch)
+        if subject is None:
+            continue
+        judgement.used[name] = _used(judgement, name, subject)
+        # The formulas of its own cost as much again: they are consulted where it comes near numpynet's allowance.
+        other = computed_by(wide, name) if max(judgement.used[name].values(), default=0) > 0.5 else None
+        if other is not None:
+            with np.errstate(all="ignore"):
+                own = _allowed(other, run(other, NumPySubject(other)), case.dtype)
+            judgement.allowed[name] = {key: _wider(bound, own.get(key)) for key, bound in allowed.items()}
+            judgement.used[name] = _used(judgement, name, subject)
+    judgement.seconds_inside = watch.seconds
+    return judgement
+
+
+def _wider(bound: Array, own: Array | None) -> Array:
+    """The larger of numpynet's allowance and that of the framework's own formulas.
+
+    These say nothing of a tensor that they do not compute, as where a defect is planted that makes one more, or one of
+    another shape: then it is numpynet's.
+    """
+    return np.maximum(bound, own) if own is not None and own.shape == bound.shape else bound
+
+
+def _in_range(reference: Trace, allowed: Trace, dtype: np.dtype[Any]) -> Trace:
+    """The part of the reference that is computed before training runs away, or rounding alone drives it.
+
+    Beyond the square root of the format's largest number a variance is infinite there, and every implementation right
+    to say so. Where rounding alone makes a training go that far, every perturbed run is NaN from there; where it may
+    change a parameter by more than the parameter, the runs go on elsewhere: what they deviate by then says nothing of
+    the training at hand. The same holds where a step's gradient is nothing but rounding: an update that divides by its
+    norm goes a whole step into any direction, and the largest error of all decides how far that of another tensor goes.
+    """
+    largest, last = math.sqrt(np.finfo(dtype).max), (math.inf, OUTPUT)
+    norms: dict[int, Any] = {}  # squared, of the gradient and of its allowance
+    for key, values in reference.items():
+        size, bound = np.abs(values), allowed[key]
+        if key.step > 0 and np.any(size + bound > largest):
+            last = min(last, (key.step, OUTPUT))
+        if key.quantity == "parameter" and np.max(bound, initial=0) > np.max(size, initial=0):
+            last = min(last, (key.step + 1, OUTPUT))
+        if key.quantity == "parameter gradient":
+            with np.errstate(over="ignore"):
+                norms[key.step] = norms.get(key.step, 0) + np.array([np.sum(size * size), np.sum(bound * bound)])
+    last = min([last, *((step, STEP) for step, (gradient, noise) in norms.items() if noise > gradient)])
+    return {key: values for key, values in reference.items() if (key.step, key.rung) < last}
+
+
+def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:
+    """The share that an implementation used of the allowance of every tensor it has."""
+    trace, allowed = judgement.traces[name], judgement.allowed[name]
+    return {
+        key: share_used(trace.get(key), value, allowed[key], judgement.case.dtype)
+        for key, value in judgement.reference.items()
+        if not _inside_one_layer(key, subject)
+    }
+
+
+def _inside_one_layer(key: Key, subject: Any) -> bool:
+    """Tells whether the tensor lies between parts of a module whose counterpart is one layer, without that tensor."""
+    return key.quantity in ("output", "output gradient") and key.layer != "" and key.layer not in subject.observed
+
+
+def _allowed(wide: Case, reference: Trace, dtype: np.dtype[Any]) -> Trace:
+    if not reference:
+        return {}
+    return deviations(reference, lambda: run(wide, NumPySubject(wide, perturbed=True)), dtype)
+
+
+def errors(actual: Array, expected: Array) -> Array:
+    """|actual - expected| in the reference's format; 0 where both are the same infinity or NaN, inf where one is."""
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(actual.astype(expected.dtype) - expected)
+    if np.isfinite(difference).all():
+        return difference
+    same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+    return np.where(same, 0, np.where(np.isnan(difference), np.inf, difference))
+
+
+def shares(actual: Array, expected: Array, allowed: Array) -> Array:
+    """The error over the allowance, element by element: 0 where there is no error, inf where none was allowed."""
+    difference = errors(actual, expected)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(difference == 0, 0, difference / allowed)
+
+
+def share_used(actual: Array | None, expected: Array, allowed: Array, dtype: np.dtype[Any]) -> float:
+    """The largest share of its allowance that any element uses; inf on a missing tensor, wrong shape or dtype."""
+    if actual is None or actual.shape != expected.shape or actual.dtype != dtype:
+        return float("inf")
+    return float(np.max(shares(actual, expected, allowed), initial=0.0))

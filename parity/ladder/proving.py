@@ -1,0 +1,210 @@
+"""The property behind every test: random cases of a pair are judged, counted, and shrunk when they fail."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from numpynet import Module
+from parity.case import Case
+from parity.drawing.examples import Digest
+from parity.formats import DTYPES
+from parity.frameworks import available
+from parity.ladder.cases import for_all
+from parity.ladder.failure import ParityError, describe
+from parity.ladder.judge import Judgement, judge
+from parity.ladder.trace import STEP
+from parity.mapping.pair import maps, registry
+
+
+@dataclass
+class Use:
+    """The largest share of the allowance that one quantity of one implementation used, and where."""
+
+    implementation: str
+    quantity: str
+    used: float = 0.0
+    module: Module | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        return {**vars(self), "module": "" if self.module is None else repr(self.module)}
+
+
+@dataclass
+class Report:
+    """The findings of checking one pair in one dtype: examples, time, and the largest share of allowance used.
+
+    seed: the seed that names the examples
+    digest: a digest of these examples; equal ones mean the same examples
+    uses: by implementation and quantity, the largest share of the allowance and where it was
+    failure: the failure message; None where every example passed
+    shares: by implementation and quantity, the largest share of every example; not part of the record
+    """
+
+    pair: str
+    dtype: str
+    frameworks: list[str]
+    examples: int = 0
+    seconds: float = 0.0
+    seconds_inside: float = 0.0
+    uses: dict[str, Use] = field(default_factory=dict)
+    failure: str | None = None
+    failed_rung: int | None = None
+    failed_quantity: str | None = None
+    failed_after: int | None = None
+    shrunk: str | None = None
+    seed: int = 0
+    digest: str = ""
+    shares: dict[str, list[float]] = field(default_factory=dict, repr=False)
+
+    @property
+    def key(self) -> str:
+        return f"{self.pair}/{self.dtype}"
+
+    def as_record(self) -> dict[str, Any]:
+        """The report as a record of the results store, without its `shares`."""
+        record = {**vars(self), "key": self.key, "uses": [use.as_record() for use in self.uses.values()]}
+        del record["shares"]
+        return record
+
+    def count(self, judgement: Judgement) -> None:
+        """Count in the judgement of one more example."""
+        self.examples += 1
+        self.seconds_inside += judgement.seconds_inside
+        for name, shares in judgement.used.items():
+            largest: dict[str, float] = {}
+            for tensor, share in shares.items():
+                largest[tensor.quantity] = max(share, largest.get(tensor.quantity, 0.0))
+            for quantity, share in largest.items():
+                use = self.uses.setdefault(f"{name}/{quantity}", Use(name, quantity))
+                self.shares.setdefault(f"{name}/{quantity}", []).append(share)
+                if share > use.used:
+                    use.used, use.module = share, judgement.case.module
+
+
+def prove(
+    target: type,
+    dtype: str = "float32",
+    *,
+    examples: int = 100,
+    frameworks: list[str] | None = None,
+    random_seed: int | None = None,
+    alter: Callable[[Case], Case] | None = None,
+    shrink: bool = True,
+    up_to_rung: int = STEP,
+) -> Report:
+    """Judge `examples` random cases of the pair of `target`, a class, in one dtype; returns a `Report`.
+
+    A case runs in numpynet and in those of `frameworks` (by default the installed ones) that the pair has a counterpart
+    in. The first failure is shrunk, on its rung or a lower one, and kept in the report; what fails above `up_to_rung`
+    is passed over. `random_seed` names other examples. `alter` gives numpynet another case each time (a planted
+    defect); the counterparts stay those of the original. Raises LookupError where there is no pair, and ValueError for
+    "float64" where longdouble is no wider.
+    """
+    report = Report(target.__name__, dtype, mapped(target, available() if frameworks is None else frameworks))
+    report.seed = random_seed or 0
+    failures: list[ParityError] = []
+    digest = Digest()
+
+    def property_(case: Case) -> None:
+        if not failures:
+            digest.add(case)
+        judgement = judge(case, report.frameworks, alter=alter)
+        if not failures:
+            report.count(judgement)
+        lowest = failures[-1].judgement.rung if failures else up_to_rung
+        if judgement.rung is not None and lowest is not None and judgement.rung <= lowest:
+            failures.append(ParityError(judgement))
+            if report.failed_after is None:
+                report.failed_after = report.examples
+            raise failures[-1]
+
+    start = time.perf_counter()
+    try:
+        for_all(property_, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
+    except ParityError as error:
+        report.failure = str(error)
+        report.failed_rung = error.judgement.rung
+        report.failed_quantity = error.key.quantity if error.key else "refusal"
+        report.shrunk = repr(error.judgement.case.module)
+    report.seconds = time.perf_counter() - start
+    report.digest = str(digest)
+    return report
+
+
+def digests(target: type, dtype: str, counts: Sequence[int], random_seed: int | None = None) -> list[str]:
+    """The digests of the first examples of `target`, one for each of the ascending `counts`, without judging them.
+
+    Two results of the same digest rest on the same examples.
+    """
+    digest, found = Digest(), dict[int, str]()
+
+    def property_(case: Case) -> None:
+        digest.add(case)
+        found[len(found) + 1] = str(digest)
+
+    for_all(property_, target, dtype, examples=max(counts), random_seed=random_seed)
+    return [found[count] for count in counts]
+
+
+def mapped(target: type, frameworks: list[str]) -> list[str]:
+    """The frameworks, of those given, that the pair of `target` has a counterpart in."""
+    return [name for name in frameworks if maps(target, name)]
+
+
+def check(
+    target: type, *, examples: int = 100, dtypes: Iterable[str] = DTYPES, frameworks: list[str] | None = None
+) -> None:
+    """Prove `target`, a class that has a pair, in each of `dtypes`: one line in a test of your own.
+
+    Raises AssertionError, whose message is that of `ParityError` for the shrunk example, where an implementation leaves
+    its allowance; otherwise as `prove`.
+    """
+    for dtype in dtypes:
+        report = prove(target, dtype, examples=examples, frameworks=frameworks)
+        if report.failure is not None:
+            raise AssertionError(report.failure)
+
+
+def explain(case: Case) -> str:
+    """A text on what the implementations make of one case: the failure message, or that all agree.
+
+    It is run in all frameworks that are installed.
+    """
+    judgement = judge(case)
+    if not judgement.passed:
+        return describe(judgement)
+    shares = {name: max(used.values(), default=0.0) for name, used in judgement.used.items()}
+    return "all agree; largest share of the allowance used: " + ", ".join(f"{n} {s:.3g}" for n, s in shares.items())
+
+
+def load(path: str | Path) -> ModuleType:
+    """Import a Python file, which registers the pairs that it defines; returns the module.
+
+    Raises FileNotFoundError where there is no such Python file.
+    """
+    path = Path(path).resolve()
+    name = f"parity_file_{path.stem}_{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise FileNotFoundError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def targets(modules: Iterable[ModuleType] | None = None) -> list[type]:
+    """numpynet's classes that have a pair or, given `modules`, the classes whose pairs these define."""
+    defined = [(c, type(pair).__module__) for c, pair in registry().items()]
+    if modules is None:
+        return [c for c, home in defined if home.startswith("parity.mapping.")]
+    names = {module.__name__ for module in modules}
+    return [c for c, home in defined if home in names]

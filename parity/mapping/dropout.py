@@ -1,0 +1,26 @@
+"""The pair of dropout, whose masks are shared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from numpynet import Dropout
+from parity.drawing.strategies import dyadic, seeds
+from parity.frameworks.lazy import keras_layers, torch_layers
+from parity.mapping.pair import LayerPair, pair
+
+
+@pair(Dropout)
+class DropoutPair(LayerPair):
+    """The frameworks' generators draw other masks from equal seeds: the counterparts draw NumPy's instead."""
+
+    modules = st.builds(lambda p, seed: Dropout(p, rng=np.random.default_rng(seed)), dyadic(0, 15 / 16), seeds)
+
+    def torch(self, module: Dropout) -> Any:
+        return torch_layers.SharedDropout(module.p, module.rng)
+
+    def tensorflow(self, module: Dropout) -> Any:
+        return keras_layers.SharedDropout(module.p, module.rng)

@@ -1,0 +1,33 @@
+"""The pair of the fully connected layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from numpynet import Linear
+from parity.drawing.strategies import sizes
+from parity.frameworks.counterpart import Counterpart, transposed
+from parity.frameworks.lazy import keras, torch
+from parity.mapping.pair import LayerPair, pair
+
+
+@pair(Linear)
+class LinearPair(LayerPair):
+    """Keras calls it Dense and keeps the weight as (in, out); torch as (out, in), like numpynet."""
+
+    modules = st.builds(Linear, sizes, sizes, st.booleans())
+
+    def shapes(self, module: Linear) -> SearchStrategy[tuple[int, ...]]:
+        return st.tuples(sizes, st.just(module.in_features))
+
+    def torch(self, module: Linear) -> Any:
+        layer = torch.nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
+        return Counterpart(layer, weight=layer.weight, bias=layer.bias)
+
+    def tensorflow(self, module: Linear) -> Any:
+        layer = keras.layers.Dense(module.out_features, use_bias=module.bias is not None)
+        layer.build((None, module.in_features))
+        return Counterpart(layer, weight=transposed(layer.kernel), bias=layer.bias)

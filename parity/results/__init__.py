@@ -1,0 +1,1 @@
+"""Records: the store, what was planned, which packages and which code they are of."""

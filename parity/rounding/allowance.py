@@ -1,0 +1,138 @@
+"""Allowances: what rounding makes unavoidable, measured by Monte Carlo arithmetic on the computation itself.
+
+The reference is the numpynet module evaluated in the next wider format. It is run `PAIRS` times twice more with a fresh
+random relative error after every elementary operation (`parity.rounding.noisy`), and the largest deviation seen,
+element by element, is what an implementation in the narrow format may be off. Where no error can reach an element (a
+ReLU), nothing is allowed.
+
+    Parker, Monte Carlo Arithmetic, UCLA CSD-970002 (1997); Vignes, Math. Comput. Simul. 35 (1993), CESTAC.
+
+The errors are uniform: with +-u alone, two can cancel exactly and hide an allowance. They are injected `SLACK` times as
+large as one rounding, so that a value close to a kink (a ReLU's input within rounding of 0) falls on either side in
+some run, and the allowance contains the jump. The runs come in pairs with errors of opposite signs, so that a value
+next to a kink is on the far side of it in one of the two: with independent runs, one case in some hundred never was.
+
+In one more run everything that may be lost is lost: what is smaller than a few units in the last place of the terms
+that it is the sum of, or than the smallest normal number, becomes exactly 0, which random errors never hit. Where
+negative slopes fold both sides of 0 into one (PReLU), nothing but an exact 0 takes the other branch. In yet one more,
+every result is rounded to the format itself, as IEEE 754 does: the numbers that are equal then, zeros by underflow
+among them, are those that are equal in an implementation, and the first of them is the one that it selects.
+
+Where one of the two deviates further than every run before it, it took a branch that random errors miss, since they
+leave no two numbers equal: of rows that are equal, normalised, each is exactly 0 there. And where the reference itself
+is on such a branch, random errors leave it each time, however small they are, and rounding does not. In both cases the
+branch has runs of its own: rounding to ever fewer bits, down to a unit of `SLACK`, with and without losing what may be
+lost; and forward passes that are rounded to the nearest number, with random errors behind them alone. Of several jumps
+that cancel, an implementation may make one and not another: in `PARTIAL` pairs of runs one half of the results, drawn
+anew for each operation, is lost or rounded, and then the other half.
+
+Where some elements deviate in one run and not at all in another, something is selected by rounding. One run shows one
+selection, and any of the six nearly equal elements of a window may be the selected one: then `MORE` pairs are run. In
+every third pair the errors have their natural size, and the deviation counts `SLACK` times: where a computation is so
+sensitive that large errors act otherwise than small ones (a variance that is all rounding) the small ones count too.
+The allowance is the sum of the largest deviation of either kind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from numpynet import Array
+from parity.formats import format_of
+from parity.rounding.noisy import SLACK, BehindForward, Errors, InHalf, Losing, Nearest, RandomErrors, making, plain
+
+PAIRS = 6
+MORE = 30  # so that of nine nearly equal elements one is the largest or the smallest in none of 36: 1e-4
+SMALL_EVERY = 3
+PARTIAL = 8  # of two jumps that cancel, none of the pairs parts them in 1 of 256 such cases
+FEWER_BITS = int(math.log2(SLACK))  # of a format whose unit is SLACK times as large
+
+
+Key = TypeVar("Key")
+
+
+def deviations(
+    reference: Mapping[Key, Array], run: Callable[[], Mapping[Key, Array]], dtype: np.dtype[Any]
+) -> dict[Key, Array]:
+    """The allowance of every tensor in `reference`, from how far `run` deviates from it under rounding errors.
+
+    It is the largest deviation under large errors or losses plus `SLACK` times the largest under errors of natural
+    size: the first may be exactly the jump at a kink, and the second is the rounding beside it. The generator is
+    seeded: the same computation is always allowed the same.
+    """
+    rng, epsilon = np.random.default_rng(0), 2 * format_of(dtype).unit
+    largest = {
+        size: {key: np.zeros(value.shape, value.dtype) for key, value in reference.items()} for size in (SLACK, 1.0)
+    }
+    still = {key: np.zeros(value.shape, int) for key, value in reference.items()}  # runs without a deviation
+    least = {key: np.full(value.shape, np.inf) for key, value in reference.items()}  # under errors of natural size
+    apart = False  # whether losing or rounding takes a branch that random errors miss
+
+    def observe(errors: Errors) -> dict[Key, Array]:
+        """Run once; returns how far every tensor deviated."""
+        nonlocal apart
+        found = {}
+        with np.errstate(all="ignore"):
+            with making(errors):
+                perturbed = run()
+            for key, bound in largest[1.0 if errors.size == 1 else SLACK].items():
+                deviation = np.abs(plain(perturbed[key]) - reference[key])
+                # Jumps are finite, and inf - inf is none; the logarithm of what was lost is another matter.
+                found[key] = deviation = np.where(np.isinf(deviation), 0, deviation)
+                if errors.size == SLACK:
+                    still[key] += deviation == 0
+                elif errors.size == 1:
+                    np.fmin(least[key], deviation, out=least[key])
+                else:
+                    apart = apart or bool(np.any(deviation > bound))
+                np.fmax(bound, deviation, out=bound)
+        return found
+
+    def observe_pairs(number: int, make: Callable[[int, bytes, bool], Iterable[Errors]], first: int = 0) -> None:
+        """Run with the errors that `make` makes of the index of a pair and its seed, then with their mirror images."""
+        for pair in range(first, first + number):
+            seed = rng.bytes(8)
+            for mirrored in (False, True):
+                for errors in make(pair, seed, mirrored):
+                    observe(errors)
+
+    def at_random(pair: int, seed: bytes, mirrored: bool) -> Iterator[Errors]:
+        yield RandomErrors(dtype, seed, 1.0 if pair % SMALL_EVERY == 0 else SLACK, mirrored)
+
+    def behind_forward(pair: int, seed: bytes, mirrored: bool) -> Iterator[Errors]:
+        yield BehindForward(dtype, seed, SLACK, mirrored)
+
+    def in_half(pair: int, seed: bytes, mirrored: bool) -> Iterator[Errors]:
+        yield InHalf(Losing(dtype), seed, mirrored)
+        yield InHalf(Nearest(dtype), seed, mirrored)
+
+    def left(rounded: dict[Key, Array]) -> bool:
+        """Tells whether every random error, however small, spoils an element that rounding itself leaves as it is."""
+        with np.errstate(all="ignore"):
+            sizes = {key: np.abs(value) for key, value in reference.items()}
+            return any(
+                np.any((size > 0) & (least[key] > size / SLACK) & (rounded[key] < size * epsilon**0.5))
+                for key, size in sizes.items()
+            )
+
+    observe_pairs(PAIRS, at_random)
+    # In a format that is no wider, a small error may come to nothing.
+    if any(np.any((still[key] > 0) & (bound > 0)) for key, bound in largest[SLACK].items() if bound.dtype != dtype):
+        observe_pairs(MORE, at_random, first=PAIRS)
+    observe(Losing(dtype))
+    rounded = observe(Nearest(dtype))
+    if apart or left(rounded):
+        for dropped in range(FEWER_BITS + 1):
+            observe(Losing(dtype, Nearest(dtype, dropped)))
+            observe(Nearest(dtype, dropped))
+        observe_pairs(PAIRS, behind_forward)
+    if apart:
+        observe_pairs(PARTIAL, in_half)
+    # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
+    jumps = 1 + SLACK * SLACK * format_of(dtype).unit
+    with np.errstate(over="ignore"):
+        return {key: jumps * bound + SLACK * largest[1.0][key] for key, bound in largest[SLACK].items()}

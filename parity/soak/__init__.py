@@ -1,0 +1,1 @@
+"""How often a right implementation is called wrong, counted over fresh seeds."""

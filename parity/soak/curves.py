@@ -1,0 +1,209 @@
+"""The soak of rung 4, which counts how often it would call a right implementation wrong.
+
+Curves are trained over fresh seeds, networks, dtypes and machines, each in full, with more moved runs than curves are
+judged by. What is kept is the factor that a curve needs, for every number of moved runs: the least one with which its
+deviations stay within the allowance. From these `parity.soak.budget` derives the number of moved runs and the factor.
+The deviations themselves, step by step, are kept beside the records, so that another envelope can be tried on them
+without training anything again.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from numpynet import Array
+from parity.formats import DTYPES
+from parity.machines.machine import Machine, find
+from parity.machines.process import call_on
+from parity.results.code import digest
+from parity.results.code import origin as code
+from parity.results.evidence import counted
+from parity.results.store import Record, Results
+from parity.training import recipes
+from parity.training.curves import (
+    FACTOR,
+    MOVED_RUNS,
+    SEEDS,
+    Trainings,
+    compare_curves,
+    envelope,
+    steps_before_chaos,
+    train_all,
+    unit,
+)
+from parity.training.recipes import CURVES
+
+KIND = "soak-curves"
+SELDOM = {"digits-images": 5}  # costs six times as much as the others: one of so many seeds trains it (on any machine)
+MOVED = 8  # twice what was judged by before: what more would bring shows in how the factor falls until here
+
+FAR = 1_000_000  # between the seeds of one curve's repetitions, beyond all seeds of a soak
+
+Progress = Callable[[int, int], object]
+
+
+def factors(reference: Array, moved: Array, found: Array, dtype: str) -> list[float]:
+    """The least factor that allows the losses `found`, for each number of moved runs from 1 to all of them."""
+    padded = np.full(len(reference), np.nan)
+    padded[: len(found)] = found
+    off = np.nan_to_num(np.abs(padded - reference), nan=np.inf)
+    needed = []
+    for count in range(1, len(moved) + 1):
+        wide = envelope(reference, moved[:count])
+        until = steps_before_chaos(reference, wide)
+        needed.append(float((off / (wide + unit(reference, dtype)))[:until].max(initial=0)))
+    return needed
+
+
+def observe(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> tuple[Record, dict[str, Array]]:
+    """Train one curve; returns its record, and the deviations (moved and found, step by step) to be kept beside it."""
+    experiment = replace(next(e for e in CURVES if e.name == name), dtype=dtype)
+    started = time.perf_counter()
+    trained = train_all(experiment, frameworks, seed=seed, moved=MOVED)
+    needed: dict[str, list[float]] = {}
+    kept: dict[str, Array] = {}
+    for part in ("step_losses", "validation_losses"):
+        reference, moved, found = series(trained, part)
+        for implementation, losses in found.items():
+            here = factors(reference, moved, losses, dtype)
+            needed[implementation] = list(map(max, needed.get(implementation, here), here))
+            kept[f"{part} {implementation}"] = losses - reference[: len(losses)]
+        kept |= {f"{part} reference": reference, f"{part} moved": moved - reference}
+    wide = envelope(*series(trained, "step_losses")[:2])
+    record = {
+        "seed": seed,
+        "name": name,
+        "dtype": dtype,
+        "steps": len(wide),
+        "compared": steps_before_chaos(np.array(trained.reference.step_losses), wide),
+        "factors": needed,
+        "seconds": time.perf_counter() - started,
+    }
+    return record, kept
+
+
+def series(trained: Trainings, part: str) -> tuple[Array, Array, dict[str, Array]]:
+    """The losses of the reference (steps,), of the moved runs (runs, steps), and of each implementation."""
+    found = {name: np.array(getattr(history, part)) for name, history in trained.found.items()}
+    return np.array(getattr(trained.reference, part)), np.array([getattr(m, part) for m in trained.moved]), found
+
+
+def soak_seed(folder: str, machine: str, seed: int, frameworks: Sequence[str]) -> None:
+    """Train every curve of one seed, in the process of its machine; those that are in the folder are not repeated."""
+    results = Results(folder)
+    done = {record["key"] for record in records(results)}
+    beside = results.folder / "deviations"
+    beside.mkdir(parents=True, exist_ok=True)
+    for name, dtype in curves(seed):
+        key = f"{machine}/{seed}/{name}/{dtype}"
+        if key not in done:
+            record, kept = observe(name, dtype, seed, frameworks)
+            np.savez_compressed(beside / key.replace("/", "_"), **kept)  # type: ignore[arg-type]  # of allow_pickle
+            alarm = strayed(record) and _again(name, dtype, seed, frameworks)
+            told = {"network": name, "curves": 1, "alarms": int(alarm), "largest": needed(record, MOVED_RUNS) / FACTOR}
+            results.append(KIND, key, record | told | {"machine": machine, "alarm": alarm, "origin": origin()})
+
+
+def strayed(record: Record) -> bool:
+    """Tells whether a curve leaves the allowance from its own seed."""
+    return needed(record, MOVED_RUNS) > FACTOR
+
+
+def needed(record: Record, moved: int) -> float:
+    """The factor that a curve needs with `moved` moved runs: the largest of the implementations'."""
+    found = [factors[moved - 1] for factors in record["factors"].values()]
+    return max(np.inf if factor is None else factor for factor in found)  # the store has no infinity
+
+
+def _again(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> bool:
+    """Tells whether the curve leaves the allowance from the further seeds too.
+
+    Then `parity curves` would call it off.
+    """
+    experiment = replace(next(e for e in CURVES if e.name == name), dtype=dtype)
+    others = (seed + FAR * number for number in range(1, SEEDS))
+    return all(compare_curves(experiment, frameworks, seed=other).passed is False for other in others)
+
+
+@functools.cache
+def origin() -> Record:
+    """The digests of what a curve depends on: the code that trains it, the packages and the recipes.
+
+    The code that judges it is not among them.
+    """
+    return code() | {"recipes": digest([Path(recipes.__file__)])}
+
+
+def records(results: Results) -> list[Record]:
+    """The curves of this code and these packages, those that are kept with the code among them.
+
+    Curves of other code or packages say nothing about these.
+    """
+    return counted(results, KIND, lambda record: bool(record["origin"] == origin()))
+
+
+def curves(seed: int) -> Iterator[tuple[str, str]]:
+    """Yields the name and dtype of every curve of a seed whose data are here."""
+    for experiment in CURVES:
+        if seed % SELDOM.get(experiment.name, 1):
+            continue
+        try:
+            experiment.dataset  # noqa: B018
+        except (ConnectionError, ImportError):
+            continue
+        yield from ((experiment.name, dtype) for dtype in DTYPES)
+
+
+def soak(
+    results: Results,
+    frameworks: Sequence[str],
+    count: int,
+    first_seed: int,
+    machines: Sequence[str] | None = None,
+    progress: Progress = lambda done, total: None,
+    workers: int = 1,
+) -> list[str]:
+    """Train at least `count` curves from `first_seed` on, each seed on the next of the machines.
+
+    Curves that are there already are not repeated. `workers` processes run side by side. Returns sentences on what
+    could not be run: the machines that cannot be emulated here, and what a process died of.
+    """
+    chosen = find(list(machines) if machines else None)
+    # Machines that nobody asked for by name are simply left out.
+    unable = [
+        f"{m.name} cannot be emulated here: no {', '.join(sorted(m.missing))}" for m in chosen if m.missing and machines
+    ]
+    able = [machine for machine in chosen if not machine.missing]
+    seeds: list[int] = []
+    total = 0
+    while total < count:
+        seeds.append(first_seed + len(seeds))
+        total += len(list(curves(seeds[-1])))
+    done = 0
+    progress(done, total)
+    with ThreadPoolExecutor(workers) as pool:
+        pending = {
+            pool.submit(_on, able[index % len(able)], results, seed, frameworks): seed
+            for index, seed in enumerate(seeds)
+        }
+        for future in as_completed(pending):
+            unable += filter(None, [future.result()])
+            done += len(list(curves(pending[future])))
+            progress(done, total)
+    return unable
+
+
+def _on(machine: Machine, results: Results, seed: int, frameworks: Sequence[str]) -> str:
+    """The sentence on what the process of one seed on one machine died of; empty where it did not die."""
+    function = f"{__name__}:{soak_seed.__name__}"
+    done = call_on(machine, function, str(results.folder), machine.name, seed, list(frameworks))
+    if done.returncode == 0:
+        return ""
+    return f"{machine.name}, seed {seed}: exit code {done.returncode}: {done.stderr.strip()[-500:]}"

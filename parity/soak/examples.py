@@ -1,0 +1,235 @@
+"""The soak, which counts how often a right implementation is called wrong: every pair, with fresh seeds.
+
+It goes on for as long as one likes. The examples come in chunks, each of a seed of its own, and a chunk is a record: a
+soak that is stopped goes on where it was, and so does one that is asked for more. Chunks of other code do not count, so
+that the count starts again after an alarm was mended at its cause. What is stored of each chunk is the share of the
+allowance that every example used, by implementation and quantity: the soak is for their distribution and the estimate
+of its tail. The derivatives that the reference's gradients are checked by are soaked in the same way, in longdouble.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from parity.derivatives.proving import check_derivatives
+from parity.formats import DTYPES
+from parity.ladder.proving import prove, targets
+from parity.results.code import ROOT, digest
+from parity.results.evidence import counted
+from parity.results.planning import CRASHED
+from parity.results.planning import planned as plan
+from parity.results.store import Record, Results
+from parity.statistics.tails import quantiles, tail
+from parity.work.pool import Call, Crash
+
+CHUNKS, SUMMARY = "soak-chunks", "soak"  # kinds of records
+# Random networks meet what no layer's own examples do, so that they are a fifth of all; Graph's cost three times as
+# much as Sequential's.
+NETWORKS = {"Sequential": 0.15, "Graph": 0.05}
+AHEAD = 8  # times as fast as the others
+CHUNK = {"Sequential": 60, "Graph": 20}
+USUAL_CHUNK = 200  # about ten seconds of work: what a kill may cost
+DIGITS = 3  # of a share that is stored
+DERIVATIVES = "longdouble"  # the dtype of chunks of derivatives, whose quantity they are
+SEEDS = 10**6  # chunk i of seed s draws from seed s * SEEDS + i
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some examples of one pair and dtype, of a seed that no other chunk has."""
+
+    pair: str
+    dtype: str
+    seed: int
+    number: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.pair}/{self.dtype}/{self.seed}/{self.number}"
+
+    @property
+    def examples(self) -> int:
+        return CHUNK.get(self.pair, USUAL_CHUNK)
+
+    @property
+    def random_seed(self) -> int:
+        return self.seed * SEEDS + self.number
+
+
+def planned(examples: int, seed: int, derivatives: bool = False) -> list[Chunk]:
+    """The chunks of a soak of at least `examples`, in the order in which they are performed.
+
+    A fifth are of networks, the rest of all other pairs alike; first comes one chunk of each pair, then the next, so
+    that a soak that is stopped has looked at all of them. Networks, which raise most alarms, go ahead: an alarm is
+    mended, and the count starts again. With `derivatives` all pairs have equal shares.
+    """
+    names = [target.__name__ for target in targets()]
+    usual = (1 - sum(NETWORKS.values())) / (len(names) - len(NETWORKS))
+    found = []
+    for name in names:
+        share = 1 / len(names) if derivatives else NETWORKS.get(name, usual)
+        dtypes = [DERIVATIVES] if derivatives else list(DTYPES)
+        number = math.ceil(examples * share / len(dtypes) / CHUNK.get(name, USUAL_CHUNK))
+        # At which point of the soak each comes: halfway through, half of every pair's chunks are done.
+        pace = AHEAD if name in NETWORKS else 1
+        found += [(i / number / pace, Chunk(name, dtype, seed, i)) for i in range(number) for dtype in dtypes]
+    return [chunk for _, chunk in sorted(found, key=lambda entry: entry[0])]
+
+
+def perform(pair: str, dtype: str, seed: int, number: int, frameworks: list[str]) -> Record:
+    """Judge the examples of one chunk; returns its record.
+
+    An alarm ends the chunk, and is kept with its script, unshrunk.
+    """
+    chunk = Chunk(pair, dtype, seed, number)
+    target = next(target for target in targets() if target.__name__ == pair)
+    judged = _derivatives if dtype == DERIVATIVES else _rungs
+    started = time.perf_counter()
+    found = judged(target, chunk, frameworks)
+    found["shares"] = {
+        use: [float(f"{share:.{DIGITS}g}") for share in shares] for use, shares in found["shares"].items()
+    }
+    return {**asdict(chunk), "key": chunk.key, **found, "seconds": time.perf_counter() - started, "code": code(dtype)}
+
+
+def _rungs(target: type, chunk: Chunk, frameworks: list[str]) -> Record:
+    report = prove(
+        target,
+        chunk.dtype,
+        examples=chunk.examples,
+        frameworks=frameworks,
+        random_seed=chunk.random_seed,
+        shrink=False,
+    )
+    return {
+        "examples": report.examples,
+        "digest": report.digest,
+        "shares": report.shares,
+        "alarm": report.failure,
+        "frameworks": report.frameworks,
+    }
+
+
+def _derivatives(target: type, chunk: Chunk, frameworks: list[str]) -> Record:
+    report = check_derivatives(target, examples=chunk.examples, random_seed=chunk.random_seed, shrink=False)
+    return {
+        "examples": report.examples,
+        "shares": {"numpynet/derivative": report.shares} if report.shares else {},
+        "kinks": report.kinks,
+        "alarm": report.message or None,
+    }
+
+
+@functools.cache
+def code(dtype: str) -> str:
+    """The SHA-256 (hex) of everything that draws and judges an example of this dtype, as this process began."""
+    rooms = ["numpynet", "parity/drawing", "parity/mapping", "parity/rounding"]
+    rooms += ["parity/derivatives"] if dtype == DERIVATIVES else ["parity/frameworks", "parity/ladder"]
+    files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    return digest([*files, *(ROOT / "parity" / name for name in ("case.py", "formats.py", "ladder/cases.py"))])
+
+
+def soak(
+    results: Results,
+    examples: int,
+    seed: int,
+    frameworks: Sequence[str],
+    run: Callable[[Iterable[Call]], Iterator[tuple[Call, Any]]],
+    progress: Callable[[int, int], object] = lambda done, total: None,
+    derivatives: bool = False,
+) -> list[Record]:
+    """Have `run` perform the chunks that neither `results` nor the evidence holds yet, and record the summary.
+
+    A chunk that crashed is recorded with how, and is tried again by the next soak. Returns the summary's records: one
+    for each pair, dtype, implementation and quantity.
+    """
+    done = {record["key"] for record in chunks(results)}
+    waiting = [chunk for chunk in planned(examples, seed, derivatives) if chunk.key not in done]
+    calls = [Call(chunk, perform, (*asdict(chunk).values(), list(frameworks))) for chunk in waiting]
+    with plan(results, "soak", {CHUNKS: [chunk.key for chunk in waiting]}, examples=examples, seed=seed):
+        progress(0, len(calls))
+        for number, (call, found) in enumerate(run(calls), 1):
+            record = found
+            if isinstance(found, Crash):
+                record = {
+                    **asdict(call.about),
+                    "status": CRASHED,
+                    "message": found.message,
+                    "code": code(call.about.dtype),
+                }
+            results.append(CHUNKS, call.about.key, record)
+            progress(number, len(calls))
+    summary = summarised(chunks(results))
+    for record in summary:
+        results.append(SUMMARY, record["key"], record)
+    return summary
+
+
+def chunks(results: Results) -> list[Record]:
+    """The chunks, kept or in `results`, that were judged by this code."""
+    return [record for record in _of_this_code(results) if record.get("status") != CRASHED]
+
+
+def soaked(judged: Iterable[Record]) -> dict[str, list[Record]]:
+    """The chunks by what was soaked in them: "derivatives" or "rungs 1 to 3"."""
+    found: dict[str, list[Record]] = {}
+    for chunk in judged:
+        found.setdefault("derivatives" if chunk["dtype"] == DERIVATIVES else "rungs 1 to 3", []).append(chunk)
+    return found
+
+
+def crashes(results: Results) -> list[Record]:
+    """The chunks that crashed with this code, and have not been judged since."""
+    return [record for record in _of_this_code(results) if record.get("status") == CRASHED]
+
+
+def _of_this_code(results: Results) -> list[Record]:
+    """The chunks of this code, those that are kept with the code among them."""
+    return counted(results, CHUNKS, lambda record: bool(record["code"] == code(record["dtype"])))
+
+
+def summarised(judged: Sequence[Record]) -> list[Record]:
+    """The summary's records: for each pair, dtype, implementation and quantity, the shares used and their tail."""
+    shares: dict[tuple[str, str, str, str], list[float]] = {}
+    alarms: dict[tuple[str, str], list[str]] = {}
+    seeds: dict[tuple[str, str], set[int]] = {}
+    for chunk in judged:
+        place = chunk["pair"], chunk["dtype"]
+        seeds.setdefault(place, set()).add(chunk["seed"])
+        if chunk["alarm"]:
+            alarms.setdefault(place, []).append(chunk["alarm"])
+        for use, values in chunk["shares"].items():
+            implementation, _, quantity = use.partition("/")
+            shares.setdefault((*place, implementation, quantity), []).extend(
+                math.inf if value is None else value for value in values
+            )
+    found = []
+    for (pair, dtype, implementation, quantity), values in shares.items():
+        estimate = tail(values)
+        found.append(
+            {
+                "key": f"{pair}/{dtype}/{implementation}/{quantity}",
+                "pair": pair,
+                "dtype": dtype,
+                "implementation": implementation,
+                "quantity": quantity,
+                "examples": len(values),
+                "alarms": int(np.sum(~(np.array(values) <= 1))),
+                "largest": max(values),
+                "quantiles": quantiles(values),
+                "tail": estimate and estimate.probability,
+                "tail_interval": estimate and [0.0, estimate.upper],
+                "threshold": estimate and estimate.threshold,
+                "exceedances": estimate.exceedances if estimate else 0,
+                "seeds": sorted(seeds[pair, dtype]),
+                "message": "\n".join(alarms.get((pair, dtype), [])),
+            }
+        )
+    return found

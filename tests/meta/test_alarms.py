@@ -1,0 +1,204 @@
+"""Cases in which a right implementation was once called wrong; CONTRIBUTING has the table of causes."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+import numpy as np
+import pytest
+
+from numpynet import (
+    GELU,
+    SELU,
+    Array,
+    BatchNormalization,
+    ClipByGlobalNorm,
+    Concatenate,
+    Flatten,
+    Graph,
+    GroupNormalization,
+    LayerNormalization,
+    Linear,
+    Maxout,
+    MaxPool2d,
+    Module,
+    PReLU,
+    ReLU,
+    Scaling,
+    Sequential,
+    SiLU,
+    Softplus,
+)
+from parity.case import Case, Step
+from parity.frameworks.numpynet.framework import NumPySubject
+from parity.ladder.judge import judge
+from parity.ladder.trace import GRADIENT, OUTPUT, run
+from parity.rounding.allowance import deviations
+from parity.rounding.noisy import BehindForward, Noisy, making
+
+
+def agree(module: Module, input: Array) -> bool:
+    output = Case(module, [], training=True).fresh()(input)
+    return judge(Case(module, [Step(input, np.ones_like(output))])).passed
+
+
+@pytest.mark.parametrize("value", [-5.9, -6.5, -9.0])
+def test_selu_of_what_is_nearly_zero(value: float) -> None:
+    """TensorFlow's gradient of SELU goes by the output, which exp(x) - 1 makes 0 for inputs of -1e-9 too."""
+    network = Sequential(GELU(), SELU(), Linear(8, 1, rng=np.random.default_rng(0)))
+    assert agree(network, np.full((2, 8), value, np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_selu_on_both_sides_of_its_kink(dtype: str) -> None:
+    unit = np.finfo(dtype).eps
+    assert agree(SELU(), np.array([[-unit / 8, -unit / 2, -0.0, 0.0, unit / 8, unit]], dtype))
+
+
+@pytest.mark.parametrize("layer", [Maxout(2), GroupNormalization(2)], ids=repr)
+def test_features_that_flatten_made_of_open_sides(layer: Module) -> None:
+    """Keras builds a functional model before it knows any size."""
+    graph = Graph({"x": (1, None, None)}, {"flat": (Flatten(), "x"), "out": (layer, "flat")}, ["out"])
+    assert agree(graph, np.random.default_rng(0).standard_normal((3, 1, 2, 4)).astype(np.float32))
+
+
+def test_a_batch_whose_values_are_nearly_all_equal() -> None:
+    """Of padding, whatever became of its zeros; TensorFlow and torch add them one after another."""
+    input = np.full((8, 1, 16, 16), 0.7)
+    input[:, :, :4] = np.random.default_rng(0).uniform(-30, 30, (8, 1, 4, 16))
+    assert agree(BatchNormalization(1, dtype="float64"), input)
+
+
+def test_a_maximum_among_zeros_that_underflow_left() -> None:
+    """In float32 the first of these is a subnormal number and the second 0, as the third is."""
+    window = SiLU()(np.array([-92.0, -117.0, -12103.0]))
+    assert np.array_equal(window.astype(np.float32) == 0, [False, True, True])
+    input = np.tile(np.array([-92, -117, -12103], np.float32), (256, 1, 1, 1))
+    assert agree(Sequential(SiLU(), MaxPool2d((1, 3))), input)
+
+
+def test_a_maximum_among_six_elements_that_differ_by_less_than_a_rounding() -> None:
+    """Which of them are equal is for rounding to say; the first of these is selected."""
+    squeeze = Scaling(1)
+    squeeze.load_state_dict({"gamma": np.array([-6.7e-4]), "beta": np.array([8.625])})
+    input = np.random.default_rng(0).uniform(6.2381, 6.2400, (64, 1, 3, 2)).astype(np.float32)
+    assert agree(Sequential(squeeze, MaxPool2d((3, 2))), input)
+
+
+def test_training_that_rounding_alone_makes_run_away_is_judged_up_to_there() -> None:
+    """1 - tanh(x) is 0 for large x, or a rounding, which GELU's gradient multiplies by x**3: three steps on, every
+    perturbed run is NaN, and what is left of them allows nothing."""
+    network = Sequential(Linear(1, 1, bias=False), GELU("tanh"))
+    network.load_state_dict({"0.weight": np.ones((1, 1))})
+    steps = [Step(np.full((1, 1), 4096.3, np.float32), np.ones((1, 1), np.float32), lr=0.013) for _ in range(5)]
+    judgement = judge(Case(network, steps, arguments={}))
+    assert judgement.passed
+    assert {key.step for key in judgement.reference} == {0}
+
+
+def test_training_in_which_rounding_moves_a_parameter_by_more_than_itself_is_judged_up_to_there() -> None:
+    """The first gradient of a scaling before a normalisation of one value is all rounding."""
+    network = Sequential(Scaling(1), BatchNormalization(1, eps=1e-7), Scaling(1))
+    state = {"0.gamma": 1e-3, "0.beta": 10, "1.running_mean": 0, "1.running_var": 1, "2.gamma": 1e4, "2.beta": 0}
+    network.load_state_dict({name: np.array([value]) for name, value in state.items()})
+    input = np.linspace(-1e-3, 1e-3, 4, dtype=np.float32)[:, None]
+    steps = [Step(input, np.array([[1], [-3], [2], [5]], np.float32), lr=1.0) for _ in range(3)]
+    judgement = judge(Case(network, steps, arguments={}))
+    assert judgement.passed
+    assert {key.step for key in judgement.reference} == {0}
+
+
+def test_the_update_by_a_gradient_that_is_all_rounding_is_not_judged() -> None:
+    """A normalisation takes away the shift before it, whose gradient is 0 then, and one value of its own mean leaves
+    exactly 0. Clipping divides by the norm of the gradient: of rounding, and most of it where there is none."""
+    rng = np.random.default_rng(0)
+    layers = [LayerNormalization(), Linear(1, 5, rng=rng), BatchNormalization(5)]
+    network = Sequential(*layers, Linear(5, 6, rng=rng), Softplus(), BatchNormalization(6))
+    layers[1].load_state_dict({"weight": np.ones((5, 1)), "bias": rng.normal(0, 20, 5)})
+    input, cotangent = rng.normal(size=(6, 1)).astype(np.float32), rng.normal(0, 1000, (6, 6)).astype(np.float32)
+    judgement = judge(Case(network, [Step(input, cotangent, lr=0.1)], arguments={"clip": ClipByGlobalNorm(0.25)}))
+    assert judgement.passed
+    assert {key.rung for key in judgement.reference} == {OUTPUT, GRADIENT}
+
+
+def test_a_sum_of_many_equal_terms() -> None:
+    """The gradient of a shift, of what came back from a padding: TensorFlow adds one after another."""
+    gradient = np.full((8, 2, 10, 10), 0.3, np.float32)
+    assert judge(Case(Scaling(2), [Step(np.full_like(gradient, 0.5), gradient)])).passed
+
+
+@pytest.mark.parametrize("count", [20, 31, 63, 105, 200])
+def test_equal_terms_that_are_added_to_a_large_one(count: int) -> None:
+    """Each of them is rounded in the same direction: n / 2 roundings of the sum, by whoever adds one after another."""
+
+    def perturbed(terms: Array) -> dict[str, Array]:
+        return {"sum": terms.view(Noisy).sum()}
+
+    largest = 0.0
+    for number in range(50):
+        terms = np.full(count, 0.5 + number / 100, np.float32)
+        terms[0] = 6000
+        one_after_another = functools.reduce(np.add, terms)
+        wide = terms.astype(np.float64)
+        allowed = deviations({"sum": wide.sum()}, functools.partial(perturbed, wide), terms.dtype)
+        largest = max(largest, abs(one_after_another - wide.sum()) / allowed["sum"])
+    assert 0.05 < largest < 0.5
+
+
+def test_gradients_of_what_is_used_thrice_cancel_in_another_order() -> None:
+    """0.1 + (1e6 - 1e6) is 0.1, and (0.1 + 1e6) - 1e6 a rounding of 1e6 off."""
+    nodes = {"n0": (ReLU(), "x"), "n1": ("n0", "n0"), "n2": ("n0", "n0"), "n3": (Concatenate(), "n2", "n0")}
+    graph = Graph({"x": (1,)}, nodes, ["n1", "n3"])
+    orders = list(itertools.permutations([1e6, -1e6, 0.1]))
+    first, *rest = np.array(orders, np.float32).T
+    step = Step(np.ones((len(orders), 1), np.float32), (first[:, None], np.stack(rest, 1)))
+    assert judge(Case(graph, [step])).passed
+
+
+@pytest.mark.parametrize("seed", [0, 28])
+def test_rows_that_are_equal_in_the_format_alone_before_two_prelus(seed: int) -> None:
+    """Such rows are normalised to exactly 0, of which two PReLUs take slopes that they take of nothing else. Runs with
+    random errors, which leave no two rows equal, do not show how far rounding goes from there."""
+    network = Sequential(Linear(2, 2), BatchNormalization(2, eps=2**-9), PReLU(2), PReLU(2))
+    weights = {
+        "0.weight": [[1.0020255, 5.2602363], [2.8965223, 1.4172152]],
+        "0.bias": [18, 12],
+        "2.slope": [-2, 10],
+        "3.slope": [65.694656, 72.256386],
+    }
+    arrays = {name: np.array(values, np.float32) for name, values in weights.items()}
+    network.load_state_dict(network.state_dict() | arrays)
+    input = np.array([[2, 3], [2, 3 + 2**-20], [2 - 2**-20, 3]], np.float32) / 1024
+    cotangent = np.random.default_rng(seed).standard_normal((3, 2)).astype(np.float32) / 10
+    assert judge(Case(network, [Step(input, cotangent)])).passed
+
+
+@pytest.mark.parametrize("seed", [9, 55, 76, 77])
+def test_a_gradient_that_cancels_behind_a_branch_which_every_random_error_leaves(seed: int) -> None:
+    """A group of one element is normalised to exactly 0, and a batch of zeros once more, its gradient divided by the
+    root of eps. With random errors it is a batch of noise, whose gradient is divided by its deviation: none of these
+    runs shows how large the numbers are whose difference torch makes of that gradient."""
+    rng = np.random.default_rng(seed)
+    network = Sequential(
+        GroupNormalization(2, eps=2**-11),
+        SELU(),
+        BatchNormalization(2, eps=2**-17),
+        BatchNormalization(2, eps=2**-16),
+        Linear(2, 1),
+    )
+    network.load_state_dict(network.state_dict() | {"4.weight": np.array([[1.5826604, -1.2818624]], np.float32)})
+    input = (rng.standard_normal((6, 2)) * 100).astype(np.float32)
+    assert judge(Case(network, [Step(input, (rng.standard_normal((6, 1)) / 256).astype(np.float32))])).passed
+
+
+def test_errors_behind_the_forward_pass_leave_it_rounded_to_the_nearest() -> None:
+    rng = np.random.default_rng(1)
+    step = Step(rng.standard_normal((4, 3)).astype(np.float32), np.ones((4, 2), np.float32) / 3)
+    case = Case(Linear(3, 2, rng=rng), [step]).astype(np.dtype(np.float64))
+    expected = run(case, NumPySubject(case))
+    with making(BehindForward(np.dtype(np.float32), b"seed")):
+        found = run(case, NumPySubject(case, perturbed=True))
+    units = {key: np.max(np.abs(found[key] - values) / np.abs(values)) * 2.0**24 for key, values in expected.items()}
+    assert {key.rung for key, share in units.items() if share < 4} == {OUTPUT}
+    assert {key.rung for key, share in units.items() if share > 4} == {GRADIENT}

@@ -1,0 +1,1 @@
+"""A fourth framework, for the tests: numpynet behind a thin disguise."""

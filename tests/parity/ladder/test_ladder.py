@@ -1,0 +1,35 @@
+"""Rungs 1 to 3: every pair, both dtypes, against every framework that is installed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import numpynet
+from parity.formats import DTYPES
+from parity.frameworks import available
+from parity.ladder.proving import prove, targets
+from parity.mapping.pair import registry
+
+EXAMPLES = int(os.environ.get("PARITY_EXAMPLES", "5"))  # the first of the 60 of the main job, which CI runs in full
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("target", targets(), ids=lambda target: target.__name__)
+def test_every_implementation_stays_within_its_allowance(target: type, dtype: str) -> None:
+    report = prove(target, dtype, examples=EXAMPLES)
+    assert report.failure is None, report.failure
+    assert report.examples >= EXAMPLES // 2
+    assert report.frameworks == available()
+
+
+def test_every_public_class_that_computes_has_a_pair() -> None:
+    abstract = {numpynet.Module, numpynet.Criterion, numpynet.Optimizer}
+    computing = [
+        value
+        for value in vars(numpynet).values()
+        if isinstance(value, type) and hasattr(value, "forward" if hasattr(value, "forward") else "step")
+    ]
+    missing = [c.__name__ for c in computing if c not in abstract and c not in registry()]
+    assert not missing, f"no pair for {', '.join(missing)}"

@@ -1,0 +1,184 @@
+"""The allowance: exact where arithmetic is, wide enough for rounding, narrow enough to see a defect."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numpynet import Array, Linear, ReLU, Sequential, Softplus
+from parity.case import Case, Step
+from parity.formats import format_of
+from parity.ladder.judge import judge, share_used
+from parity.rounding.allowance import deviations
+from parity.rounding.noisy import SLACK, Nearest, Noisy, RandomErrors, making
+
+F32 = np.dtype(np.float32)
+UNIT = SLACK * float(np.finfo(F32).eps) / 2
+x = np.random.default_rng(1).standard_normal((5, 7))
+
+
+def perturbed(function: Callable[..., Any], *arrays: Array) -> Array:
+    with making(RandomErrors(F32, b"seed")):
+        return np.asarray(function(*(array.view(Noisy) for array in arrays)))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.negative,
+        lambda a: np.maximum(a, 0),
+        lambda a: np.where(a > 0, a, 0),
+        lambda a: a[::2].reshape(-1).T,
+        lambda a: np.concatenate([a, a]),
+        lambda a: a * (a > 0),
+        lambda a: np.max(a, axis=0),
+        lambda a: np.clip(a, -1, 1),
+    ],
+)
+def test_exact_operations_make_no_error(function: Callable[[Array], Array]) -> None:
+    np.testing.assert_array_equal(perturbed(function, x), np.asarray(function(x)))
+
+
+@pytest.mark.parametrize(
+    ("function", "size"),
+    [
+        (lambda a: a + 1, np.abs(x + 1)),
+        (lambda a: a * 3, np.abs(3 * x)),
+        (np.exp, 4 * np.exp(x)),
+        (lambda a: np.sum(a, axis=0), np.sum(np.abs(x), axis=0)),
+        (lambda a: a.sum(axis=1), np.sum(np.abs(x), axis=1)),
+        (lambda a: np.matmul(a, a.T), np.abs(x) @ np.abs(x).T),
+        (lambda a: a @ a.T, np.abs(x) @ np.abs(x).T),
+        (lambda a: np.einsum("ij,kj->ik", a, a), np.abs(x) @ np.abs(x).T),
+        (lambda a: np.dot(a, a.T), np.abs(x) @ np.abs(x).T),
+        (lambda a: a.cumsum(axis=0), np.cumsum(np.abs(x), axis=0)),
+    ],
+)
+def test_each_operation_errs_by_at_most_its_own_rounding(function: Callable[[Array], Array], size: Array) -> None:
+    error = np.abs(perturbed(function, x) - function(x))
+    assert np.all(error <= UNIT * size)
+    assert np.all(error > 0)
+
+
+def test_mean_and_variance_err_although_they_are_no_single_operation() -> None:
+    assert np.all(perturbed(np.mean, x) != np.mean(x))
+    assert np.all(perturbed(lambda a: np.var(a, axis=0), x) != np.var(x, axis=0))
+
+
+def test_assignment_into_a_buffer_keeps_the_errors() -> None:
+    def into_buffer(a: Array) -> Array:
+        out = np.empty_like(a)
+        np.multiply(a, 3, out=out)
+        out += a
+        return out
+
+    assert np.all(perturbed(into_buffer, x) != 4 * x)
+
+
+def test_function_without_a_rounding_model_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match=r"no rounding model for numpy\.interp"):
+        perturbed(lambda a: np.interp(a, [0.0, 1.0], [0.0, 1.0]), x)
+    with pytest.raises(TypeError, match=r"no rounding model for numpy\.norm"):
+        perturbed(np.linalg.norm, x)
+
+
+def test_value_that_underflows_may_be_flushed_to_zero() -> None:
+    tiny = np.array([-100.0])
+    allowed = deviations({0: np.exp(tiny)}, lambda: {0: np.exp(tiny.view(Noisy))}, F32)[0]
+    assert share_used(np.zeros(1, np.float32), np.exp(tiny), allowed, F32) <= 1
+
+
+def test_same_computation_is_always_allowed_the_same() -> None:
+    first, second = (deviations({0: np.exp(x)}, lambda: {0: np.exp(x.view(Noisy))}, F32)[0] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_relu_must_be_right_to_the_bit() -> None:
+    judgement = judge(Case(ReLU(), [Step(x.astype(F32), x.astype(F32))]), frameworks=[])
+    assert all(np.all(allowed == 0) for allowed in judgement.allowed["numpynet"].values())
+    assert judgement.passed
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_result_off_by_the_whole_error_of_one_operation_more_is_caught(seed: int) -> None:
+    """An implementation that rounds in half the digits is outside, whatever the numbers."""
+    rng = np.random.default_rng(seed)
+    module = Sequential(Linear(4, 4, rng=rng), Softplus())
+    input = rng.standard_normal((3, 4)).astype(F32)
+    judgement = judge(Case(module, [Step(input, input)]), frameworks=[])
+    assert judgement.passed
+    for key, value in judgement.reference.items():
+        rough = value.astype(np.float16).astype(F32)
+        if not np.array_equal(rough, value.astype(F32)):
+            assert share_used(rough, value, judgement.allowed["numpynet"][key], F32) > 1
+
+
+def test_wrong_shape_dtype_nan_or_missing_tensor_is_never_within() -> None:
+    reference, allowed = np.ones(3), np.full(3, 1e9)
+    assert share_used(None, reference, allowed, F32) == np.inf
+    assert share_used(np.ones(2, np.float32), reference, allowed, F32) == np.inf
+    assert share_used(np.ones(3), reference, allowed, F32) == np.inf
+    assert share_used(np.array([1, np.nan, 1], np.float32), reference, allowed, F32) == np.inf
+    assert share_used(np.array([1, np.inf, 1], np.float32), reference, allowed, F32) == np.inf
+    assert share_used(np.full(3, np.nan, np.float32), np.full(3, np.nan), allowed, F32) == 0
+
+
+def test_wider_format_is_wider() -> None:
+    assert np.finfo(format_of(F32).wider).eps < np.finfo(F32).eps
+    with pytest.raises(ValueError, match="no wider format to judge"):
+        _ = format_of(np.dtype(np.longdouble)).wider
+
+
+def test_training_that_runs_out_of_the_format_is_judged_up_to_there() -> None:
+    steps = [Step(np.full((2, 1), 8, F32), np.full((2, 1), 1e15, F32), lr=8.0) for _ in range(4)]
+    judgement = judge(Case(Sequential(Linear(1, 1), Linear(1, 1)), steps, arguments={}), frameworks=[])
+    assert judgement.passed
+    assert {key.step for key in judgement.reference} == {0}
+
+
+def test_value_beside_a_kink_is_on_either_side_of_it_in_some_run() -> None:
+    """Whatever falls within half a rounding of 0, rounded or flushed, is allowed the whole jump of the gradient."""
+
+    def gradient(values: Array) -> dict[int, Array]:
+        return {0: np.where(values.view(Noisy) * 1 > 0, 1.0, 0)}
+
+    tiny = np.array([-100.0, -95.0, -90.0])
+    for seed in range(300):
+        values = np.exp(tiny) * np.random.default_rng(seed).uniform(0.5, 1, 3)
+        allowed = deviations({0: np.ones(3)}, functools.partial(gradient, values), F32)[0]
+        assert np.all(allowed >= 1)
+
+
+def test_jump_is_allowed_where_the_rounding_beside_it_made_it_smaller_in_every_run() -> None:
+    calls = itertools.count()
+
+    def run() -> dict[int, Array]:
+        natural = next(calls) % 6 < 2  # errors of natural size do not reach the kink
+        return {0: np.array([1.0 if natural else 0.4 + 4 * UNIT])}
+
+    assert deviations({0: np.ones(1)}, run, F32)[0] >= 0.6
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_are_rounded_to_the_nearest_that_has_fewer_bits(dtype: str) -> None:
+    wide = np.array([1, 2**-40]) @ np.random.default_rng(0).standard_normal((2, 1000)).astype(
+        format_of(np.dtype(dtype)).wider
+    )
+    unit = float(np.finfo(dtype).eps) / 2
+    for dropped in range(5):
+        rounded = Nearest(np.dtype(dtype), dropped).nearest(wide)
+        assert rounded.dtype == dtype
+        grid = np.ldexp(np.frexp(rounded)[0].astype(wide.dtype), np.finfo(dtype).nmant + 1 - dropped)
+        np.testing.assert_array_equal(grid, np.rint(grid))
+        largest = np.max(np.abs(rounded - wide) / np.abs(wide))
+        assert unit * 2**dropped * 0.8 < largest <= unit * 2**dropped
+    far = np.array([0, np.inf, -np.inf, np.nan, 2 * wide.dtype.type(np.finfo(dtype).max)], wide.dtype)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(Nearest(np.dtype(dtype), 4).nearest(far), far.astype(dtype))

@@ -1,0 +1,152 @@
+"""Runs in processes: killed, crashed or refused, each is on record exactly once."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import pytest
+import tiny_study
+from tiny_study import COMMAND, ENVIRONMENT, RUNS, dying, written
+
+from parity.results.store import Record, Results, ResultsError
+from parity.study import ARMS, COUPLED, InProcess, study
+from parity.study.arms import Arm
+from parity.study.runs import Job, perform, performed
+from parity.training.experiment import Experiment
+from parity.training.studies import STUDIES
+
+T = TypeVar("T")
+DIGITS = STUDIES["digits"]
+
+
+def job(arm: Arm, seed: int = 0) -> Job:
+    return Job("test", DIGITS, arm, "numpynet", seed)
+
+
+def alive(pid: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self"), reason="looks for processes in /proc")
+def test_a_study_killed_in_the_middle_resumes_with_no_run_lost_or_doubled_and_leaves_no_process(tmp_path: Path) -> None:
+    command = [sys.executable, tiny_study.__file__, *COMMAND, str(tmp_path)]
+    for killed_after in (5, 12):
+        process = subprocess.Popen(command, env=ENVIRONMENT)
+        while len(written(tmp_path)) < killed_after:
+            assert process.poll() is None
+            time.sleep(0.01)
+        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+        process.kill()
+        process.wait()
+        assert len(written(tmp_path)) < RUNS
+        deadline = time.monotonic() + 30
+        while any(map(alive, children)):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finished = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    assert finished.stdout.startswith("identical")
+    keys = [run["key"] for run in written(tmp_path)]
+    assert len(keys) == len(set(keys)) == RUNS
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes of Windows die of other causes")
+def test_a_process_that_dies_takes_no_other_run_with_it_and_its_run_is_recorded_with_how_it_ended() -> None:
+    arm = Arm("dying", "", dying)
+    records = {job.seed: record for job, record in performed([job(arm, seed) for seed in (4, 0, 1, 5, 2, 3, 6)])}
+    crashed = {seed: record["message"] for seed, record in records.items() if record["status"] == "crashed"}
+    assert {seed for seed, record in records.items() if record["status"] == "ok"} == {4, 5, 6}
+    died = "its process died, and again alone: "
+    assert crashed.pop(0) == died + f"signal {signal.SIGKILL} (Killed), as a system does that has no memory left"
+    assert crashed.pop(1) == died + f"signal {signal.SIGSEGV} (Segmentation fault)"
+    assert crashed.pop(2) == died + "exit code 7"
+    assert re.match("_?.*MemoryError: Unable to allocate 8.00 GiB", crashed.pop(3))
+    assert not crashed
+
+
+@pytest.mark.parametrize("problem", [MemoryError("no room for the weights"), SystemExit("no license")])
+def test_an_error_within_a_run_is_recorded_with_its_message(problem: BaseException) -> None:
+    def failing(experiment: Experiment, implementation: str, seed: int) -> NoReturn:
+        raise problem
+
+    record = perform(job(Arm("failing", "", failing)))
+    assert record["status"] == "crashed"
+    assert record["message"] == f"{type(problem).__name__}: {problem}"
+    assert record.keys() == perform(job(COUPLED)).keys()
+
+
+def test_the_result_of_a_run_does_not_depend_on_the_process() -> None:
+    [(_, elsewhere)] = performed([job(COUPLED)])
+    [(_, here)] = performed([job(COUPLED)], executor=InProcess())
+    same = {"final_weights", "accuracy", "correct", "batch_order"}
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        same -= {"final_weights"}  # a matmul on two threads may round otherwise
+    assert {name: here[name] for name in same} == {name: elsewhere[name] for name in same}
+
+
+class Remote(InProcess):
+    """An executor whose workers get lost, as a cluster's may, with the runs of these seeds."""
+
+    def __init__(self, lost: list[int]) -> None:
+        self.lost = lost
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        (job,) = args
+        if job.seed not in self.lost:
+            return super().submit(fn, job)
+        self.lost.remove(job.seed)
+        future: Future[T] = Future()
+        future.set_exception(RuntimeError("the scheduler gave up on it"))
+        return future
+
+
+def on(executor: Executor) -> dict[int, Record]:
+    return {job.seed: record for job, record in performed([job(COUPLED, seed) for seed in range(3)], executor=executor)}
+
+
+def test_any_executor_will_do_and_a_run_that_it_loses_twice_is_recorded() -> None:
+    records = on(Remote(lost=[1, 1]))
+    assert [records[seed]["status"] for seed in range(3)] == ["ok", "crashed", "ok"]
+    assert records[1]["message"] == "RuntimeError: the scheduler gave up on it"
+
+
+def test_a_run_that_is_lost_with_anothers_worker_is_performed_in_the_end() -> None:
+    assert [record["status"] for record in on(Remote(lost=[0])).values()] == ["ok"] * 3
+
+
+@pytest.mark.parametrize("problem", [BrokenExecutor("gone"), CancelledError()])
+def test_an_executor_that_breaks_down_is_no_run_that_crashed(problem: Exception) -> None:
+    class Broken(InProcess):
+        def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+            future: Future[T] = Future()
+            future.set_exception(problem)
+            return future
+
+    with pytest.raises(BrokenExecutor):
+        on(Broken())
+
+
+def test_every_arm_makes_its_trainer_from_the_seed_alone() -> None:
+    hashes = {name: [perform(job(arm, 7))["initial_weights"] for _ in range(2)] for name, arm in ARMS.items()}
+    assert all(first == second for first, second in hashes.values())
+    assert hashes["rerun"] == hashes["frozen-layer"] != hashes["one-ulp"]
+
+
+def test_a_second_study_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    with open(tmp_path / "digits.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ResultsError, match="by another process"):
+            study("digits", Results(tmp_path))
