@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -13,7 +12,8 @@ import typer.core
 from parity.cli.terminal import console, print_check, print_crashes, print_curves, print_modes, print_soak, progress
 
 if TYPE_CHECKING:
-    from parity.results.store import Record, Results
+    from parity.results.records import Json
+    from parity.results.store import Results
     from parity.statistics import Verdict
     from parity.work.pool import Call
 
@@ -214,7 +214,7 @@ def soak(
     if to_keep:
         keep(CHUNKS, judged)
     print_soak(summary, judged, crashes(store))
-    raise typer.Exit(1 if any(chunk["alarm"] for chunk in judged) else 3 if crashes(store) else 0)
+    raise typer.Exit(1 if any(not chunk["passed"] for chunk in judged) else 3 if crashes(store) else 0)
 
 
 @app.command()
@@ -251,7 +251,7 @@ def curves(
         _results(results), "curves", calls, workers, "rung 4: curves", frameworks=frameworks, quick=quick
     )
     print_curves(records)
-    _end(records, lambda record: record["passed"] is False)
+    _end(records)
 
 
 @app.command("soak-curves")
@@ -285,7 +285,7 @@ def soak_curves(
         console().print(table(found))
     if to_keep:
         keep(KIND, found)
-    raise typer.Exit(1 if any(record["alarm"] for record in found) else 3 * bool(unable or not found))
+    raise typer.Exit(1 if any(not record["passed"] for record in found) else 3 * bool(unable or not found))
 
 
 @app.command()
@@ -311,7 +311,7 @@ def modes(framework: FrameworkOption = None, results: ResultsOption = None, work
     ]
     records = _perform(_results(results), "modes", calls, workers, "ways of writing a model", frameworks=frameworks)
     print_modes(records)
-    _end(records, lambda record: record["status"] == "off")
+    _end(records)
 
 
 @app.command()
@@ -446,7 +446,7 @@ def defects(
         calls.append(Call(Item("defects", name, about), plant_one, (name, bool(names) if shrink is None else shrink)))
     records = _perform(_results(results), " ".join(["defects", *(names or [])]), calls, workers, "planted defects")
     print_defects(records)
-    _end(records, lambda record: record["caught"] is False)
+    _end(records)
 
 
 @app.command()
@@ -474,7 +474,7 @@ def twins(
     console().print(f"the ladder catches {len(caught)} of {len(looked_at)} undamaged twins {' '.join(caught)}")
     console().print(f"the baseline raises {len(alarms)} false alarms on undamaged twins {' '.join(alarms)}")
     print_crashes(records)
-    _end(records, lambda record: not record["passed"])
+    _end(records)
 
 
 @app.command()
@@ -649,7 +649,7 @@ def _frameworks(asked: list[str] | None) -> list[str]:
     return asked or found
 
 
-def _perform(store: Results, command: str, calls: list[Call], workers: int, title: str, **content: Any) -> list[Record]:
+def _perform(store: Results, command: str, calls: list[Call], workers: int, title: str, **content: Any) -> list[Json]:
     """The records, all of one kind, of what `workers` processes did under a bar of this title."""
     from parity.work.performing import perform
     from parity.work.pool import Pool
@@ -659,12 +659,11 @@ def _perform(store: Results, command: str, calls: list[Call], workers: int, titl
     return [record for records in done.records.values() for record in records]
 
 
-def _end(records: list[Record], off: Callable[[Record], bool]) -> NoReturn:
+def _end(records: list[Json]) -> NoReturn:
     """Exit code 1 if a record of what was looked at is off, 3 if none is but something crashed."""
-    from parity.work.performing import crashed
+    from parity.work.performing import crashed, off
 
-    looked_at = [record for record in records if not crashed(record)]
-    raise typer.Exit(1 if any(map(off, looked_at)) else 3 if len(looked_at) < len(records) else 0)
+    raise typer.Exit(1 if any(map(off, records)) else 3 if any(map(crashed, records)) else 0)
 
 
 def _results(folder: Path | None) -> Results:

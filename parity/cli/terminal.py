@@ -11,7 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from parity.report import Summary
-    from parity.results.store import Record
+    from parity.results.records import Json
+    from parity.results.records.soaks import SoakRecord
     from parity.work.performing import Checked
 
 
@@ -59,7 +60,7 @@ def print_check(checked: Checked) -> None:
         if records := checked.of(kind):
             console().print(_counted(kind, records))
     for record in proven:
-        if record["failure"]:
+        if not record["passed"]:
             typer.echo(f"\n{record['pair']}, {record['dtype']}, example {record['failed_after']}:\n{record['failure']}")
     for kind, record in checked.crashes:
         typer.echo(f"\n{kind}, {record['key']}: crashed and was not compared: {record['message']}")
@@ -67,7 +68,7 @@ def print_check(checked: Checked) -> None:
         console().print(f"[red]{len(checked.crashes)} crashed and count as not shown")
 
 
-def _print_proven(records: list[Record]) -> None:
+def _print_proven(records: list[Json]) -> None:
     from rich.table import Table
 
     names = ["numpynet", *sorted({name for record in records for name in record["frameworks"]})]
@@ -81,7 +82,7 @@ def _print_proven(records: list[Record]) -> None:
             record["dtype"],
             str(record["examples"]),
             *(f"{used.get(name, 0.0):.3f}" for name in names),
-            "[red]failed" if record["failure"] else "[green]within",
+            "[green]within" if record["passed"] else "[red]failed",
         )
     console().print(table)
     seconds = sum(record["seconds"] for record in records)
@@ -94,11 +95,11 @@ def _print_proven(records: list[Record]) -> None:
         )
 
 
-def _counted(kind: str, records: list[Record]) -> str:
+def _counted(kind: str, records: list[Json]) -> str:
     """A line on how many records are as stated and how many could not be looked at, with the keys that are off."""
     from parity.work.performing import crashed, off
 
-    judged = [record for record in records if record.get("holds") is not None and not crashed(record)]
+    judged = [record for record in records if record.get("passed") is not None]
     wrong = [record for record in judged if off(record)]
     lost, unverified = sum(map(crashed, records)), [record for record in records if record.get("boundary")]
     said = f"{len(judged) - len(wrong)} of {len(judged)} as stated" if judged else f"0 of {len(records)} measured"
@@ -111,7 +112,7 @@ def _counted(kind: str, records: list[Record]) -> str:
     return f"{kind}: {said}" + "".join(f"\n  [red]{record['key']}" for record in wrong)
 
 
-def print_defects(records: list[Record]) -> None:
+def print_defects(records: list[Json]) -> None:
     from rich.table import Table
 
     from parity.work.performing import crashed
@@ -121,7 +122,7 @@ def print_defects(records: list[Record]) -> None:
         if crashed(record):
             table.add_row(record["title"], "[red]crashed", "–", "–")
             continue
-        rung = f"{record['rung']}" if record["caught"] else "[red]escaped"
+        rung = f"{record['rung']}" if record["passed"] else "[red]escaped"
         usual = "–" if record["usual"] is None else record["usual"]["by"] or "[yellow]not caught"
         table.add_row(record["title"], rung, str(record["examples"]), usual)
     console().print(table)
@@ -143,7 +144,7 @@ def print_report(summary: Summary) -> None:
             console().print(f"  {red['key']} ({red['stack']}): {red['why']}", soft_wrap=True, markup=False)
 
 
-def print_curves(records: list[Record]) -> None:
+def print_curves(records: list[Json]) -> None:
     from rich.table import Table
 
     from parity.work.performing import crashed
@@ -154,14 +155,14 @@ def print_curves(records: list[Record]) -> None:
     marks = {True: "[green]within", False: "[red]outside", None: "[yellow]not compared"}
     for curve in curves:
         used = [f"{_share(curve['used'].get(name, 0.0)):.3f}" for name in names]
-        table.add_row(curve["name"], curve["dtype"], str(curve.get("compared", 0)), *used, marks[curve["passed"]])
+        table.add_row(curve["name"], curve["dtype"], str(curve["compared"] or 0), *used, marks[curve["passed"]])
     console().print(table)
     for message in sorted({curve["message"] for curve in curves if curve["message"]}):
         typer.echo(message)
     print_crashes(records)
 
 
-def print_modes(records: list[Record]) -> None:
+def print_modes(records: list[Json]) -> None:
     from rich.table import Table
 
     from parity.work.performing import crashed
@@ -191,7 +192,7 @@ def _share(stored: float | None) -> float:
     return math.inf if stored is None else stored
 
 
-def print_crashes(records: list[Record]) -> None:
+def print_crashes(records: list[Json]) -> None:
     """Print a line for each record of what crashed."""
     from parity.work.performing import crashed
 
@@ -199,7 +200,7 @@ def print_crashes(records: list[Record]) -> None:
         typer.echo(f"{record['key']} crashed and was not looked at: {record['message']}")
 
 
-def print_soak(records: list[Record], chunks: list[Record], crashes: list[Record]) -> None:
+def print_soak(records: list[SoakRecord], chunks: list[Json], crashes: list[Json]) -> None:
     """Print the largest share and the tail by pair and dtype, the worst over implementations and quantities."""
     from rich.table import Table
 
@@ -207,32 +208,32 @@ def print_soak(records: list[Record], chunks: list[Record], crashes: list[Record
     from parity.statistics.tails import upper_bound
 
     table = Table("pair", "dtype", "examples", "largest share", "of", "P(share > 1), estimate", "upper 95%", "alarms")
-    for pair, dtype in sorted({(record["pair"], record["dtype"]) for record in records}):
-        own = [record for record in records if (record["pair"], record["dtype"]) == (pair, dtype)]
-        largest = max(own, key=lambda record: record["largest"])
-        tails = [(r["tail"], r["tail_interval"][1]) for r in own if r["tail"] is not None]
+    for pair, dtype in sorted({(record.pair, record.dtype) for record in records}):
+        own = [record for record in records if (record.pair, record.dtype) == (pair, dtype)]
+        largest = max(own, key=lambda record: _share(record.largest))
+        tails = [(r.tail, r.tail_interval[1]) for r in own if r.tail is not None and r.tail_interval is not None]
         estimate, upper = max(tails, default=(None, None))
-        alarms = sum(bool(chunk["alarm"]) for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))
+        alarms = sum(not chunk["passed"] for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))
         table.add_row(
             pair,
             dtype,
             str(sum(chunk["examples"] for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))),
-            f"{largest['largest']:.3f}",
-            f"{largest['implementation']}, {largest['quantity']}",
+            f"{_share(largest.largest):.3f}",
+            f"{largest.implementation}, {largest.quantity}",
             "too few" if estimate is None else f"{estimate:.1e}",
             "" if upper is None else f"{upper:.1e}",
             f"[red]{alarms}" if alarms else "0",
         )
     console().print(table)
     for of, judged in soaked(chunks).items():
-        count, alarms = sum(chunk["examples"] for chunk in judged), sum(bool(chunk["alarm"]) for chunk in judged)
+        count, alarms = sum(chunk["examples"] for chunk in judged), sum(not chunk["passed"] for chunk in judged)
         networks = sum(chunk["examples"] for chunk in judged if chunk["pair"] in NETWORKS)
         console().print(
             f"{of}: {count} examples, {networks} of them random networks; {alarms} alarms: with 95% confidence fewer "
             f"than {upper_bound(alarms, count):.1e} of all examples"
         )
     for chunk in chunks:
-        if chunk["alarm"]:
+        if not chunk["passed"]:
             typer.echo(f"\n{chunk['key']}, example {chunk['examples']}:\n{chunk['alarm']}")
     for chunk in crashes:
         typer.echo(f"\n{chunk['key']} crashed: {chunk['message']}")

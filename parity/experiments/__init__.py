@@ -12,7 +12,8 @@ from parity.experiments.mistakes import MISTAKES, Mistake
 from parity.experiments.photographs import PHOTOGRAPHS
 from parity.experiments.points import POINTS
 from parity.experiments.significance import SIGNIFICANCE, StudyEntry
-from parity.experiments.training import Progress, Record, TrainingEntry
+from parity.experiments.training import Progress, TrainingEntry
+from parity.results.records.trainings import ExperimentRecord
 from parity.results.store import Results, default_folder
 
 __all__ = ["EXPERIMENTS", "run_experiment"]
@@ -36,7 +37,7 @@ def run_experiment(
     progress: Progress = lambda done, total: None,
     results: Results | None = None,
     seeds: Sequence[int] | None = None,
-) -> list[Record]:
+) -> list[ExperimentRecord]:
     """The records of one experiment, numpynet's first; `passed` is None where it was not judged.
 
     profile: "quick" trains one epoch on a few rows, from one seed, without a judgement

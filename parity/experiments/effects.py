@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-from parity.experiments.training import Effect
+from parity.results.records.trainings import Effect
 from parity.statistics.equivalence import paired_summary
 
 LEVEL = 0.95
@@ -24,7 +24,14 @@ def effect(factor: str, differences: Sequence[float], comparisons: int) -> Effec
     half = float(found.standard_error * stats.t.isf((1 - level) / 2, found.degrees_of_freedom))
     low, high = float(found.difference) - half, float(found.difference) + half
     conclusion = "undecided" if half == 0 or low <= 0 <= high else "better" if low > 0 else "worse"
-    return Effect(factor, float(found.difference), (low, high), level, list(differences), conclusion)
+    return Effect(
+        factor=factor,
+        estimate=float(found.difference),
+        interval=(low, high),
+        level=level,
+        differences=list(differences),
+        conclusion=conclusion,
+    )
 
 
 def effects(

@@ -16,6 +16,7 @@ from numpynet.datasets.splits import permutation
 from numpynet.initializers import glorot_uniform
 from parity.experiments.effects import effects
 from parity.experiments.training import Finding, Runs, TrainingEntry
+from parity.results.records.trainings import TablePart
 from parity.statistics import paired_tost
 from parity.training.curves import judge_losses, moved_runs
 from parity.training.experiment import Experiment, Run, trainer
@@ -125,10 +126,10 @@ def judge_factors(runs: Runs, reference: Runs) -> Finding:
     if runs is not reference:
         finding.summary += f"; the same conclusion as numpynet on {same} of {len(pairs)} factors"
     finding.pictures = effect_intervals(ours, [] if runs is reference else theirs)
-    finding.tables["settings"] = {
-        "columns": ["setting", "notebook", f"mean accuracy of {seeds} seeds", "standard deviation"],
-        "rows": [[x, SETTINGS[x][0], means[x], float(np.std(values, ddof=1))] for x, values in found.items()],
-    }
+    finding.tables["settings"] = TablePart(
+        columns=["setting", "notebook", f"mean accuracy of {seeds} seeds", "standard deviation"],
+        rows=[[x, SETTINGS[x][0], means[x], float(np.std(values, ddof=1))] for x, values in found.items()],
+    )
     return finding
 
 
@@ -151,10 +152,10 @@ def judge_upside_down(runs: Runs, reference: Runs) -> Finding:
         f"{overall('turned'):.4f} turned by 180 degrees",
         figures={f"accuracy {way}": overall(way) for way in ("upright", "upside down", "turned")},
         tables={
-            "by digit": {
-                "columns": ["digit", "right upright", "right upside down", "most frequent answer upside down"],
-                "rows": [[digit, float(a), float(b), int(answer)] for digit, a, b, answer in columns],
-            }
+            "by digit": TablePart(
+                columns=["digit", "right upright", "right upside down", "most frequent answer upside down"],
+                rows=[[digit, float(a), float(b), int(answer)] for digit, a, b, answer in columns],
+            )
         },
     )
 

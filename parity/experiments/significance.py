@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parity.experiments.clothes import PLAIN
-from parity.experiments.training import Finding, Progress, Record, record, unavailable
+from parity.experiments.training import Finding, Progress, record, unavailable
+from parity.results.records.trainings import ExperimentRecord
 from parity.results.store import Results
 from parity.statistics import Outcome, PairVerdict, Verdict
 
@@ -28,7 +29,7 @@ class StudyEntry:
         progress: Progress,
         results: Results,
         seeds: Sequence[int] | None = None,
-    ) -> list[Record]:
+    ) -> list[ExperimentRecord]:
         """The records: numpynet's holds the verdict on all pairs, a framework's that on its pair with numpynet.
 
         The runs are kept in `results`, where a later call resumes. `quick` conducts the short study of digits, which

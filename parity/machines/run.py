@@ -1,4 +1,4 @@
-"""Runs each job of HOLDS on every machine, in a process of its own whose switches were verified.
+"""Runs each of JOBS on every machine, in a process of its own whose switches were verified.
 
 A job that was done with the same code, packages, switches and options is not done again, whatever it showed; one that
 died is. The records of a job are in a results folder of its machine, to be reported like any other.
@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from operator import itemgetter
 from typing import Any
 
 from parity.machines.machine import MACHINES, Machine
@@ -21,28 +20,24 @@ from parity.machines.probe import Found, not_taken, probe
 from parity.machines.process import call_on
 from parity.results.code import whole
 from parity.results.packages import lock
-from parity.results.store import Record, Results
+from parity.results.records import Json
+from parity.results.records.soaks import MachineRecord
+from parity.results.store import Results
 from parity.work.performing import crashed
 
-KIND = "machines"
+KIND = MachineRecord.KIND
 # Another processor's rounding shows in every example alike: what ten examples miss, the main job and the soak look for.
 EXAMPLES = 10
 # Of CI's two machines, which must be through within two minutes on a core.
 QUICK_EXAMPLES = 2
 SECONDS = 3600  # a job that takes this long hangs: the longest took 4 minutes on an idle core
 GREEN, RED, DIED, NOT_HERE = "green", "red", "could not be run", "cannot be emulated here"
-# The records of a job by kind, and what tells of each whether it is as it should be; None where nothing was compared.
-HOLDS: dict[str, dict[str, Callable[[Record], bool | None]]] = {
-    "check": {
-        "checks": lambda record: not record["failure"],
-        "derivatives": itemgetter("holds"),
-        "refusals": itemgetter("holds"),
-        "differences": itemgetter("holds"),
-    },
-    # A finding is as the catalogue says.
-    "modes": {"modes": lambda record: {"off": False, "not run": None}.get(record["status"], True)},
-    "curves": {"curves": itemgetter("passed")},
-    "twins": {"twins": itemgetter("passed")},
+# The jobs, each with the kinds of its records.
+JOBS = {
+    "check": ("checks", "derivatives", "refusals", "differences"),
+    "modes": ("modes",),
+    "curves": ("curves",),
+    "twins": ("twins",),
 }
 
 Progress = Callable[[int, int], object]
@@ -52,7 +47,7 @@ Progress = Callable[[int, int], object]
 class Outcome:
     """The outcome of one job on one machine.
 
-    job: one of HOLDS; "probe" where the machine did not come so far
+    job: one of JOBS; "probe" where the machine did not come so far
     asked, found: the switches, and what the libraries say that they run with
     bits: a digest of what each library computed; machines with equal digests are one machine to it
     counts: by kind, the numbers of records that are as they should be, that are off, and that were not compared
@@ -78,6 +73,10 @@ class Outcome:
     def key(self) -> str:
         return f"{self.machine}/{self.job}"
 
+    @property
+    def passed(self) -> bool | None:
+        return {GREEN: True, RED: False}.get(self.status)
+
 
 def run_machines(
     store: Results,
@@ -92,7 +91,7 @@ def run_machines(
     `quick` is for CI: fewer examples, the curves of digits alone. `workers` machines run side by side.
     """
     outcomes: list[Outcome] = []
-    total = len(machines) * len(HOLDS)
+    total = len(machines) * len(JOBS)
     progress(0, total)
     with ThreadPoolExecutor(workers) as pool:
         pending = [pool.submit(_on, store, machine, quick) for machine in machines]
@@ -144,7 +143,7 @@ def _on(store: Results, machine: Machine, quick: bool) -> list[Outcome]:
         return [_kept(store, Outcome(**about, job="probe", status=DIED, message=str(error)))]
     done = {record["key"]: record for record in store.read(KIND)}
     outcomes = []
-    for job in HOLDS:
+    for job in JOBS:
         origin = _origin(machine, quick)
         record = done.get(f"{machine.name}/{job}", {})
         if record.get("origin") == origin and record["status"] != DIED:
@@ -157,7 +156,7 @@ def _on(store: Results, machine: Machine, quick: bool) -> list[Outcome]:
 
 def _job(store: Results, machine: Machine, job: str, quick: bool, found: Found, origin: str) -> Outcome:
     folder = store.folder / KIND / machine.name
-    for kind in HOLDS[job]:  # what an earlier run left behind would be counted as this one's
+    for kind in JOBS[job]:  # what an earlier run left behind would be counted as this one's
         (folder / f"{kind}.jsonl").unlink(missing_ok=True)
     started = time.perf_counter()
     try:
@@ -188,19 +187,17 @@ def _job(store: Results, machine: Machine, job: str, quick: bool, found: Found, 
 
 def count(outcome: Outcome, results: Results) -> None:
     """Fill in what the records of the outcome's job say; a kind without any record stays empty."""
-    for kind, holds in HOLDS[outcome.job].items():
+    for kind in JOBS[outcome.job]:
         records = results.read(kind)
-        marks = [_mark(record, holds) for record in records]
+        marks = [_mark(record) for record in records]
         outcome.counts[kind] = [marks.count(True), marks.count(False), marks.count(None)] if records else []
         outcome.off += [f"{kind} {record['key']}" for record, mark in zip(records, marks, strict=True) if mark is False]
         outcome.alarms += sum(bool((record.get("usual") or {}).get("caught")) for record in records)
 
 
-def _mark(record: Record, holds: Callable[[Record], bool | None]) -> bool | None:
+def _mark(record: Json) -> bool | None:
     """Tells whether a record is as it should be, which that of a crash is not; None where nothing was measured."""
-    if crashed(record):
-        return False
-    return holds(record) if record.get("measured", True) else None
+    return False if crashed(record) else record["passed"]
 
 
 def _arguments(job: str, quick: bool) -> list[str]:
@@ -214,7 +211,7 @@ def _arguments(job: str, quick: bool) -> list[str]:
 
 
 def _kept(store: Results, outcome: Outcome) -> Outcome:
-    store.append(KIND, outcome.key, asdict(outcome))
+    store.append(KIND, outcome.key, asdict(outcome) | {"passed": outcome.passed})
     return outcome
 
 

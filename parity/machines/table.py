@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from parity.machines.run import DIED, GREEN, HOLDS, RED, Outcome
+from parity.machines.run import DIED, GREEN, JOBS, RED, Outcome
 
 COLOURS = {GREEN: "[green]", RED: "[red]", DIED: "[red]"}
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
-    made = Table("machine", "what it is", *HOLDS, "baseline's\nfalse alarms", "minutes")
+    made = Table("machine", "what it is", *JOBS, "baseline's\nfalse alarms", "minutes")
     machines: dict[str, dict[str, Outcome]] = {}
     for outcome in outcomes:
         machines.setdefault(outcome.machine, {})[outcome.job] = outcome
@@ -21,9 +21,9 @@ def table(outcomes: Sequence[Outcome]) -> Table:
         if "probe" in jobs:
             probed = jobs["probe"]
             colour = COLOURS.get(probed.status, "[yellow]")
-            made.add_row(name, about, f"{colour}{probed.status}: {probed.message}", *[""] * (len(HOLDS) + 1))
+            made.add_row(name, about, f"{colour}{probed.status}: {probed.message}", *[""] * (len(JOBS) + 1))
             continue
-        cells = [_cell(jobs[job]) for job in HOLDS]
+        cells = [_cell(jobs[job]) for job in JOBS]
         alarms, seconds = (sum(values) for values in zip(*((o.alarms, o.seconds) for o in jobs.values()), strict=True))
         made.add_row(name, about, *cells, str(alarms), f"{seconds / 60:.1f}")
     return made

@@ -11,7 +11,7 @@ import functools
 import random
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ from parity.mapping.loss import Loss
 from parity.mapping.pair import pair_of
 from parity.refusals import images, layers, rules
 from parity.results.boundaries import not_verified
+from parity.results.records.facts import RefusalRecord
 
 ACCEPTS, REFUSES = "accepts", "refuses"
 DTYPE = np.dtype(np.float32)  # of the layers that are tried
@@ -79,7 +80,7 @@ class Refusal:
         return self.statuses == self.expected
 
     @property
-    def holds(self) -> bool | None:
+    def passed(self) -> bool | None:
         """Tells whether the statuses are as stated; None where they are not and `boundary` says why that may be."""
         return None if self.boundary and not self.stated else self.stated
 
@@ -87,9 +88,9 @@ class Refusal:
     def key(self) -> str:
         return f"{self.pair}/{self.wrong}"
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> RefusalRecord:
         """The refusal as a record of the results store."""
-        return {**asdict(self), "key": self.key, "holds": self.holds}
+        return RefusalRecord(key=self.key, passed=self.passed, **vars(self))
 
     def __str__(self) -> str:
         listed = "not in the table of known differences" if self.expected is None else f"the table says {self.expected}"
@@ -263,7 +264,7 @@ def refusals(target: type, frameworks: Iterable[str] | None = None) -> list[Refu
     return found
 
 
-def measure_refusals(target: type, frameworks: Iterable[str] | None = None) -> list[dict[str, Any]]:
+def measure_refusals(target: type, frameworks: Iterable[str] | None = None) -> list[RefusalRecord]:
     """The records of what `refusals` finds."""
     return [refusal.as_record() for refusal in refusals(target, frameworks)]
 

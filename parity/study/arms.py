@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numpynet import Module
-from parity.results.store import Record
+from parity.results.records import Json
 from parity.training.experiment import Experiment, MakeTrainer, one_ulp, trainer
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 OWN_SEEDS = {"numpynet": 0, "torch": 10_000, "tensorflow": 20_000}
 
 
-def accept(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str | None:
+def accept(verdict: Verdict, coupled: list[Json], runs: list[Json]) -> str | None:
     return None
 
 
-def must_repeat(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str | None:
+def must_repeat(verdict: Verdict, coupled: list[Json], runs: list[Json]) -> str | None:
     if lost := [run["seed"] for run in runs if run["status"] == "crashed"]:
         return f"numpynet was not shown to repeat itself: a rerun crashed for seeds {lost}"
     pairs = [(a, b) for a, b in zip(coupled, runs, strict=True) if a["status"] != "crashed"]
@@ -31,7 +31,7 @@ def must_repeat(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> 
     return f"numpynet does not repeat itself: a rerun ended in other weights for seeds {off}" if off else None
 
 
-def must_be_seen(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str | None:
+def must_be_seen(verdict: Verdict, coupled: list[Json], runs: list[Json]) -> str | None:
     from parity.statistics import Outcome
 
     if verdict.outcome is Outcome.DIFFERENT:
@@ -54,7 +54,7 @@ class Arm:
     about: str
     make: MakeTrainer = trainer
     own_seeds: bool = False
-    objection: Callable[[Verdict, list[Record], list[Record]], str | None] = accept
+    objection: Callable[[Verdict, list[Json], list[Json]], str | None] = accept
 
     def seed(self, implementation: str, seed: int) -> int:
         """The seed that the implementation's run of the study's `seed` is started from."""

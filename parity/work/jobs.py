@@ -9,9 +9,10 @@ from types import ModuleType
 from typing import Any, TypeAlias, cast
 
 from parity.cli.terminal import progress
-from parity.results.store import Record, Results, plain
+from parity.results.records import Json
+from parity.results.store import Results, plain
 
-Records: TypeAlias = list[Record]
+Records: TypeAlias = list[Json]
 
 
 def classes_in(file: str) -> list[str]:
@@ -51,8 +52,7 @@ def refuse_one(name: str, frameworks: list[str]) -> Records:
 def measure_one(entry: str) -> Records:
     from parity.catalogue import catalogue, measure
 
-    record = measure(next(difference for difference in catalogue() if difference.id == entry))
-    return [plain(record | {"holds": record["holds"] if record["measured"] else None})]
+    return [plain(measure(next(difference for difference in catalogue() if difference.id == entry)))]
 
 
 def plant_one(name: str, shrink: bool) -> Records:
@@ -93,7 +93,8 @@ def experiment_on_all(
     with progress(name) if shown else nullcontext() as show:
         tell: Callable[[int, int], Any] = show or (lambda done, total: None)
         profile: Any = "quick" if quick else "full"
-        return run_experiment(name, frameworks, profile, tell, store, range(seeds) if seeds else None)
+        found = run_experiment(name, frameworks, profile, tell, store, range(seeds) if seeds else None)
+        return cast(Records, plain(found))
 
 
 def _target(file: str | None, name: str) -> type:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from parity.results.planning import CRASHED, planned
-from parity.results.store import Record, Results, ResultsError
+from parity.results.planning import planned
+from parity.results.records import CRASHED, Json
+from parity.results.store import Results, ResultsError
 from parity.work.jobs import Records, derive_one, experiment_on_all, measure_one, prove_one, refuse_one
 from parity.work.pool import Call, Crash, Pool, said
 
@@ -23,7 +24,7 @@ class Item(NamedTuple):
 
     kind: str
     key: str
-    fields: Record
+    fields: Json
 
 
 @dataclass
@@ -36,24 +37,23 @@ class Checked:
         return self.records.get(kind, [])
 
     @property
-    def crashes(self) -> list[tuple[str, Record]]:
+    def crashes(self) -> list[tuple[str, Json]]:
         """The records of what crashed, each with its kind."""
         return [(kind, record) for kind, records in self.records.items() for record in records if crashed(record)]
 
     @property
     def failed(self) -> bool:
         """Tells whether any record says that what was measured is off."""
-        facts = [record for kind, records in self.records.items() if kind != "checks" for record in records]
-        return any(record.get("failure") for record in self.of("checks")) or any(map(off, facts))
+        return any(off(record) for records in self.records.values() for record in records)
 
 
-def crashed(record: Record) -> bool:
+def crashed(record: Json) -> bool:
     return record.get("status") == CRASHED
 
 
-def off(record: Record) -> bool:
-    """Tells whether a derivative, refusal or difference was measured and is not as stated."""
-    return record.get("holds") is False and not crashed(record)
+def off(record: Json) -> bool:
+    """Tells whether a record says that what was looked at is not as it should be."""
+    return record.get("passed") is False
 
 
 def run_check(
@@ -168,6 +168,6 @@ def record_all(store: Results, item: Item, result: Any) -> Records:
     return records
 
 
-def crash_record(item: Item, crash: Crash) -> Record:
+def crash_record(item: Item, crash: Crash) -> Json:
     message = f"its process died: {crash.message}" if crash.died else crash.message
     return {"key": item.key, **item.fields, "status": CRASHED, "message": message}

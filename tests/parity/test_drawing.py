@@ -9,10 +9,10 @@ from typing import TypeVar
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from parity.drawing.examples import Digest, for_each_example, normal
 
 from numpynet import Dropout, Linear, ReLU, Sequential
 from parity.case import Case, Step
+from parity.drawing.examples import Digest, for_each_example, normal
 from parity.ladder.proving import digests
 
 T = TypeVar("T")
