@@ -16,9 +16,7 @@ from typing import Any
 
 from parity.results.store import plain
 
-__all__ = ["SCHEMA_FILE", "Summary", "write_report"]
-
-SCHEMA_FILE = Path(__file__).with_name("schema.json")
+__all__ = ["Summary", "write_report"]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 from parity.cli.main import app
 from parity.cli.terminal import print_check, print_defects
 from parity.report import Summary, write_report
-from parity.results.store import Record, Results
+from parity.results.records import Json
+from parity.results.store import Results
 from parity.work.performing import Checked
 from parity.work.pool import Call, Crash, Pool
 
@@ -108,7 +109,7 @@ def test_a_disk_that_is_full_leaves_a_plan_that_the_report_misses(tmp_path: Path
         resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
 
     (tmp_path / "results" / "checks.jsonl").write_text(
-        json.dumps({"schema": 1, "key": "x", "message": "x" * 15_900}) + "\n"
+        json.dumps({"schema": 1, "key": "x", "status": "crashed", "message": "x" * 15_900}) + "\n"
     )
     stopped = subprocess.run(
         command(tmp_path, "Fine"), env=ENVIRONMENT, capture_output=True, text=True, preexec_fn=allow_16_kilobytes
@@ -157,7 +158,7 @@ def test_a_pool_starts_no_more_processes_than_there_is_work_and_uses_each_again(
 def test_the_defects_are_shown_where_torch_is_not_installed_and_the_usual_way_cannot_be_tried(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    caught: Record = {"key": "a", "title": "writes its gradients over", "caught": True, "rung": 2, "examples": 3}
+    caught: Json = {"key": "a", "title": "writes its gradients over", "passed": True, "rung": 2, "examples": 3}
     crash = {"key": "b", "title": "dies", "status": "crashed", "message": "its process died: exit code 7"}
     print_defects([caught | {"usual": None}, caught | {"usual": {"by": None}}, crash])
     said = capsys.readouterr().out
@@ -168,8 +169,8 @@ def test_the_defects_are_shown_where_torch_is_not_installed_and_the_usual_way_ca
 
 def test_what_is_not_measured_is_never_counted_as_stated(capsys: pytest.CaptureFixture[str]) -> None:
     """With torch alone every difference was "as stated"."""
-    differences: list[Record] = [{"key": f"{n}", "holds": None, "measured": False} for n in range(77)]
-    refusals: list[Record] = [{"key": "a", "holds": True}, {"key": "b", "holds": False}, {"key": "c", "holds": None}]
+    differences: list[Json] = [{"key": f"{n}", "passed": None, "measured": False} for n in range(77)]
+    refusals: list[Json] = [{"key": "a", "passed": True}, {"key": "b", "passed": False}, {"key": "c", "passed": None}]
     checked = Checked({"differences": differences, "refusals": refusals})
     print_check(checked)
     said = capsys.readouterr().out

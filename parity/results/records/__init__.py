@@ -27,7 +27,21 @@ from parity.results.records.trainings import (
     TrainingRecord,
 )
 
-__all__ = ["CASES", "CRASHED", "KINDS", "PLANNED", "SCHEMA", "Json", "Record", "check", "current", "is_crash", "told"]
+__all__ = [
+    "CASES",
+    "CRASHED",
+    "KINDS",
+    "PLANNED",
+    "SCHEMA",
+    "Json",
+    "Judged",
+    "Record",
+    "check",
+    "current",
+    "is_crash",
+    "schema",
+    "told",
+]
 
 # In the order in which the report tells of them.
 KINDS: dict[str, type[Record]] = {
@@ -106,6 +120,11 @@ def check(kind: str, record: Mapping[str, Any], text: str) -> None:
             wrong = [_said(each) for each in error.errors(include_url=False, include_context=False)]
     if wrong:
         raise ValueError(f"the record {record['key']!r} of the kind {kind!r} {'; '.join(wrong)}")
+
+
+def schema(kind: str) -> Json:
+    """The JSON schema of a line of the store."""
+    return _adapter(kind).json_schema()
 
 
 def _of(kind: str) -> type[Record]:

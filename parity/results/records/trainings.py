@@ -129,7 +129,7 @@ class ExperimentRecord(Judged, kind="experiments", case=True):
     yardstick: str = ""
     seeds: list[int] = field(default_factory=list)
     summary: str = ""
-    figures: Mapping[str, float | str | None] = field(default_factory=dict)
+    figures: Mapping[str, Measured] = field(default_factory=dict)
     curves: Mapping[str, Series] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
     accuracies: Mapping[str, Sequence[Probability]] = field(default_factory=dict)
