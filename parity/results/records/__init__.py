@@ -100,7 +100,7 @@ def current(kind: str, stored: Mapping[str, Any]) -> Json:
     crash = is_crash(kind, record)
     if issubclass(of, Judged) and "passed" not in record:
         record["passed"] = None if crash else of.outcome(record)
-    record = {name: value for name, value in record.items() if name not in of.FORMER}
+    record = {name: value for name, value in (of.reworded(record) | record).items() if name not in of.FORMER}
     if not crash and (lacking := [name for name in _required(of) if name not in record]):
         raise ValueError(f"the record {record.get('key')!r} of the kind {kind!r} lacks {', '.join(lacking)}")
     return _defaults(of) | record

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity.results.records.record import Count, Judged, Measured, Part, Rung, measured
+from parity.results.records.record import Count, Json, Judged, Measured, Part, Rung, measured
+
+PACKAGES = ("torch", "keras", "tensorflow")  # had a field each in older records of differences
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +39,12 @@ class RefusalRecord(Judged, kind="refusals", case=True, former=("holds",)):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DifferenceRecord(Judged, kind="differences", case=True, former=("holds", "torch", "keras", "tensorflow")):
+class DifferenceRecord(Judged, kind="differences", case=True, former=("holds", *PACKAGES)):
     """One entry of the catalogue of known differences.
 
     It has passed where it is real, as predicted, and gone with the mapping.
 
-    does: what each framework does, by name
+    does: what each package does, by name
     predicted, naive, mapped: the largest distance between implementations: predicted, as they come, after the mapping
     measured: whether it could be measured here; if not, `message` says why
     when: the versions that differ so
@@ -66,6 +68,10 @@ class DifferenceRecord(Judged, kind="differences", case=True, former=("holds", "
     @staticmethod
     def outcome(stored: Mapping[str, Any]) -> bool | None:
         return measured(stored)
+
+    @staticmethod
+    def reworded(stored: Mapping[str, Any]) -> Json:
+        return {"does": {name: stored[name] for name in PACKAGES if stored.get(name)}}
 
 
 @dataclass(frozen=True, kw_only=True)

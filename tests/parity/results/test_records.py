@@ -85,6 +85,14 @@ def test_the_outcome_of_an_older_record_is_read_from_the_words_of_its_time(
     assert not {"holds", "caught"} & record.keys()
 
 
+def test_what_each_package_does_is_read_from_the_field_that_it_had_in_older_records() -> None:
+    older = bare("differences", key="a", torch="unbiased", keras="biased", tensorflow="")
+    record = current("differences", older)
+    assert record["does"] == {"torch": "unbiased", "keras": "biased"}
+    check("differences", record, json.dumps(record))
+    assert current("differences", record) == record
+
+
 def test_every_kind_whose_records_are_judged_knows_the_words_of_older_ones_or_always_said_passed() -> None:
     judged = {kind for kind, of in KINDS.items() if issubclass(of, Judged)}
     assert set(CASES) < judged
