@@ -46,7 +46,7 @@ def refusing(statuses: Mapping[str, str]) -> str:
 
 def _there(entry: Any) -> bool | None:
     try:
-        return measure(entry)["holds"]
+        return measure(entry).passed
     except Exception:  # what it calls is not in this release, or is refused by it, each with an error of its own
         return False
 

@@ -16,6 +16,7 @@ from parity.frameworks import FRAMEWORKS
 from parity.ladder.judge import errors, shares
 from parity.results.boundaries import not_verified
 from parity.results.conditions import described, holds_here
+from parity.results.records.facts import DifferenceRecord
 from parity.rounding.allowance import deviations
 from parity.rounding.noisy import Noisy
 
@@ -176,43 +177,42 @@ def difference(id: str, **text: Any) -> Callable[[Callable[[], Demonstration]], 
     return enter
 
 
-def measure(entry: Difference) -> dict[str, Any]:
+def measure(entry: Difference) -> DifferenceRecord:
     """The record of one entry: sizes predicted, naive and mapped, and whether it is real, as predicted, and gone.
 
-    `holds` is None where it was not measured, and where it fails and `boundary` says why that may be.
+    `passed` is None where it was not measured, and where it fails and `boundary` says why that may be.
     """
-    record: dict[str, Any] = {
-        "key": entry.id,
-        "topic": entry.topic,
-        "title": entry.title,
-        "does": dict(entry.does),
-        "mapping": entry.mapping,
-        "sources": list(entry.sources),
-        "when": entry.when,
-        "predicted": None,
-        "naive": None,
-        "mapped": None,
-        "message": entry.obstacle(),
-        "measured": False,
-        "boundary": not_verified(entry.id, [entry.when]),
-        "holds": None,
-    }
-    if record["message"]:
+    record = DifferenceRecord(
+        key=entry.id,
+        topic=entry.topic,
+        title=entry.title,
+        does=dict(entry.does),
+        mapping=entry.mapping,
+        sources=list(entry.sources),
+        when=entry.when,
+        message=entry.obstacle(),
+        measured=False,
+        boundary=not_verified(entry.id, [entry.when]),
+        passed=None,
+    )
+    if record.message:
         return record
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             shown = entry.demonstrate()
     except ModuleNotFoundError as error:
-        return record | {"message": _without(error)}
-    record["measured"] = True
-    record["predicted"] = _apart([each.predicted for each in shown.naive.values()])
-    record["naive"] = _apart([each.values for each in shown.naive.values()])
-    record["mapped"] = _apart([each.values for each in shown.mapped.values()])
+        return replace(record, message=_without(error))
     problems = _problems(shown)
-    record["holds"] = True if not problems else None if record["boundary"] else False
-    record["message"] = "\n".join([f"{entry.id}, with {described()}", *problems]) if problems else ""
-    return record
+    return replace(
+        record,
+        measured=True,
+        predicted=_apart([each.predicted for each in shown.naive.values()]),
+        naive=_apart([each.values for each in shown.naive.values()]),
+        mapped=_apart([each.values for each in shown.mapped.values()]),
+        passed=True if not problems else None if record.boundary else False,
+        message="\n".join([f"{entry.id}, with {described()}", *problems]) if problems else "",
+    )
 
 
 def _apart(values: list[Array]) -> float:

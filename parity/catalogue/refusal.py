@@ -7,8 +7,7 @@ What one implementation refuses and another accepts is a finding. It stands, wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from parity.catalogue.attempt import attempts, error_of
 from parity.catalogue.kernels import kernels
@@ -17,6 +16,7 @@ from parity.catalogue.refusals import KNOWN
 from parity.frameworks import NUMPYNET, available
 from parity.results.boundaries import not_verified
 from parity.results.conditions import holds_here
+from parity.results.records.facts import RefusalRecord
 
 ACCEPTS, REFUSES = "accepts", "refuses"
 
@@ -41,7 +41,7 @@ class Refusal:
         return self.statuses == self.expected
 
     @property
-    def holds(self) -> bool | None:
+    def passed(self) -> bool | None:
         """Tells whether the statuses are as stated; None where they are not and `boundary` says why that may be."""
         return None if self.boundary and not self.stated else self.stated
 
@@ -49,9 +49,9 @@ class Refusal:
     def key(self) -> str:
         return f"{self.pair}/{self.wrong}"
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> RefusalRecord:
         """The refusal as a record of the results store."""
-        return {**asdict(self), "key": self.key, "holds": self.holds}
+        return RefusalRecord(key=self.key, passed=self.passed, **vars(self))
 
     def __str__(self) -> str:
         listed = "not in the table of known differences" if self.expected is None else f"the table says {self.expected}"
@@ -83,7 +83,7 @@ def refusals(target: type, frameworks: Iterable[str] | None = None) -> list[Refu
     return found
 
 
-def measure_refusals(target: type, frameworks: Iterable[str] | None = None) -> list[dict[str, Any]]:
+def measure_refusals(target: type, frameworks: Iterable[str] | None = None) -> list[RefusalRecord]:
     """The records of what `refusals` finds."""
     return [refusal.as_record() for refusal in refusals(target, frameworks)]
 

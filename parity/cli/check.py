@@ -12,8 +12,7 @@ from parity.cli.terminal import console, progress, share
 from parity.formats import DTYPES
 from parity.items import checks, derivatives, differences, refusals
 from parity.items.classes import ClassName, names, names_in
-from parity.results.store import Record
-from parity.work.performing import Done, Kind, Records, crashed, perform
+from parity.work.performing import Done, Records, crashed, off, perform
 from parity.work.pool import Call, Crash, Pool
 
 
@@ -78,10 +77,10 @@ def print_check(done: Done) -> None:
     for kind in (derivatives.KIND, refusals.KIND, differences.KIND):
         if records := done.of(kind):
             console().print(_counted(kind, records))
-    for record in filter(checks.KIND.off, proven):
+    for record in filter(off, proven):
         typer.echo(f"\n{record['pair']}, {record['dtype']}, example {record['failed_after']}:\n{record['failure']}")
     for kind, record in done.crashes:
-        typer.echo(f"\n{kind.name}, {record['key']}: crashed and was not compared: {record['message']}")
+        typer.echo(f"\n{kind}, {record['key']}: crashed and was not compared: {record['message']}")
     if done.crashes:
         console().print(f"[red]{len(done.crashes)} crashed and count as not shown")
 
@@ -98,7 +97,7 @@ def _print_proven(records: Records) -> None:
             record["dtype"],
             str(record["examples"]),
             *(f"{used.get(name, 0.0):.3f}" for name in implementations),
-            "[red]failed" if checks.KIND.off(record) else "[green]within",
+            "[red]failed" if off(record) else "[green]within",
         )
     console().print(table)
     seconds = sum(record["seconds"] for record in records)
@@ -111,11 +110,11 @@ def _print_proven(records: Records) -> None:
         )
 
 
-def _counted(kind: Kind, records: Records) -> str:
+def _counted(kind: str, records: Records) -> str:
     """A line on how many records are as stated and how many could not be looked at, with the keys that are off."""
-    looked_at: list[Record] = [record for record in records if not crashed(record)]
-    judged = [record for record in looked_at if kind.holds(record) is not None]
-    wrong = [record for record in judged if kind.off(record)]
+    looked_at = [record for record in records if not crashed(record)]
+    judged = [record for record in looked_at if record["passed"] is not None]
+    wrong = [record for record in judged if off(record)]
     lost, unverified = len(records) - len(looked_at), [record for record in records if record.get("boundary")]
     said = f"{len(judged) - len(wrong)} of {len(judged)} as stated" if judged else f"0 of {len(records)} measured"
     if absent := len(looked_at) - len(judged):
@@ -124,4 +123,4 @@ def _counted(kind: Kind, records: Records) -> str:
         said += f", {len(unverified)} with a boundary not verified for these versions"
     if lost:
         said += f", [red]{lost} crashed[/]"
-    return f"{kind.name}: {said}" + "".join(f"\n  [red]{record['key']}" for record in wrong)
+    return f"{kind}: {said}" + "".join(f"\n  [red]{record['key']}" for record in wrong)

@@ -38,8 +38,7 @@ def _print_curves(records: Records) -> None:
     marks = {True: "[green]within", False: "[red]outside", None: "[yellow]not compared"}
     for curve in found:
         used = [f"{share(curve['used'].get(name, 0.0)):.3f}" for name in names]
-        mark = marks[KIND.holds(curve)]
-        table.add_row(curve["name"], curve["dtype"], str(curve.get("compared", 0)), *used, mark)
+        table.add_row(curve["name"], curve["dtype"], str(curve["compared"] or 0), *used, marks[curve["passed"]])
     console().print(table)
     for message in sorted({curve["message"] for curve in found if curve["message"]}):
         typer.echo(message)

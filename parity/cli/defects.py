@@ -11,7 +11,7 @@ from parity.cli.command import ResultsOption, WorkersOption, command, fail, resu
 from parity.cli.terminal import console, print_crashes
 from parity.defects import gallery
 from parity.items.defects import KIND, calls
-from parity.work.performing import Records, crashed
+from parity.work.performing import Records, crashed, off
 
 
 @command
@@ -45,7 +45,7 @@ def print_defects(records: Records) -> None:
         if crashed(record):
             table.add_row(record["title"], "[red]crashed", "–", "–")
             continue
-        rung = "[red]escaped" if KIND.off(record) else f"{record['rung']}"
+        rung = "[red]escaped" if off(record) else f"{record['rung']}"
         usual = "–" if record["usual"] is None else record["usual"]["by"] or "[yellow]not caught"
         table.add_row(record["title"], rung, str(record["examples"]), usual)
     console().print(table)

@@ -20,7 +20,8 @@ from parity.cli.command import (
 from parity.cli.terminal import console, progress
 from parity.experiments import EXPERIMENTS
 from parity.items.experiments import KIND, calls
-from parity.results.store import Record, ResultsError, default_folder
+from parity.results.records import Json
+from parity.results.store import ResultsError, default_folder
 from parity.work.performing import crashed, perform
 from parity.work.pool import Call, Crash, Pool, said
 
@@ -66,7 +67,7 @@ def experiment(
             )
         except KeyboardInterrupt:
             fail(f"interrupted; every training that had ended is kept in {store.folder}: run it again to go on", 130)
-    not_judged = any(not crashed(record) and KIND.holds(record) is None for record in done.of(KIND))
+    not_judged = any(not crashed(record) and record["passed"] is None for record in done.of(KIND))
     raise typer.Exit(done.exit_code or (2 if not_judged and not quick else 0))
 
 
@@ -83,8 +84,8 @@ def _here(calls: Iterable[Call]) -> Iterator[tuple[Call, Any]]:
         yield call, found
 
 
-def _print_outcome(record: Record) -> None:
+def _print_outcome(record: Json) -> None:
     if crashed(record):
         console().print(f"{record['key']}: [red]crashed[/] {record['message']}")
     else:
-        console().print(f"{record['key']}: {MARKS[KIND.holds(record)]}[/] {record['summary']}")
+        console().print(f"{record['key']}: {MARKS[record['passed']]}[/] {record['summary']}")

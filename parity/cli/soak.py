@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -16,8 +17,9 @@ from parity.cli.command import (
     frameworks_of,
     results_in,
 )
-from parity.cli.terminal import console, progress
+from parity.cli.terminal import console, progress, share
 from parity.results.evidence import keep
+from parity.results.records.soaks import SoakRecord
 from parity.soak import examples as soaking
 from parity.statistics.tails import upper_bound
 from parity.work.performing import Records
@@ -50,35 +52,35 @@ def soak(
         keep(soaking.CHUNKS, judged)
     _print_summary(summary, judged)
     for chunk in judged:
-        if chunk["alarm"]:
+        if not chunk["passed"]:
             typer.echo(f"\n{chunk['key']}, example {chunk['examples']}:\n{chunk['alarm']}")
     for chunk in crashes:
         typer.echo(f"\n{chunk['key']} crashed: {chunk['message']}")
-    raise typer.Exit(1 if any(chunk["alarm"] for chunk in judged) else 3 if crashes else 0)
+    raise typer.Exit(1 if any(not chunk["passed"] for chunk in judged) else 3 if crashes else 0)
 
 
-def _print_summary(summary: Records, chunks: Records) -> None:
+def _print_summary(summary: Sequence[SoakRecord], chunks: Records) -> None:
     """Print the largest share and the tail by pair and dtype, the worst over implementations and quantities."""
     table = Table("pair", "dtype", "examples", "largest share", "of", "P(share > 1), estimate", "upper 95%", "alarms")
-    for pair, dtype in sorted({(record["pair"], record["dtype"]) for record in summary}):
-        own = [record for record in summary if (record["pair"], record["dtype"]) == (pair, dtype)]
-        largest = max(own, key=lambda record: record["largest"])
-        tails = [(r["tail"], r["tail_interval"][1]) for r in own if r["tail"] is not None]
+    for pair, dtype in sorted({(record.pair, record.dtype) for record in summary}):
+        own = [record for record in summary if (record.pair, record.dtype) == (pair, dtype)]
+        largest = max(own, key=lambda record: share(record.largest))
+        tails = [(r.tail, r.tail_interval[1]) for r in own if r.tail is not None and r.tail_interval is not None]
         estimate, upper = max(tails, default=(None, None))
-        alarms = sum(bool(chunk["alarm"]) for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))
+        alarms = sum(not chunk["passed"] for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))
         table.add_row(
             pair,
             dtype,
             str(sum(chunk["examples"] for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))),
-            f"{largest['largest']:.3f}",
-            f"{largest['implementation']}, {largest['quantity']}",
+            f"{share(largest.largest):.3f}",
+            f"{largest.implementation}, {largest.quantity}",
             "too few" if estimate is None else f"{estimate:.1e}",
             "" if upper is None else f"{upper:.1e}",
             f"[red]{alarms}" if alarms else "0",
         )
     console().print(table)
     for of, judged in soaking.soaked(chunks).items():
-        count, alarms = sum(chunk["examples"] for chunk in judged), sum(bool(chunk["alarm"]) for chunk in judged)
+        count, alarms = sum(chunk["examples"] for chunk in judged), sum(not chunk["passed"] for chunk in judged)
         networks = sum(chunk["examples"] for chunk in judged if chunk["pair"] in soaking.NETWORKS)
         console().print(
             f"{of}: {count} examples, {networks} of them random networks; {alarms} alarms: with 95% confidence fewer "

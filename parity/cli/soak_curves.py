@@ -49,4 +49,4 @@ def soak_curves(
         console().print(table(found))
     if to_keep:
         keep(KIND, found)
-    raise typer.Exit(1 if any(record["alarm"] for record in found) else 3 * bool(unable or not found))
+    raise typer.Exit(1 if any(not record["passed"] for record in found) else 3 * bool(unable or not found))

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from parity.results.store import Record
+from parity.results.records import Json
 from parity.work.performing import crashed
 
 
@@ -36,7 +36,7 @@ def console(stderr: bool = False) -> Console:
     return made
 
 
-def print_crashes(records: Iterable[Record]) -> None:
+def print_crashes(records: Iterable[Json]) -> None:
     """Print a line for each record of what crashed."""
     for record in filter(crashed, records):
         typer.echo(f"{record['key']} crashed and was not looked at: {record['message']}")

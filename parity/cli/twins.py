@@ -9,7 +9,7 @@ import typer
 from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, frameworks_of, results_in, work
 from parity.cli.terminal import console, print_crashes
 from parity.items.twins import KIND, calls
-from parity.work.performing import Records, crashed
+from parity.work.performing import Records, crashed, off
 
 
 @command
@@ -32,7 +32,7 @@ def twins(
 
 def _print_twins(records: Records) -> None:
     looked_at = [record for record in records if not crashed(record)]
-    caught = [record["key"] for record in looked_at if KIND.off(record)]
+    caught = [record["key"] for record in looked_at if off(record)]
     alarms = [record["key"] for record in looked_at if record["usual"] and record["usual"]["caught"]]
     console().print(f"the ladder catches {len(caught)} of {len(looked_at)} undamaged twins {' '.join(caught)}")
     console().print(f"the baseline raises {len(alarms)} false alarms on undamaged twins {' '.join(alarms)}")

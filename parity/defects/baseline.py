@@ -24,6 +24,7 @@ from parity.frameworks.framework import Subject
 from parity.ladder.trace import CURVE
 from parity.mapping.convert import subject, trainer
 from parity.mapping.loss import Loss
+from parity.results.records.facts import BaselinePart
 
 BATCH, FEATURES, STEPS = 8, 6, 10
 IMAGES = (
@@ -38,8 +39,8 @@ IMAGES = (
 Compared = Iterator[tuple[str, Array, Array]]
 
 
-def baseline(defect: Defect) -> dict[str, Any] | None:
-    """Tells whether the baseline catches the defect ("caught"), and by which comparison ("by").
+def baseline(defect: Defect) -> BaselinePart | None:
+    """Tells whether the baseline catches the defect, and by which comparison.
 
     It is None where no framework with an assertion of its own is installed.
     """
@@ -51,8 +52,8 @@ def baseline(defect: Defect) -> dict[str, Any] | None:
         for by, actual, expected in (_trained if defect.rung == CURVE else _computed)(defect, name, rng):  # noqa: B007
             framework(name).assert_close(actual, expected)
     except AssertionError:
-        return {"caught": True, "by": by}
-    return {"caught": False, "by": None}
+        return BaselinePart(caught=True, by=by)
+    return BaselinePart(caught=False)
 
 
 def _computed(defect: Defect, name: str, rng: np.random.Generator) -> Compared:

@@ -13,6 +13,7 @@ from parity.defects.defect import Defect
 from parity.frameworks import available
 from parity.ladder.proving import prove
 from parity.ladder.trace import CURVE, RUNGS, STEP
+from parity.results.records.facts import DefectRecord
 from parity.training.curves import Curve, Series, compare_curves
 from parity.training.recipes import PLANTED
 
@@ -21,18 +22,18 @@ EXAMPLES = 1000  # ten times what a pair is usually given: a defect caught later
 
 def run(
     defect: Defect, *, examples: int = EXAMPLES, frameworks: list[str] | None = None, shrink: bool = True
-) -> dict[str, Any]:
+) -> DefectRecord:
     """Climb the ladder with the defect planted; the record says who caught it, after how many examples, and how."""
     frameworks = available() if frameworks is None else frameworks
     climb = _train if defect.rung == CURVE else functools.partial(_prove, examples=examples, shrink=shrink)
-    return {
-        "key": defect.name,
-        "title": defect.title,
-        "target": defect.target.__name__,
-        "source": defect.family,
+    return DefectRecord(
+        key=defect.name,
+        title=defect.title,
+        target=defect.target.__name__,
+        source=defect.family,
+        usual=baseline(defect),
         **climb(defect, frameworks),
-        "usual": baseline(defect),
-    }
+    )
 
 
 def _prove(defect: Defect, frameworks: list[str], examples: int, shrink: bool) -> dict[str, Any]:
@@ -47,10 +48,10 @@ def _prove(defect: Defect, frameworks: list[str], examples: int, shrink: bool) -
             shrink=shrink,
             up_to_rung=rung,
         )
-        if report.failure is not None:
+        if not report.passed:
             break
     return {
-        "caught": report.failure is not None,
+        "passed": not report.passed,
         "rung": report.failed_rung,
         "quantity": report.failed_quantity,
         "examples": report.failed_after or report.examples,
@@ -68,7 +69,7 @@ def _train(defect: Defect, frameworks: list[str]) -> dict[str, Any]:
         if planted.used["numpynet"] > 1:
             quantity, message = f"{part} loss", _message(part, planted, others)
     return {
-        "caught": quantity is not None,
+        "passed": quantity is not None,
         "rung": CURVE if quantity else None,
         "quantity": quantity,
         "examples": 1,

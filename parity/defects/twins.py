@@ -6,13 +6,11 @@ processor and not on another. Its false alarms are a figure, as its misses are. 
 
 from __future__ import annotations
 
-from typing import Any
-
 from numpynet.training import Trainer
 from parity.defects.defect import Defect, gallery
 from parity.defects.run import run
+from parity.results.records.facts import TwinRecord
 
-KIND = "twins"
 EXAMPLES = 20  # enough to go through the harness of the defect; `parity check` looks at the same classes at length
 
 
@@ -27,17 +25,7 @@ def targets() -> dict[str, Defect]:
     return found
 
 
-def run_twin(name: str, frameworks: list[str] | None = None, examples: int = EXAMPLES) -> dict[str, Any]:
-    """The record of the undamaged twin of the defect `name` in `targets`.
-
-    passed: whether the ladder did not catch it
-    message: the ladder's message, where it did
-    usual: what the baseline made of it, see `baseline`; "caught" is then a false alarm
-    """
-    record = run(targets()[name].twin, examples=examples, frameworks=frameworks, shrink=False)
-    return {
-        "key": name,
-        "passed": not record["caught"],
-        "message": record["message"],
-        "usual": record["usual"],
-    }
+def run_twin(name: str, frameworks: list[str] | None = None, examples: int = EXAMPLES) -> TwinRecord:
+    """The record of the undamaged twin of the defect `name` in `targets`."""
+    caught = run(targets()[name].twin, examples=examples, frameworks=frameworks, shrink=False)
+    return TwinRecord(key=name, passed=not caught.passed, message=caught.message, usual=caught.usual)

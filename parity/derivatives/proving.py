@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from numpynet.module import each
 from parity.case import Case
 from parity.derivatives.duals import FORMAT, Side, differentiating, dual, lifted
 from parity.ladder.cases import for_all
+from parity.results.records.ladder import DerivativeRecord
 from parity.rounding.allowance import deviations
 from parity.rounding.noisy import Noisy
 
@@ -103,8 +104,8 @@ class DerivativeReport:
     shares: list[float] = field(default_factory=list, repr=False)  # of every derivative judged; not in the record
 
     @property
-    def holds(self) -> bool:
-        return not self.message
+    def passed(self) -> bool | None:
+        return not self.message if self.measured else None
 
     def count(self, found: list[Derivative]) -> None:
         self.examples += 1
@@ -117,15 +118,11 @@ class DerivativeReport:
                 if derivative.gradient != 0:
                     self.resolution.append(float(derivative.allowed / abs(derivative.gradient)))
 
-    def as_record(self) -> dict[str, Any]:
-        """The report as a record of the results store.
-
-        Its `resolution` is the median relative error that would have been noticed.
-        """
+    def as_record(self) -> DerivativeRecord:
+        """The report as a record of the results store, without its `shares`."""
+        found = {name: value for name, value in vars(self).items() if name not in ("resolution", "shares")}
         resolution = float(np.median(self.resolution)) if self.resolution else None
-        record = {**asdict(self), "key": self.pair, "resolution": resolution, "holds": self.holds}
-        del record["shares"]
-        return record
+        return DerivativeRecord(key=self.pair, passed=self.passed, resolution=resolution, **found)
 
 
 def derivatives(case: Case, alter: Callable[[Module], Module] | None = None) -> list[Derivative]:
@@ -277,7 +274,7 @@ def _backward(case: Case, directions: Point, array_class: type[np.ndarray[Any, A
     return {"": _total(step[1], output)} | found
 
 
-def prove_derivative(target: type, *, examples: int = 50) -> dict[str, Any]:
+def prove_derivative(target: type, *, examples: int = 50) -> DerivativeRecord:
     """The record of `check_derivatives`, for a class that has a pair: one of numpynet's, or a stranger's."""
     return check_derivatives(target, examples=examples).as_record()
 

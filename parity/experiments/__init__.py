@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 from parity.experiments.cifar10 import CIFAR10
-from parity.experiments.entry import Progress, Record, TrainingEntry
+from parity.experiments.entry import Progress, TrainingEntry
 from parity.experiments.fashion_mnist import FASHION_MNIST
 from parity.experiments.fashion_mnist_study import SIGNIFICANCE, StudyEntry
 from parity.experiments.mnist_factors import MNIST_FACTORS
 from parity.experiments.mnist_initialisation import MNIST_INITIALISATION
 from parity.experiments.refused_studies import MISTAKES, Mistake
 from parity.experiments.toy2d import TOY2D
+from parity.results.records.trainings import ExperimentRecord
 from parity.results.store import Results, default_folder
 
 __all__ = ["EXPERIMENTS", "run_experiment"]
@@ -36,7 +37,7 @@ def run_experiment(
     progress: Progress = lambda done, total: None,
     results: Results | None = None,
     seeds: Sequence[int] | None = None,
-) -> list[Record]:
+) -> list[ExperimentRecord]:
     """The records of one experiment, numpynet's first; `passed` is None where it was not judged.
 
     profile: "quick" trains one epoch on a few rows, from one seed, without a judgement

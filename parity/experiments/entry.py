@@ -13,6 +13,7 @@ import numpy as np
 from numpynet.datasets import Dataset
 from numpynet.training import Callback, Logs
 from parity.experiments.kept import Shelf, Trained, origin
+from parity.results.records.trainings import Effect, ExperimentRecord, TablePart
 from parity.results.store import Results
 from parity.training.datasets import first_rows
 from parity.training.experiment import Experiment, Run, run
@@ -21,25 +22,6 @@ from parity.training.tensorboard import EventFiles
 
 Progress = Callable[[int, int], object]
 Runs = Mapping[str, Sequence[Trained]]
-Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Effect:
-    """Accuracy with a factor changed minus accuracy without, paired by seed.
-
-    differences: one for each seed
-    interval: the interval of their mean, by Student's t at `level`; adjusted for the number of factors of the
-        experiment
-    conclusion: "better" or "worse" where the interval excludes zero, else "undecided"
-    """
-
-    factor: str
-    estimate: float
-    interval: tuple[float, float]
-    level: float
-    differences: list[float]
-    conclusion: str
 
 
 @dataclass
@@ -51,7 +33,7 @@ class Finding:
     accuracies: those of each training (by label), one for each seed, None where it diverged; empty where one seed was
         run
     effects: what changing one thing does to the accuracy, see `Effect`
-    tables: by title, {"columns": titles, "rows": lists of numbers and strings}
+    tables: by title; rows are of numbers and strings
     """
 
     passed: bool | None
@@ -61,7 +43,7 @@ class Finding:
     pictures: dict[str, str] = field(default_factory=dict)
     accuracies: dict[str, list[float | None]] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
-    tables: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
+    tables: dict[str, TablePart] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,7 +80,7 @@ class TrainingEntry:
         progress: Progress,
         results: Results,
         seeds: Sequence[int] | None = None,
-    ) -> list[Record]:
+    ) -> list[ExperimentRecord]:
         """The records of numpynet and of each framework, trained and judged; not judged where the data cannot be had.
 
         Each training is kept in `results` as it ends, and not repeated by a later call; `seeds` replaces the entry's
@@ -113,7 +95,7 @@ class TrainingEntry:
             progress, len(implementations) * len(seeds) * sum(training.epochs for training in trainings.values())
         )
         shelf = Shelf(results)
-        records: list[Record] = []
+        records: list[ExperimentRecord] = []
         reference: Runs = {}
         for name in implementations:
             runs = {
@@ -148,7 +130,7 @@ class TrainingEntry:
                 locate(experiment, implementation, seed, done.divergence)
                 done = replace(done, message=str(done.divergence))
             observed = self.observe(experiment, done) if done.divergence is None else {}
-            found = shelf.keep(key, made_by, done, observed | ({"watch": watch.as_record()} if watch else {}))
+            found = shelf.keep(key, made_by, done, observed | ({"watch": watch.as_fields()} if watch else {}))
         epochs.end_of_training(experiment)
         return found
 
@@ -200,18 +182,18 @@ def unavailable(experiments: Iterable[Experiment]) -> Finding | None:
     return None
 
 
-def record(entry: Any, implementation: str, finding: Finding, seeds: Sequence[int] = ()) -> Record:
-    """The record of the results store, of the kind "experiments": the finding's fields beside the entry's."""
-    return {
-        "key": f"{entry.name}/{implementation}",
-        "experiment": entry.name,
-        "title": entry.title,
-        "implementation": implementation,
-        "requirement": entry.requirement,
-        "yardstick": entry.yardstick,
-        "seeds": list(seeds),
+def record(entry: Any, implementation: str, finding: Finding, seeds: Sequence[int] = ()) -> ExperimentRecord:
+    """The record of the results store: the finding's fields beside the entry's."""
+    return ExperimentRecord(
+        key=f"{entry.name}/{implementation}",
+        experiment=entry.name,
+        title=entry.title,
+        implementation=implementation,
+        requirement=entry.requirement,
+        yardstick=entry.yardstick,
+        seeds=list(seeds),
         **vars(finding),
-    }
+    )
 
 
 FEW = {"train": 2560, "validation": 512, "test": 1024}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from parity.experiments.entry import Finding, Progress, Record, record, unavailable
+from parity.experiments.entry import Finding, Progress, record, unavailable
 from parity.experiments.fashion_mnist import PLAIN
+from parity.results.records.trainings import ExperimentRecord
 from parity.results.store import Results
 from parity.statistics import Outcome, PairVerdict, Verdict
 from parity.study import study
@@ -29,7 +30,7 @@ class StudyEntry:
         progress: Progress,
         results: Results,
         seeds: Sequence[int] | None = None,
-    ) -> list[Record]:
+    ) -> list[ExperimentRecord]:
         """The records: numpynet's holds the verdict on all pairs, a framework's that on its pair with numpynet.
 
         The runs are kept in `results`, where a later call resumes. `quick` conducts the short study of digits, which

@@ -12,11 +12,12 @@ from typing import Any
 
 from numpynet.training import History
 from parity.results import code
+from parity.results.records.trainings import TrainingRecord
 from parity.results.store import Results, plain
 from parity.study.registration import description
 from parity.training.experiment import Experiment, Run
 
-KIND = "trainings"
+KIND = TrainingRecord.KIND
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Shelf:
     def keep(self, key: str, origin: str, run: Run, observed: dict[str, Any]) -> Trained:
         """Store a training, which is on disk when this returns; returns what is kept of it."""
         history = {name: values for name, values in vars(run.history).items() if name != "step_losses"}
-        record = plain(run.as_record() | {"history": history, "observed": observed, "origin": origin})
+        record = plain(TrainingRecord(key=key, history=history, observed=observed, origin=origin, **run.as_fields()))
         self.results.append(KIND, key, record)
         return _trained(record)
 

@@ -11,7 +11,8 @@ import numpy as np
 from scipy import stats
 
 from numpynet import SGD, Array, Sigmoid
-from parity.experiments.entry import Effect, Finding, Runs, TrainingEntry
+from parity.experiments.entry import Finding, Runs, TrainingEntry
+from parity.results.records.trainings import Effect, TablePart
 from parity.statistics import paired_tost
 from parity.statistics.equivalence import paired_summary
 from parity.training import datasets, networks, notebooks
@@ -67,7 +68,14 @@ def effect(factor: str, differences: Sequence[float], comparisons: int) -> Effec
     half = float(found.standard_error * stats.t.isf((1 - level) / 2, found.degrees_of_freedom))
     low, high = float(found.difference) - half, float(found.difference) + half
     conclusion = "undecided" if half == 0 or low <= 0 <= high else "better" if low > 0 else "worse"
-    return Effect(factor, float(found.difference), (low, high), level, list(differences), conclusion)
+    return Effect(
+        factor=factor,
+        estimate=float(found.difference),
+        interval=(low, high),
+        level=level,
+        differences=list(differences),
+        conclusion=conclusion,
+    )
 
 
 def effects(
@@ -100,10 +108,10 @@ def judge_factors(runs: Runs, reference: Runs) -> Finding:
     if runs is not reference:
         finding.summary += f"; the same conclusion as numpynet on {same} of {len(pairs)} factors"
     finding.pictures = effect_intervals(ours, [] if runs is reference else theirs)
-    finding.tables["settings"] = {
-        "columns": ["setting", "notebook", f"mean accuracy of {seeds} seeds", "standard deviation"],
-        "rows": [[x, SETTINGS[x][0], means[x], float(np.std(values, ddof=1))] for x, values in found.items()],
-    }
+    finding.tables["settings"] = TablePart(
+        columns=["setting", "notebook", f"mean accuracy of {seeds} seeds", "standard deviation"],
+        rows=[[x, SETTINGS[x][0], means[x], float(np.std(values, ddof=1))] for x, values in found.items()],
+    )
     return finding
 
 
@@ -126,10 +134,10 @@ def judge_upside_down(runs: Runs, reference: Runs) -> Finding:
         f"{overall('turned'):.4f} turned by 180 degrees",
         figures={f"accuracy {way}": overall(way) for way in ("upright", "upside down", "turned")},
         tables={
-            "by digit": {
-                "columns": ["digit", "right upright", "right upside down", "most frequent answer upside down"],
-                "rows": [[digit, float(a), float(b), int(answer)] for digit, a, b, answer in columns],
-            }
+            "by digit": TablePart(
+                columns=["digit", "right upright", "right upside down", "most frequent answer upside down"],
+                rows=[[digit, float(a), float(b), int(answer)] for digit, a, b, answer in columns],
+            )
         },
     )
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from numpynet.datasets import Dataset, Split, digits
-from parity.experiments.entry import Finding, Progress, Record, record
+from parity.experiments.entry import Finding, Progress, record
+from parity.results.records import Json
+from parity.results.records.trainings import ExperimentRecord
 from parity.results.store import Results
 from parity.statistics import Verdict
 from parity.study import COUPLED, InProcess, Registration, conduct, load
@@ -63,7 +65,7 @@ class Mistake:
         progress: Progress,
         results: Results,
         seeds: Sequence[int] | None = None,
-    ) -> list[Record]:
+    ) -> list[ExperimentRecord]:
         """A record for each implementation; runs and verdict are kept nowhere, since this is no result.
 
         `quick` trains one epoch; `results` and `seeds` are not used.
@@ -85,7 +87,7 @@ class Mistake:
             for name in ("numpynet", *frameworks)
         ]
 
-    def _finding(self, verdict: Verdict, implementation: str, runs: Sequence[Record]) -> Finding:
+    def _finding(self, verdict: Verdict, implementation: str, runs: Sequence[Json]) -> Finding:
         said = [problem for problem in verdict.problems if problem.startswith((f"{implementation}: ", "the data "))]
         refused = verdict.outcome.value == "invalid" and any(self.reason in problem for problem in said)
         figures = {f"accuracy of repeat {run['seed'] + 1}": run["accuracy"] for run in runs if run["status"] == "ok"}

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from parity.items.classes import ClassName
 from parity.ladder.proving import prove
+from parity.results.records.ladder import CheckRecord
 from parity.results.store import plain
-from parity.work.performing import Item, Kind, Records
+from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
-KIND = Kind("checks", lambda record: not record["failure"])
+KIND = CheckRecord.KIND
 LONGEST = ("Graph", "Sequential")
 
 

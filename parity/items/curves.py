@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 from parity.formats import DTYPES
+from parity.results.records.ladder import CurveRecord
 from parity.results.store import plain
 from parity.training.curves import confirmed
 from parity.training.recipes import CURVES
-from parity.work.performing import Item, Kind, Records
+from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
-KIND = Kind("curves", itemgetter("passed"))
+KIND = CurveRecord.KIND
 
 
 def calls(frameworks: list[str], quick: bool) -> list[Call]:

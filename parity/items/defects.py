@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import itemgetter
 
 from parity.defects import Defect, gallery, run
+from parity.results.records.facts import DefectRecord
 from parity.results.store import plain
-from parity.work.performing import Item, Kind, Records
+from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
-KIND = Kind("defects", itemgetter("caught"))
+KIND = DefectRecord.KIND
 
 
 def calls(defects: Iterable[Defect], shrink: bool) -> list[Call]:

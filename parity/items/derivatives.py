@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import itemgetter
 
 from parity.derivatives.proving import prove_derivative
 from parity.items.classes import ClassName
+from parity.results.records.ladder import DerivativeRecord
 from parity.results.store import plain
-from parity.work.performing import Item, Kind, Records
+from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
-KIND = Kind("derivatives", itemgetter("holds"))
+KIND = DerivativeRecord.KIND
 MOST = 50  # examples for a pair: each gives a derivative for the input and for every parameter
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 from parity.catalogue import catalogue, measure
+from parity.results.records.facts import DifferenceRecord
 from parity.results.store import plain
-from parity.work.performing import Item, Kind, Records
+from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
-KIND = Kind("differences", itemgetter("holds"))
+KIND = DifferenceRecord.KIND
 
 
 def calls() -> list[Call]:
@@ -20,5 +19,4 @@ def calls() -> list[Call]:
 
 
 def demonstrate(entry: str) -> Records:
-    record = measure(next(difference for difference in catalogue() if difference.id == entry))
-    return [plain(record | {"holds": record["holds"] if record["measured"] else None})]
+    return [plain(measure(next(difference for difference in catalogue() if difference.id == entry)))]

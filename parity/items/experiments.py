@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import itemgetter
 
 from parity.experiments import run_experiment
-from parity.results.store import Results
-from parity.work.performing import Item, Kind, Progress, Records
+from parity.results.records.trainings import ExperimentRecord
+from parity.results.store import Results, plain
+from parity.work.performing import Item, Progress, Records
 from parity.work.pool import Call
 
-KIND = Kind("experiments", itemgetter("passed"))
+KIND = ExperimentRecord.KIND
 
 
 def calls(names: Iterable[str], store: Results, frameworks: list[str], seeds: int | None, quick: bool) -> list[Call]:
@@ -34,4 +34,5 @@ def run(
     progress: Progress = lambda done, total: None,
 ) -> Records:
     seeds_used = range(seeds) if seeds else None
-    return run_experiment(name, frameworks, "quick" if quick else "full", progress, store, seeds_used)
+    found = run_experiment(name, frameworks, "quick" if quick else "full", progress, store, seeds_used)
+    return [plain(record) for record in found]

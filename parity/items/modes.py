@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from parity.modes import asked, run_modes
+from parity.results.records.ladder import ModeRecord
 from parity.results.store import plain
-from parity.work.performing import Item, Kind, Records
+from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
-# A finding is as the catalogue says.
-KIND = Kind("modes", lambda record: {"off": False, "not run": None}.get(record["status"], True))
+KIND = ModeRecord.KIND
 
 
 def calls(frameworks: Iterable[str]) -> list[Call]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import itemgetter
-from typing import cast
 
 from parity.catalogue.refusal import measure_refusals
 from parity.items.classes import ClassName
+from parity.results.records.facts import RefusalRecord
 from parity.results.store import plain
-from parity.work.performing import Item, Kind, Records
+from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
-KIND = Kind("refusals", itemgetter("holds"))
+KIND = RefusalRecord.KIND
 
 
 def calls(classes: Iterable[ClassName], frameworks: list[str]) -> list[Call]:
@@ -20,4 +19,4 @@ def calls(classes: Iterable[ClassName], frameworks: list[str]) -> list[Call]:
 
 
 def attempt(of: ClassName, frameworks: list[str]) -> Records:
-    return cast(Records, plain(measure_refusals(of.load(), frameworks)))
+    return [plain(record) for record in measure_refusals(of.load(), frameworks)]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 from parity.defects.twins import run_twin, targets
+from parity.results.records.facts import TwinRecord
 from parity.results.store import plain
-from parity.work.performing import Item, Kind, Records
+from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
-KIND = Kind("twins", itemgetter("passed"))
+KIND = TwinRecord.KIND
 
 
 def calls(frameworks: list[str], examples: int) -> list[Call]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from numpynet import Module
 from parity.case import Case
@@ -22,6 +21,7 @@ from parity.ladder.failure import ParityError, describe
 from parity.ladder.judge import Judgement, judge
 from parity.ladder.trace import STEP
 from parity.mapping.pair import maps, registry
+from parity.results.records.ladder import CheckRecord, UsePart
 
 
 @dataclass
@@ -33,8 +33,9 @@ class Use:
     used: float = 0.0
     module: Module | None = None
 
-    def as_record(self) -> dict[str, Any]:
-        return {**vars(self), "module": "" if self.module is None else repr(self.module)}
+    def as_part(self) -> UsePart:
+        module = "" if self.module is None else repr(self.module)
+        return UsePart(implementation=self.implementation, quantity=self.quantity, used=self.used, module=module)
 
 
 @dataclass
@@ -68,11 +69,15 @@ class Report:
     def key(self) -> str:
         return f"{self.pair}/{self.dtype}"
 
-    def as_record(self) -> dict[str, Any]:
+    @property
+    def passed(self) -> bool:
+        return self.failure is None
+
+    def as_record(self) -> CheckRecord:
         """The report as a record of the results store, without its `shares`."""
-        record = {**vars(self), "key": self.key, "uses": [use.as_record() for use in self.uses.values()]}
-        del record["shares"]
-        return record
+        found = {name: value for name, value in vars(self).items() if name not in ("uses", "shares")}
+        uses = [use.as_part() for use in self.uses.values()]
+        return CheckRecord(key=self.key, passed=self.passed, uses=uses, **found)
 
     def count(self, judgement: Judgement) -> None:
         """Count in the judgement of one more example."""
@@ -169,7 +174,7 @@ def check(
     """
     for dtype in dtypes:
         report = prove(target, dtype, examples=examples, frameworks=frameworks)
-        if report.failure is not None:
+        if not report.passed:
             raise AssertionError(report.failure)
 
 

@@ -21,10 +21,12 @@ from parity.machines.probe import Found, not_taken, probe
 from parity.machines.process import call_on
 from parity.results.code import whole
 from parity.results.packages import lock
-from parity.results.store import Record, Results
-from parity.work.performing import Kind, Progress, crashed
+from parity.results.records import Json
+from parity.results.records.soaks import MachineRecord
+from parity.results.store import Results
+from parity.work.performing import Progress, crashed
 
-KIND = "machines"
+KIND = MachineRecord.KIND
 # Another processor's rounding shows in every example alike: what ten examples miss, the main job and the soak look for.
 EXAMPLES = 10
 # Of CI's two machines, which must be through within two minutes on a core.
@@ -69,6 +71,10 @@ class Outcome:
     @property
     def key(self) -> str:
         return f"{self.machine}/{self.job}"
+
+    @property
+    def passed(self) -> bool | None:
+        return {GREEN: True, RED: False}.get(self.status)
 
 
 def run_machines(
@@ -150,7 +156,7 @@ def _on(store: Results, machine: Machine, quick: bool) -> list[Outcome]:
 def _job(store: Results, machine: Machine, job: str, quick: bool, found: Found, origin: str) -> Outcome:
     folder = store.folder / KIND / machine.name
     for kind in JOBS[job]:  # what an earlier run left behind would be counted as this one's
-        (folder / f"{kind.name}.jsonl").unlink(missing_ok=True)
+        (folder / f"{kind}.jsonl").unlink(missing_ok=True)
     started = time.perf_counter()
     try:
         arguments = [*_arguments(job, quick), "--results", str(folder)]
@@ -181,18 +187,16 @@ def _job(store: Results, machine: Machine, job: str, quick: bool, found: Found, 
 def count(outcome: Outcome, results: Results) -> None:
     """Fill in what the records of the outcome's job say; a kind without any record stays empty."""
     for kind in JOBS[outcome.job]:
-        records = results.read(kind.name)
-        marks = [_mark(record, kind) for record in records]
-        outcome.counts[kind.name] = [marks.count(True), marks.count(False), marks.count(None)] if records else []
-        outcome.off += [f"{kind.name} {r['key']}" for r, mark in zip(records, marks, strict=True) if mark is False]
+        records = results.read(kind)
+        marks = [_mark(record) for record in records]
+        outcome.counts[kind] = [marks.count(True), marks.count(False), marks.count(None)] if records else []
+        outcome.off += [f"{kind} {record['key']}" for record, mark in zip(records, marks, strict=True) if mark is False]
         outcome.alarms += sum(bool((record.get("usual") or {}).get("caught")) for record in records)
 
 
-def _mark(record: Record, kind: Kind) -> bool | None:
+def _mark(record: Json) -> bool | None:
     """Tells whether a record is as it should be, which that of a crash is not; None where nothing was measured."""
-    if crashed(record):
-        return False
-    return kind.holds(record) if record.get("measured", True) else None
+    return False if crashed(record) else record["passed"]
 
 
 def _arguments(job: str, quick: bool) -> list[str]:
@@ -206,7 +210,7 @@ def _arguments(job: str, quick: bool) -> list[str]:
 
 
 def _kept(store: Results, outcome: Outcome) -> Outcome:
-    store.append(KIND, outcome.key, asdict(outcome))
+    store.append(KIND, outcome.key, asdict(outcome) | {"passed": outcome.passed})
     return outcome
 
 

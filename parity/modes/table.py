@@ -15,6 +15,7 @@ from parity.ladder.judge import share_used
 from parity.ladder.trace import Trace
 from parity.modes.models import ANY_DTYPE, MODELS, Model
 from parity.modes.record import NotHere, reference, trained
+from parity.results.records.ladder import ModeRecord, passes
 
 # Rows that are known to part, and the entry of the catalogue that measures why.
 FINDINGS = {
@@ -55,9 +56,10 @@ class Row:
         """The entry of the catalogue that says why this row parts; None where it should agree."""
         return next((entry for pattern, entry in FINDINGS.items() if fnmatch(self.key, pattern)), None)
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> ModeRecord:
         """The row as a record of the results store."""
-        return {"key": self.key} | {name: value for name, value in vars(self).items() if name != "record"}
+        found = {name: value for name, value in vars(self).items() if name != "record"}
+        return ModeRecord(key=self.key, passed=passes(self.status), **found)
 
 
 def asked() -> list[tuple[str, str]]:

@@ -19,9 +19,7 @@ from parity.report.junit import junit
 from parity.report.page import html, markdown
 from parity.results.store import plain
 
-__all__ = ["SCHEMA_FILE", "Summary", "write_report"]
-
-SCHEMA_FILE = Path(__file__).with_name("schema.json")
+__all__ = ["Summary", "write_report"]
 
 
 @dataclass(frozen=True)

@@ -149,14 +149,14 @@ def _unjudged(stack: Json, kinds: Mapping[str, list[Json]], studies: Sequence[Js
         if record["passed"] is None:
             yield in_words(record["summary"]), "experiments", record["key"].partition("/")[0]
     for record in of("modes"):
-        if record["status"] == "not run":
+        if record["passed"] is None:
             yield in_words(record["note"] or "not run"), "modes", record["key"]
     for kind in ("refusals", "differences", "derivatives"):
         for record in of(kind):
-            if record["holds"] is None and not ELSEWHERE.match(record["message"]):
+            if record["passed"] is None and not ELSEWHERE.match(record["message"]):
                 yield in_words(record["message"]), kind, record["key"]
     for record in of("defects"):
-        if record["caught"] is None:
+        if record["passed"] is None:
             yield in_words(record["message"]), "defects", record["key"]
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from parity.report import absent
 from parity.report.records import Evidence, Json, read
@@ -14,7 +13,7 @@ from parity.report.reds import reds
 from parity.report.study import studies
 from parity.report.verdict import quick, verdict
 
-SCHEMA = 3  # of report.json, see schema.json
+SCHEMA = 4  # of report.json, see schema.json
 BY = ("apart", "used")  # what a mode is held against: the framework's other modes, numpynet
 PICTURE = "data:image/png;base64,"
 
@@ -23,19 +22,8 @@ def build(folders: Sequence[Path]) -> Json:
     """The document on the results in `folders`; raises ResultsError as `records.read` does."""
     evidence = read(folders)
     stacks, kinds = evidence.stacks, evidence.kinds
-    for record in kinds["derivatives"]:
-        record["pair"] = record["pair"] or record["key"]
-        if record["holds"] is None and record["used"] is not None:
-            record["holds"] = record["used"] <= 1
-    for kind in ("refusals", "differences"):
-        for record in kinds[kind]:
-            if not record["measured"]:
-                record["holds"] = None
     for curve in kinds["curves"]:
-        if isinstance(curve["steps"], int):  # a number of steps, counted from 0
-            curve["steps"] = list(range(curve["steps"]))
-    for cell in kinds["calibration"]:
-        cell["passed"] = cell["lowest"] <= cell["rate"] <= cell["highest"]
+        curve["steps"] = list(range(curve["steps"]))
     decided = studies(kinds)
     allowances = _allowances(kinds["checks"])
     missing = absent.missing(evidence.missing, stacks)
@@ -173,9 +161,9 @@ def caught_by(defects: Sequence[Json]) -> Json:
     ladder: dict[str, int] = {}
     usual: dict[str, int] = {}
     for defect in defects:
-        if defect["caught"] is None:
+        if defect["passed"] is None:
             continue
-        by = f"rung {defect['rung']}" if defect["caught"] else "nobody"
+        by = f"rung {defect['rung']}" if defect["passed"] else "nobody"
         ladder[by] = ladder.get(by, 0) + 1
         if defect["usual"] is not None:
             by = defect["usual"].get("by") or "nobody"
@@ -183,23 +171,12 @@ def caught_by(defects: Sequence[Json]) -> Json:
     return {"ladder": dict(sorted(ladder.items())), "usual": dict(sorted(usual.items()))}
 
 
-def _curve(values: Any) -> Json | None:
-    """The curve {"x", "y"} of a list of numbers, counted from 1, or of such an object; None for anything else."""
-    if isinstance(values, list):
-        values = {"x": list(range(1, len(values) + 1)), "y": values}
-    if not isinstance(values, dict) or not all(isinstance(values.get(axis), list) for axis in "xy"):
-        return None
-    numbers = all(value is None or isinstance(value, int | float) for axis in "xy" for value in values[axis])
-    return {"x": values["x"], "y": values["y"]} if numbers and values["x"] else None
-
-
 def _experiment(record: Json) -> Json:
-    name, _, implementation = record["key"].rpartition("/")
-    name = record["experiment"] or name or record["key"]
     return record | {
-        "experiment": name,
-        "implementation": record["implementation"] or implementation,
-        "title": record["title"] or name,
         "pictures": {title: uri for title, uri in record["pictures"].items() if str(uri).startswith(PICTURE)},
-        "curves": {title: curve for title, values in record["curves"].items() if (curve := _curve(values))},
+        "curves": {
+            title: {"x": list(range(1, len(values) + 1)), "y": values}
+            for title, values in record["curves"].items()
+            if values
+        },
     }

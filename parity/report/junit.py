@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as xml
 
-from parity.report.records import CASES, Json
+from parity.report.records import Json
 from parity.report.study import GREEN
+from parity.results.records import CASES
 from parity.statistics import Outcome
 
 # What XML 1.0 has no place for, escaped or not.
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Case = tuple[Json, str, "str | None"]  # what it is about, its name, and what is wrong, None if nothing is
-JUDGED = ("passed", "holds", "caught", "largest")  # None, or empty, where a record was not judged
 
 
 def junit(document: Json) -> str:
@@ -29,8 +29,8 @@ def junit(document: Json) -> str:
     _suite(root, "studies", known, lost.pop("studies", []))
     for kind, cases in lost.items():
         _suite(root, kind, [], cases)
-    arms = [(study, arm) for study in document["studies"] for arm in study["arms"] if arm["holds"] is not None]
-    failures = [None if arm["holds"] else f"{arm['outcome']}: {arm['reason']}" for _, arm in arms]
+    arms = [(study, arm) for study in document["studies"] for arm in study["arms"] if arm["passed"] is not None]
+    failures = [None if arm["passed"] else f"{arm['outcome']}: {arm['reason']}" for _, arm in arms]
     _suite(root, "arms", [(s, f"{s['name']}/{arm['arm']}", why) for (s, arm), why in zip(arms, failures, strict=True)])
     xml.indent(root)
     return xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
@@ -49,29 +49,26 @@ def _lost(document: Json) -> dict[str, list[Case]]:
 
 def _failure(kind: str, record: Json) -> str | None:
     """The message on what is wrong with a record; None if nothing is."""
+    if record["passed"] is not False:
+        return None
     if kind == "checks":
-        return str(record["failure"]) if record["failure"] else None
+        return str(record["failure"])
     if kind == "derivatives":
-        wrong = f"uses {record['used']} of what rounding allows"
-        return None if record["holds"] is not False else record["message"] or wrong
+        return record["message"] or f"uses {record['used']} of what rounding allows"
     if kind == "refusals":
-        return f"{record['statuses']}, expected {record['expected']}" if record["holds"] is False else None
+        return f"{record['statuses']}, expected {record['expected']}"
     if kind == "differences":
         sizes = f"naive {record['naive']}, predicted {record['predicted']}, mapped {record['mapped']}"
-        return f"{record['title']} is not as catalogued: {sizes}" if record["holds"] is False else None
+        return f"{record['title']} is not as catalogued: {sizes}"
     if kind == "defects":
-        return None if record["caught"] is not False else f"escaped the ladder after {record['examples']} examples"
+        return f"escaped the ladder after {record['examples']} examples"
     if kind == "twins":
-        return f"an undamaged twin was caught: {record['message']}" if record["passed"] is False else None
+        return f"an undamaged twin was caught: {record['message']}"
     if kind == "curves":
-        return (
-            None
-            if record["passed"] is not False
-            else f"outside the envelope: shares used {record['used']} {record['message']}"
-        )
+        return f"outside the envelope: shares used {record['used']} {record['message']}"
     if kind == "modes":
-        return record["note"] or "parts from the other modes or numpynet" if record["status"] == "off" else None
-    return f"{record['summary']}; must show: {record['requirement']}" if record["passed"] is False else None
+        return record["note"] or "parts from the other modes or numpynet"
+    return f"{record['summary']}; must show: {record['requirement']}"
 
 
 def _study(study: Json) -> str | None:
@@ -91,7 +88,7 @@ def _suite(root: xml.Element, kind: str, cases: Sequence[Case], lost: Sequence[C
         if record.get("seconds"):
             case.set("time", f"{record['seconds']:.3f}")
         if why is None:
-            if any(record.get(field, True) in (None, {}) for field in JUDGED) or record.get("outcome") == "not decided":
+            if record.get("passed", True) is None or record.get("outcome") == "not decided":
                 why_not = record.get("message") or record.get("note") or record.get("reason") or "not judged"
                 xml.SubElement(case, "skipped", message=_clean(why_not))
                 skipped += 1

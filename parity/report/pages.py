@@ -12,10 +12,10 @@ from pathlib import Path
 from parity.catalogue import catalogue
 from parity.defects import gallery
 from parity.experiments import EXPERIMENTS
-from parity.experiments.entry import Record
 from parity.frameworks import framework, implementations
 from parity.ladder.trace import GRADIENT, OUTPUT, RUNGS, STEP
 from parity.report.document import caught_by
+from parity.results.records import Json
 from parity.results.store import Results
 from parity.work.performing import crashed
 
@@ -40,7 +40,7 @@ def write_pages(results: Results, folder: Path) -> list[Path]:
     return written
 
 
-def experiments_page(records: Sequence[Record], made: str, folder: Path) -> list[str]:
+def experiments_page(records: Sequence[Json], made: str, folder: Path) -> list[str]:
     """The lines of the page of experiments; a PNG file for each picture is written to `folder`."""
     by_key = {record["key"]: record for record in records}
     lines = [
@@ -60,7 +60,7 @@ def experiments_page(records: Sequence[Record], made: str, folder: Path) -> list
     return lines
 
 
-def differences_page(records: Sequence[Record], made: str, _: Path) -> list[str]:
+def differences_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
     """The lines of the catalogue of known differences: what each does, the mapping that removes it, and its sources."""
     lines = [
         "# Known differences",
@@ -78,18 +78,18 @@ def differences_page(records: Sequence[Record], made: str, _: Path) -> list[str]
     return lines
 
 
-def _in_order(records: Sequence[Record], keys: Sequence[str]) -> list[Record]:
+def _in_order(records: Sequence[Json], keys: Sequence[str]) -> list[Json]:
     """The records in the order of `keys`, not in that in which workers ended; unknown ones come last."""
     place = {key: index for index, key in enumerate(keys)}
     return sorted(records, key=lambda record: place.get(record["key"], len(place)))
 
 
-def _difference(record: Record) -> list[str]:
+def _difference(record: Json) -> list[str]:
     sizes = [(word, record[term]) for word, term in (("apart", "naive"), ("mapped", "mapped"))]
     measured = "not measured"
     if record["measured"]:
         measured = ", ".join(f"{word} {'not finite' if size is None else f'{size:.3g}'}" for word, size in sizes)
-    if record["holds"] is False:
+    if record["passed"] is False:
         measured = f"**not as stated**: {measured}"
     rows = [*record["does"].items(), ("mapping", record["mapping"])]
     rows += [("versions", f"`{record['when']}`")] if record["when"] else []
@@ -97,7 +97,7 @@ def _difference(record: Record) -> list[str]:
     return [f"### {record['key']}", "", record["title"], "", *rows_of(rows, ["", ""])]
 
 
-def defects_page(records: Sequence[Record], made: str, _: Path) -> list[str]:
+def defects_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
     """The lines of the gallery of planted defects: on which rung the ladder caught each, and how the baseline did."""
     records = _in_order(records, [defect.name for defect in gallery()])
     counted = caught_by(records)
@@ -115,7 +115,7 @@ def defects_page(records: Sequence[Record], made: str, _: Path) -> list[str]:
         (
             f"{record['title']} (`{record['key']}`)",
             record["target"],
-            record["rung"] if record["caught"] else "**nobody**",
+            record["rung"] if record["passed"] else "**nobody**",
             record["examples"],
             "not tried" if record["usual"] is None else record["usual"].get("by") or "**nobody**",
         )
@@ -144,7 +144,7 @@ def rows_of(rows: Iterable[Sequence[object]], columns: Sequence[str]) -> list[st
     return [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *escaped)]
 
 
-def table(records: Mapping[str, Record]) -> list[str]:
+def table(records: Mapping[str, Json]) -> list[str]:
     """The lines of the overview's table: what each experiment must show, and what each implementation showed."""
     rows = []
     for name, entry in EXPERIMENTS.items():
@@ -156,9 +156,9 @@ def table(records: Mapping[str, Record]) -> list[str]:
     )
 
 
-def effects(found: Sequence[Record]) -> list[str]:
+def effects(found: Sequence[Json]) -> list[str]:
     """The lines on what each factor does to the accuracy, by each implementation: a paragraph and a table."""
-    found = [record for record in found if record.get("effects")]
+    found = [record for record in found if record["effects"]]
     if not found:
         return []
     first, *_ = found[0]["effects"]
@@ -173,27 +173,27 @@ def effects(found: Sequence[Record]) -> list[str]:
     return ["", text, "", *rows_of(rows, ["factor", *(framework(record["implementation"]).title for record in found)])]
 
 
-def effect_in_points(effect: Record) -> str:
+def effect_in_points(effect: Json) -> str:
     low, high = (100 * limit for limit in effect["interval"])
     return f"{100 * effect['estimate']:+.2f} ({low:+.2f} to {high:+.2f}), {effect['conclusion']}"
 
 
-def tables(found: Sequence[Record]) -> list[str]:
+def tables(found: Sequence[Json]) -> list[str]:
     lines = []
     for record in found:
-        for title, each in record.get("tables", {}).items():
+        for title, each in record["tables"].items():
             rows = [[f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in each["rows"]]
             name = framework(record["implementation"]).title
             lines += ["", f"{name}, {title}:", "", *rows_of(rows, each["columns"])]
     return lines
 
 
-def pictures(found: Sequence[Record], folder: Path) -> list[str]:
+def pictures(found: Sequence[Json], folder: Path) -> list[str]:
     files = [file for record in found for file in save(record, folder)]
     return ["", *(f"![{title}]({file})" for title, file in files)] if files else []
 
 
-def save(record: Record, folder: Path) -> list[tuple[str, str]]:
+def save(record: Json, folder: Path) -> list[tuple[str, str]]:
     """Write a record's pictures to `folder`; returns their titles and file names."""
     saved = []
     for title, uri in record["pictures"].items():

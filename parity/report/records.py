@@ -6,187 +6,16 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from parity.frameworks import implementations
-from parity.results.planning import CRASHED, JOB, Plans
+from parity.results.planning import JOB, Plans
 from parity.results.planning import KIND as PLANS
+from parity.results.records import KINDS, PLANNED, is_crash, told
+from parity.results.records import Json as Json
 from parity.results.store import Results, ResultsError, stacks
 
-Json = dict[str, Any]
-
-# How far right implementations stray, as both soaks tell it.
-STRAYED: Json = {
-    "dtype": "",
-    "implementation": "",
-    "quantity": "",
-    "alarms": 0,
-    "largest": None,
-    "quantiles": {},
-    "tail": None,
-    "tail_interval": None,
-    "threshold": None,
-    "exceedances": 0,
-    "seeds": [],
-    "message": "",
-}
-# The fields of a record of each kind, with what stands in for one that is missing.
-FIELDS: dict[str, Json] = {
-    "checks": {
-        "pair": "",
-        "dtype": "",
-        "frameworks": [],
-        "examples": 0,
-        "seconds": 0.0,
-        "seconds_inside": 0.0,
-        "uses": [],
-        "failure": None,
-        "failed_rung": None,
-        "failed_quantity": None,
-        "failed_after": None,
-        "shrunk": None,
-        "seed": None,
-        "digest": "",
-    },
-    "derivatives": {
-        "pair": "",
-        "examples": 0,
-        "used": None,
-        "kinks": 0,
-        "resolution": None,
-        "holds": None,
-        "message": "",
-    },
-    "refusals": {
-        "pair": "",
-        "wrong": "",
-        "statuses": {},
-        "expected": None,
-        "reason": None,
-        "messages": {},
-        "holds": None,
-        "measured": True,
-        "boundary": "",
-        "message": "",
-    },
-    "differences": {
-        "topic": "",
-        "title": "",
-        "does": {},
-        "mapping": "",
-        "predicted": None,
-        "naive": None,
-        "mapped": None,
-        "holds": None,
-        "measured": True,
-        "when": "",
-        "boundary": "",
-        "message": "",
-        "sources": [],
-    },
-    "modes": {
-        "model": "",
-        "dtype": "",
-        "framework": "",
-        "mode": "",
-        "execution": "",
-        "used": {},
-        "apart": {},
-        "status": "not run",
-        "note": "",
-    },
-    "defects": {
-        "title": "",
-        "target": "",
-        "source": "",
-        "caught": None,
-        "rung": None,
-        "quantity": None,
-        "examples": None,
-        "shrunk": None,
-        "message": "",
-        "usual": None,
-    },
-    "curves": {
-        "title": "",
-        "dtype": "",
-        "steps": [],
-        "compared": None,
-        "losses": {},
-        "envelope": [],
-        "allowed": [],
-        "used": {},
-        "worst_step": {},
-        "validation": None,
-        "passed": None,
-        "message": "",
-    },
-    "runs": {
-        "study": "",
-        "arm": "",
-        "implementation": "",
-        "seed": 0,
-        "status": "",
-        "accuracy": None,
-        "initial_loss": None,
-        "final_loss": None,
-        "initial_weights": "",
-        "final_weights": "",
-        "batch_order": "",
-        "optimizer_steps": None,
-        "correct": None,
-        "seconds": None,
-        "message": "",
-    },
-    "studies": {"preregistration": {}, "verdict": None, "arms": {}, "message": ""},
-    "experiments": {
-        "experiment": "",
-        "title": "",
-        "implementation": "",
-        "requirement": "",
-        "yardstick": "",
-        "seeds": [],
-        "passed": None,
-        "summary": "",
-        "figures": {},
-        "curves": {},
-        "pictures": {},
-        "accuracies": {},
-        "effects": [],
-        "tables": {},
-    },
-    "calibration": {
-        "kind": "",
-        "procedure": "",
-        "law": "",
-        "size": 0,
-        "noise": 0.0,
-        "difference_over_margin": 0.0,
-        "replications": 0,
-        "rate": 0.0,
-        "expected": 0.0,
-        "lowest": 0.0,
-        "highest": 1.0,
-    },
-    "soak": {"pair": "", "examples": 0} | STRAYED,
-    "soak-curves": {"network": "", "curves": 0} | STRAYED,
-    "soak-chunks": {"pair": "", "dtype": "", "seed": 0, "examples": 0, "alarm": None},
-    "twins": {"passed": None, "message": "", "usual": None},
-    "machines": {
-        "machine": "",
-        "describes": "",
-        "asked": {},
-        "job": "",
-        "status": "",
-        "counts": {},
-        "message": "",
-        "seconds": None,
-    },
-}
-# Kinds of which every record is one thing that was looked at, in the order of junit's suites.
-CASES = ("checks", "derivatives", "refusals", "differences", "modes", "defects", "twins", "curves", "experiments")
-# What the commands plan before they make it. Runs are the study's, and what else there is counts itself.
-PLANNED = (*CASES, "studies", "calibration")
+# The kinds that the report tells of, each with the fields that it tells.
+TOLD = {kind: fields for kind in KINDS if (fields := told(kind)) is not None}
 
 
 def rank(implementation: str) -> int:
@@ -236,18 +65,17 @@ def read(folders: Sequence[Path]) -> Evidence:
         warnings.simplefilter("always")
         located = [_Folder(results, stack) for results, stack in stacks(folders)]
     found = Evidence(notes=sorted({str(each.message) for each in caught if each.category is UserWarning}))
-    for kind, fields in FIELDS.items():
+    for kind, fields in TOLD.items():
         merged = {(f.stack, record["key"]): (f.stack, record) for f in located for record in f.records[kind]}
-        everything = [
-            {"stack": stack, "key": record["key"]} | {name: record.get(name, other) for name, other in fields.items()}
+        found.kinds[kind] = [
+            {"stack": stack, "key": record["key"]} | {name: record[name] for name in fields}
             for stack, record in merged.values()
-            if record.get("status") != CRASHED or kind == "runs"
+            if not is_crash(kind, record)
         ]
-        found.kinds[kind] = everything
         found.crashes += [
             {"stack": stack, "kind": kind, "key": record["key"], "message": record.get("message", "")}
             for stack, record in merged.values()
-            if record.get("status") == CRASHED and kind != "runs"
+            if is_crash(kind, record)
         ]
     for folder_of_stack in located:
         others = [other for other in located if other.stack == folder_of_stack.stack]
@@ -265,7 +93,7 @@ class _Folder:
         self.stack, self.environment = stack, results.environment() or {}
         self.plans = Plans(results.read(PLANS))
         self.records, self.stale = {}, 0
-        for kind in FIELDS:
+        for kind in TOLD:
             everything = results.read(kind)
             self.records[kind] = [record for record in everything if self.plans.answers(kind, record)]
             self.stale += len(everything) - len(self.records[kind])
@@ -274,7 +102,7 @@ class _Folder:
         """Rows on what was planned and is not there, nor in another folder of the stack: by plan and kind, with why."""
         found = []
         left = self.plans.unanswered(self.records)
-        elsewhere = {(kind, record["key"]) for f in others for kind in FIELDS for record in f.records[kind]}
+        elsewhere = {(kind, record["key"]) for f in others for kind in TOLD for record in f.records[kind]}
         for place in sorted({*left, *self.plans.unended()}):
             plan, why = self.plans.records[place], _why(self.plans.records[place])
             lost = {
@@ -282,7 +110,7 @@ class _Folder:
                 for kind, keys in left.get(place, {}).items()
             }
             found += [self._missing(plan["command"], why, kind, keys, plan) for kind, keys in lost.items() if keys]
-            if not any(lost.values()) and not plan.get("ended"):
+            if not any(lost.values()) and not plan["ended"]:
                 found.append(self._missing(plan["command"], why, "", [], plan))
         found += [self._missing(command, f"{command} never began") for command in self.plans.never_begun()]
         if not self.plans.records and any(self.records[kind] for kind in PLANNED):
@@ -292,18 +120,18 @@ class _Folder:
     def _missing(
         self, command: str, why: str, kind: str = "", keys: Sequence[str] = (), plan: Json | None = None
     ) -> Json:
-        planned = len((plan or {}).get("items", {}).get(kind, []))
+        planned = len(plan["items"].get(kind, []) if plan else [])
         row = {"stack": self.stack, "command": command, "kind": kind, "keys": list(keys), "planned": planned}
         return row | {"why": why}
 
     def planned(self) -> list[Json]:
-        fields = ("command", "begun", "ended", "stopped", "code", "commit", "lock", "examples", "seed", "frameworks")
+        fields = ["command", "begun", "ended", "stopped", "code", "commit", "lock"]
+        fields += ["examples", "seed", "frameworks", "quick", "commands"]
         owners = self.plans.owners()
         return [
             {"stack": self.stack}
-            | {name: plan.get(name) for name in fields}
-            | {"quick": bool(plan.get("quick")), "commands": plan.get("commands", [])}
-            | {"items": {kind: len(keys) for kind, keys in plan.get("items", {}).items()}}
+            | {name: plan[name] for name in fields}
+            | {"items": {kind: len(keys) for kind, keys in plan["items"].items()}}
             for place, plan in enumerate(self.plans.records)
             if place in owners or plan["command"] == JOB
         ]
@@ -314,7 +142,7 @@ class _Folder:
             found.append(
                 f"{self.stack}: {self.stale} records of earlier runs were left out: they were planned again since"
             )
-        codes = {plan.get("code") for place, plan in enumerate(self.plans.records) if place in self.plans.owners()}
+        codes = {plan["code"] for place, plan in enumerate(self.plans.records) if place in self.plans.owners()}
         if len(codes) > 1:
             found.append(f"{self.stack}: the records are of {len(codes)} versions of the code")
         return found
@@ -323,11 +151,9 @@ class _Folder:
 def _why(plan: Json) -> str:
     """The reason why something that this plan lists may not be there."""
     command = plan["command"]
-    if plan.get("ended"):
+    if plan["ended"]:
         return f"{command} ended without it"
-    return (
-        f"{command} was stopped by {plan['stopped']}" if plan.get("stopped") else f"{command} was killed, or still runs"
-    )
+    return f"{command} was stopped by {plan['stopped']}" if plan["stopped"] else f"{command} was killed, or still runs"
 
 
 def _stacks(located: Sequence[_Folder], found: Evidence) -> list[Json]:

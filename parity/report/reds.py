@@ -46,35 +46,33 @@ def reds(kinds: Mapping[str, list[Json]], studies: Sequence[Json], crashes: Sequ
 
 
 def _found(kinds: Mapping[str, list[Json]], studies: Sequence[Json], crashes: Sequence[Json]) -> Iterator[Red]:
-    for record in kinds["checks"]:
-        if record["failure"]:
-            kind = "refusals" if record["failed_quantity"] == "refusal" else "numbers"
-            yield Red(kind, record["stack"], "checks", record["key"], record["failure"])
-    for kind, what, field, wrong, why in (
-        ("numbers", "derivatives", "holds", False, "message"),
-        ("numbers", "curves", "passed", False, "message"),
-        ("numbers", "modes", "status", "off", "note"),
-        ("numbers", "experiments", "passed", False, "summary"),
-        ("controls", "defects", "caught", False, "title"),
-        ("controls", "twins", "passed", False, "message"),
-        ("controls", "calibration", "passed", False, "procedure"),
-        ("refusals", "refusals", "holds", False, "message"),
-        ("catalogue", "differences", "holds", False, "message"),
+    for kind, what, why in (
+        ("numbers", "checks", "failure"),
+        ("numbers", "derivatives", "message"),
+        ("numbers", "curves", "message"),
+        ("numbers", "modes", "note"),
+        ("numbers", "experiments", "summary"),
+        ("controls", "defects", "title"),
+        ("controls", "twins", "message"),
+        ("controls", "calibration", "procedure"),
+        ("refusals", "refusals", "message"),
+        ("catalogue", "differences", "message"),
     ):
         for record in kinds[what]:
-            if record[field] == wrong:
-                yield Red(kind, record["stack"], what, record["key"], _why(what, record, why))
+            if record["passed"] is False:
+                of = "refusals" if record.get("failed_quantity") == "refusal" else kind
+                yield Red(of, record["stack"], what, record["key"], _why(what, record, why))
     for study in studies:
         if study["outcome"] not in (*GREEN, "not decided", Outcome.INCONCLUSIVE.value):
             kind = "controls" if study["outcome"] == Outcome.INVALID.value else "numbers"
             yield Red(kind, study["stack"], "studies", study["name"], f"{study['outcome']}: {study['reason']}")
         for arm in study["arms"]:
-            if arm["holds"] is False:
+            if arm["passed"] is False:
                 why = f"{arm['outcome']}: {arm['reason']}"
                 yield Red("controls", study["stack"], "arms", f"{study['name']}/{arm['arm']}", why)
     for what in ("soak", "soak-curves"):
         for record in kinds[what]:
-            if record["alarms"]:
+            if record["passed"] is False:
                 yield Red("controls", record["stack"], what, record["key"], f"{record['alarms']} false alarms")
     for crash in crashes:
         yield Red("crashes", crash["stack"], crash["kind"], crash["key"], crash["message"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity.report.records import Json, rank
+from parity.results.records.trainings import StudyRecord
 from parity.statistics import Outcome, PairedTable, churn, mcnemar, tango_interval, tost_power
 from parity.statistics.power import CUSTOMARY_POWER
 
@@ -31,7 +33,7 @@ def studies(kinds: Mapping[str, list[Json]]) -> list[Json]:
     for run in kinds["runs"]:
         runs.setdefault((run["stack"], run["study"]), []).append(run)
     decided = {(record["stack"], record["key"]): record for record in kinds["studies"]}
-    nothing: Json = {"preregistration": {}, "verdict": None, "arms": {}, "message": ""}
+    nothing = asdict(StudyRecord(key=""))
     return [_study(*place, decided.get(place, nothing), runs.get(place, [])) for place in {**decided, **runs}]
 
 
@@ -192,7 +194,7 @@ def _altered(arm: str, runs: Sequence[Json]) -> list[int]:
 
 
 def _arm(arm: str, verdict: Json, altered: Sequence[int]) -> Json:
-    """The entry of one control arm: what it is for, what came out, and whether it `holds`.
+    """The entry of one control arm: what it is for, what came out, and whether it has `passed`.
 
     `altered` are the seeds that ended in other weights; a rerun must have none.
     """
@@ -204,7 +206,7 @@ def _arm(arm: str, verdict: Json, altered: Sequence[int]) -> Json:
         "meaning": verdict.get("about") or meaning,
         "expected": sorted(expected) if expected else None,
         "outcome": outcome,
-        "holds": None if expected is None else outcome in expected and not (arm == "rerun" and altered),
+        "passed": None if expected is None else outcome in expected and not (arm == "rerun" and altered),
         "altered": list(altered),
         "reason": verdict.get("reason", ""),
         "seeds": _seeds(verdict),

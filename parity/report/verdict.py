@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from parity.frameworks import implementations
 from parity.report.records import Evidence, Json, shortened
@@ -101,11 +100,11 @@ def _status(
         lowest = parted[0]
         parting = f"Implementations part on rung {lowest['rung']} ({lowest['name']})"
         return "different", f"{parting}: {shortened(lowest['failed'])}"
-    if off := [record["key"] for record in kinds["modes"] if record["status"] == "off"]:
+    if off := [record["key"] for record in kinds["modes"] if record["passed"] is False]:
         return "different", f"Ways of writing the same model part: {shortened(off)}"
     if worst == Outcome.DIFFERENT.value:
         return "different", f"Final accuracies differ: {guilty}"
-    if changed := [record["key"] for record in kinds["differences"] if record["holds"] is False]:
+    if changed := [record["key"] for record in kinds["differences"] if record["passed"] is False]:
         return "different", f"Known differences have changed: {shortened(changed)}"
     if short := [record["key"] for record in kinds["experiments"] if record["passed"] is False]:
         return "different", f"Fell short of what it must show: {shortened(short)}"
@@ -159,10 +158,10 @@ def _seeds_needed(studies: Sequence[Json]) -> str:
 def _ladder(kinds: Mapping[str, list[Json]], studies: Sequence[Json], lost: Mapping[str, int]) -> list[Json]:
     checks, curves = kinds["checks"], kinds["curves"]
     decided = [study for study in studies if study["outcome"] != "not decided"]
-    tried = [record for record in kinds["refusals"] if record["holds"] is not None]
-    refused = [record["key"] for record in tried if not record["holds"]]
+    tried = [record for record in kinds["refusals"] if record["passed"] is not None]
+    refused = [record["key"] for record in tried if not record["passed"]]
     counts: dict[int, tuple[int, list[str]]] = {
-        rung: (len(checks), [check["key"] for check in checks if check["failure"] and check["failed_rung"] == rung])
+        rung: (len(checks), [check["key"] for check in checks if not check["passed"] and check["failed_rung"] == rung])
         for rung in (1, 2, 3)
     }
     counts[1] = (len(checks) + len(tried), counts[1][1] + refused)
@@ -196,34 +195,29 @@ def _controls(kinds: Mapping[str, list[Json]], studies: Sequence[Json], lost: Ma
 
     `held` is None where one was not done, or not all of it.
     """
+
+    def of(*names: str) -> list[tuple[str, bool | None]]:
+        return [(record["key"], record["passed"]) for kind in names for record in kinds[kind]]
+
     arms = [(f"{study['name']}/{arm['arm']}", arm) for study in studies for arm in study["arms"]]
-    reruns = [(key, arm["holds"]) for key, arm in arms if arm["arm"] == "rerun"]
-    planted = [(key, arm["holds"]) for key, arm in arms if arm["arm"] != "rerun" and arm["holds"] is not None]
-    soaked = [(s["key"], not s["alarms"]) for kind in ("soak", "soak-curves") for s in kinds[kind]]
+    reruns = [(key, arm["passed"]) for key, arm in arms if arm["arm"] == "rerun"]
+    planted = [(key, arm["passed"]) for key, arm in arms if arm["arm"] != "rerun" and arm["passed"] is not None]
     return [
         _control(title, found, missing)
         for title, found, missing in (
-            ("planted defects caught", [(d["key"], d["caught"]) for d in kinds["defects"]], lost.get("defects", 0)),
-            ("undamaged twins left alone", [(t["key"], t["passed"]) for t in kinds["twins"]], lost.get("twins", 0)),
+            ("planted defects caught", of("defects"), lost.get("defects", 0)),
+            ("undamaged twins left alone", of("twins"), lost.get("twins", 0)),
             ("defective trainings told apart by the study", planted, 0),
             ("reruns bitwise equal", reruns, 0),
-            (
-                "derivatives of the reference right",
-                [(d["key"], d["holds"]) for d in kinds["derivatives"]],
-                lost.get("derivatives", 0),
-            ),
-            (
-                "calibration within Monte Carlo error",
-                [(c["key"], c["passed"]) for c in kinds["calibration"]],
-                lost.get("calibration", 0),
-            ),
-            ("fresh examples without a false alarm", soaked, 0),
+            ("derivatives of the reference right", of("derivatives"), lost.get("derivatives", 0)),
+            ("calibration within Monte Carlo error", of("calibration"), lost.get("calibration", 0)),
+            ("fresh examples without a false alarm", of("soak", "soak-curves"), 0),
         )
     ]
 
 
-def _control(title: str, found: Sequence[tuple[str, Any]], missing: int) -> Json:
-    judged = [(key, holds) for key, holds in found if holds is not None]
-    failed = [key for key, holds in judged if not holds]
+def _control(title: str, found: Sequence[tuple[str, bool | None]], missing: int) -> Json:
+    judged = [(key, passed) for key, passed in found if passed is not None]
+    failed = [key for key, passed in judged if not passed]
     counts = {"total": len(judged), "failed": failed, "missing": missing}
     return {"title": title, **counts, "held": _held(len(judged), failed, missing)}

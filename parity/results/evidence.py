@@ -15,22 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from parity.results.packages import machine, packages
-from parity.results.store import Record, Results
+from parity.results.records import Json, current
+from parity.results.store import Results
 
 FOLDER = Path(__file__).with_name("kept")
 
 
-def kept(kind: str) -> list[Record]:
+def kept(kind: str) -> list[Json]:
     """The kept records of this kind that are of the installed packages, by whatever code they were made."""
     return [record for record in _read(kind) if record["packages"] == packages()]
 
 
-def counted(results: Results, kind: str, counts: Callable[[Record], bool]) -> list[Record]:
+def counted(results: Results, kind: str, counts: Callable[[Json], bool]) -> list[Json]:
     """The records of this kind for which `counts` holds, of the kept ones and those in `results`; each key once."""
     return list({record["key"]: record for record in [*kept(kind), *results.read(kind)] if counts(record)}.values())
 
 
-def keep(kind: str, records: Iterable[Record]) -> Path:
+def keep(kind: str, records: Iterable[Json]) -> Path:
     """Write these records, of the installed packages, in place of all that were kept of this kind; returns the path.
 
     Records that were kept before and are among them still name the processor that they are of.
@@ -42,16 +43,17 @@ def keep(kind: str, records: Iterable[Record]) -> Path:
         for record in records:
             # What the store says of itself stays there.
             content = {name: value for name, value in record.items() if name not in ("schema", "plan")}
-            file.write(json.dumps(here | content, allow_nan=False) + "\n")
+            there = {name: content[name] or own for name, own in here.items()}
+            file.write(json.dumps(content | there, allow_nan=False) + "\n")
     _read.cache_clear()
     return path
 
 
 @functools.cache
-def _read(kind: str) -> list[Record]:
+def _read(kind: str) -> list[Json]:
     try:
         with lzma.open(_path(kind), "rt", encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+            return [current(kind, json.loads(line)) for line in file]
     except FileNotFoundError:
         return []
 

@@ -12,18 +12,20 @@ import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cache
 from typing import Any
 
 from parity.results.code import ROOT, whole
 from parity.results.packages import lock, machine
-from parity.results.store import Record, Results, ResultsError
+from parity.results.records import Json
+from parity.results.records.plans import PlanRecord
+from parity.results.store import Results, ResultsError
 
-KIND = "plans"
+KIND = PlanRecord.KIND
 JOB = "job"  # the plan of a job lists commands, not records
 FULL_EXAMPLES = 60  # for each pair and dtype, of the main job; fewer are a quick look
-CRASHED = "crashed"  # the status of a record that stands for what could not be done
 
 
 @contextmanager
@@ -36,40 +38,40 @@ def planned(
     have nothing to record. The plan is recorded again when it has ended, or was stopped by an exception. One that was
     killed has no end.
     """
-    record = _begun(command) | {"items": {kind: list(keys) for kind, keys in items.items()}} | content
-    key = f"{command} {record['begun']} {os.getpid()}"
-    results.append(KIND, key, record)
-    outer, results.plan = results.plan, key
+    plan = _begun(command, items={kind: list(keys) for kind, keys in items.items()}, **content)
+    results.append(KIND, plan.key, plan)
+    outer, results.plan = results.plan, plan.key
     nothing: list[tuple[str, str]] = []
     try:
         yield nothing
     except BaseException as error:
-        record["stopped"] = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
+        stopped = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
         with suppress(ResultsError):  # what stopped it counts, such as a disk that is full
-            results.append(KIND, key, record)
+            results.append(KIND, plan.key, replace(plan, stopped=stopped))
         raise
     finally:
         results.plan = outer
-    results.append(KIND, key, record | {"ended": _now(), "nothing": nothing})
+    results.append(KIND, plan.key, replace(plan, ended=_now(), nothing=nothing))
 
 
 def begin(results: Results, commands: Sequence[str], quick: bool = False) -> None:
     """Record that a job is about to run these commands, since one that never starts leaves no plan of its own."""
-    record = _begun(JOB) | {"commands": list(commands), "quick": quick}
-    results.append(KIND, f"{JOB} {record['begun']} {os.getpid()}", record)
+    plan = _begun(JOB, commands=list(commands), quick=quick)
+    results.append(KIND, plan.key, plan)
 
 
-def _begun(command: str) -> Record:
-    return {
-        "command": command,
-        "begun": _now(),
-        "ended": None,
-        "stopped": "",
-        "code": whole(),
-        "commit": _commit(),
-        "lock": lock(),
-        "machine": machine(),
-    }
+def _begun(command: str, **content: Any) -> PlanRecord:
+    begun = _now()
+    return PlanRecord(
+        key=f"{command} {begun} {os.getpid()}",
+        command=command,
+        begun=begun,
+        code=whole(),
+        commit=_commit(),
+        lock=lock(),
+        machine=machine(),
+        **content,
+    )
 
 
 def _now() -> str:
@@ -93,28 +95,28 @@ def _commit() -> str:
 class Plans:
     """The plans in one folder, and which of its records answer them. A plan's place is its index among `records`."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, records: Sequence[Json]) -> None:
         self.records = list(records)
         self._order = {record["key"]: place for place, record in enumerate(self.records)}
         self._owners: dict[tuple[str, str], int] = {}
         for place, record in enumerate(self.records):
-            for kind, keys in record.get("items", {}).items():
+            for kind, keys in record["items"].items():
                 self._owners |= {(kind, key): place for key in keys}
         self._patterns: dict[str, list[str]] = {}
         for kind, key in self._owners:
             if key.endswith("*"):
                 self._patterns.setdefault(kind, []).append(key)
 
-    def answers(self, kind: str, record: Record) -> bool:
+    def answers(self, kind: str, record: Json) -> bool:
         """Tells whether the record was made for the last plan that lists it or a later one; true where none does."""
-        made_for = self._order.get(record.get("plan", ""), -1)
+        made_for = self._order.get(record["plan"], -1)
         return all(made_for >= self._owners[kind, item] for item in self._items(kind, record["key"]))
 
-    def unanswered(self, found: Mapping[str, Iterable[Record]]) -> dict[int, dict[str, list[str]]]:
+    def unanswered(self, found: Mapping[str, Iterable[Json]]) -> dict[int, dict[str, list[str]]]:
         """The items that none of these records answers, as keys by kind, by the place of the plan they belong to."""
         open_items = dict(self._owners)
         for place, record in enumerate(self.records):
-            for kind, key in record.get("nothing", []):
+            for kind, key in record["nothing"]:
                 if open_items.get((kind, key)) == place:
                     del open_items[kind, key]
         for kind, records in found.items():

@@ -1,8 +1,8 @@
 """The results store: an append-only folder of records for each stack, which survives kills, full disks and company.
 
-`results/<stack>/` holds `environment.json` and one JSON-lines file for each kind of record (checks, runs, curves, ...).
-A record is one line, written whole under a lock and synced before `append` returns. A line torn by a kill is skipped by
-readers; the next append starts on a fresh line.
+`results/<stack>/` holds `environment.json` and one JSON-lines file for each kind of record, as `parity.results.records`
+has them. A record is one line, written whole under a lock and synced before `append` returns. A line torn by a kill is
+skipped by readers; the next append starts on a fresh line.
 
 A stack is everything that computes: its name says NumPy, the frameworks, Keras and Python, and its `lock` is the digest
 of every package that is installed. Records of two locks are kept in two folders.
@@ -23,14 +23,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.results.packages import lock, stack_name
+from parity.results.records import SCHEMA, Json, Record, check, current
 
 try:
     import fcntl
 except ImportError:  # Windows: appends stay whole, but a torn line is not repaired in company
     fcntl = None  # type: ignore[assignment]
-
-SCHEMA = 1
-Record = dict[str, Any]
 
 
 class ResultsError(Exception):
@@ -59,7 +57,7 @@ class Results:
         """The name of the framework versions, from environment.json or else the folder's name."""
         return str((self.environment() or {}).get("stack", self.folder.name))
 
-    def environment(self) -> Record | None:
+    def environment(self) -> Json | None:
         """The contents of environment.json, None when there is none yet."""
         path = self.folder / "environment.json"
         try:
@@ -98,17 +96,19 @@ class Results:
             temporary.unlink(missing_ok=True)
             raise _unwritable(path, error) from error
 
-    def append(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
+    def append(self, kind: str, key: str, record: Record | Mapping[str, Any]) -> None:
         """Adds a record of this kind and key, in place of an earlier one; it is on disk when this returns.
 
-        Arrays become lists, dataclasses objects; NaN and infinity become null. Raises ValueError for a record that
-        brings a schema or another key, and ResultsError when it cannot be written (full disk): earlier records are
-        intact then, and nothing of this one is left.
+        Arrays become lists, dataclasses objects; NaN and infinity become null. Raises ValueError, which names what is
+        wrong, for an unknown kind, for another key, and for a record that is not one of its kind; ResultsError when it
+        cannot be written (full disk): earlier records are intact then, and nothing of this one is left.
         """
-        if "schema" in record or record.get("key", key) != key:
-            raise ValueError(f"a record brings no schema of its own and no key but {key!r}")
-        content = {"schema": SCHEMA, **plain(record), "key": key} | ({"plan": self.plan} if self.plan else {})
-        line = json.dumps(content, allow_nan=False).encode() + b"\n"
+        content: Json = {"schema": SCHEMA, "key": key} | plain(record) | ({"plan": self.plan} if self.plan else {})
+        if content["key"] != key:
+            raise ValueError(f"a record brings no key but {key!r}, not {content['key']!r}")
+        text = json.dumps(content, allow_nan=False)
+        check(kind, content, text)
+        line = text.encode() + b"\n"
         path = self._path(kind)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -120,11 +120,11 @@ class Results:
         except OSError as error:
             raise _unwritable(path, error) from error
 
-    def read(self, kind: str) -> list[Record]:
-        """The last record of each key, in the order in which the keys first came.
+    def read(self, kind: str) -> list[Json]:
+        """The last record of each key, in the order in which the keys first came, with all fields of its kind.
 
         Warns of torn lines, which it skips. Raises ResultsError for a record of another version of the
-        schema.
+        schema, and for one that lacks what has no default.
         """
         path = self._path(kind)
         try:
@@ -132,7 +132,7 @@ class Results:
                 text = file.read()
         except FileNotFoundError:
             return []
-        records: dict[str, Record] = {}
+        records: dict[str, Json] = {}
         for number, line in enumerate(text.split(b"\n"), start=1):
             if not line:
                 continue
@@ -142,7 +142,10 @@ class Results:
                 warnings.warn(f"{path}, line {number} is torn and was skipped", stacklevel=2)
                 continue
             _check_schema(record, path)
-            records[record["key"]] = record
+            try:
+                records[record["key"]] = current(kind, record)
+            except ValueError as error:
+                raise ResultsError(f"{path}, line {number}: {error}") from error
         return list(records.values())
 
     def done(self, kind: str) -> set[str]:
@@ -161,7 +164,7 @@ class Located(NamedTuple):
     """A record with the stack that it belongs to."""
 
     stack: str
-    record: Record
+    record: Json
 
 
 def read_all(folders: Iterable[str | os.PathLike[str]], kind: str) -> list[Located]:
@@ -183,7 +186,7 @@ def stacks(folders: Iterable[str | os.PathLike[str]]) -> list[tuple[Results, str
     return list(zip(found, names, strict=True))
 
 
-def _told_apart(own: Record, namesakes: Iterable[Record]) -> str:
+def _told_apart(own: Json, namesakes: Iterable[Json]) -> str:
     """The names and versions that differ between these environments, in brackets.
 
     The lock is among them only where no package's version differs.
@@ -197,7 +200,7 @@ def _told_apart(own: Record, namesakes: Iterable[Record]) -> str:
     return f" ({', '.join(said)})" if said else ""
 
 
-def _computing(environment: Record) -> dict[str, str]:
+def _computing(environment: Json) -> dict[str, str]:
     """The versions of what makes the stack, by name, its lock among them."""
     python = {"Python": environment["python"]} if "python" in environment else {}
     lock = {"lock": environment["lock"]} if environment.get("lock") else {}

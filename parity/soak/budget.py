@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 from rich.table import Table
 
-from parity.results.store import Record
+from parity.results.records import Json
 from parity.soak.curves import needed
 from parity.training.curves import FACTOR, MOVED_RUNS, SEEDS
 
@@ -58,7 +58,7 @@ class Budget:
     of_alarm: float
 
 
-def budget(records: list[Record], moved: int = MOVED_RUNS, factor: float = FACTOR, seeds: int = SEEDS) -> Budget:
+def budget(records: list[Json], moved: int = MOVED_RUNS, factor: float = FACTOR, seeds: int = SEEDS) -> Budget:
     """The `Budget` of `moved` runs, `factor` and `seeds`, by the records of the soak; ValueError where it has none."""
     found = np.array([needed(record, moved) for record in records])
     if not len(found):
@@ -74,7 +74,7 @@ def budget(records: list[Record], moved: int = MOVED_RUNS, factor: float = FACTO
         len(found),
         float(found[found <= PARTED].max(initial=0)),
         strayed.total(),
-        sum(record.get("alarm", False) for record in records),
+        sum(record["passed"] is False for record in records),
         float(of_alarm),
     )
 
@@ -87,14 +87,14 @@ def all_strayed(strayed: int, curves: int, seeds: int, usual: float) -> float:
     return math.prod((usual + strayed + i) / (1 + curves + i) for i in range(seeds))
 
 
-def least_factor(records: list[Record], moved: int, seeds: int = SEEDS) -> float:
+def least_factor(records: list[Json], moved: int, seeds: int = SEEDS) -> float:
     """The least factor, in steps of a tenth, that keeps the budget, as all larger ones do; infinity if none does."""
     tenths = range(10, int(10 * PARTED))
     kept = bisect.bisect_left(tenths, True, key=lambda f: budget(records, moved, f / 10, seeds).of_alarm <= BUDGET)
     return tenths[kept] / 10 if kept < len(tenths) else math.inf
 
 
-def table(records: list[Record]) -> Table:
+def table(records: list[Json]) -> Table:
     """The table of the soak's findings for each number of moved runs.
 
     It gives the counts with the factor in use, and the least factor that keeps the budget.

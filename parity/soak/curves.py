@@ -25,7 +25,9 @@ from parity.machines.process import call_on
 from parity.results.code import digest
 from parity.results.code import origin as code
 from parity.results.evidence import counted
-from parity.results.store import Record, Results
+from parity.results.records import Json
+from parity.results.records.soaks import CurveSoakRecord
+from parity.results.store import Results
 from parity.training import recipes
 from parity.training.curves import (
     FACTOR,
@@ -40,7 +42,7 @@ from parity.training.curves import (
 )
 from parity.training.recipes import CURVES
 
-KIND = "soak-curves"
+KIND = CurveSoakRecord.KIND
 SELDOM = {"digits-images": 5}  # costs six times as much as the others: one of so many seeds trains it (on any machine)
 MOVED = 8  # twice what was judged by before: what more would bring shows in how the factor falls until here
 
@@ -62,8 +64,11 @@ def factors(reference: Array, moved: Array, found: Array, dtype: str) -> list[fl
     return needed
 
 
-def observe(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> tuple[Record, dict[str, Array]]:
-    """Train one curve; returns its record, and the deviations (moved and found, step by step) to be kept beside it."""
+def observe(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> tuple[Json, dict[str, Array]]:
+    """Train one curve; returns fields of its record, and the deviations to be kept beside it.
+
+    These are of the moved runs and of what was found, step by step.
+    """
     experiment = replace(next(e for e in CURVES if e.name == name), dtype=dtype)
     started = time.perf_counter()
     trained = train_all(experiment, frameworks, seed=seed, moved=MOVED)
@@ -107,16 +112,25 @@ def soak_seed(folder: str, machine: str, seed: int, frameworks: Sequence[str]) -
             record, kept = observe(name, dtype, seed, frameworks)
             np.savez_compressed(beside / key.replace("/", "_"), **kept)  # type: ignore[arg-type]  # of allow_pickle
             alarm = strayed(record) and _again(name, dtype, seed, frameworks)
-            told = {"network": name, "curves": 1, "alarms": int(alarm), "largest": needed(record, MOVED_RUNS) / FACTOR}
-            results.append(KIND, key, record | told | {"machine": machine, "alarm": alarm, "origin": origin()})
+            told = CurveSoakRecord(
+                key=key,
+                network=name,
+                passed=not alarm,
+                alarms=int(alarm),
+                largest=needed(record, MOVED_RUNS) / FACTOR,
+                machine=machine,
+                origin=origin(),
+                **record,
+            )
+            results.append(KIND, key, told)
 
 
-def strayed(record: Record) -> bool:
+def strayed(record: Json) -> bool:
     """Tells whether a curve leaves the allowance from its own seed."""
     return needed(record, MOVED_RUNS) > FACTOR
 
 
-def needed(record: Record, moved: int) -> float:
+def needed(record: Json, moved: int) -> float:
     """The factor that a curve needs with `moved` moved runs: the largest of the implementations'."""
     found = [factors[moved - 1] for factors in record["factors"].values()]
     return max(np.inf if factor is None else factor for factor in found)  # the store has no infinity
@@ -133,7 +147,7 @@ def _again(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> bool:
 
 
 @functools.cache
-def origin() -> Record:
+def origin() -> dict[str, str]:
     """The digests of what a curve depends on: the code that trains it, the packages and the recipes.
 
     The code that judges it is not among them.
@@ -141,7 +155,7 @@ def origin() -> Record:
     return code() | {"recipes": digest([Path(recipes.__file__)])}
 
 
-def records(results: Results) -> list[Record]:
+def records(results: Results) -> list[Json]:
     """The curves of this code and these packages, those that are kept with the code among them.
 
     Curves of other code or packages say nothing about these.

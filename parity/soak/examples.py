@@ -23,13 +23,14 @@ from parity.formats import DTYPES
 from parity.ladder.proving import prove, targets
 from parity.results.code import ROOT, digest
 from parity.results.evidence import counted
-from parity.results.planning import CRASHED
 from parity.results.planning import planned as plan
-from parity.results.store import Record, Results
+from parity.results.records import CRASHED, Json
+from parity.results.records.soaks import ChunkRecord, SoakRecord
+from parity.results.store import Results
 from parity.statistics.tails import quantiles, tail
 from parity.work.pool import Call, Crash
 
-CHUNKS, SUMMARY = "soak-chunks", "soak"  # kinds of records
+CHUNKS, SUMMARY = ChunkRecord.KIND, SoakRecord.KIND
 # Random networks meet what no layer's own examples do, so that they are a fifth of all; Graph's cost three times as
 # much as Sequential's.
 NETWORKS = {"Sequential": 0.15, "Graph": 0.05}
@@ -83,7 +84,7 @@ def planned(examples: int, seed: int, derivatives: bool = False) -> list[Chunk]:
     return [chunk for _, chunk in sorted(found, key=lambda entry: entry[0])]
 
 
-def perform(pair: str, dtype: str, seed: int, number: int, frameworks: list[str]) -> Record:
+def perform(pair: str, dtype: str, seed: int, number: int, frameworks: list[str]) -> ChunkRecord:
     """Judge the examples of one chunk; returns its record.
 
     An alarm ends the chunk, and is kept with its script, unshrunk.
@@ -96,10 +97,17 @@ def perform(pair: str, dtype: str, seed: int, number: int, frameworks: list[str]
     found["shares"] = {
         use: [float(f"{share:.{DIGITS}g}") for share in shares] for use, shares in found["shares"].items()
     }
-    return {**asdict(chunk), "key": chunk.key, **found, "seconds": time.perf_counter() - started, "code": code(dtype)}
+    return ChunkRecord(
+        key=chunk.key,
+        passed=found["alarm"] is None,
+        seconds=time.perf_counter() - started,
+        code=code(dtype),
+        **asdict(chunk),
+        **found,
+    )
 
 
-def _rungs(target: type, chunk: Chunk, frameworks: list[str]) -> Record:
+def _rungs(target: type, chunk: Chunk, frameworks: list[str]) -> Json:
     report = prove(
         target,
         chunk.dtype,
@@ -117,7 +125,7 @@ def _rungs(target: type, chunk: Chunk, frameworks: list[str]) -> Record:
     }
 
 
-def _derivatives(target: type, chunk: Chunk, frameworks: list[str]) -> Record:
+def _derivatives(target: type, chunk: Chunk, frameworks: list[str]) -> Json:
     report = check_derivatives(target, examples=chunk.examples, random_seed=chunk.random_seed, shrink=False)
     return {
         "examples": report.examples,
@@ -144,7 +152,7 @@ def soak(
     run: Callable[[Iterable[Call]], Iterator[tuple[Call, Any]]],
     progress: Callable[[int, int], object] = lambda done, total: None,
     derivatives: bool = False,
-) -> list[Record]:
+) -> list[SoakRecord]:
     """Have `run` perform the chunks that neither `results` nor the evidence holds yet, and record the summary.
 
     A chunk that crashed is recorded with how, and is tried again by the next soak. Returns the summary's records: one
@@ -168,34 +176,34 @@ def soak(
             progress(number, len(calls))
     summary = summarised(chunks(results))
     for record in summary:
-        results.append(SUMMARY, record["key"], record)
+        results.append(SUMMARY, record.key, record)
     return summary
 
 
-def chunks(results: Results) -> list[Record]:
+def chunks(results: Results) -> list[Json]:
     """The chunks, kept or in `results`, that were judged by this code."""
     return [record for record in _of_this_code(results) if record.get("status") != CRASHED]
 
 
-def soaked(judged: Iterable[Record]) -> dict[str, list[Record]]:
+def soaked(judged: Iterable[Json]) -> dict[str, list[Json]]:
     """The chunks by what was soaked in them: "derivatives" or "rungs 1 to 3"."""
-    found: dict[str, list[Record]] = {}
+    found: dict[str, list[Json]] = {}
     for chunk in judged:
         found.setdefault("derivatives" if chunk["dtype"] == DERIVATIVES else "rungs 1 to 3", []).append(chunk)
     return found
 
 
-def crashes(results: Results) -> list[Record]:
+def crashes(results: Results) -> list[Json]:
     """The chunks that crashed with this code, and have not been judged since."""
     return [record for record in _of_this_code(results) if record.get("status") == CRASHED]
 
 
-def _of_this_code(results: Results) -> list[Record]:
+def _of_this_code(results: Results) -> list[Json]:
     """The chunks of this code, those that are kept with the code among them."""
     return counted(results, CHUNKS, lambda record: bool(record["code"] == code(record["dtype"])))
 
 
-def summarised(judged: Sequence[Record]) -> list[Record]:
+def summarised(judged: Sequence[Json]) -> list[SoakRecord]:
     """The summary's records: for each pair, dtype, implementation and quantity, the shares used and their tail."""
     shares: dict[tuple[str, str, str, str], list[float]] = {}
     alarms: dict[tuple[str, str], list[str]] = {}
@@ -212,24 +220,25 @@ def summarised(judged: Sequence[Record]) -> list[Record]:
             )
     found = []
     for (pair, dtype, implementation, quantity), values in shares.items():
-        estimate = tail(values)
+        estimate, called_wrong = tail(values), int(np.sum(~(np.array(values) <= 1)))
         found.append(
-            {
-                "key": f"{pair}/{dtype}/{implementation}/{quantity}",
-                "pair": pair,
-                "dtype": dtype,
-                "implementation": implementation,
-                "quantity": quantity,
-                "examples": len(values),
-                "alarms": int(np.sum(~(np.array(values) <= 1))),
-                "largest": max(values),
-                "quantiles": quantiles(values),
-                "tail": estimate and estimate.probability,
-                "tail_interval": estimate and [0.0, estimate.upper],
-                "threshold": estimate and estimate.threshold,
-                "exceedances": estimate.exceedances if estimate else 0,
-                "seeds": sorted(seeds[pair, dtype]),
-                "message": "\n".join(alarms.get((pair, dtype), [])),
-            }
+            SoakRecord(
+                key=f"{pair}/{dtype}/{implementation}/{quantity}",
+                pair=pair,
+                dtype=dtype,
+                implementation=implementation,
+                quantity=quantity,
+                examples=len(values),
+                passed=not called_wrong,
+                alarms=called_wrong,
+                largest=max(values),
+                quantiles=quantiles(values),
+                tail=estimate.probability if estimate else None,
+                tail_interval=(0.0, estimate.upper) if estimate else None,
+                threshold=estimate.threshold if estimate else None,
+                exceedances=estimate.exceedances if estimate else 0,
+                seeds=sorted(seeds[pair, dtype]),
+                message="\n".join(alarms.get((pair, dtype), [])),
+            )
         )
     return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from numpynet import Module
 from parity.frameworks import framework
-from parity.results.store import Record
+from parity.results.records import Json
 from parity.statistics.outcome import Outcome
 from parity.training.experiment import Experiment, MakeTrainer, one_ulp, trainer
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 OWN_SEEDS = 10_000  # apart are the seeds of frameworks that have their own, more than any study registers
 
 
-def accept(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str | None:
+def accept(verdict: Verdict, coupled: list[Json], runs: list[Json]) -> str | None:
     return None
 
 
-def must_repeat(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str | None:
+def must_repeat(verdict: Verdict, coupled: list[Json], runs: list[Json]) -> str | None:
     if lost := [run["seed"] for run in runs if run["status"] == "crashed"]:
         return f"numpynet was not shown to repeat itself: a rerun crashed for seeds {lost}"
     pairs = [(a, b) for a, b in zip(coupled, runs, strict=True) if a["status"] != "crashed"]
@@ -32,7 +32,7 @@ def must_repeat(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> 
     return f"numpynet does not repeat itself: a rerun ended in other weights for seeds {off}" if off else None
 
 
-def must_be_seen(verdict: Verdict, coupled: list[Record], runs: list[Record]) -> str | None:
+def must_be_seen(verdict: Verdict, coupled: list[Json], runs: list[Json]) -> str | None:
     if verdict.outcome is Outcome.DIFFERENT:
         return None
     return f"this study cannot tell implementations apart: with a planted defect it came out {verdict.outcome.value}"
@@ -53,7 +53,7 @@ class Arm:
     about: str
     make: MakeTrainer = trainer
     own_seeds: bool = False
-    objection: Callable[[Verdict, list[Record], list[Record]], str | None] = accept
+    objection: Callable[[Verdict, list[Json], list[Json]], str | None] = accept
 
     def seed(self, implementation: str, seed: int) -> int:
         """The seed that the implementation's run of the study's `seed` is started from."""

@@ -15,7 +15,9 @@ import numpynet
 from parity.frameworks import FRAMEWORKS, available
 from parity.results.code import origin
 from parity.results.planning import planned as plan_of
-from parity.results.store import Record, Results, ResultsError
+from parity.results.records import CRASHED, Json
+from parity.results.records.trainings import StudyRecord
+from parity.results.store import Results, ResultsError
 from parity.statistics import Provenance, Verdict, decide, provenance_problems, trend_problems
 from parity.study.arms import ARMS, COUPLED, Arm
 from parity.study.own import find
@@ -94,14 +96,14 @@ def conduct(
         with plan():
             return _conclude(results, registration, implementations, verdict, {})
     except (ConnectionError, ImportError) as error:
-        record = {"preregistration": _public(registration), "verdict": None, "message": f"not run: {error}"}
+        lacking = StudyRecord(key=registration.name, preregistration=_public(registration), message=f"not run: {error}")
         with plan():
-            results.append("studies", registration.name, record)
+            results.append("studies", registration.name, lacking)
         raise NoData(f"the study {registration.name} was not run: {error}") from error
     _same_training(registration, experiment)
     planned = _jobs(registration, experiment, implementations, [coupled, *chosen])
     with _alone(results, registration.name):
-        finished = {record["key"] for record in _finished(results, registration) if record["status"] != "crashed"}
+        finished = {record["key"] for record in _finished(results, registration) if record["status"] != CRASHED}
         waiting = [job for job in planned if job.key not in finished]
         with plan():
             progress(len(planned) - len(waiting), len(planned))
@@ -124,12 +126,12 @@ class Found:
         registration: Registration,
         dataset: numpynet.datasets.Dataset,
         implementations: Sequence[str],
-        records: Sequence[Record],
+        records: Sequence[Json],
     ) -> None:
         self.registration, self.dataset, self.implementations = registration, dataset, implementations
         self._records = {(record["arm"], record["implementation"], record["seed"]): record for record in records}
 
-    def runs(self, arm: str, implementation: str) -> list[Record]:
+    def runs(self, arm: str, implementation: str) -> list[Json]:
         """The runs of `arm` on `implementation`, ordered by seed."""
         return [self._records[arm, implementation, seed] for seed in range(self.registration.seeds)]
 
@@ -153,7 +155,7 @@ class Found:
             return self._decide(columns, self._provenance(columns, coupled=False), coupled=False)
         return self._decide(columns | {arm.name: self.runs(arm.name, "numpynet")}, [], coupled=True)
 
-    def _decide(self, columns: Mapping[str, list[Record]], problems: list[str], coupled: bool) -> Verdict:
+    def _decide(self, columns: Mapping[str, list[Json]], problems: list[str], coupled: bool) -> Verdict:
         n_test = len(self.dataset.test)
         return decide(
             {name: _accuracies(runs) for name, runs in columns.items()},
@@ -164,7 +166,7 @@ class Found:
             problems=problems,
         )
 
-    def _provenance(self, columns: Mapping[str, list[Record]], coupled: bool) -> list[str]:
+    def _provenance(self, columns: Mapping[str, list[Json]], coupled: bool) -> list[str]:
         runs = [
             Provenance(
                 implementation=name,
@@ -181,7 +183,7 @@ class Found:
         return provenance_problems(runs, classes=self.dataset.num_classes, coupled=coupled)
 
 
-def _unfinished(runs: Iterable[Record]) -> list[str]:
+def _unfinished(runs: Iterable[Json]) -> list[str]:
     """Sentences on what kept runs from their end, each with the seeds that it kept."""
     seeds: dict[str, list[int]] = {}
     for run in runs:
@@ -190,7 +192,7 @@ def _unfinished(runs: Iterable[Record]) -> list[str]:
     return [f"{what} (seeds {whose})" for what, whose in seeds.items()]
 
 
-def _accuracies(runs: Sequence[Record]) -> list[float]:
+def _accuracies(runs: Sequence[Json]) -> list[float]:
     return [float("nan") if run["accuracy"] is None else run["accuracy"] for run in runs]
 
 
@@ -212,7 +214,7 @@ def _jobs(
     ]
 
 
-def _finished(results: Results, registration: Registration) -> list[Record]:
+def _finished(results: Results, registration: Registration) -> list[Json]:
     """The runs of this study by this code and these packages; ResultsError where some are of another registration."""
     runs = [record for record in results.read("runs") if record["study"] == registration.name]
     if any(record["registration"] != registration.hash for record in runs):
@@ -223,7 +225,7 @@ def _finished(results: Results, registration: Registration) -> list[Record]:
     return [record for record in runs if all(record[name] == own for name, own in origin().items())]
 
 
-def _from_here(record: Record) -> None:
+def _from_here(record: Json) -> None:
     if off := [f"{name} {record[name]}" for name, own in origin().items() if record[name] != own]:
         raise ResultsError(
             f"the run {record['arm']}/{record['implementation']}/{record['seed']} was performed with {', '.join(off)}, "
@@ -267,13 +269,13 @@ def _conclude(
     verdict: Verdict,
     arms: Mapping[str, Verdict],
 ) -> Verdict:
-    record = {
-        "preregistration": _public(registration),
-        "verdict": asdict(verdict),
-        "arms": {name: asdict(arm) | {"about": ARMS[name].about if name in ARMS else ""} for name, arm in arms.items()},
-        "not_compared": [name for name in FRAMEWORKS if name not in implementations],
-        "message": "",
-    }
+    record = StudyRecord(
+        key=registration.name,
+        preregistration=_public(registration),
+        verdict=asdict(verdict),
+        arms={name: asdict(arm) | {"about": ARMS[name].about if name in ARMS else ""} for name, arm in arms.items()},
+        not_compared=[name for name in FRAMEWORKS if name not in implementations],
+    )
     results.append("studies", registration.name, record)
     return verdict
 

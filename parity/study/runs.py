@@ -12,29 +12,18 @@ from concurrent.futures import (
     Future,
     wait,
 )
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
 from parity.results.code import origin
-from parity.results.store import Record
+from parity.results.records import CRASHED, Json
+from parity.results.records.trainings import RunRecord
 from parity.study.arms import Arm
 from parity.training.experiment import Experiment, run
 from parity.work.pool import Call, Crash, Pool
 
 T = TypeVar("T")
-# what a run that crashed has none of
-MEASURED = (
-    "accuracy",
-    "initial_loss",
-    "final_loss",
-    "initial_weights",
-    "final_weights",
-    "batch_order",
-    "optimizer_steps",
-    "correct",
-    "seconds",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,18 +40,18 @@ class Job:
     def key(self) -> str:
         return f"{self.study}/{self.arm.name}/{self.implementation}/{self.seed}"
 
-    def record(self, **found: Any) -> Record:
-        own: Record = {"study": self.study, "experiment": self.experiment.name, "arm": self.arm.name}
+    def record(self, **found: Any) -> Json:
+        own: Json = {"key": self.key, "study": self.study, "experiment": self.experiment.name, "arm": self.arm.name}
         own |= {"implementation": self.implementation, "seed": self.seed}
-        return {**dict.fromkeys(MEASURED), **found, **own, **origin()}
+        return asdict(RunRecord(**found | own | origin()))
 
 
-def perform(job: Job) -> Record:
+def perform(job: Job) -> Json:
     """Train and score; returns the record of the run. Whatever goes wrong becomes one with the status "crashed"."""
     seed = job.arm.seed(job.implementation, job.seed)
     try:
         with _taking_turns:
-            found = run(job.experiment, job.implementation, seed, make=job.arm.make).as_record()
+            found = run(job.experiment, job.implementation, seed, make=job.arm.make).as_fields()
     except (Exception, SystemExit) as error:
         return crashed(job, f"{type(error).__name__}: {error}")
     return job.record(**found)
@@ -72,11 +61,11 @@ def perform(job: Job) -> Record:
 _taking_turns = threading.Lock()
 
 
-def crashed(job: Job, message: str) -> Record:
-    return job.record(status="crashed", message=message)
+def crashed(job: Job, message: str) -> Json:
+    return job.record(status=CRASHED, message=message)
 
 
-def performed(jobs: Sequence[Job], workers: int = 2, executor: Executor | None = None) -> Iterator[tuple[Job, Record]]:
+def performed(jobs: Sequence[Job], workers: int = 2, executor: Executor | None = None) -> Iterator[tuple[Job, Json]]:
     """Yields each job with its record, as they end.
 
     The jobs run on `executor`, or else on `workers` new processes of one thread each. Jobs that are lost, because the
@@ -100,7 +89,7 @@ def performed(jobs: Sequence[Job], workers: int = 2, executor: Executor | None =
             yield job, _alone_on(executor, job)
 
 
-def _in_processes(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Record]]:
+def _in_processes(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Json]]:
     lost = []
     with Pool(workers, single_threaded=True) as pool:
         for call, found in pool.run(Call(job, perform, (job,)) for job in jobs):
@@ -125,7 +114,7 @@ class InProcess(Executor):
         return future
 
 
-Ended = Iterator[tuple[Job, Record | Exception]]  # an exception is the pool's: `perform` raises none
+Ended = Iterator[tuple[Job, Json | Exception]]  # an exception is the pool's: `perform` raises none
 
 
 def _on(executor: Executor, waiting: Iterator[Job], at_once: int) -> Ended:
@@ -137,7 +126,7 @@ def _on(executor: Executor, waiting: Iterator[Job], at_once: int) -> Ended:
 
 def _through(pool: Executor, waiting: Iterator[Job], at_once: int) -> Ended:
     """Yields the jobs with what they returned or raised, as they end; `at_once` of them are under way."""
-    under_way: dict[Future[Record], Job] = {}
+    under_way: dict[Future[Json], Job] = {}
     while True:
         for job in islice(waiting, at_once - len(under_way)):
             under_way[_submitted(pool, job)] = job
@@ -148,22 +137,22 @@ def _through(pool: Executor, waiting: Iterator[Job], at_once: int) -> Ended:
             yield under_way.pop(future), _result(future)
 
 
-def _submitted(pool: Executor, job: Job) -> Future[Record]:
+def _submitted(pool: Executor, job: Job) -> Future[Json]:
     try:
         return pool.submit(perform, job)
     except BrokenExecutor as error:
-        refused: Future[Record] = Future()
+        refused: Future[Json] = Future()
         refused.set_exception(error)
         return refused
 
 
-def _result(future: Future[Record]) -> Record | Exception:
+def _result(future: Future[Json]) -> Json | Exception:
     try:
         return future.result()
     except Exception as error:
         return error
 
 
-def _alone_on(executor: Executor, job: Job) -> Record:
+def _alone_on(executor: Executor, job: Job) -> Json:
     [(_, found)] = _on(executor, iter([job]), 1)
     return crashed(job, f"{type(found).__name__}: {found}") if isinstance(found, Exception) else found

@@ -9,7 +9,7 @@ place of the loss.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from numpynet import Array
 from numpynet.training import History, fit
 from parity.frameworks import FRAMEWORKS
+from parity.results.records.ladder import CurveRecord, SeriesPart
 from parity.training.experiment import Experiment, Moved, train, trainer
 from parity.training.recipes import CURVES
 
@@ -80,13 +81,30 @@ class Curve:
         """Tells whether every implementation stayed within its allowance; None where nothing was compared."""
         return all(used <= 1 for used in self.used.values()) if self.training and self.training.compared else None
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> CurveRecord:
         """The curve as a record of the results store; the fields of the training series are the record's own."""
-        about = ("title", "name", "dtype", "message", "not_compared")
-        record = {"key": self.key} | {name: getattr(self, name) for name in about}
-        if self.training is not None:
-            record |= asdict(self.training) | {"steps": len(self.training.envelope), "worst_step": self.training.worst}
-        return record | {"validation": self.validation, "used": self.used, "passed": self.passed}
+        about = CurveRecord(
+            key=self.key,
+            passed=self.passed,
+            title=self.title,
+            name=self.name,
+            dtype=self.dtype,
+            used=self.used,
+            validation=None if self.validation is None else SeriesPart(**vars(self.validation)),
+            message=self.message,
+            not_compared=self.not_compared,
+        )
+        if (series := self.training) is None:
+            return about
+        return replace(
+            about,
+            steps=len(series.envelope),
+            compared=series.compared,
+            losses=series.losses,
+            envelope=series.envelope,
+            allowed=series.allowed,
+            worst_step=series.worst,
+        )
 
 
 @dataclass

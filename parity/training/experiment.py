@@ -87,8 +87,8 @@ class Run:
     trainer: Any
     divergence: Divergence | None = None
 
-    def as_record(self) -> dict[str, Any]:
-        """Every field in JSON's types, as a record of the results store: all but trainer, history and divergence."""
+    def as_fields(self) -> dict[str, Any]:
+        """The fields of a record of the results store, in JSON's types: all but trainer, history and divergence."""
         left_out = ("trainer", "history", "divergence")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 

@@ -170,7 +170,7 @@ class Watch(Observer):
             self.scalars.setdefault(tag, []).append(value)
         self._show(seen, scalars)
 
-    def as_record(self) -> dict[str, Any]:
+    def as_fields(self) -> dict[str, Any]:
         return {"steps": self.steps, "quantiles": self.quantiles, "scalars": self.scalars}
 
 

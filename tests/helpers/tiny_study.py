@@ -17,7 +17,8 @@ import numpy as np
 
 import parity.frameworks
 import parity.study
-from parity.results.store import Record, Results
+from parity.results.records import Json
+from parity.results.store import Results
 from parity.study import COUPLED
 from parity.training.experiment import Experiment, trainer
 from parity.training.studies import STUDIES
@@ -82,13 +83,13 @@ def out_of_memory() -> None:
 DEATHS = [killed, segmentation_fault, exits, out_of_memory]
 
 
-def written(folder: Path, kind: str = "runs") -> list[Record]:
+def written(folder: Path, kind: str = "runs") -> list[Json]:
     """The lines of a file of records, each of them whole."""
     path = Path(folder) / f"{kind}.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def contents(folder: Path) -> tuple[dict[str, Record], list[Record]]:
+def contents(folder: Path) -> tuple[dict[str, Json], list[Json]]:
     """Everything that a study left but the time that its runs took, and the plans that they were made for."""
     results = Results(folder)
     runs = {run["key"]: {**run, "seconds": None, "plan": None} for run in results.read("runs")}

@@ -14,6 +14,7 @@ from parity.defects import Defect, baseline, gallery, run, run_twin
 from parity.defects.twins import targets
 from parity.frameworks import available
 from parity.ladder.proving import prove
+from parity.results.records.facts import BaselinePart, TwinRecord
 
 EXAMPLES = 300  # the slowest is caught after 39
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="the usual way is torch's")
@@ -23,15 +24,16 @@ needs_torch = pytest.mark.skipif("torch" not in available(), reason="the usual w
 @pytest.mark.parametrize("defect", {d.family: d for d in gallery()}.values(), ids=lambda defect: defect.name)
 def test_planted_defect_is_caught(defect: Defect) -> None:
     record = run(defect, examples=EXAMPLES, frameworks=available()[:1], shrink=False)
-    assert record["caught"]
-    assert record["rung"] <= defect.rung
+    assert record.passed
+    assert record.rung is not None
+    assert record.rung <= defect.rung
 
 
 def test_a_defect_that_makes_one_more_tensor_than_the_frameworks_own_formula_is_caught() -> None:
     defect = next(defect for defect in gallery() if defect.name == "SGDMovesFrozen")
     record = run(defect, examples=EXAMPLES, shrink=False)
-    assert record["caught"]
-    assert record["rung"] == defect.rung
+    assert record.passed
+    assert record.rung == defect.rung
 
 
 @pytest.mark.parametrize("name", ["Softplus", "MSECriterion", "SGD", "Trainer", "batch_order"])
@@ -39,27 +41,27 @@ def test_same_class_by_another_name_is_not_caught_by_the_ladder(name: str) -> No
     # By the baseline it may be: its false alarms are counted (`parity twins`), on some processors there are some.
     assert name in targets()
     record = run_twin(name, available()[:1])
-    assert record["passed"], record["message"]
+    assert record.passed, record.message
 
 
 def test_the_false_alarm_of_the_baseline_is_counted_and_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    alarm = {"caught": True, "by": "parameters"}
+    alarm = BaselinePart(caught=True, by="parameters")
     monkeypatch.setattr(sys.modules["parity.defects.run"], "baseline", lambda defect: alarm)
     record = run_twin("ReLU", [], examples=1)
-    assert record == {"key": "ReLU", "passed": True, "message": "", "usual": alarm}
+    assert record == TwinRecord(key="ReLU", passed=True, usual=alarm)
 
 
 def test_a_twin_that_the_ladder_catches_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Defect, "twin", property(lambda defect: defect))
     record = run_twin("Flatten", available()[:1], examples=20)
-    assert not record["passed"]
-    assert record["message"]
+    assert not record.passed
+    assert record.message
 
 
 @needs_torch
 def test_baseline_is_blind_where_it_does_not_look() -> None:
     caught = {defect.name: baseline(defect) for defect in gallery()}
-    by = {name: found and found["by"] for name, found in caught.items()}
+    by = {name: found and found.by for name, found in caught.items()}
     for name in (
         "SoftMaxDetached",  # a sum() loss has no gradient there
         "BatchNormVarianceConstant",

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_up_records import bare
 
 from parity.machines import MACHINES, Machine, find
 from parity.machines import run as running
@@ -19,17 +20,19 @@ from parity.machines.machine import _switches, environment_of
 from parity.machines.probe import Found, not_taken, probe
 from parity.machines.run import DIED, GREEN, JOBS, NOT_HERE, RED, Outcome, exit_code, most_different, run_machines
 from parity.machines.table import remarks, table
-from parity.results.store import Record, Results
+from parity.results.records import Json
+from parity.results.records.ladder import passes
+from parity.results.store import Results
 
 NEHALEM = next(machine for machine in MACHINES if machine.name == "nehalem-eigen")
-RIGHT: dict[str, Record] = {
-    "checks": {"key": "ReLU/float32", "failure": None},
-    "derivatives": {"key": "ReLU", "holds": True},
-    "refusals": {"key": "ReLU/empty", "holds": True},
-    "differences": {"key": "selu-kink", "holds": None, "measured": False},
-    "modes": {"key": "million/float32/torch/functions/compile", "status": "finding"},
-    "curves": {"key": "plain/float32", "passed": True},
-    "twins": {"key": "Graph", "passed": True, "usual": {"caught": True, "by": "parameters"}},
+RIGHT: dict[str, Json] = {
+    "checks": bare("checks", key="ReLU/float32"),
+    "derivatives": bare("derivatives", key="ReLU"),
+    "refusals": bare("refusals", key="ReLU/empty"),
+    "differences": bare("differences", key="selu-kink", passed=None, measured=False),
+    "modes": bare("modes", key="million/float32/torch/functions/compile", status="finding"),
+    "curves": bare("curves", key="plain/float32"),
+    "twins": bare("twins", key="Graph", usual={"caught": True, "by": "parameters"}),
 }
 
 
@@ -120,8 +123,8 @@ class Pretended:
         self.calls.append(command[0])
         results = Results(command[command.index("--results") + 1])
         for kind in JOBS[command[0]]:
-            if record := self.records.get(kind.name):
-                results.append(kind.name, record["key"], record)
+            if kind in self.records:
+                results.append(kind, self.records[kind]["key"], self.records[kind])
         return subprocess.CompletedProcess(command, self.code, "", "it says why")
 
 
@@ -149,7 +152,7 @@ def test_what_is_as_it_should_be_is_green_and_the_alarm_of_the_baseline_is_count
 
 
 def test_one_record_that_is_off_makes_its_job_red(tmp_path: Path, pretended: Pretended) -> None:
-    pretended.records = RIGHT | {"refusals": {"key": "MaxPool2d/window", "holds": False}}
+    pretended.records = RIGHT | {"refusals": bare("refusals", key="MaxPool2d/window", passed=False)}
     outcomes = run_machines(Results(tmp_path), [HERE])
     assert {outcome.job: outcome.status for outcome in outcomes} == dict.fromkeys(JOBS, GREEN) | {"check": RED}
     assert remarks(outcomes) == ["here/check: refusals MaxPool2d/window"]
@@ -163,7 +166,8 @@ def test_one_record_that_is_off_makes_its_job_red(tmp_path: Path, pretended: Pre
 def test_a_way_of_writing_a_model_counts_as_what_came_out_of_it(
     status: str, counts: list[int], tmp_path: Path, pretended: Pretended
 ) -> None:
-    pretended.records = RIGHT | {"modes": {"key": "plain/float32/torch/module/compile", "status": status}}
+    mode = bare("modes", key="plain/float32/torch/module/compile", status=status, passed=passes(status))
+    pretended.records = RIGHT | {"modes": mode}
     outcomes = {outcome.job: outcome for outcome in run_machines(Results(tmp_path), [HERE])}
     assert outcomes["modes"].counts == {"modes": counts}
     assert outcomes["modes"].status == (RED if counts[1] else GREEN)
@@ -171,7 +175,7 @@ def test_a_way_of_writing_a_model_counts_as_what_came_out_of_it(
 
 @pytest.mark.parametrize(("change", "code"), [({"curves": None}, 0), ({}, -11), ({}, 3)])
 def test_no_records_or_a_process_that_died_is_never_green(
-    change: dict[str, Record | None], code: int, tmp_path: Path, pretended: Pretended
+    change: dict[str, Json | None], code: int, tmp_path: Path, pretended: Pretended
 ) -> None:
     pretended.records = {kind: record for kind, record in (RIGHT | change).items() if record}
     pretended.code = code

@@ -27,12 +27,14 @@ every_entry = pytest.mark.parametrize("entry", entries, ids=lambda entry: entry.
 @every_entry
 def test_a_known_difference_is_real_on_one_side_of_its_claim_alone_and_gone_with_its_mapping(entry: Difference) -> None:
     record = measure(entry)
-    if not record["measured"]:
-        pytest.skip(record["message"])
-    if record["holds"] is None:
-        pytest.skip(record["boundary"])
-    assert record["holds"], record["message"]
-    assert record["mapped"] < record["naive"]
+    if not record.measured:
+        pytest.skip(record.message)
+    if record.passed is None:
+        pytest.skip(record.boundary)
+    assert record.passed, record.message
+    assert record.mapped is not None
+    assert record.naive is not None
+    assert record.mapped < record.naive
 
 
 @every_entry
@@ -91,76 +93,76 @@ invented = Demonstration({"torch": double, "keras": triple}, alike, alike)
 class TestAnEntryFails:
     def test_not_while_it_holds(self) -> None:
         record = measure(entry_that_shows(invented))
-        assert record["holds"]
-        assert record["message"] == ""
-        assert record["naive"] == record["predicted"] == 2
-        assert record["mapped"] == 0
+        assert record.passed
+        assert record.message == ""
+        assert record.naive == record.predicted == 2
+        assert record.mapped == 0
 
     def test_when_an_implementation_no_longer_computes_what_it_did(self) -> None:
         changed = dataclasses.replace(triple, values=triple.values * np.float32(1.0001))
         record = measure(entry_that_shows(dataclasses.replace(invented, naive={"torch": double, "keras": changed})))
-        assert not record["holds"]
-        assert "invented, with" in record["message"]
-        assert f"torch {versions()['torch']}" in record["message"]
-        assert "keras no longer computes what the entry says" in record["message"]
+        assert not record.passed
+        assert "invented, with" in record.message
+        assert f"torch {versions()['torch']}" in record.message
+        assert "keras no longer computes what the entry says" in record.message
 
     def test_when_the_difference_is_gone(self) -> None:
         record = measure(entry_that_shows(dataclasses.replace(invented, naive={"torch": double, "keras": double})))
-        assert not record["holds"]
-        assert "the difference is gone" in record["message"]
+        assert not record.passed
+        assert "the difference is gone" in record.message
 
     def test_when_the_mapping_no_longer_removes_it(self) -> None:
         record = measure(entry_that_shows(dataclasses.replace(invented, mapped={"torch": double, "keras": triple})))
-        assert not record["holds"]
-        assert "the mapping no longer removes the difference" in record["message"]
+        assert not record.passed
+        assert "the mapping no longer removes the difference" in record.message
 
     def test_when_it_shows_one_side_of_its_claim(self) -> None:
         record = measure(entry_that_shows(dataclasses.replace(invented, elsewhere={})))
-        assert not record["holds"]
-        assert "one side of the claim is shown: all differ everywhere" in record["message"]
+        assert not record.passed
+        assert "one side of the claim is shown: all differ everywhere" in record.message
 
     def test_not_when_one_experiment_shows_both(self) -> None:
         both = {"torch": together(double, double), "keras": together(triple, double)}
-        assert measure(entry_that_shows(Demonstration(both, alike)))["holds"]
+        assert measure(entry_that_shows(Demonstration(both, alike))).passed
 
     def test_when_the_difference_goes_further(self) -> None:
         record = measure(entry_that_shows(dataclasses.replace(invented, elsewhere=invented.naive)))
-        assert not record["holds"]
-        assert "the difference goes further" in record["message"]
+        assert not record.passed
+        assert "the difference goes further" in record.message
 
     def test_when_it_goes_further_in_one_element(self) -> None:
         further = {"torch": together(double, double), "keras": together(double, triple)}
-        assert not measure(entry_that_shows(dataclasses.replace(invented, elsewhere=further)))["holds"]
+        assert not measure(entry_that_shows(dataclasses.replace(invented, elsewhere=further))).passed
 
     def test_when_somebody_is_not_shown_on_the_other_side(self) -> None:
         record = measure(
             entry_that_shows(dataclasses.replace(invented, elsewhere={"torch": double, "numpynet": double}))
         )
-        assert not record["holds"]
-        assert "keras is not shown on the other side of the claim" in record["message"]
+        assert not record.passed
+        assert "keras is not shown on the other side of the claim" in record.message
 
     def test_when_a_nan_is_no_longer_one(self) -> None:
         changed = {"torch": exactly(0.0, math.nan), "keras": exactly(0.0, 0.0)}
         record = measure(entry_that_shows(dataclasses.replace(invented, naive=changed)))
-        assert not record["holds"]
+        assert not record.passed
 
 
 def test_an_entry_of_other_versions_or_machines_is_not_measured() -> None:
     entry = entry_that_shows(invented)
     for other in (dataclasses.replace(entry, when="torch<1.0"), dataclasses.replace(entry, applies=lambda: False)):
         record = measure(other)
-        assert record["holds"] is None
-        assert not record["measured"]
-        assert record["message"].startswith("not measured")
+        assert record.passed is None
+        assert not record.measured
+        assert record.message.startswith("not measured")
 
 
 def test_an_entry_that_fails_beyond_what_was_measured_is_not_verified() -> None:
     entry = entry_that_shows(dataclasses.replace(invented, naive={"torch": double, "keras": double}))
     record = measure(dataclasses.replace(entry, when="torch>=1.0"))
-    assert record["measured"]
-    assert record["holds"] is None
-    assert record["boundary"] == "boundary not verified: torch>=1.0 was not measured"
-    assert "the difference is gone" in record["message"]
+    assert record.measured
+    assert record.passed is None
+    assert record.boundary == "boundary not verified: torch>=1.0 was not measured"
+    assert "the difference is gone" in record.message
 
 
 class TestWithAFrameworkMissing:
@@ -174,7 +176,7 @@ class TestWithAFrameworkMissing:
                 )
             )
         )
-        assert record["measured"]
+        assert record.measured
 
     def test_an_entry_that_needs_it_is_not(self) -> None:
         def needs_it() -> Demonstration:
@@ -186,9 +188,9 @@ class TestWithAFrameworkMissing:
             dataclasses.replace(entry, applies=lambda: bool(needs_it())),
         ):
             record = measure(lacking)
-            assert record["message"] == "not measured: tensorflow not installed"
-            assert record["holds"] is None
-            assert not record["measured"]
+            assert record.message == "not measured: tensorflow not installed"
+            assert record.passed is None
+            assert not record.measured
 
     def test_any_other_module_that_is_missing_is_an_error(self) -> None:
         def needs_another() -> Demonstration:

@@ -35,7 +35,7 @@ every_pair = pytest.mark.parametrize(
 def test_who_refuses_what_is_as_the_table_of_known_differences_says(target: type) -> None:
     found = refusals(target)
     assert found
-    unknown = [str(refusal) for refusal in found if refusal.holds is False]
+    unknown = [str(refusal) for refusal in found if refusal.passed is False]
     assert not unknown, "\n".join(unknown)
 
 
@@ -91,7 +91,7 @@ def test_a_difference_that_is_not_listed_fails(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(engine, "KNOWN", [])
     target = next(target for target in targets() if target.__name__ == "Linear")
     (found,) = [r for r in refusals(target) if r.wrong == "input of another precision"]
-    assert not found.holds
+    assert not found.passed
     assert "not in the table" in str(found)
     assert "Linear" in str(found)
 
@@ -99,14 +99,14 @@ def test_a_difference_that_is_not_listed_fails(monkeypatch: pytest.MonkeyPatch) 
 def test_an_entry_that_no_longer_holds_fails() -> None:
     agreed = dict.fromkeys(("numpynet", "torch", "tensorflow"), ACCEPTS)
     listed = Refusal("ReLU", "integer input", agreed, {**agreed, "numpynet": REFUSES}, "a reason", {})
-    assert not listed.holds
+    assert not listed.passed
 
 
 def test_an_entry_that_fails_beyond_what_was_measured_is_not_verified() -> None:
     agreed = dict.fromkeys(("numpynet", "torch", "tensorflow"), ACCEPTS)
     expected = {**agreed, "numpynet": REFUSES}
-    assert Refusal("ReLU", "integer input", agreed, expected, "a reason", {}, "boundary not verified").holds is None
-    assert Refusal("ReLU", "integer input", expected, expected, "a reason", {}, "boundary not verified").holds
+    assert Refusal("ReLU", "integer input", agreed, expected, "a reason", {}, "boundary not verified").passed is None
+    assert Refusal("ReLU", "integer input", expected, expected, "a reason", {}, "boundary not verified").passed
 
 
 def test_what_is_known_of_a_pair_is_in_the_file_of_one_family() -> None:
@@ -127,4 +127,4 @@ def test_a_pair_nobody_tries_is_unmatched() -> None:
 @pytest.mark.parametrize("target", named("Linear", "Sum", "CrossEntropyCriterion", "Adam"), ids=name)
 def test_with_one_framework_missing_the_others_are_compared(target: type) -> None:
     for framework in available():
-        assert all(r.holds and set(r.statuses) == {"numpynet", framework} for r in refusals(target, [framework]))
+        assert all(r.passed and set(r.statuses) == {"numpynet", framework} for r in refusals(target, [framework]))

@@ -9,7 +9,7 @@ import importlib.util
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -24,7 +24,8 @@ from parity.experiments.fashion_mnist import PLAIN
 from parity.experiments.fashion_mnist_study import of_pair, of_study
 from parity.frameworks import available
 from parity.report.pages import write_pages
-from parity.results.store import Record, Results, plain
+from parity.results.records.trainings import ExperimentRecord
+from parity.results.store import Results
 from parity.statistics import Verdict, decide
 from parity.training.experiment import Experiment
 
@@ -32,7 +33,7 @@ SMALL = ("blobs-1.0", "blobs-2.5", "circles-linear", "circles-hidden")
 NO_NETWORK = "downloading failed: no network. Put the published file in $NUMPYNET_DATA/fashion-mnist/."
 LARGEST_PICTURE = 150_000  # bytes; a report embeds dozens
 FASHION = [name for name in EXPERIMENTS if name.startswith("fashion-mnist") and name != "fashion-mnist-significance"]
-Records = Callable[[str], list[Record]]
+Records = Callable[[str], list[ExperimentRecord]]
 
 needs_matplotlib = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="pictures need matplotlib")
 
@@ -53,8 +54,8 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Records:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_implementation_shows_what_it_must(records: Records, name: str) -> None:
-    assert [record["implementation"] for record in records(name)] == ["numpynet", *available()]
-    assert all(record["passed"] for record in records(name)), [record["summary"] for record in records(name)]
+    assert [record.implementation for record in records(name)] == ["numpynet", *available()]
+    assert all(record.passed for record in records(name)), [record.summary for record in records(name)]
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -62,7 +63,7 @@ def test_every_implementation_shows_what_it_must(records: Records, name: str) ->
 def test_pictures_are_small_png_files(records: Records, name: str) -> None:
     image = pytest.importorskip("PIL.Image")
     for record in records(name):
-        (uri,) = record["pictures"].values()
+        (uri,) = record.pictures.values()
         assert len(uri) < LARGEST_PICTURE
         kind, _, data = uri.partition(",")
         assert kind == "data:image/png;base64"
@@ -78,19 +79,20 @@ def test_the_loss_on_blobs_is_not_below_the_best_of_all_linear_models(records: R
     best = np.mean(-np.log(model.predict_proba(train.inputs)[np.arange(len(train)), train.targets])) + 0.0
     entry = EXPERIMENTS[f"blobs-{std}"]
     assert entry.yardstick.endswith(f"{best:.4f}")
-    assert best <= records(entry.name)[0]["figures"]["final loss"]
+    figures: dict[str, Any] = dict(records(entry.name)[0].figures)
+    assert best <= figures["final loss"]
 
 
 def test_the_smaller_the_learning_rate_the_higher_the_loss_on_blobs(tmp_path: Path) -> None:
     (record,) = run_experiment("blobs-learning-rates", [], results=Results(tmp_path))
-    assert record["passed"], record["summary"]
-    assert len(record["curves"]) == 8
+    assert record.passed, record.summary
+    assert len(record.curves) == 8
 
 
 def test_more_hidden_units_separate_the_circles(tmp_path: Path) -> None:
     (record,) = run_experiment("circles-hidden-units", [], results=Results(tmp_path))
-    assert len(record["accuracies"]["100 units"]) == len(record["seeds"]) == 3
-    assert record["passed"], record["summary"]
+    assert len(record.accuracies["100 units"]) == len(record.seeds) == 3
+    assert record.passed, record.summary
 
 
 @pytest.mark.parametrize("name", FASHION)
@@ -99,15 +101,15 @@ def test_fashion_mnist_without_its_data_is_not_run_and_not_passed(name: str) -> 
     assert isinstance(entry, TrainingEntry)
     trainings = {label: dataclasses.replace(each, data=missing) for label, each in entry.trainings.items()}
     for record in dataclasses.replace(entry, trainings=trainings).run(["torch"], False, ignore, Results("unused")):
-        assert record["passed"] is None
-        assert record["summary"] == f"not run: {NO_NETWORK}"
+        assert record.passed is None
+        assert record.summary == f"not run: {NO_NETWORK}"
 
 
 def test_one_epoch_is_not_judged(tmp_path: Path) -> None:
     for record in run_experiment("blobs-1.0", [], profile="quick", results=Results(tmp_path)):
-        assert record["passed"] is None
-        assert record["summary"].startswith("one epoch only, not judged")
-        assert len(record["curves"]["training loss"]) == 1
+        assert record.passed is None
+        assert record.summary.startswith("one epoch only, not judged")
+        assert len(record.curves["training loss"]) == 1
 
 
 def test_the_short_study_of_digits_is_no_verdict_on_fashion_mnist(
@@ -120,10 +122,10 @@ def test_the_short_study_of_digits_is_no_verdict_on_fashion_mnist(
 
     monkeypatch.setattr("parity.study.study", short)
     found = run_experiment("fashion-mnist-significance", ["torch"], profile="quick", results=Results(tmp_path))
-    assert [record["implementation"] for record in found] == ["numpynet", "torch"]
+    assert [record.implementation for record in found] == ["numpynet", "torch"]
     for record in found:
-        assert record["passed"] is None
-        assert record["summary"].startswith("digits-quick instead, not judged")
+        assert record.passed is None
+        assert record.summary.startswith("digits-quick instead, not judged")
 
 
 def test_a_diverged_training_falls_short_and_says_where(tmp_path: Path) -> None:
@@ -131,8 +133,8 @@ def test_a_diverged_training_falls_short_and_says_where(tmp_path: Path) -> None:
     assert isinstance(entry, TrainingEntry)
     wild = {label: dataclasses.replace(each, schedule={1: float("inf")}) for label, each in entry.trainings.items()}
     (record,) = dataclasses.replace(entry, trainings=wild).run([], False, ignore, Results(tmp_path))
-    assert record["passed"] is False
-    assert "diverged" in record["summary"]
+    assert record.passed is False
+    assert "diverged" in record.summary
 
 
 def test_an_uncoupled_training_falls_short(tmp_path: Path) -> None:
@@ -146,8 +148,8 @@ def test_an_uncoupled_training_falls_short(tmp_path: Path) -> None:
     forgetful = {label: continued(each) for label, each in entry.trainings.items()}
     framework = available()[:1]
     for record in dataclasses.replace(entry, trainings=forgetful).run(framework, False, ignore, Results(tmp_path))[1:]:
-        assert record["passed"] is False
-        assert "other weights or batches" in record["summary"]
+        assert record.passed is False
+        assert "other weights or batches" in record.summary
 
 
 def test_progress_counts_every_epoch(tmp_path: Path) -> None:
@@ -175,7 +177,7 @@ def test_a_training_of_other_code_or_of_another_experiment_is_repeated(
     longer = {label: dataclasses.replace(each, epochs=31) for label, each in entry.trainings.items()}
     entry.run([], False, ignore, Results(tmp_path))
     (record,) = dataclasses.replace(entry, trainings=longer).run([], False, ignore, Results(tmp_path))
-    assert len(record["curves"]["training loss"]) == 31
+    assert len(record.curves["training loss"]) == 31
     monkeypatch.setattr("parity.results.code.origin", lambda: {"code": "other"})
     monkeypatch.setattr("parity.experiments.entry.run", None)
     with pytest.raises(TypeError):
@@ -216,13 +218,13 @@ def test_an_unknown_experiment_is_refused_by_name() -> None:
 def test_the_page_shows_every_experiment_and_its_pictures(records: Records, tmp_path: Path) -> None:
     results = Results(tmp_path / "results")
     for record in records("blobs-1.0"):
-        results.append("experiments", record["key"], plain(record))
+        results.append("experiments", record.key, record)
     (path,) = write_pages(results, tmp_path / "docs")
     page = path.read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in EXPERIMENTS)
     for record in records("blobs-1.0"):
-        file = f"blobs-1.0-{record['implementation']}.png"
-        assert (file in page) == (tmp_path / "docs" / file).exists() == bool(record["pictures"])
+        file = f"blobs-1.0-{record.implementation}.png"
+        assert (file in page) == (tmp_path / "docs" / file).exists() == bool(record.pictures)
 
 
 @needs_matplotlib
@@ -230,8 +232,9 @@ def test_fashion_mnist_runs_where_its_data_is(tmp_path: Path) -> None:
     if problem := unavailable([PLAIN]):
         pytest.skip(problem.summary)
     (record,) = run_experiment("fashion-mnist-five-images", [], profile="quick", results=Results(tmp_path))
-    assert record["figures"]["right"] >= 1
-    assert all(len(uri) < LARGEST_PICTURE for uri in record["pictures"].values())
+    figures: dict[str, Any] = dict(record.figures)
+    assert figures["right"] >= 1
+    assert all(len(uri) < LARGEST_PICTURE for uri in record.pictures.values())
 
 
 def test_the_command_resumes_and_exits_cleanly_when_interrupted(

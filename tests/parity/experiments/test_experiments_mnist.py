@@ -18,7 +18,7 @@ from parity.experiments.entry import TrainingEntry, brief
 from parity.experiments.mnist_factors import effect, effects
 from parity.frameworks import available
 from parity.report.pages import write_pages
-from parity.results.store import Results, plain
+from parity.results.store import Results
 
 FRAMEWORKS = available()
 
@@ -54,24 +54,26 @@ def with_data(name: str, data: Callable[[], Dataset] = enlarged, **options: Any)
 def test_the_flawed_layer_is_named_in_the_first_epoch_by_every_implementation(tmp_path: Path) -> None:
     entry = with_data("mnist-batchnorm-flawed")
     found = entry.run(FRAMEWORKS, False, ignore, Results(tmp_path))
-    assert [record["passed"] for record in found] == [True] * (1 + len(FRAMEWORKS))
-    assert len({record["summary"] for record in found}) == 1
-    assert "first appeared in the output of layer 2 (BatchNormFlawed)" in found[0]["summary"]
+    assert [record.passed for record in found] == [True] * (1 + len(FRAMEWORKS))
+    assert len({record.summary for record in found}) == 1
+    assert "first appeared in the output of layer 2 (BatchNormFlawed)" in found[0].summary
 
 
 @pytest.mark.parametrize("name", ["mnist-batchnorm-repaired", "mnist-layer-normalisation"])
 def test_a_watched_training_comes_with_pictures_and_event_files(name: str, tmp_path: Path) -> None:
     (record,) = with_data(name, epochs=2).run([], False, ignore, Results(tmp_path))
-    assert record["figures"]["final loss"] < record["figures"]["loss of the first batch"]
-    assert list(record["pictures"]) == ["distributions while it trains"]
+    figures: dict[str, Any] = dict(record.figures)
+    assert figures["final loss"] < figures["loss of the first batch"]
+    assert list(record.pictures) == ["distributions while it trains"]
     assert (tmp_path / "tensorboard" / name / "numpynet-0").is_dir()
 
 
 def test_raw_pixels_leave_no_gradient(tmp_path: Path) -> None:
     (record,) = with_data("mnist-raw", enlarged_raw).run([], False, ignore, Results(tmp_path))
-    assert record["passed"]
-    assert record["figures"]["gradients that are zero, mean"] > 0.3
-    assert len(record["curves"]["gradients/zero"]) == len(record["curves"]["loss/train"]) == 2
+    assert record.passed
+    figures: dict[str, Any] = dict(record.figures)
+    assert figures["gradients that are zero, mean"] > 0.3
+    assert len(record.curves["gradients/zero"]) == len(record.curves["loss/train"]) == 2
 
 
 def test_a_setting_that_hurts_every_seed_is_called_worse(tmp_path: Path) -> None:
@@ -83,12 +85,12 @@ def test_a_setting_that_hurts_every_seed_is_called_worse(tmp_path: Path) -> None
     chosen = {label: lame[label] for label in ("baseline", "sigmoid inside", "four hidden layers", "128 units")}
     chosen |= {"four hidden layers of 128 units": lame["four hidden layers of 128 units"]}
     (record,) = replace(entry, trainings=chosen).run([], False, ignore, Results(tmp_path), seeds=range(3))
-    found = {each.factor: each for each in record["effects"]}
+    found = {each.factor: each for each in record.effects}
     assert found["sigmoid inside"].conclusion == "worse"
     assert len(found["interaction of layers and units"].differences) == 3
-    assert list(record["accuracies"]) == list(chosen)
+    assert list(record.accuracies) == list(chosen)
     store = Results(tmp_path / "page")
-    store.append("experiments", record["key"], plain(record))
+    store.append("experiments", record.key, record)
     (path,) = write_pages(store, tmp_path / "docs")
     page = path.read_text(encoding="utf-8")
     assert "| sigmoid inside | -" in page
@@ -98,8 +100,9 @@ def test_a_setting_that_hurts_every_seed_is_called_worse(tmp_path: Path) -> None
 def test_entries_of_one_family_share_their_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short: dict[str, Any] = {"epochs": 6}
     (upside_down,) = with_data("mnist-upside-down", **short).run([], False, ignore, Results(tmp_path), seeds=range(2))
-    assert [row[0] for row in upside_down["tables"]["by digit"]["rows"]] == list(range(10))
-    assert upside_down["figures"]["accuracy upside down"] < upside_down["figures"]["accuracy upright"]
+    assert [row[0] for row in upside_down.tables["by digit"].rows] == list(range(10))
+    figures: dict[str, Any] = dict(upside_down.figures)
+    assert figures["accuracy upside down"] < figures["accuracy upright"]
     entry = with_data("mnist-permuted", **short)
     baseline = replace(entry, trainings={"baseline": entry.trainings["baseline"]})
     monkeypatch.setattr("parity.experiments.entry.run", None)
@@ -122,10 +125,10 @@ def test_permuted_pixels_and_first_weights_are_the_same_function(tmp_path: Path)
 
     trainings = {x: replace(e, data=permuted if x == "permuted" else enlarged) for x, e in entry.trainings.items()}
     for record in replace(entry, trainings=trainings).run(FRAMEWORKS, False, ignore, Results(tmp_path)):
-        assert record["passed"], record["summary"]
+        assert record.passed, record.summary
     mismatched = {x: replace(e, data=enlarged) for x, e in entry.trainings.items()}
     (record,) = replace(entry, trainings=mismatched).run([], False, ignore, Results(tmp_path / "mismatched"))
-    assert not record["passed"]
+    assert not record.passed
 
 
 def test_an_effect_is_concluded_where_its_interval_leaves_out_zero() -> None:

@@ -84,7 +84,7 @@ def test_it_is_blamed_where_it_is_wrong(folder: Path) -> None:
 def test_its_curves_are_judged(folder: Path) -> None:
     (folder / "curve.py").write_text(
         "import json\nfrom parity.training.curves import confirmed\n"
-        "print(json.dumps(confirmed('digits-normalized', 'float64', ['toy']).as_record()['used']))\n"
+        "print(json.dumps(confirmed('digits-normalized', 'float64', ['toy']).as_record().used))\n"
     )
     used = json.loads(python(folder / "curve.py", cwd=folder))
     assert used == {"numpynet": 0.0, "toy": 0.0}  # it computes the very same, dropout masks included
@@ -95,7 +95,7 @@ def test_defects_are_caught_against_it(folder: Path) -> None:
         "from parity.defects import gallery, run\n"
         "for defect in gallery():\n"
         "    if defect.name in ('TanhGradientUnsquared', 'SGDMomentumSign', 'GradientsNotZeroed'):\n"
-        "        print(defect.name, run(defect, frameworks=['toy'], examples=50, shrink=False)['rung'])\n"
+        "        print(defect.name, run(defect, frameworks=['toy'], examples=50, shrink=False).rung)\n"
     )
     found = python(folder / "defects.py", cwd=folder).split()
     assert sorted(zip(found[::2], found[1::2], strict=True)) == [

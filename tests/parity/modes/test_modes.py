@@ -64,8 +64,8 @@ def test_all_ways_of_the_tensorflow_notebook_agree_eagerly_as_a_graph_and_throug
         assert row.used.keys() == row.apart.keys() == shown
         assert max([*row.used.values(), *row.apart.values()]) <= 1
     record = rows[0].as_record()
-    assert record["key"] == "mlp/float32/tensorflow/raw/eager"
-    assert record["used"] == rows[0].used
+    assert record.key == "mlp/float32/tensorflow/raw/eager"
+    assert record.used == rows[0].used
 
 
 @needs_torch

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from parity.cli import app
 from parity.results.store import Results
 
-DEFECT = {"title": "Forgets | the bias", "target": "Linear", "rung": 2, "examples": 3, "caught": True}
+DEFECT = {"title": "Forgets | the bias", "target": "Linear", "rung": 2, "examples": 3, "passed": True}
 USUAL = {"caught": True, "by": "parameters"}
 DIFFERENCE = {
     "topic": "losses",
@@ -22,7 +22,7 @@ DIFFERENCE = {
     "naive": 2.0,
     "mapped": 1e-9,
     "measured": True,
-    "holds": True,
+    "passed": True,
     "sources": ["https://example.org/loss"],
 }
 
@@ -36,7 +36,7 @@ def written(folder: Path, kind: str, **records: dict[str, Any]) -> str:
 
 
 def test_a_defect_is_on_the_rung_that_caught_it_and_counted_there(tmp_path: Path) -> None:
-    missed = DEFECT | {"caught": False, "rung": None}
+    missed = DEFECT | {"passed": False, "rung": None}
     page = written(tmp_path, "defects", Wrong=DEFECT | {"usual": USUAL}, Missed=missed | {"usual": {"caught": False}})
     assert "| gradient (rung 2) | 1 | 0 |" in page
     assert "| step (rung 3) | 0 | 1 |" in page
@@ -52,8 +52,8 @@ def test_where_the_baseline_was_not_tried_the_page_says_so(tmp_path: Path) -> No
 
 
 def test_a_difference_has_its_mapping_its_sources_and_what_was_measured(tmp_path: Path) -> None:
-    elsewhere = DIFFERENCE | {"measured": False, "naive": None, "mapped": None, "holds": None}
-    wrong = DIFFERENCE | {"holds": False}
+    elsewhere = DIFFERENCE | {"measured": False, "naive": None, "mapped": None, "passed": None}
+    wrong = DIFFERENCE | {"passed": False}
     page = written(tmp_path, "differences", loss=DIFFERENCE, elsewhere=elsewhere, wrong=wrong)
     assert "| torch | means |\n| keras | sums |\n| tensorflow | as Keras |\n| mapping | divide |" in page
     assert "| measured | apart 2, mapped 1e-09 |" in page

@@ -14,9 +14,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from made_up_records import DEFECTS, N_TEST, SEEDS, STACK, add_facts, add_ladder, add_modes, add_study, filled
+from made_up_records import DEFECTS, N_TEST, SEEDS, STACK, add_facts, add_ladder, add_modes, add_study, bare, filled
 
-from parity.report import SCHEMA_FILE, Summary, page, write_report
+from parity.report import Summary, page, write_report
+from parity.report.schema import FILE as SCHEMA_FILE
+from parity.report.schema import current
 from parity.results.planning import planned
 from parity.results.store import Results, ResultsError
 
@@ -62,9 +64,10 @@ ONE_FRAMEWORK = (
 )
 
 
-def bare(results: Results) -> None:
-    for kind in ("checks", "curves", "defects", "runs"):
-        results.append(kind, "a/b", {})
+def bare_records(results: Results) -> None:
+    for kind in ("checks", "curves", "defects"):
+        results.append(kind, "a/b", bare(kind, passed=None))
+    results.append("runs", "a/b", bare("runs"))
 
 
 FAILING = (lambda results: add_ladder(results, failing="SoftMax/float32"),)
@@ -75,7 +78,7 @@ CASES: dict[str, tuple[Filling, ...]] = {
     "study only": (add_study,),
     "one framework": ONE_FRAMEWORK,
     "a failure": FAILING,
-    "bare records": (bare,),
+    "bare records": (bare_records,),
     "diverged": (lambda results: add_study(results, lost=[("torch", 3)]),),
 }
 
@@ -106,6 +109,11 @@ def test_a_full_report_follows_the_schema_and_shows_every_section_in_order(full:
     )
     assert sections == order.split()
     assert text.index("<h1>") < text.index("<h2")
+
+
+def test_the_schema_is_made_of_the_records_as_they_are_now() -> None:
+    """Where it is not: python -m parity.report.schema."""
+    assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8")) == current()
 
 
 def test_the_schema_refuses_what_is_not_a_report(full: Full) -> None:
@@ -196,7 +204,6 @@ def test_what_is_out_of_reach_for_one_pair_is_so_for_the_study(tmp_path: Path) -
         add_study(results, seeds=8, swaps=20)
         (record,) = results.read("studies")
         record["verdict"]["pairs"][0]["seeds_to_decide"] = None
-        del record["schema"]
         results.append("studies", record["key"], record)
 
     assert "more than 1048576 seeds" in report(tmp_path, one_out_of_reach)[0].headline

@@ -12,7 +12,7 @@ from browser import CHROMIUM, Page
 from made_up_records import filled
 
 from parity.report import write_report
-from parity.results.store import Record
+from parity.results.records import Json
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the page was not opened")
 SMALLEST_CONTRAST = 4.5  # of text with what is behind it: WCAG 2.2, 1.4.3
@@ -68,7 +68,7 @@ TABLE = '[aria-label="Share of the allowance used by pair and dtype"]'
 SHARES = f"[...document.querySelectorAll('{TABLE} tbody td:last-child')].map(cell => +cell.dataset.value)"
 ORDER = f"document.querySelector('{TABLE} th:last-child').ariaSort"
 
-Document = tuple[Record, Path]
+Document = tuple[Json, Path]
 
 
 @pytest.fixture(scope="module")

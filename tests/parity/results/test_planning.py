@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
-from made_up_records import FRAMEWORKS, add_facts, add_ladder, add_modes, add_study, filled
+from made_up_records import FRAMEWORKS, add_facts, add_ladder, add_modes, add_study, bare, filled
 from typer.testing import CliRunner, Result
 
 from parity.cli import app
@@ -18,7 +18,8 @@ from parity.report.document import build
 from parity.report.junit import junit
 from parity.results.packages import environment, lock
 from parity.results.planning import FULL_EXAMPLES, Plans, begin, planned
-from parity.results.store import Record, Results, ResultsError, default_folder, plain
+from parity.results.records import Json
+from parity.results.store import Results, ResultsError, default_folder, plain
 
 DOWNLOAD = (
     "downloading https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/train-images-idx3-ubyte.gz "
@@ -55,7 +56,7 @@ def cases(results: Results, kind: str) -> dict[str | None, str]:
     return {case.get("name"): next((part.tag for part in case), "passed") for case in found}
 
 
-def killed(results: Results, command: str, items: Mapping[str, Iterable[str]], *done: tuple[str, str, Record]) -> None:
+def killed(results: Results, command: str, items: Mapping[str, Iterable[str]], *done: tuple[str, str, Json]) -> None:
     """A plan whose process ends before it is through: after `done`, records by kind and key."""
 
     class Killed(BaseException):
@@ -70,7 +71,8 @@ def killed(results: Results, command: str, items: Mapping[str, Iterable[str]], *
 
 
 def test_six_of_many_records_are_no_verdict_whatever_else_is_green(results: Results) -> None:
-    add = ("checks", "Linear/float32", {"pair": "Linear", "dtype": "float32", "frameworks": FRAMEWORKS, "examples": 60})
+    linear = bare("checks", pair="Linear", dtype="float32", frameworks=FRAMEWORKS, examples=60)
+    add = ("checks", "Linear/float32", linear)
     killed(results, "check", {"checks": ["Linear/float32", "ReLU/float32"], "refusals": ["Linear/*"]}, add)
     with planned(results, "study:digits", {"studies": ["digits"]}):
         add_study(results)
@@ -92,12 +94,12 @@ def test_six_of_many_records_are_no_verdict_whatever_else_is_green(results: Resu
 def test_what_an_earlier_run_left_does_not_stand_in_for_what_was_killed(results: Results) -> None:
     items = {"checks": ["Linear/float32"], "refusals": ["Linear/*"]}
     with planned(results, "check", items):
-        results.append("checks", "Linear/float32", {"pair": "Linear", "frameworks": FRAMEWORKS})
+        results.append("checks", "Linear/float32", bare("checks", pair="Linear", frameworks=FRAMEWORKS))
         results.append("refusals", "Linear/*", {"pair": "Linear", "status": "crashed", "message": "signal 11"})
     assert report(results).headline == "Incomplete: 1 crashed"
     with planned(results, "check", items):
-        results.append("checks", "Linear/float32", {"pair": "Linear", "frameworks": FRAMEWORKS})
-        results.append("refusals", "Linear/empty batch", {"pair": "Linear", "holds": True})
+        results.append("checks", "Linear/float32", bare("checks", pair="Linear", frameworks=FRAMEWORKS))
+        results.append("refusals", "Linear/empty batch", bare("refusals", pair="Linear"))
     summary = report(results)
     assert (summary.document["missing"], summary.document["reds"]) == ([], [])
     killed(results, "check", items)
@@ -109,10 +111,10 @@ def test_what_an_earlier_run_left_does_not_stand_in_for_what_was_killed(results:
 
 def test_a_part_that_is_done_again_later_counts_for_the_whole(results: Results) -> None:
     with planned(results, "check", {"checks": ["a", "b"]}):
-        results.append("checks", "a", {"pair": "a"})
-        results.append("checks", "b", {"pair": "b"})
+        results.append("checks", "a", bare("checks"))
+        results.append("checks", "b", bare("checks"))
     with planned(results, "check b", {"checks": ["b"]}):
-        results.append("checks", "b", {"pair": "b"})
+        results.append("checks", "b", bare("checks"))
     assert report(results).document["missing"] == []
     killed(results, "check b", {"checks": ["b"]})
     assert report(results).document["missing"] == ["one check is missing (b): check b was killed, or still runs"]
@@ -131,7 +133,7 @@ def test_a_record_made_within_another_plan_than_its_own_counts(results: Results)
         results.append("studies", "digits", {})
     with planned(results, "experiment:significance", {"experiments": ["significance/*"]}):
         results.append("studies", "digits", {})
-        results.append("experiments", "significance/numpynet", {"passed": True})
+        results.append("experiments", "significance/numpynet", bare("experiments"))
     plans = Plans(results.read("plans"))
     assert plans.unanswered({kind: results.read(kind) for kind in ("studies", "experiments")}) == {}
 
@@ -199,7 +201,7 @@ def without_data(results: Results) -> None:
         add_ladder(results)
         add_study(results)
         for key in ("fashion/float32", "fashion/float64", "images/float32"):
-            results.append("curves", key, {"message": f"not compared: {DOWNLOAD}", "passed": None})
+            results.append("curves", key, bare("curves", message=f"not compared: {DOWNLOAD}", passed=None))
         results.append("studies", "fashion-mnist", {"verdict": None, "message": f"not run: {DOWNLOAD}"})
 
 
@@ -222,18 +224,15 @@ def test_what_was_not_measured_is_not_as_stated(results: Results) -> None:
     with planned(results, "everything", {}):
         add_ladder(results, ["torch"])
         for number in range(77):
-            record = {
-                "title": f"entry {number}",
-                "measured": False,
-                "message": "not measured: tensorflow not installed",
-            }
-            results.append("differences", f"entry-{number}", record | {"holds": True})
+            about = {"title": f"entry {number}", "message": "not measured: tensorflow not installed"}
+            record = bare("differences", measured=False, passed=None, **about)
+            results.append("differences", f"entry-{number}", record)
     summary = report(results)
     (sentence,) = [each for each in summary.not_compared if "known differences" in each]
     assert sentence == (
         "nothing was compared with tensorflow, of which there are no results: 77 known differences were left out"
     )
-    assert {difference["holds"] for difference in summary.document["differences"]} == {None}
+    assert {difference["passed"] for difference in summary.document["differences"]} == {None}
     assert set(cases(results, "differences").values()) == {"skipped"}
     html, markdown = drawn(results)
     assert "None was measured, 77 not measurable here" in html
@@ -243,7 +242,8 @@ def test_what_was_not_measured_is_not_as_stated(results: Results) -> None:
 def test_an_entry_about_other_versions_or_machines_leaves_nothing_lacking(results: Results) -> None:
     filled(results.folder)
     with planned(results, "check", {"differences": ["selu-kink"]}):
-        record = {"measured": False, "holds": None, "message": "not measured: differs so with keras>=9"}
+        message = "not measured: differs so with keras>=9"
+        record = bare("differences", measured=False, passed=None, message=message)
         results.append("differences", "selu-kink", record)
     summary = report(results)
     assert summary.status == "held"
@@ -255,7 +255,7 @@ def test_an_entry_about_other_versions_or_machines_leaves_nothing_lacking(result
 def test_a_boundary_that_nobody_verified_is_shown_and_is_no_red(results: Results) -> None:
     filled(results.folder)
     with planned(results, "check", {"differences": ["groups"]}):
-        results.append("differences", "groups", {"holds": True, "boundary": "not verified for keras 3.16.0"})
+        results.append("differences", "groups", bare("differences", boundary="not verified for keras 3.16.0"))
     summary = report(results)
     assert (summary.status, summary.document["reds"]) == ("held", [])
     assert "boundary not verified for keras 3.16.0: groups" in summary.document["notes"]
@@ -267,10 +267,13 @@ def test_reds_are_sorted_by_kind_and_name_their_stack(results: Results) -> None:
         add_facts(results, escaped="softmax backward without its cross term")
         add_ladder(results, failing="SoftMax/float32")
         add_modes(results, "torch", off="functional")
-        check = {"pair": "Graph", "failure": "rung 1 (output): Graph()", "failed_rung": 1, "failed_quantity": "refusal"}
+        where = {"failed_rung": 1, "failed_quantity": "refusal"}
+        check = bare("checks", pair="Graph", passed=False, failure="rung 1 (output): Graph()", **where)
         results.append("checks", "Graph/float32", check)
-        results.append("refusals", "Linear/a number", {"holds": False, "statuses": {"torch": "accepts"}})
-        results.append("differences", "gelu", {"holds": False, "message": "gelu, with keras 3.15.1\nno longer"})
+        refusal = bare("refusals", passed=False, statuses={"torch": "accepts"})
+        results.append("refusals", "Linear/a number", refusal)
+        gone = bare("differences", passed=False, message="gelu, with keras 3.15.1\nno longer")
+        results.append("differences", "gelu", gone)
         results.append("differences", "lost", {"status": "crashed", "message": "its process died: exit code 7"})
     summary = report(results)
     found = {group["kind"]: [red["key"] for red in group["found"]] for group in summary.document["reds"]}
@@ -301,7 +304,7 @@ def test_reds_are_sorted_by_kind_and_name_their_stack(results: Results) -> None:
 def test_a_false_alarm_in_the_soak_makes_the_report_invalid(results: Results) -> None:
     filled(results.folder)
     assert report(results).status == "held"
-    results.append("soak", "SELU/float32/torch/output", {"pair": "SELU", "examples": 1000, "alarms": 2})
+    results.append("soak", "SELU/float32/torch/output", bare("soak", examples=1000, alarms=2, passed=False))
     summary = report(results)
     assert summary.headline == "Invalid, the controls failed: not all fresh examples without a false alarm"
 
@@ -328,7 +331,7 @@ def folder(
     packages = {"numpy": "2.4.6", "keras": keras}
     results.write_environment({"stack": "numpy2.4.6", "python": python, "packages": packages, "lock": locked})
     with planned(results, "check", {"checks": ["ReLU/float32"]}):
-        results.append("checks", "ReLU/float32", {"pair": "ReLU", "frameworks": FRAMEWORKS, "digest": digest})
+        results.append("checks", "ReLU/float32", bare("checks", frameworks=FRAMEWORKS, digest=digest))
     return results.folder
 
 

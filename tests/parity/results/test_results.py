@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up_records import bare
 
 from parity.results.packages import environment, stack_name, versions
-from parity.results.store import SCHEMA, Results, ResultsError, plain, read_all
+from parity.results.records import SCHEMA
+from parity.results.store import Results, ResultsError, plain, read_all
 
 WRITER = """
 import sys
@@ -25,7 +27,8 @@ from parity.results.store import Results
 results, name = Results(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 for i in range(int(sys.argv[3])):
-    results.append("runs", f"{name}{i}", {"payload": name * 2000, "number": i})
+    run = {"study": "digits", "arm": "coupled", "implementation": "numpynet", "seed": i, "status": "ok"}
+    results.append("runs", f"{name}{i}", {**run, "message": name * 2000})
     print(i, flush=True)
 """
 
@@ -43,20 +46,19 @@ def test_what_is_appended_is_read_and_the_last_record_of_a_key_counts(tmp_path: 
     results = Results(tmp_path / "stack")
     assert results.read("runs") == []
     assert results.kinds() == []
-    results.append("runs", "a", {"accuracy": 0.5})
-    results.append("runs", "b", {"accuracy": 0.6})
-    results.append("runs", "a", {"accuracy": 0.7})
-    assert results.read("runs") == [
-        {"schema": SCHEMA, "key": "a", "accuracy": 0.7},
-        {"schema": SCHEMA, "key": "b", "accuracy": 0.6},
-    ]
+    results.append("runs", "a", bare("runs", accuracy=0.5))
+    results.append("runs", "b", bare("runs", accuracy=0.6))
+    results.append("runs", "a", bare("runs", accuracy=0.7))
+    a, b = results.read("runs")
+    assert (a["schema"], a["key"], a["accuracy"]) == (SCHEMA, "a", 0.7)
+    assert (b["schema"], b["key"], b["accuracy"]) == (SCHEMA, "b", 0.6)
     assert Results(results.folder).done("runs") == {"a", "b"}
     assert results.kinds() == ["runs"]
 
 
 def test_append_keeps_its_own_fields_to_itself(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no key but 'a'"):
-        Results(tmp_path).append("runs", "a", {"key": "b"})
+        Results(tmp_path).append("runs", "a", bare("runs", key="b"))
 
 
 @pytest.mark.filterwarnings("ignore:.* is torn and was skipped")
@@ -72,7 +74,7 @@ def test_killed_at_any_moment_nothing_is_lost_doubled_or_torn(tmp_path: Path) ->
         time.sleep(rng.uniform(0, 0.1))
         process.kill()
         promised |= {f"{attempt}-{number}" for number in process.communicate()[0].split("\n")[:-1]}
-    results.append("runs", "last", {})
+    results.append("runs", "last", bare("runs"))
     whole = [json.loads(line) for line in lines(results)[:-1] if line.endswith(b"}")]
     keys = [record["key"] for record in whole]
     assert len(keys) == len(set(keys))
@@ -93,28 +95,28 @@ def test_two_writers_leave_whole_lines_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", [1, 10, 40])
 def test_a_torn_last_line_is_skipped_and_the_next_record_starts_afresh(tmp_path: Path, left: int) -> None:
     results = Results(tmp_path)
-    results.append("runs", "a", {"accuracy": 0.5})
-    results.append("runs", "torn", {"accuracy": 0.6})
+    results.append("runs", "a", bare("runs", accuracy=0.5))
+    results.append("runs", "torn", bare("runs", accuracy=0.6))
     first, second, _ = lines(results)
     (tmp_path / "runs.jsonl").write_bytes(first + b"\n" + second[:left])
     with pytest.warns(UserWarning, match="line 2 is torn"):
         assert results.done("runs") == {"a"}
-    results.append("runs", "c", {"accuracy": 0.7})
+    results.append("runs", "c", bare("runs", accuracy=0.7))
     with pytest.warns(UserWarning, match="line 2 is torn"):
         assert results.done("runs") == {"a", "c"}
 
 
 def test_a_record_that_lacks_its_line_end_only_is_kept(tmp_path: Path) -> None:
     results = Results(tmp_path)
-    results.append("runs", "a", {})
+    results.append("runs", "a", bare("runs"))
     (tmp_path / "runs.jsonl").write_bytes(lines(results)[0])
-    results.append("runs", "b", {})
+    results.append("runs", "b", bare("runs"))
     assert results.done("runs") == {"a", "b"}
 
 
 def test_another_schema_version_is_refused_with_advice(tmp_path: Path) -> None:
     results = Results(tmp_path)
-    results.append("runs", "a", {})
+    results.append("runs", "a", bare("runs"))
     (tmp_path / "runs.jsonl").write_text('{"schema": 0, "key": "a"}\n')
     with pytest.raises(ResultsError, match="has schema version 0, this version of parity reads and writes 1"):
         results.read("runs")
@@ -126,7 +128,7 @@ def test_another_schema_version_is_refused_with_advice(tmp_path: Path) -> None:
 def test_a_full_disk_is_reported_and_leaves_earlier_records_and_nothing_else(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     results = Results(tmp_path)
-    results.append("runs", "first", {"accuracy": 0.5})
+    results.append("runs", "first", bare("runs", accuracy=0.5))
     before = lines(results)
 
     def allow_5000_bytes() -> None:
@@ -138,7 +140,7 @@ def test_a_full_disk_is_reported_and_leaves_earlier_records_and_nothing_else(tmp
     assert f"ResultsError: cannot write to {tmp_path / 'runs.jsonl'}" in message
     assert "Earlier records are intact" in message
     assert lines(results) == before
-    results.append("runs", "next", {})
+    results.append("runs", "next", bare("runs"))
     assert results.done("runs") == {"first", "next"}
 
 
@@ -146,7 +148,7 @@ def test_a_full_disk_is_reported_and_leaves_earlier_records_and_nothing_else(tmp
 def test_a_device_that_is_full_says_so(tmp_path: Path) -> None:
     (tmp_path / "runs.jsonl").symlink_to("/dev/full")
     with pytest.raises(ResultsError, match="No space left on device"):
-        Results(tmp_path).append("runs", "a", {})
+        Results(tmp_path).append("runs", "a", bare("runs"))
 
 
 def test_environment_is_written_whole_and_names_the_stack(tmp_path: Path) -> None:
@@ -189,16 +191,16 @@ def test_versions_carry_no_build_label() -> None:
 
 
 def test_many_folders_merge_by_stack_and_key(tmp_path: Path) -> None:
-    records = [("1", "old", "a", 1), ("2", "new", "a", 2), ("3", "new", "a", 3), ("3", "new", "b", 4)]
+    records = [("1", "old", "a", 0.1), ("2", "new", "a", 0.2), ("3", "new", "a", 0.3), ("3", "new", "b", 0.4)]
     for folder, stack, key, accuracy in records:
         results = Results(tmp_path / folder)
         results.write_environment({"stack": stack})
-        results.append("runs", key, {"accuracy": accuracy})
+        results.append("runs", key, bare("runs", accuracy=accuracy))
     merged = read_all(sorted(tmp_path.iterdir()), "runs")
     assert [(stack, record["key"], record["accuracy"]) for stack, record in merged] == [
-        ("old", "a", 1),
-        ("new", "a", 3),
-        ("new", "b", 4),
+        ("old", "a", 0.1),
+        ("new", "a", 0.3),
+        ("new", "b", 0.4),
     ]
 
 
@@ -225,5 +227,6 @@ def test_records_are_strict_json_whatever_they_hold(tmp_path: Path) -> None:
         "nested": [{"flag": True}],
         "2": None,
     }
-    Results(tmp_path).append("runs", "a", record)
-    assert b"NaN" not in lines(Results(tmp_path))[0]
+    study = bare("studies", preregistration=record)
+    Results(tmp_path).append("studies", "a", study)
+    assert b"NaN" not in lines(Results(tmp_path), "studies")[0]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from parity.report import write_report
-from parity.results.store import Record, Results
+from parity.results.records import Json
+from parity.results.store import Results
 from parity.soak import curves as curve_soak
 from parity.soak.budget import BUDGET, all_strayed, budget, least_factor
 from parity.soak.curves import KIND, MOVED, factors, soak_seed
@@ -50,9 +51,14 @@ def test_a_soak_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest
         soak_seed(str(tmp_path), "here", 6, [])
 
 
-def records(needed: Iterable[float], networks: int = 2) -> list[Record]:
+def records(needed: Iterable[float], networks: int = 2) -> list[Json]:
     return [
-        {"name": f"network {number % networks}", "dtype": "float32", "factors": {"torch": [float(factor)] * MOVED}}
+        {
+            "name": f"network {number % networks}",
+            "dtype": "float32",
+            "passed": True,
+            "factors": {"torch": [float(factor)] * MOVED},
+        }
         for number, factor in enumerate(needed)
     ]
 

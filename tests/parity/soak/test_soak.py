@@ -42,7 +42,7 @@ def instant(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         chunk = Chunk(*arguments[:4])
         performed.append(chunk.key)
         shares = {"torch/output": [0.25] * (chunk.examples - 1) + [0.5]}
-        return {**vars(chunk), "key": chunk.key, "examples": chunk.examples, "shares": shares, "alarm": None} | {
+        return {**vars(chunk), "key": chunk.key, "examples": chunk.examples, "shares": shares, "passed": True} | {
             "code": module.code(chunk.dtype)
         }
 
@@ -135,30 +135,32 @@ def test_the_summary_has_the_distribution_and_the_alarm() -> None:
         for number, shares, alarm in ((0, [0.1] * 99 + [0.75], None), (1, [0.1, None], "rung 1"))
     ]
     [record] = summarised(judged)
-    assert record["key"] == "ReLU/float32/torch/output"
-    assert record["examples"] == 102
-    assert record["alarms"] == 1
-    assert record["largest"] == float("inf")
-    assert record["quantiles"]["median"] == 0.1
-    assert record["message"] == "rung 1"
+    assert record.key == "ReLU/float32/torch/output"
+    assert record.examples == 102
+    assert (record.alarms, record.passed) == (1, False)
+    assert record.largest == float("inf")
+    assert record.quantiles["median"] == 0.1
+    assert record.message == "rung 1"
 
 
 def test_a_real_chunk_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "USUAL_CHUNK", 5)
     record = module.perform("ReLU", "float64", 3, 0, [])
-    assert record["examples"] == 5
-    assert record["alarm"] is None
-    assert [len(shares) for shares in record["shares"].values()] == [5, 5]
-    assert set(record["shares"]) == {"numpynet/output", "numpynet/input gradient"}
+    assert record.examples == 5
+    assert record.alarm is None
+    assert [len(shares) for shares in record.shares.values()] == [5, 5]
+    assert set(record.shares) == {"numpynet/output", "numpynet/input gradient"}
 
 
 def test_a_wrong_derivative_is_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "USUAL_CHUNK", 5)
     right = module.perform("Tanh", DERIVATIVES, 3, 0, [])
-    assert right["alarm"] is None
-    assert len(right["shares"]["numpynet/derivative"]) == right["examples"] == 5
+    assert right.alarm is None
+    assert len(right.shares["numpynet/derivative"]) == right.examples == 5
     monkeypatch.setattr(numpynet.Tanh, "backward", lambda self, cotangent: cotangent)
-    assert "is not the derivative" in module.perform("Tanh", DERIVATIVES, 3, 0, [])["alarm"]
+    wrong = module.perform("Tanh", DERIVATIVES, 3, 0, [])
+    assert not wrong.passed
+    assert "is not the derivative" in (wrong.alarm or "")
 
 
 def test_what_was_kept_counts_elsewhere_for_the_same_code_and_packages(

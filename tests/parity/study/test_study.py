@@ -291,8 +291,8 @@ def test_the_mistakes_of_the_source_notebooks_are_experiments_that_pass_when_the
     name: str, tmp_path: Path
 ) -> None:
     records = run_experiment(name, [], results=Results(tmp_path))
-    assert [record["passed"] for record in records] == [True]
-    assert records[0]["summary"].startswith("invalid: ")
+    assert [record.passed for record in records] == [True]
+    assert records[0].summary.startswith("invalid: ")
     assert Results(tmp_path).kinds() == []
 
 
@@ -300,7 +300,7 @@ def test_a_mistake_that_is_not_made_is_not_refused(tmp_path: Path) -> None:
     [repeats] = [entry for entry in MISTAKES if entry.name == "five-repeats"]
     sound = replace(repeats, make=lambda: trainer, experiment=TINY)
     [record] = sound.run([], False, lambda done, total: None, Results(tmp_path))
-    assert record["passed"] is False
+    assert record.passed is False
 
 
 # Controls

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from numpynet.datasets import digits
 from parity.cli import app
-from parity.results.store import Record
+from parity.results.records import Json
 from parity.study import conducting, load, own, registering
 from parity.study.runs import Job
 from parity.training.experiment import Experiment
@@ -30,7 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delitem(sys.modules, "my_training", raising=False)
     importlib.invalidate_caches()
 
-    def instant(jobs: list[Job], workers: int) -> list[tuple[Job, Record]]:
+    def instant(jobs: list[Job], workers: int) -> list[tuple[Job, Json]]:
         return [(job, {"status": "ok", "message": "", "accuracy": 0.9 + job.seed % 7 / 400}) for job in jobs]
 
     monkeypatch.setattr(registering, "performed", instant)

@@ -17,7 +17,8 @@ import pytest
 import tiny_study
 from tiny_study import COMMAND, ENVIRONMENT, RUNS, dying, written
 
-from parity.results.store import Record, Results, ResultsError
+from parity.results.records import Json
+from parity.results.store import Results, ResultsError
 from parity.study import ARMS, COUPLED, InProcess, study
 from parity.study.arms import Arm
 from parity.study.runs import Job, perform, performed
@@ -112,7 +113,7 @@ class Remote(InProcess):
         return future
 
 
-def on(executor: Executor) -> dict[int, Record]:
+def on(executor: Executor) -> dict[int, Json]:
     return {job.seed: record for job, record in performed([job(COUPLED, seed) for seed in range(3)], executor=executor)}
 
 

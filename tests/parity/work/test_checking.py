@@ -22,7 +22,8 @@ from parity.cli.check import print_check
 from parity.cli.defects import print_defects
 from parity.items import differences, refusals
 from parity.report import Summary, write_report
-from parity.results.store import Record, Results
+from parity.results.records import Json
+from parity.results.store import Results
 from parity.work.performing import Done
 from parity.work.pool import Call, Crash, Pool
 
@@ -110,7 +111,7 @@ def test_a_disk_that_is_full_leaves_a_plan_that_the_report_misses(tmp_path: Path
         resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
 
     (tmp_path / "results" / "checks.jsonl").write_text(
-        json.dumps({"schema": 1, "key": "x", "message": "x" * 15_900}) + "\n"
+        json.dumps({"schema": 1, "key": "x", "status": "crashed", "message": "x" * 15_900}) + "\n"
     )
     stopped = subprocess.run(
         command(tmp_path, "Fine"), env=ENVIRONMENT, capture_output=True, text=True, preexec_fn=allow_16_kilobytes
@@ -159,7 +160,7 @@ def test_a_pool_starts_no_more_processes_than_there_is_work_and_uses_each_again(
 def test_the_defects_are_shown_where_torch_is_not_installed_and_the_usual_way_cannot_be_tried(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    caught: Record = {"key": "a", "title": "writes its gradients over", "caught": True, "rung": 2, "examples": 3}
+    caught: Json = {"key": "a", "title": "writes its gradients over", "passed": True, "rung": 2, "examples": 3}
     crash = {"key": "b", "title": "dies", "status": "crashed", "message": "its process died: exit code 7"}
     print_defects([caught | {"usual": None}, caught | {"usual": {"by": None}}, crash])
     said = capsys.readouterr().out
@@ -170,8 +171,8 @@ def test_the_defects_are_shown_where_torch_is_not_installed_and_the_usual_way_ca
 
 def test_what_is_not_measured_is_never_counted_as_stated(capsys: pytest.CaptureFixture[str]) -> None:
     """With torch alone every difference was "as stated"."""
-    elsewhere: list[Record] = [{"key": f"{n}", "holds": None, "measured": False} for n in range(77)]
-    tried: list[Record] = [{"key": "a", "holds": True}, {"key": "b", "holds": False}, {"key": "c", "holds": None}]
+    elsewhere: list[Json] = [{"key": f"{n}", "passed": None, "measured": False} for n in range(77)]
+    tried: list[Json] = [{"key": "a", "passed": True}, {"key": "b", "passed": False}, {"key": "c", "passed": None}]
     done = Done({differences.KIND: elsewhere, refusals.KIND: tried})
     print_check(done)
     said = capsys.readouterr().out

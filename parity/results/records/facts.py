@@ -1,0 +1,121 @@
+"""Records of what is known of the frameworks, and of what the suite can see: refusals, differences, planted defects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from parity.results.records.record import Count, Json, Judged, Measured, Part, Rung, measured
+
+PACKAGES = ("torch", "keras", "tensorflow")  # had a field each in older records of differences
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusalRecord(Judged, kind="refusals", case=True, former=("holds",)):
+    """One wrong input or setting, tried on one pair.
+
+    It has passed where all treat it alike or as the table of known refusals says.
+
+    statuses: by implementation, "accepts" or "refuses"
+    expected: the statuses of the table, with their `reason`; None where it has no entry, and all should be alike
+    messages: the first line of each error, by implementation
+    boundary: why statuses that are not as stated may be so with the installed versions
+    """
+
+    pair: str
+    wrong: str
+    statuses: dict[str, str]
+    expected: dict[str, str] | None = None
+    reason: str | None = None
+    messages: dict[str, str] = field(default_factory=dict)
+    measured: bool = True
+    boundary: str = ""
+    message: str = ""
+
+    @staticmethod
+    def outcome(stored: Mapping[str, Any]) -> bool | None:
+        return measured(stored)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferenceRecord(Judged, kind="differences", case=True, former=("holds", *PACKAGES)):
+    """One entry of the catalogue of known differences.
+
+    It has passed where it is real, as predicted, and gone with the mapping.
+
+    does: what each package does, by name
+    predicted, naive, mapped: the largest distance between implementations: predicted, as they come, after the mapping
+    measured: whether it could be measured here; if not, `message` says why
+    when: the versions that differ so
+    boundary: why an entry that is not as stated may be so with the installed versions
+    message: what is not as stated
+    """
+
+    topic: str
+    title: str
+    mapping: str
+    does: dict[str, str] = field(default_factory=dict)
+    predicted: Measured = None
+    naive: Measured = None
+    mapped: Measured = None
+    measured: bool = True
+    when: str = ""
+    boundary: str = ""
+    message: str = ""
+    sources: list[str] = field(default_factory=list)
+
+    @staticmethod
+    def outcome(stored: Mapping[str, Any]) -> bool | None:
+        return measured(stored)
+
+    @staticmethod
+    def reworded(stored: Mapping[str, Any]) -> Json:
+        return {"does": {name: stored[name] for name in PACKAGES if stored.get(name)}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselinePart(Part):
+    """Whether the baseline caught something, and by which comparison; see `parity.defects.baseline`."""
+
+    caught: bool
+    by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefectRecord(Judged, kind="defects", case=True, former=("caught",)):
+    """One planted defect. It has passed where the ladder caught it.
+
+    target: the class that it is planted in
+    source: its family
+    rung, quantity: where it was caught
+    examples: the number that it took, or that it escaped
+    shrunk: the module of the smallest example that shows it
+    usual: what the baseline made of it; None where it was not tried
+    """
+
+    title: str
+    target: str
+    source: str = ""
+    rung: Rung | None = None
+    quantity: str | None = None
+    examples: Count | None = None
+    shrunk: str | None = None
+    message: str = ""
+    usual: BaselinePart | None = None
+
+    @staticmethod
+    def outcome(stored: Mapping[str, Any]) -> bool | None:
+        return stored.get("caught")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwinRecord(Judged, kind="twins", case=True):
+    """The undamaged twin of a defect. It has passed where the ladder did not catch it.
+
+    message: the ladder's, where it did
+    usual: what the baseline made of it: what it caught is a false alarm
+    """
+
+    message: str = ""
+    usual: BaselinePart | None = None
