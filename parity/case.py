@@ -64,8 +64,11 @@ class Case:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype in which every implementation computes: of the floating inputs, else of the module."""
-        given = (values.dtype for step in self.steps for values in parts(step.input) if values.dtype.kind == "f")
-        return next(given, dtype_of(self.module))
+        for step in self.steps:
+            for values in parts(step.input):
+                if values.dtype.kind == "f":
+                    return values.dtype
+        return dtype_of(self.module)
 
     def astype(self, dtype: np.dtype[Any]) -> Case:
         """The same case with its inputs, cotangents and weights cast to another format."""
@@ -116,6 +119,6 @@ def computing(module: Module) -> list[Any]:
     return modules + [value for part in modules for value in vars(part).values() if isinstance(value, Criterion)]
 
 
-def parts(values: Any) -> list[Array]:
-    """The arrays of a nested tuple, one after another; of an array, itself alone."""
+def parts(values: Any) -> list[Any]:
+    """The arrays, or tensors, of a nested tuple, one after another; of an array, itself alone."""
     return [part for value in values for part in parts(value)] if isinstance(values, tuple) else [values]

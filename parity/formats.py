@@ -53,10 +53,6 @@ class Format:
             return np.dtype(self.reference)
         raise ValueError(f"no wider format to judge {self.name} by on this platform; float32 can be judged everywhere")
 
-    def holds(self, value: float) -> bool:
-        """Tells whether the format has this very number, so that no framework rounds such a hyper-parameter."""
-        return float(self.dtype.type(value)) == value
-
 
 FORMATS = {each.name: each for each in (Format("float32", "float64"), Format("float64", "longdouble"))}
 DTYPES = tuple(FORMATS)

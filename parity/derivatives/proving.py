@@ -217,13 +217,11 @@ def _forward(case: Case, name: str, along: Array, side: Side) -> Point:
     module = case.fresh()
     parameters = module.named_parameters()
     module.map_state(lambda key, values: dual(values, along if key == name and key in parameters else 0))
-
-    def moved(key: str, values: Array) -> Any:
-        return (
-            dual(values, along if key == name and key not in parameters else 0) if values.dtype.kind == "f" else values
-        )
-
-    input = _named(moved, case.steps[0].input)
+    moved = (
+        dual(values, along if key == name and key not in parameters else 0) if values.dtype.kind == "f" else values
+        for key, values in _inputs(case.steps[0].input).items()
+    )
+    input = each(lambda _: next(moved), case.steps[0].input)
     with differentiating(side):
         try:
             # A plain output is constant: whatever else leaves the class, raises.
@@ -241,17 +239,13 @@ def _total(cotangent: Any, output: Any) -> Any:
     return np.asanyarray(sum(np.sum(sent * found) for sent, found in products))
 
 
-def _named(function: Callable[[str, Any], Any], values: Any, name: str = "input") -> Any:
-    """`function` of a name and an array; of a tuple, the tuple of what it returns for "input[0]", "input[1]", ..."""
-    if not isinstance(values, tuple):
-        return function(name, values)
-    return tuple(_named(function, part, f"{name}[{index}]") for index, part in enumerate(values))
-
-
-def _inputs(values: Any) -> Point:
+def _inputs(values: Any, name: str = "input") -> Point:
     """The array under the name "input"; the arrays of a tuple under "input[0]", "input[1]", ...; None is left out."""
+    if not isinstance(values, tuple):
+        return {} if values is None else {name: values}
     found: Point = {}
-    _named(lambda name, array: None if array is None else found.update({name: array}), values)
+    for index, part in enumerate(values):
+        found |= _inputs(part, f"{name}[{index}]")
     return found
 
 

@@ -37,14 +37,17 @@ class TensorView:
         """The numpynet array in `held`, the values of the whole tensor, or of anything of its shape."""
         return self.to_numpynet(held if self.part is None else held[self.part])
 
-    def written(self, values: Array, held: Array) -> Array:
-        """The values of the whole tensor, `held` until now, once it holds the numpynet array `values`."""
+    def written(self, values: Array, to_array: Callable[[Any], Array]) -> Array:
+        """The values of the whole tensor once it holds the numpynet array `values`.
+
+        `to_array` copies the tensor's present values, which are looked at where only a part of them changes.
+        """
         values = np.ascontiguousarray(self.to_framework(values))
         if self.part is None:
             return values
-        held = held.copy()
-        held[self.part] = values
-        return held
+        whole = to_array(self.tensor)
+        whole[self.part] = values
+        return whole
 
 
 def transposed(tensor: Any) -> TensorView:

@@ -9,12 +9,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from numpynet import Module
-from numpynet.module import each
+from numpynet.module import each, join
 from parity.case import Case, Step, computing
 from parity.drawing.examples import for_each_example
 from parity.drawing.strategies import arrays, lr_exponents, step_counts
-from parity.ladder.trace import layer_of
-from parity.mapping.pair import optimizer_pair, pair_of
+from parity.mapping.pair import optimizer_pair, pair_of, pair_or_none
 
 
 @st.composite
@@ -42,17 +41,18 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
         steps.append(Step(input, cotangent, lr, zero_grad))
     optimizer = draw(st.sampled_from(pair.optimizers))
     arguments = draw(optimizer_pair(optimizer).arguments) if trained else None
-    frozen = draw(st.sampled_from([(), *((name,) for name in sorted(parameters) if not _packed(module, name))]))
+    packed = _packed(module)
+    frozen = draw(st.sampled_from([(), *((name,) for name in sorted(parameters) if name not in packed)]))
     case = Case(module, steps, probe.training, arguments, frozenset(frozen), optimizer)
     if not _holds(case, target):
         raise TypeError(f"the pair of {target.__name__} draws {module!r}, in which there is no {target.__name__}")
     return case
 
 
-def _packed(module: Module, name: str) -> bool:
-    """Tells whether the parameter shares a tensor in some framework, which cannot leave a part of a tensor alone."""
-    layer, tensor = layer_of(name)
-    return tensor in pair_of(dict(module.named_modules())[layer]).packed
+def _packed(module: Module) -> set[str]:
+    """The parameters that share a tensor in some framework, which cannot leave a part of a tensor alone."""
+    pairs = ((name, pair_or_none(layer)) for name, layer in module.named_modules())
+    return {join(name, tensor) for name, pair in pairs if pair is not None for tensor in pair.packed}
 
 
 def _holds(case: Case, target: type) -> bool:

@@ -128,7 +128,7 @@ def _in_range(reference: Trace, allowed: Trace, dtype: np.dtype[Any]) -> Trace:
     the training at hand. The same holds where a step's gradient is nothing but rounding: an update that divides by its
     norm goes a whole step into any direction, and the largest error of all decides how far that of another tensor goes.
     """
-    largest, last = math.sqrt(np.finfo(dtype).max), (math.inf, OUTPUT)
+    largest, last = math.sqrt(format_of(dtype).largest), (math.inf, OUTPUT)
     norms: dict[int, Any] = {}  # squared, of the gradient and of its allowance
     for key, values in reference.items():
         size, bound = np.abs(values), allowed[key]

@@ -118,13 +118,18 @@ def registry() -> dict[type, Pair]:
     return _registry
 
 
+def pair_or_none(module: Any) -> Pair | None:
+    """The pair of a module or class, or of its nearest base class; None where it has none."""
+    module_class = module if isinstance(module, type) else type(module)
+    return next((_registry[base] for base in module_class.__mro__ if base in _registry), None)
+
+
 def pair_of(module: Any) -> Pair:
     """The pair of a module or class, or of its nearest base class; LookupError, naming the remedy, if it has none."""
-    module_class = module if isinstance(module, type) else type(module)
-    for base in module_class.__mro__:
-        if base in _registry:
-            return _registry[base]
-    raise LookupError(f"{module_class.__name__} has no pair: register one with @parity.pair({module_class.__name__})")
+    if (found := pair_or_none(module)) is not None:
+        return found
+    name = (module if isinstance(module, type) else type(module)).__name__
+    raise LookupError(f"{name} has no pair: register one with @parity.pair({name})")
 
 
 def optimizer_pair(rule: Any) -> OptimizerPair:

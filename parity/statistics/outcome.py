@@ -20,6 +20,11 @@ class Outcome(str, Enum):
     INVALID = "invalid"
 
     @property
+    def differs(self) -> bool:
+        """Tells whether the implementations were found to differ by more than the margin."""
+        return self is Outcome.DIFFERENT
+
+    @property
     def exit_code(self) -> int:
         """The exit code: 0 identical, equivalent or negligible; 1 different; 2 inconclusive; 3 invalid."""
         return {Outcome.DIFFERENT: 1, Outcome.INCONCLUSIVE: 2, Outcome.INVALID: 3}.get(self, 0)

@@ -11,7 +11,6 @@ import numpy as np
 from numpynet import Module
 from parity.frameworks import framework
 from parity.results.records import Json
-from parity.statistics.outcome import Outcome
 from parity.training.experiment import Experiment, MakeTrainer, one_ulp, trainer
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def must_repeat(verdict: Verdict, coupled: list[Json], runs: list[Json]) -> str 
 
 
 def must_be_seen(verdict: Verdict, coupled: list[Json], runs: list[Json]) -> str | None:
-    if verdict.outcome is Outcome.DIFFERENT:
+    if verdict.outcome.differs:
         return None
     return f"this study cannot tell implementations apart: with a planted defect it came out {verdict.outcome.value}"
 

@@ -10,7 +10,8 @@ from parity.catalogue.known import Known
 from parity.catalogue.settings import Settings
 from parity.discovery import families
 
-KNOWN: list[Known] = [known for family in families(__name__) for known in family.KNOWN]
+_families = families(__name__)
+KNOWN: list[Known] = [known for family in _families for known in family.KNOWN]
 SETTINGS: Settings = {
-    pair: by_wrong for family in families(__name__) for pair, by_wrong in getattr(family, "SETTINGS", {}).items()
+    pair: by_wrong for family in _families for pair, by_wrong in getattr(family, "SETTINGS", {}).items()
 }

@@ -47,7 +47,7 @@ def convert(module: Module, dtype: np.dtype[Any], translation: Translation) -> C
     views = built.tensors()
     for name, values in module.state_dict().items():
         view = views[name]
-        view.tensor.assign(view.written(values, to_array(view.tensor)))
+        view.tensor.assign(view.written(values, to_array))
     for name, parameter in module.named_parameters().items():
         views[name].tensor.trainable = parameter.trainable
     return built
@@ -188,7 +188,7 @@ class KerasTrainer:
         return np.concatenate([outputs.numpy() for outputs in found])
 
     def _tensor(self, values: Array) -> Any:
-        return tf.constant(values.astype(self.dtype, copy=False) if values.dtype.kind == "f" else values)
+        return tf.constant(values.astype(self.dtype, copy=False))
 
     def loss(self, outputs: Array, targets: Array) -> float:
         return float(self.criterion(outputs, targets))

@@ -12,7 +12,7 @@ import numpy as np
 from numpynet import Array, Criterion, Module, Optimizer
 from numpynet.module import each
 from numpynet.training.trainer import batches
-from parity.case import Case, dtype_of
+from parity.case import Case, dtype_of, parts
 from parity.frameworks.counterpart import Counterpart, TensorView
 from parity.frameworks.framework import CallSites, Framework, FrameworkTrainer, Look, LossFunction, Subject, Translation
 from parity.frameworks.lazy import torch, torch_layers, torch_optimizers
@@ -38,7 +38,7 @@ def convert(module: Module, dtype: np.dtype[Any], translation: Translation) -> C
     with torch.no_grad():
         for name, values in module.state_dict().items():
             view = views[name]
-            view.tensor.copy_(torch.from_numpy(view.written(values, to_array(view.tensor))))
+            view.tensor.copy_(torch.from_numpy(view.written(values, to_array)))
     for name, parameter in module.named_parameters().items():
         views[name].tensor.requires_grad_(parameter.trainable)
     built.layer.train(module.training)
@@ -97,7 +97,7 @@ class TorchSubject:
         return each(to_array, self.output)
 
     def backward(self, cotangent: Any) -> Any:
-        torch.autograd.backward(flat(self.output), flat(each(_constant, cotangent)))
+        torch.autograd.backward(parts(self.output), parts(each(_constant, cotangent)))
         return each(_of_input, self.input)
 
     def gradients(self) -> dict[str, Array]:
@@ -149,18 +149,13 @@ class TorchTrainer:
             return np.concatenate([to_array(self.layer(each(self._tensor, b))) for b in batches(inputs, batch_size)])
 
     def _tensor(self, values: Array) -> Any:
-        return torch.from_numpy(values.astype(self.dtype, copy=False) if values.dtype.kind == "f" else values)
+        return torch.from_numpy(values.astype(self.dtype, copy=False))
 
     def loss(self, outputs: Array, targets: Array) -> float:
         return float(self.criterion(outputs, targets))
 
     def state(self) -> dict[str, Array]:
         return arrays(self.counterpart.tensors())
-
-
-def flat(values: Any) -> list[Any]:
-    """The parts of a nested tuple, one after another."""
-    return [part for each_ in values for part in flat(each_)] if isinstance(values, tuple) else [values]
 
 
 def _tensor(values: Array) -> Any:
@@ -174,7 +169,7 @@ def _constant(values: Array) -> Any:
 
 def _came_back(output: Any) -> list[Any]:
     """The gradients of an output, or of a tuple of them, as the only item of a list; no item where none came back."""
-    if all(tensor.grad is None for tensor in flat(output)):
+    if all(tensor.grad is None for tensor in parts(output)):
         return []
     return [each(lambda tensor: None if tensor.grad is None else to_array(tensor.grad), output)]
 
