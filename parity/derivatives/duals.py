@@ -1,16 +1,11 @@
 """Forward-mode differentiation: arrays whose every element carries its derivative along one direction.
 
-A `Dual` array is an array of pairs (value, tangent). Whatever NumPy function a layer calls ends in a hook of the class,
-as with `parity.rounding.noisy.Noisy`; the hook computes the value as NumPy does, and the tangent by the chain rule.
-There is no step, and so no truncation: what comes out is the derivative up to rounding.
+A `Dual` array is an array of pairs (value, tangent), each one element of a `parity.rounding.composite`. Its hooks
+compute the value as NumPy does, and the tangent by the chain rule. There is no step, and so no truncation: what comes
+out is the derivative up to rounding.
 
     Wengert, A simple automatic derivative evaluation program, Comm. ACM 7 (1964) 463-464;
     Griewank & Walther, Evaluating Derivatives, 2nd ed., SIAM 2008: 3.1 (forward mode), 14 (kinks).
-
-Value and tangent lie side by side in memory, as one element of a structured dtype. So a view of a `Dual` is a view of
-both, whoever made it, and what is written into it, by whatever means, is written with its tangent. And a tangent cannot
-be lost unnoticed: where an array leaves the class (`np.asarray`) or is written into one that is not of it, NumPy meets
-elements that are no numbers, and raises TypeError. `dtype` says what the layer computes in.
 
 A comparison whose operands are equal is decided by their tangents: it comes out as it does just beside the point, in
 the direction of the tangents. So is what selects (maximum, absolute, argmax, sorting) or jumps (sign, floor). The
@@ -34,6 +29,7 @@ import numpy as np
 
 from numpynet import Array
 from parity.derivatives.elementary import BILINEAR, PREDICATES, PUSHFORWARDS
+from parity.rounding.composite import Composite, elements, functions
 
 FORMAT = np.dtype(np.longdouble)
 PAIR = np.dtype([("value", FORMAT), ("tangent", FORMAT)])
@@ -95,10 +91,10 @@ def current() -> Side:
     return _side.get() or Side()
 
 
-class Dual(np.ndarray[Any, np.dtype[Any]]):
+class Dual(Composite):
     """An array of pairs (value, tangent), made by `dual`; see the module."""
 
-    __array_priority__ = 100.0
+    carried = "derivative"
 
     @property
     def dtype(self) -> Any:
@@ -106,14 +102,29 @@ class Dual(np.ndarray[Any, np.dtype[Any]]):
         return FORMAT
 
     @property
+    def element(self) -> np.dtype[Any]:
+        return PAIR
+
+    @property
     def value(self) -> Array:
         """The values, as a view."""
-        return pairs(self)["value"]
+        return elements(self)["value"]
+
+    @property
+    def one(self) -> Array:
+        return self.value
 
     @property
     def tangent(self) -> Array:
         """The derivatives, as a view."""
-        return pairs(self)["tangent"]
+        return elements(self)["tangent"]
+
+    def lifted(self, value: Any) -> Dual:
+        return lifted(value)
+
+    @staticmethod
+    def unsupported(what: str, instead: str) -> TypeError:
+        return unsupported(what, instead)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         out, where = kwargs.pop("out", (None,)), kwargs.pop("where", True)
@@ -134,22 +145,9 @@ class Dual(np.ndarray[Any, np.dtype[Any]]):
         return _deliver(found, out[0], where)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if func not in FUNCTIONS:
-            module = getattr(func, "__module__", None) or "numpy"
-            where = module if module.startswith(("numpy.linalg", "numpy.fft")) else "numpy"
-            raise unsupported(f"{where}.{func.__name__}", "write it with ufuncs, sums, matmul or indexing")
-        return FUNCTIONS[func](func, *args, **kwargs)
-
-    # Access
-
-    def __getitem__(self, index: Any) -> Any:
-        return _dual(pairs(self)[index])
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        pairs(self)[index] = pairs(lifted(value))
-
-    def fill(self, value: Any) -> None:
-        self[...] = value
+        if (rule := RULES.get(func)) is not None:
+            return rule(func, *args, **kwargs)
+        return super().__array_function__(func, types, args, kwargs)
 
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         kind = np.dtype(dtype).kind
@@ -157,87 +155,8 @@ class Dual(np.ndarray[Any, np.dtype[Any]]):
             return dual(self.value.astype(dtype), self.tangent)
         return np.asarray(np.not_equal(self, 0) if kind == "b" else _trunc(self)[0]).astype(dtype)
 
-    def view(self, *args: Any, **kwargs: Any) -> Any:
-        if kwargs or any(not (isinstance(kind, type) and issubclass(kind, np.ndarray)) for kind in args):
-            raise unsupported("ndarray.view of another dtype", "use astype")
-        return super().view(*args)
-
-    # NumPy compares arrays of a structured dtype without asking the hooks.
-    def __eq__(self, other: Any) -> Any:
-        return np.equal(self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        return np.not_equal(self, other)
-
-    __hash__ = None
-
-    def __bool__(self) -> bool:
-        return bool(self != 0)
-
     def __repr__(self) -> str:
         return f"Dual({self.value!r}, {self.tangent!r})"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
-
-    # Methods that NumPy computes by itself
-
-    def take(self, *args: Any, **kwargs: Any) -> Any:
-        return np.take(self, *args, **kwargs)
-
-    def dot(self, other: Any, out: Any = None) -> Any:
-        return np.dot(self, other, out) if out is not None else np.dot(self, other)
-
-    def cumsum(self, *args: Any, **kwargs: Any) -> Any:
-        return np.cumsum(self, *args, **kwargs)
-
-    def trace(self, *args: Any, **kwargs: Any) -> Any:
-        return np.trace(self, *args, **kwargs)
-
-    def argmax(self, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
-        return np.argmax(self, axis, out, keepdims=keepdims)
-
-    def argmin(self, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
-        return np.argmin(self, axis, out, keepdims=keepdims)
-
-    def argsort(self, axis: Any = -1, *args: Any, **kwargs: Any) -> Any:
-        return np.argsort(self, axis)
-
-    def sort(self, axis: Any = -1, *args: Any, **kwargs: Any) -> None:
-        self[...] = np.sort(self, axis)
-
-    def nonzero(self) -> Any:
-        return np.nonzero(self)
-
-    def round(self, decimals: Any = 0, out: Any = None) -> Any:
-        return np.round(self, decimals, out)
-
-    def put(self, *args: Any, **kwargs: Any) -> None:
-        np.put(self, *args, **kwargs)
-
-    def conj(self) -> Any:
-        return self
-
-    conjugate = conj
-
-
-def _forbidden(name: str, instead: str) -> Any:
-    def method(self: Dual, *args: Any, **kwargs: Any) -> Any:
-        raise unsupported(f"ndarray.{name}", instead)
-
-    return method
-
-
-DROPPING = "__float__ __int__ __complex__ __index__ item tolist tobytes tofile dump dumps flat imag data"
-NOT_FOLLOWED = "partition argpartition searchsorted choose cumprod byteswap setfield getfield"
-for _name in DROPPING.split():
-    _method = _forbidden(_name, "it drops the derivative: keep the array, of shape () if need be")
-    setattr(Dual, _name, property(_method) if _name in ("flat", "imag", "data") else _method)
-setattr(Dual, "real", property(lambda array: array))  # noqa: B010 (NumPy declares that it can be set)
-for _name in NOT_FOLLOWED.split():
-    setattr(Dual, _name, _forbidden(_name, "write it with ufuncs, sums, sort or indexing"))
 
 
 def unsupported(what: str, instead: str) -> TypeError:
@@ -257,21 +176,11 @@ def lifted(value: Any) -> Dual:
     return value if isinstance(value, Dual) else dual(value)
 
 
-def pairs(array: Any) -> Array:
-    """A view of the elements of a `Dual` as NumPy sees them, pairs of numbers; anything else is returned as it is."""
-    return np.ndarray.view(array, np.ndarray) if isinstance(array, Dual) else array
-
-
-def _dual(made: Any) -> Any:
-    """An array of pairs as a `Dual`, so too the single pair that NumPy makes of shape (); anything else as it is."""
-    return np.asarray(made, PAIR).view(Dual) if getattr(made, "dtype", None) == PAIR else made
-
-
 def parts(array: Any) -> tuple[Any, Any]:
     """The values and the tangents, in the class to compute in; the tangents are None where the array is constant."""
     array_class = current().array_class
     if isinstance(array, Dual):
-        both = pairs(array)
+        both = elements(array)
         return both["value"].view(array_class), both["tangent"].view(array_class)
     if isinstance(array, np.ndarray) and array.dtype == PAIR:
         raise unsupported("an array that left its class", "write np.asanyarray, not np.asarray or np.array")
@@ -556,42 +465,6 @@ def _at(ufunc: np.ufunc, target: Any, index: Any, values: Any = None) -> None:
 # Functions
 
 
-def _map(function: Callable[[Any], Any], values: Any) -> Any:
-    if isinstance(values, dict):
-        return {key: _map(function, value) for key, value in values.items()}
-    if isinstance(values, tuple | list):
-        return type(values)(_map(function, value) for value in values)
-    return function(values)
-
-
-def _rearrange(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """Calls a function that moves elements, or selects them by their place, with the pairs."""
-    return _map(_dual, func(*_map(pairs, args), **_map(pairs, kwargs)))
-
-
-def _join(func: Any, arrays: Any, *args: Any, **kwargs: Any) -> Any:
-    """Calls a function that joins several arrays into one, some of which may be constant."""
-    joined = func([pairs(lifted(array)) for array in arrays], *args, **kwargs)
-    return _dual(joined)
-
-
-def _where(func: Any, condition: Any, *values: Any) -> Any:
-    condition = condition != 0 if isinstance(condition, Dual) else condition
-    return _dual(func(condition, *(pairs(lifted(value)) for value in values)))
-
-
-def _write(func: Any, target: Any, *args: Any, **kwargs: Any) -> None:
-    """Calls a function that writes its last argument, or the second of copyto, into its first."""
-    if not isinstance(target, Dual):
-        raise unsupported(f"numpy.{func.__name__} into a plain array", "make it by np.empty_like or np.zeros_like")
-    at = {np.copyto: 0, np.fill_diagonal: 0}.get(func, 1)
-    if len(args) <= at:
-        name = {np.copyto: "src", np.place: "vals", np.put: "v", np.fill_diagonal: "val"}.get(func, "values")
-        kwargs[name] = pairs(lifted(kwargs[name]))
-    args = tuple(pairs(lifted(value)) if index == at else value for index, value in enumerate(args))
-    func(pairs(target), *args, **kwargs)
-
-
 def _multilinear(func: Any, *args: Any, **kwargs: Any) -> Any:
     """Calls a function that is linear in each of its arrays.
 
@@ -604,21 +477,6 @@ def _multilinear(func: Any, *args: Any, **kwargs: Any) -> Any:
     values = [parts(value)[0] if i in moving else value for i, value in enumerate(args)]
     terms = [func(*[parts(args[i])[1] if j == i else v for j, v in enumerate(values)], **kwargs) for i in moving]
     return _deliver((func(*values, **kwargs), functools.reduce(np.add, terms)), out, True)
-
-
-def _like(func: Any, prototype: Any, *args: Any, **kwargs: Any) -> Any:
-    names = ["fill_value"] * (func is np.full_like) + ["dtype", "order", "subok", "shape"]
-    given = dict(zip(names, args, strict=False)) | kwargs
-    fill, dtype, _ = given.pop("fill_value", None), given.pop("dtype", None), given.pop("subok", None)
-    prototype = pairs(lifted(prototype))
-    if dtype is not None and np.dtype(dtype).kind != "f":
-        made = np.zeros_like(prototype["value"], dtype, **given)
-        made[...] = {np.ones_like: 1, np.full_like: fill}.get(func, 0)
-        return made
-    made = np.zeros_like(prototype, PAIR, **given).view(Dual)
-    if func in (np.ones_like, np.full_like):
-        made[...] = 1 if func is np.ones_like else fill
-    return made
 
 
 def _argextreme(func: Any, a: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
@@ -642,18 +500,6 @@ def _argsort(func: Any, a: Any, axis: Any = -1, **kwargs: Any) -> Any:
     return current().decide(order, tied, lambda: order, lambda: tied)
 
 
-def _sort(func: Any, a: Any, axis: Any = -1, **kwargs: Any) -> Any:
-    a = a.reshape(-1) if axis is None else a
-    axis = -1 if axis is None else axis
-    return np.take_along_axis(a, np.argsort(a, axis), axis)
-
-
-def _round(func: Any, a: Any, decimals: int = 0, out: Any = None) -> Any:
-    if decimals:
-        raise unsupported("numpy.round to decimals", "write np.rint(x * 10**n) / 10**n")
-    return np.rint(a, out=out) if out is not None else np.rint(a)
-
-
 def _pad(func: Any, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap", "empty") or kwargs.get("reflect_type") == "odd":
         raise unsupported(f"numpy.pad with mode={mode!r}", "join arrays with np.concatenate")
@@ -663,56 +509,17 @@ def _pad(func: Any, array: Any, pad_width: Any, mode: Any = "constant", **kwargs
     return dual(func(array.value, pad_width, mode, **kwargs), func(array.tangent, pad_width, mode, **kwargs | constant))
 
 
-def _of_values(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """Calls a function of the values alone: one about shape, format or memory, or about which elements are numbers."""
-    return func(*_map(_values, args), **_map(_values, kwargs))
+def _of_values(func: Any, array: Any, *args: Any) -> Any:
+    """Calls a function of the values alone."""
+    return func(array.value, *args)
 
 
-def _values(array: Any) -> Any:
-    return array.value if isinstance(array, Dual) else array
-
-
-def _by_mask(func: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
-    """Calls a function that only asks which elements are 0."""
-    return func(a != 0, *args, **kwargs)
-
-
-def _composed(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """Calls NumPy's own code, which is made of functions that have a derivative here."""
-    kind = next(value for value in (*args, *kwargs.values(), *_flat(args)) if isinstance(value, Dual))
-    return np.ndarray.__array_function__(kind, func, (Dual,), args, kwargs)
-
-
-def _flat(values: Any) -> list[Any]:
-    return [part for value in values if isinstance(value, tuple | list) for part in value]
-
-
-def _functions(*names: str) -> list[Any]:
-    """The functions of these names that the installed NumPy has."""
-    return [getattr(np, name) for name in names if hasattr(np, name)]
-
-
-FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+RULES: dict[Any, Callable[..., Any]] = {}
 for _rule, _names in {
-    _rearrange: "reshape ravel transpose permute_dims matrix_transpose moveaxis rollaxis swapaxes expand_dims squeeze "
-    "broadcast_to broadcast_arrays split array_split hsplit vsplit dsplit unstack flip fliplr flipud rot90 roll repeat "
-    "tile take take_along_axis compress extract delete diag diagonal diagflat tril triu copy atleast_1d atleast_2d "
-    "atleast_3d resize meshgrid",
-    _join: "concatenate concat stack vstack hstack dstack column_stack",
-    _write: "copyto put put_along_axis putmask place fill_diagonal",
     _multilinear: "dot inner vdot outer tensordot einsum kron convolve correlate cumsum trace cross matmul vecdot",
-    _like: "empty_like zeros_like ones_like full_like",
     _argextreme: "argmax argmin",
-    _of_values: "shape ndim size result_type can_cast min_scalar_type shares_memory may_share_memory iscomplexobj "
-    "isrealobj isposinf isneginf",
-    _by_mask: "any all nonzero flatnonzero count_nonzero argwhere",
-    _composed: "sum mean var std average max amax min amin prod clip diff ptp nan_to_num iscomplex logaddexp "
-    "trapezoid ediff1d cumulative_sum",
-    _where: "where",
+    _of_values: "isposinf isneginf",
     _argsort: "argsort",
-    _sort: "sort",
-    _round: "round around",
     _pad: "pad",
 }.items():
-    FUNCTIONS |= dict.fromkeys(_functions(*_names.split()), _rule)
-FUNCTIONS[np.lib.stride_tricks.sliding_window_view] = _rearrange
+    RULES |= dict.fromkeys(functions(*_names.split()), _rule)

@@ -29,7 +29,7 @@ from parity.case import Case
 from parity.derivatives.duals import FORMAT, Side, differentiating, dual, lifted
 from parity.ladder.cases import for_all
 from parity.results.records.ladder import DerivativeRecord
-from parity.rounding.allowance import deviations
+from parity.rounding.allowance import Perturb, deviations
 from parity.rounding.noisy import Noisy
 
 Point = dict[str, Array]  # every input and parameter by name
@@ -137,16 +137,16 @@ def derivatives(case: Case, alter: Callable[[Module], Module] | None = None) -> 
     rng = np.random.default_rng(0)
     directions = {name: np.asarray(rng.standard_normal(values.shape), FORMAT) for name, values in point.items()}
 
-    def backward(array_class: type[np.ndarray[Any, Any]]) -> Point:
-        return _backward(case, directions, array_class)
+    def backward(perturb: Perturb) -> Point:
+        return _backward(case, directions, perturb)
 
     with np.errstate(all="ignore"):
         try:
-            gradients = backward(np.ndarray)
+            gradients = backward(np.asarray)
         except Exception as error:
             raise BackwardError(case.module, error) from error
         try:
-            rounding = deviations(gradients, lambda: backward(Noisy), FORMAT)
+            rounding = deviations(gradients, backward, FORMAT)
         except TypeError as error:
             raise NotDifferentiable(case.module, error) from error
         return [
@@ -195,10 +195,10 @@ class OneSided:
     def rounding(self) -> Point:
         """The amounts by which rounding may move both, with what is tied at the point decided as it is on this side."""
 
-        def run() -> Point:
+        def run(_: Perturb) -> Point:
             return _forward(self.case, self.name, self.along, Side(Noisy, like=self.side))
 
-        return deviations(self.found, run, FORMAT)
+        return deviations(self.found, run, FORMAT, together=False)
 
     @property
     def value(self) -> Rounded:
@@ -249,12 +249,12 @@ def _inputs(values: Any, name: str = "input") -> Point:
     return found
 
 
-def _backward(case: Case, directions: Point, array_class: type[np.ndarray[Any, Any]]) -> Point:
+def _backward(case: Case, directions: Point, perturb: Perturb) -> Point:
     """L under the name "", and <gradient, direction> under the name of each direction."""
     module = case.fresh()
-    module.map_state(lambda _, values: values.view(array_class))
+    module.map_state(lambda _, values: perturb(values))
     step = each(
-        lambda array: array.view(array_class) if array.dtype.kind == "f" else array,
+        lambda array: perturb(array) if array.dtype.kind == "f" else array,
         (case.steps[0].input, case.steps[0].cotangent),
     )
     output = module(step[0])

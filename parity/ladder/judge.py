@@ -161,7 +161,7 @@ def _inside_one_layer(key: Key, subject: Any) -> bool:
 def _allowed(wide: Case, reference: Trace, dtype: np.dtype[Any]) -> Trace:
     if not reference:
         return {}
-    return deviations(reference, lambda: run(wide, NumPySubject(wide, perturbed=True)), dtype)
+    return deviations(reference, lambda perturb: run(wide, NumPySubject(wide, perturb)), dtype)
 
 
 def errors(actual: Array, expected: Array) -> Array:

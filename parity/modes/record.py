@@ -12,8 +12,7 @@ from numpynet import Array
 from parity.formats import format_of
 from parity.ladder.trace import GRADIENT, OUTPUT, STEP, Key, Trace, layer_of
 from parity.modes.models import Model
-from parity.rounding.allowance import deviations
-from parity.rounding.noisy import Noisy, noisy
+from parity.rounding.allowance import Perturb, deviations
 
 
 class NotHere(Exception):
@@ -60,19 +59,18 @@ def trained(model: Model, mode: Mode) -> Trace:
 
 
 class InNumpynet:
-    """The mode that is numpynet itself; `perturbed` makes its arrays `Noisy`."""
+    """The mode that is numpynet itself; its arrays are what `perturb` makes of the model's."""
 
-    def __init__(self, model: Model, perturbed: bool = False) -> None:
-        self.array_class = Noisy if perturbed else np.ndarray
+    def __init__(self, model: Model, perturb: Perturb = np.asarray) -> None:
+        self.perturb = perturb
         self.network, self.criterion, self.target = copy.deepcopy(model.network).train(), model.criterion, model.target
-        if perturbed:
-            noisy(self.network)
+        self.network.map_state(lambda _, values: perturb(values))
         self.parameters = self.network.named_parameters()
         self.optimizer = model.rule(self.parameters.values())
 
     def step(self, inputs: Array) -> Seen:
         self.optimizer.zero_grad()
-        output = self.network(inputs.view(self.array_class))
+        output = self.network(self.perturb(inputs))
         loss = self.criterion(output, self.target)
         self.network.backward(self.criterion.backward())
         gradients = {name: parameter.grad.copy() for name, parameter in self.parameters.items()}
@@ -95,4 +93,4 @@ def reference(model: Model, framework: str) -> tuple[Trace, Trace]:
 
 def _judged(wide: Model, model: Model) -> tuple[Trace, Trace]:
     expected = trained(wide, InNumpynet(wide))
-    return expected, deviations(expected, lambda: trained(wide, InNumpynet(wide, perturbed=True)), model.dtype)
+    return expected, deviations(expected, lambda perturb: trained(wide, InNumpynet(wide, perturb)), model.dtype)

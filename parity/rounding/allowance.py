@@ -36,14 +36,25 @@ The allowance is the sum of the largest deviation of either kind.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
 from numpynet import Array
 from parity.formats import format_of
-from parity.rounding.noisy import SLACK, BehindForward, Errors, InHalf, Losing, Nearest, RandomErrors, making, plain
+from parity.rounding.noisy import (
+    SLACK,
+    BehindForward,
+    Errors,
+    InHalf,
+    Losing,
+    Nearest,
+    RandomErrors,
+    as_noisy,
+    making,
+)
+from parity.rounding.runs import repeated, runs_in
 
 PAIRS = 6
 MORE = 30  # so that of nine nearly equal elements one is the largest or the smallest in none of 36: 1e-4
@@ -53,16 +64,21 @@ FEWER_BITS = int(math.log2(SLACK))  # of a format whose unit is SLACK times as l
 
 
 Key = TypeVar("Key")
+Perturb = Callable[[Array], Array]  # what makes an array one on which operations err
 
 
 def deviations(
-    reference: Mapping[Key, Array], run: Callable[[], Mapping[Key, Array]], dtype: np.dtype[Any]
+    reference: Mapping[Key, Array],
+    run: Callable[[Perturb], Mapping[Key, Array]],
+    dtype: np.dtype[Any],
+    together: bool = True,
 ) -> dict[Key, Array]:
     """The allowance of every tensor in `reference`, from how far `run` deviates from it under rounding errors.
 
-    It is the largest deviation under large errors or losses plus `SLACK` times the largest under errors of natural
-    size: the first may be exactly the jump at a kink, and the second is the rounding beside it. The generator is
-    seeded: the same computation is always allowed the same.
+    `run` computes on the arrays that its argument makes of its own. It is the largest deviation under large errors or
+    losses plus `SLACK` times the largest under errors of natural size: the first may be exactly the jump at a kink, and
+    the second is the rounding beside it. The generator is seeded: the same computation is always allowed the same.
+    Runs with random errors are made at once, unless `together` says otherwise or the computation does not allow it.
     """
     rng, epsilon = np.random.default_rng(0), 2 * format_of(dtype).unit
     largest = {
@@ -72,43 +88,52 @@ def deviations(
     least = {key: np.full(value.shape, np.inf) for key, value in reference.items()}  # under errors of natural size
     apart = False  # whether losing or rounding takes a branch that random errors miss
 
-    def observe(errors: Errors) -> dict[Key, Array]:
-        """Run once; returns how far every tensor deviated."""
-        nonlocal apart
-        found = {}
+    def deviating(errors: Errors, perturb: Perturb) -> dict[Key, Array]:
+        """How far every tensor deviates under these errors; the runs are along the last axis."""
         with np.errstate(all="ignore"):
             with making(errors):
-                perturbed = run()
-            for key, bound in largest[1.0 if errors.size == 1 else SLACK].items():
-                deviation = np.abs(plain(perturbed[key]) - reference[key])
-                # Jumps are finite, and inf - inf is none; the logarithm of what was lost is another matter.
-                found[key] = deviation = np.where(np.isinf(deviation), 0, deviation)
-                if errors.size == SLACK:
-                    still[key] += deviation == 0
-                elif errors.size == 1:
-                    np.fmin(least[key], deviation, out=least[key])
-                else:
-                    apart = apart or bool(np.any(deviation > bound))
-                np.fmax(bound, deviation, out=bound)
+                perturbed = run(perturb)
+            found = {key: np.abs(runs_in(perturbed[key]) - value[..., None]) for key, value in reference.items()}
+            # Jumps are finite, and inf - inf is none; the logarithm of what was lost is another matter.
+            return {key: np.where(np.isinf(deviation), 0, deviation) for key, deviation in found.items()}
+
+    def deviating_each(errors: list[RandomErrors]) -> dict[Key, Array]:
+        """How far every tensor deviates under each of these errors: at once, or one after another."""
+        nonlocal together
+        if together:
+            try:
+                return deviating(RandomErrors.together(errors), lambda values: repeated(values, len(errors)))
+            except Exception:  # what is wrong with the computation itself is raised by each run alone
+                together = False
+        alone = [deviating(one, as_noisy) for one in errors]
+        return {key: np.concatenate([found[key] for found in alone], axis=-1) for key in reference}
+
+    def observe_pairs(number: int, make: Callable[[int, bytes, bool], RandomErrors], first: int = 0) -> None:
+        """Run with the errors that `make` makes of the index of a pair and its seed, and with their mirror images."""
+        seeds = [(pair, rng.bytes(8)) for pair in range(first, first + number)]
+        errors = [make(pair, seed, mirrored) for pair, seed in seeds for mirrored in (False, True)]
+        natural = np.array([one.size == 1 for one in errors])
+        for key, found in deviating_each(errors).items():
+            large, small = found[..., ~natural], found[..., natural]
+            still[key] += np.sum(large == 0, axis=-1)
+            least[key] = np.fmin(least[key], np.fmin.reduce(small, axis=-1, initial=np.inf))
+            for size, deviation in ((SLACK, large), (1.0, small)):
+                largest[size][key] = np.fmax(largest[size][key], np.fmax.reduce(deviation, axis=-1, initial=0))
+
+    def observe(errors: Errors) -> dict[Key, Array]:
+        """Run once, with errors that are not random or not everywhere; returns how far every tensor deviated."""
+        nonlocal apart
+        found = {key: deviation[..., 0] for key, deviation in deviating(errors, as_noisy).items()}
+        for key, bound in largest[SLACK].items():
+            apart = apart or bool(np.any(found[key] > bound))
+            largest[SLACK][key] = np.fmax(bound, found[key])
         return found
 
-    def observe_pairs(number: int, make: Callable[[int, bytes, bool], Iterable[Errors]], first: int = 0) -> None:
-        """Run with the errors that `make` makes of the index of a pair and its seed, then with their mirror images."""
-        for pair in range(first, first + number):
-            seed = rng.bytes(8)
-            for mirrored in (False, True):
-                for errors in make(pair, seed, mirrored):
-                    observe(errors)
+    def at_random(pair: int, seed: bytes, mirrored: bool) -> RandomErrors:
+        return RandomErrors(dtype, seed, 1.0 if pair % SMALL_EVERY == 0 else SLACK, mirrored)
 
-    def at_random(pair: int, seed: bytes, mirrored: bool) -> Iterator[Errors]:
-        yield RandomErrors(dtype, seed, 1.0 if pair % SMALL_EVERY == 0 else SLACK, mirrored)
-
-    def behind_forward(pair: int, seed: bytes, mirrored: bool) -> Iterator[Errors]:
-        yield BehindForward(dtype, seed, SLACK, mirrored)
-
-    def in_half(pair: int, seed: bytes, mirrored: bool) -> Iterator[Errors]:
-        yield InHalf(Losing(dtype), seed, mirrored)
-        yield InHalf(Nearest(dtype), seed, mirrored)
+    def behind_forward(pair: int, seed: bytes, mirrored: bool) -> RandomErrors:
+        return BehindForward(dtype, seed, SLACK, mirrored)
 
     def left(rounded: dict[Key, Array]) -> bool:
         """Tells whether every random error, however small, spoils an element that rounding itself leaves as it is."""
@@ -122,7 +147,8 @@ def deviations(
     observe_pairs(PAIRS, at_random)
     # In a format that is no wider, a small error may come to nothing.
     if any(np.any((still[key] > 0) & (bound > 0)) for key, bound in largest[SLACK].items() if bound.dtype != dtype):
-        observe_pairs(MORE, at_random, first=PAIRS)
+        for first in range(PAIRS, PAIRS + MORE, PAIRS):
+            observe_pairs(PAIRS, at_random, first)
     observe(Losing(dtype))
     rounded = observe(Nearest(dtype))
     if apart or left(rounded):
@@ -131,7 +157,11 @@ def deviations(
             observe(Nearest(dtype, dropped))
         observe_pairs(PAIRS, behind_forward)
     if apart:
-        observe_pairs(PARTIAL, in_half)
+        for _ in range(PARTIAL):
+            seed = rng.bytes(8)
+            for mirrored in (False, True):
+                observe(InHalf(Losing(dtype), seed, mirrored))
+                observe(InHalf(Nearest(dtype), seed, mirrored))
     # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
     jumps = 1 + SLACK * SLACK * format_of(dtype).unit
     with np.errstate(over="ignore"):

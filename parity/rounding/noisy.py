@@ -25,13 +25,13 @@ import contextlib
 import functools
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from numpynet import Array, Module
+from numpynet import Array
 from parity.formats import format_of
 
 LOST = 4  # units in the last place: what functions such as tanh may be off
@@ -111,10 +111,23 @@ class RandomErrors(Errors):
     """Random errors of up to `size` roundings of `dtype`; `mirrored` gives those of the same seed the other sign."""
 
     def __init__(self, dtype: np.dtype[Any], seed: bytes = b"", size: float = SLACK, mirrored: bool = False) -> None:
-        self.size = size
-        self.unit = size * format_of(dtype).unit
+        self.dtype, self.seed, self.size = dtype, seed, size
+        self.unit: Any = size * format_of(dtype).unit
+        self.smallest_unit = self.unit
         self.tiny = format_of(dtype).smallest
-        self.draw = _Uniform(seed, mirrored)
+        self.draw = _Uniform(seed, -self.unit if mirrored else self.unit)
+
+    @staticmethod
+    def together(runs: Sequence[RandomErrors]) -> RandomErrors:
+        """The errors of several runs at once, on arrays whose last axis is the run.
+
+        They come in pairs, one behind the other, that make the same errors with opposite signs.
+        """
+        made = type(runs[0])(runs[0].dtype, b"".join(run.seed for run in runs))
+        made.unit = np.array([run.unit for run in runs])
+        made.smallest_unit = min(run.unit for run in runs)
+        made.draw = _Uniform(made.seed, *(run.draw.scales[0] for run in runs))
+        return made
 
     def perturb(self, result: Array, magnitude: Array, weight: int, where: Any) -> None:
         """Add an error of `weight` roundings of `magnitude`.
@@ -124,13 +137,13 @@ class RandomErrors(Errors):
         """
         if not result.size:
             return
-        bound = self.unit * weight
-        error = magnitude * (uniform := self.draw(bound, result.shape, result.dtype))
+        error = magnitude * (uniform := self.draw(weight, result.shape, result.dtype))
         smallest = magnitude.item(magnitude.argmin())  # a quarter of the time of min()
-        if not smallest * self.unit >= self.tiny:  # NaN counts as small
+        if not smallest * self.smallest_unit >= self.tiny:  # NaN counts as small
             small = (magnitude * self.unit < self.tiny) & (magnitude > 0)
             if small.any():
-                absolute = np.maximum(magnitude, np.minimum(magnitude, self.tiny) * (self.size / bound)) * uniform
+                least = np.minimum(magnitude, self.tiny) / (format_of(self.dtype).unit * weight)
+                absolute = np.maximum(magnitude, least) * uniform
                 ahead = np.copysign(1, result)
                 error = np.where(small, ahead * np.maximum(ahead * absolute, -magnitude), error)
         np.add(result, error, out=result, where=where)
@@ -173,11 +186,11 @@ class InHalf(Errors):
     """The errors of another kind, made in one half of the elements, drawn anew each time; `mirrored` in the other."""
 
     def __init__(self, of: Errors, seed: bytes, mirrored: bool = False) -> None:
-        self.of, self.losing, self.draw = of, of.losing, _Uniform(seed, mirrored)
+        self.of, self.losing, self.draw = of, of.losing, _Uniform(seed, -1.0 if mirrored else 1.0)
 
     def perturb(self, result: Array, magnitude: Array, weight: int, where: Any) -> None:
         if result.size:
-            chosen = (self.draw(1.0, result.shape, result.dtype) < 0) & where
+            chosen = (self.draw(1, result.shape, result.dtype) < 0) & where
             self.of.perturb(result, magnitude, weight, chosen)
 
 
@@ -194,26 +207,39 @@ class BehindForward(RandomErrors):
 
 
 class _Uniform:
-    """Random numbers in [-bound, bound), taken from a pool at a random place: cheaper than drawing new ones."""
+    """Random numbers in [-1, 1) times a scale, taken from a pool at a random place: cheaper than drawing new ones.
 
-    def __init__(self, seed: bytes, mirrored: bool) -> None:
+    With several scales, those of the runs along the last axis, each two runs share their numbers.
+    """
+
+    def __init__(self, seed: bytes, *scales: float) -> None:
         self.random = random.Random(seed).random  # one number from it costs a tenth of one from NumPy's
-        self.sign = -1 if mirrored else 1
+        self.scales = scales
 
-    def __call__(self, bound: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        size = math.prod(shape)
-        pool = _pool(self.sign * bound, dtype, 1 << max(16, (2 * size).bit_length()))
+    def __call__(self, weight: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Numbers of this shape, `weight` times as large."""
+        size = math.prod(shape) // len(self.scales)
+        least = 16 if len(self.scales) == 1 else 14
+        pool = _pool(self.scales, weight, dtype, 1 << max(least, (2 * size).bit_length()))
         start = int(self.random() * (len(pool) - size))
         return pool[start : start + size].reshape(shape)
 
 
 @functools.cache
-def _pool(bound: float, dtype: np.dtype[Any], size: int) -> Array:
-    """Fixed random numbers between -|bound| and |bound|; a negative bound gives the same ones with the other sign."""
-    return (bound * np.random.default_rng(0).uniform(-1, 1, size)).astype(dtype)
+def _pool(scales: tuple[float, ...], weight: int, dtype: np.dtype[Any], size: int) -> Array:
+    """Fixed random numbers, `size` for every two scales: a column for each, times the scale."""
+    if len(scales) == 1:
+        return (scales[0] * weight * np.random.default_rng(0).uniform(-1, 1, size)).astype(dtype)
+    drawn = np.random.default_rng(0).uniform(-1, 1, (size, len(scales) // 2))
+    return (drawn.repeat(2, axis=1) * scales * weight).astype(dtype)
 
 
 _errors: ContextVar[Errors | None] = ContextVar("_errors", default=None)
+
+
+def current_errors() -> Errors | None:
+    """The errors that are being made; None outside `making`."""
+    return _errors.get()
 
 
 @contextlib.contextmanager
@@ -229,7 +255,7 @@ def making(errors: Errors) -> Iterator[None]:
 @contextlib.contextmanager
 def forward_pass() -> Iterator[None]:
     """A context for a forward pass, where a run may make other errors than behind it."""
-    if (errors := _errors.get()) is None:
+    if (errors := current_errors()) is None:
         yield
     else:
         with making(errors.forward):
@@ -248,9 +274,9 @@ class Noisy(np.ndarray[Any, np.dtype[Any]]):
         targets = kwargs.pop("out", ())
         if targets:
             kwargs["out"] = tuple(plain(value) for value in targets)
-        errors = _errors.get()
+        errors = current_errors()
         # Before the call: `out` may be one of the inputs.
-        magnitude = None if errors is None else _magnitude(ufunc, method, given, kwargs, errors.losing)
+        magnitude = None if errors is None else magnitude_of(ufunc, method, given, kwargs, errors.losing)
         result = getattr(ufunc, method)(*given, **kwargs)
         if method == "at":
             return None
@@ -259,7 +285,7 @@ class Noisy(np.ndarray[Any, np.dtype[Any]]):
         values = np.asarray(result)
         if errors is not None and magnitude is not None and values.dtype.kind == "f":
             size = np.abs(values) if magnitude is values_themselves else magnitude
-            weight = _roundings(ufunc) * _terms(ufunc, method, given, values)
+            weight = roundings(ufunc) * terms(ufunc, method, given, values)
             errors.perturb(values, size, weight, kwargs.get("where", True))
         return targets[0] if targets else values.view(Noisy)
 
@@ -273,7 +299,7 @@ class Noisy(np.ndarray[Any, np.dtype[Any]]):
             return _map_arrays(_noisy, super().__array_function__(func, types, args, kwargs))
         args, kwargs = _map_arrays(plain, args), _map_arrays(plain, kwargs)
         values = np.asarray(func(*args, **kwargs))
-        if (errors := _errors.get()) is not None:
+        if (errors := current_errors()) is not None:
             magnitude = func(*_map_arrays(np.abs, args), **_map_arrays(np.abs, kwargs))
             errors.perturb(values, np.asarray(magnitude), 1, True)
         return values.view(Noisy)
@@ -289,14 +315,14 @@ values_themselves = np.empty(0)  # stands for "the magnitude is the result's own
 
 
 @functools.cache
-def _roundings(ufunc: np.ufunc) -> int:
+def roundings(ufunc: np.ufunc) -> int:
     """The number of unit roundoffs that one result of `ufunc` may be off: 0, 1 or 4."""
     if ufunc.__name__ in EXACT:
         return 0
     return 1 if ufunc.__name__ in ROUNDED_ONCE or ufunc is np.matmul else 4
 
 
-def _terms(ufunc: np.ufunc, method: str, inputs: list[Any], result: Array) -> int:
+def terms(ufunc: np.ufunc, method: str, inputs: list[Any], result: Array) -> int:
     """The factor by which the errors of a sum or product of matrices exceed one rounding, for the terms that it adds.
 
     It is `MARGIN` times the number of terms, divided by `SLACK`, and at least 1; rounded down to a power of two, so
@@ -311,9 +337,9 @@ def _terms(ufunc: np.ufunc, method: str, inputs: list[Any], result: Array) -> in
     return 1 << max(int(MARGIN * min(number, LONGEST) / SLACK).bit_length() - 1, 0)
 
 
-def _magnitude(ufunc: np.ufunc, method: str, inputs: list[Any], kwargs: dict[str, Any], losing: bool) -> Array | None:
+def magnitude_of(ufunc: np.ufunc, method: str, inputs: list[Any], kwargs: dict[str, Any], losing: bool) -> Array | None:
     """The size that one rounding error is relative to; None where the operation is exact."""
-    if not _roundings(ufunc):
+    if not roundings(ufunc):
         return None
     if method in ("reduce", "accumulate", "reduceat") and ufunc is np.add:
         absolute = {name: value for name, value in kwargs.items() if name != "out"}
@@ -345,6 +371,6 @@ def _map_arrays(function: Callable[[Any], Any], values: Any) -> Any:
     return function(values) if isinstance(values, np.ndarray) else values
 
 
-def noisy(module: Module) -> None:
-    """Turn the parameters and running statistics of `module` into `Noisy` arrays."""
-    module.map_state(lambda _, value: value.view(Noisy))
+def as_noisy(values: Array) -> Array:
+    """A view of the values on which every elementary operation errs."""
+    return values.view(Noisy)

@@ -34,8 +34,8 @@ from parity.case import Case, Step
 from parity.frameworks.numpynet.framework import NumPySubject
 from parity.ladder.judge import judge
 from parity.ladder.trace import GRADIENT, OUTPUT, run
-from parity.rounding.allowance import deviations
-from parity.rounding.noisy import BehindForward, Noisy, making
+from parity.rounding.allowance import Perturb, deviations
+from parity.rounding.noisy import BehindForward, as_noisy, making
 
 
 def agree(module: Module, input: Array) -> bool:
@@ -132,8 +132,8 @@ def test_a_sum_of_many_equal_terms() -> None:
 def test_equal_terms_that_are_added_to_a_large_one(count: int) -> None:
     """Each of them is rounded in the same direction: n / 2 roundings of the sum, by whoever adds one after another."""
 
-    def perturbed(terms: Array) -> dict[str, Array]:
-        return {"sum": terms.view(Noisy).sum()}
+    def perturbed(terms: Array, perturb: Perturb) -> dict[str, Array]:
+        return {"sum": perturb(terms).sum()}
 
     largest = 0.0
     for number in range(50):
@@ -198,7 +198,7 @@ def test_errors_behind_the_forward_pass_leave_it_rounded_to_the_nearest() -> Non
     case = Case(Linear(3, 2, rng=rng), [step]).astype(np.dtype(np.float64))
     expected = run(case, NumPySubject(case))
     with making(BehindForward(np.dtype(np.float32), b"seed")):
-        found = run(case, NumPySubject(case, perturbed=True))
+        found = run(case, NumPySubject(case, as_noisy))
     units = {key: np.max(np.abs(found[key] - values) / np.abs(values)) * 2.0**24 for key, values in expected.items()}
     assert {key.rung for key, share in units.items() if share < 4} == {OUTPUT}
     assert {key.rung for key, share in units.items() if share > 4} == {GRADIENT}

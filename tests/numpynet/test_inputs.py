@@ -33,8 +33,7 @@ from parity.ladder.proving import targets
 from parity.mapping.adaptive import OPTIMIZERS
 from parity.mapping.loss import Loss
 from parity.mapping.pair import OptimizerPair, pair_of
-from parity.rounding.allowance import deviations
-from parity.rounding.noisy import Noisy, noisy
+from parity.rounding.allowance import Perturb, deviations
 
 FLOAT32 = np.dtype(np.float32)
 every_criterion = pytest.mark.parametrize(
@@ -81,19 +80,18 @@ layouts = st.sampled_from(LAYOUTS)
 def arrays(name: str, values: Any) -> dict[str, Array]:
     """An array by its name; of a tuple, each by its index."""
     if isinstance(values, tuple):
-        return {f"{name}[{index}]": np.asarray(array) for index, array in enumerate(values)}
-    return {name: np.asarray(values)}
+        return {f"{name}[{index}]": array for index, array in enumerate(values)}
+    return {name: values}
 
 
-def computed(case: Case, input: Any, cotangent: Any, perturbed: bool = False) -> dict[str, Array]:
+def computed(case: Case, input: Any, cotangent: Any, perturb: Perturb = np.asarray) -> dict[str, Array]:
     """Everything that one forward and backward compute."""
     module = case.fresh()
-    if perturbed:
-        noisy(module)
-    output = module(input)
-    found = arrays("output", output) | arrays("input gradient", module.backward(cotangent))
+    module.map_state(lambda _, values: perturb(values))
+    output = module(each(perturb, input))
+    found = arrays("output", output) | arrays("input gradient", module.backward(each(perturb, cotangent)))
     gradients = {name: parameter.grad for name, parameter in module.named_parameters().items()}
-    return found | {name: np.asarray(values) for name, values in (gradients | module.named_buffers()).items()}
+    return found | gradients | module.named_buffers()
 
 
 def assert_right(case: Case, found: dict[str, Array]) -> None:
@@ -101,8 +99,7 @@ def assert_right(case: Case, found: dict[str, Array]) -> None:
     wide = case.astype(format_of(FLOAT32).wider)
     sent = wide.steps[0].input, wide.steps[0].cotangent
     reference = computed(wide, *sent)
-    input, cotangent = (each(lambda array: array.view(Noisy), values) for values in sent)
-    allowed = deviations(reference, lambda: computed(wide, input, cotangent, perturbed=True), FLOAT32)
+    allowed = deviations(reference, lambda perturb: computed(wide, *sent, perturb), FLOAT32)
     for name, expected in reference.items():
         assert share_used(found[name], expected, allowed[name], FLOAT32) <= 1, name
 

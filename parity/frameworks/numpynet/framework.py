@@ -12,19 +12,19 @@ from numpynet.training import Trainer
 from parity.case import Case
 from parity.frameworks.counterpart import Counterpart, TensorView
 from parity.frameworks.framework import CallSites, Framework, FrameworkTrainer, Look, LossFunction, Subject, Translation
-from parity.rounding.noisy import Noisy, forward_pass, noisy
+from parity.rounding.allowance import Perturb
+from parity.rounding.noisy import forward_pass
 
 
 class NumPySubject:
-    """The module of a case in numpynet, observed while it runs; `perturbed` makes its arrays `Noisy`."""
+    """The module of a case in numpynet, observed while it runs; its arrays are what `perturb` makes of the case's."""
 
     name = "numpynet"
 
-    def __init__(self, case: Case, perturbed: bool = False) -> None:
+    def __init__(self, case: Case, perturb: Perturb = np.asarray) -> None:
         self.module = case.fresh()
-        self.array_class = Noisy if perturbed else np.ndarray
-        if perturbed:
-            noisy(self.module)
+        self.perturb = perturb
+        self.module.map_state(lambda _, values: perturb(values))
         self.observed: dict[str, list[Any]] = {}
         self.sites = CallSites(self.module)
         self.holders: list[tuple[Module, str, str]] = []  # of running statistics: found once, read after every step
@@ -60,13 +60,13 @@ class NumPySubject:
     def forward(self, input: Any) -> Any:
         self.sites.calls.clear()
         with forward_pass():
-            return self.module(self._viewed(input))
+            return self.module(self._perturbed(input))
 
     def backward(self, cotangent: Any) -> Any:
-        return self.module.backward(self._viewed(cotangent))
+        return self.module.backward(self._perturbed(cotangent))
 
-    def _viewed(self, values: Any) -> Any:
-        return each(lambda array: array.view(self.array_class) if array.dtype.kind == "f" else array, values)
+    def _perturbed(self, values: Any) -> Any:
+        return each(lambda array: self.perturb(array) if array.dtype.kind == "f" else array, values)
 
     def gradients(self) -> dict[str, Array]:
         return {name: parameter.grad.copy() for name, parameter in self.parameters.items()}

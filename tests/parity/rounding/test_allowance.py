@@ -16,7 +16,7 @@ from numpynet import Array, Linear, ReLU, Sequential, Softplus
 from parity.case import Case, Step
 from parity.formats import format_of
 from parity.ladder.judge import judge, share_used
-from parity.rounding.allowance import deviations
+from parity.rounding.allowance import Perturb, deviations
 from parity.rounding.noisy import SLACK, Nearest, Noisy, RandomErrors, making
 
 F32 = np.dtype(np.float32)
@@ -91,12 +91,12 @@ def test_function_without_a_rounding_model_is_refused_by_name() -> None:
 
 def test_value_that_underflows_may_be_flushed_to_zero() -> None:
     tiny = np.array([-100.0])
-    allowed = deviations({0: np.exp(tiny)}, lambda: {0: np.exp(tiny.view(Noisy))}, F32)[0]
+    allowed = deviations({0: np.exp(tiny)}, lambda perturb: {0: np.exp(perturb(tiny))}, F32)[0]
     assert share_used(np.zeros(1, np.float32), np.exp(tiny), allowed, F32) <= 1
 
 
 def test_same_computation_is_always_allowed_the_same() -> None:
-    first, second = (deviations({0: np.exp(x)}, lambda: {0: np.exp(x.view(Noisy))}, F32)[0] for _ in range(2))
+    first, second = (deviations({0: np.exp(x)}, lambda perturb: {0: np.exp(perturb(x))}, F32)[0] for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
@@ -146,8 +146,8 @@ def test_training_that_runs_out_of_the_format_is_judged_up_to_there() -> None:
 def test_value_beside_a_kink_is_on_either_side_of_it_in_some_run() -> None:
     """Whatever falls within half a rounding of 0, rounded or flushed, is allowed the whole jump of the gradient."""
 
-    def gradient(values: Array) -> dict[int, Array]:
-        return {0: np.where(values.view(Noisy) * 1 > 0, 1.0, 0)}
+    def gradient(values: Array, perturb: Perturb) -> dict[int, Array]:
+        return {0: np.where(perturb(values) * 1 > 0, 1.0, 0)}
 
     tiny = np.array([-100.0, -95.0, -90.0])
     for seed in range(300):
@@ -159,11 +159,11 @@ def test_value_beside_a_kink_is_on_either_side_of_it_in_some_run() -> None:
 def test_jump_is_allowed_where_the_rounding_beside_it_made_it_smaller_in_every_run() -> None:
     calls = itertools.count()
 
-    def run() -> dict[int, Array]:
+    def run(_: Perturb) -> dict[int, Array]:
         natural = next(calls) % 6 < 2  # errors of natural size do not reach the kink
         return {0: np.array([1.0 if natural else 0.4 + 4 * UNIT])}
 
-    assert deviations({0: np.ones(1)}, run, F32)[0] >= 0.6
+    assert deviations({0: np.ones(1)}, run, F32, together=False)[0] >= 0.6
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

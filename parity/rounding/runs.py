@@ -1,0 +1,206 @@
+"""Several runs of one computation at once: arrays whose every element holds its values in all of them.
+
+What costs time in a run on small arrays is Python, not arithmetic; so a dozen runs at once cost little more than one.
+Each operation is made once, with the errors of `RandomErrors.together`, along an axis that the layer does not see.
+
+Where the runs do not agree on something of which there is one for all (the outcome of a comparison, an index), they
+part, and `Parted` is raised; so is TypeError by whatever cannot be followed. Then each is run alone, as a `Noisy` array
+runs, which knows everything. No layer need be written for these arrays, and none can be misread by them.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array
+from parity.rounding.composite import Composite, elements
+from parity.rounding.noisy import UNMODELLED, current_errors, magnitude_of, plain, roundings, terms, values_themselves
+
+
+class Parted(Exception):
+    """Raised where runs disagree on what must be the same for all."""
+
+
+class Runs(Composite):
+    """An array of the values of several runs, made by `repeated`."""
+
+    carried = "other runs"
+
+    @property
+    def dtype(self) -> Any:
+        """The format of the values."""
+        return self.element["values"].base
+
+    @property
+    def values(self) -> Array:
+        """The values, of shape (*shape, runs), as a view."""
+        return elements(self)["values"]
+
+    @property
+    def one(self) -> Array:
+        return self.values[..., 0]
+
+    def lifted(self, value: Any) -> Composite:
+        return value if isinstance(value, Runs) else repeated(np.asarray(value, self.dtype), self.values.shape[-1])
+
+    @staticmethod
+    def unsupported(what: str, instead: str) -> TypeError:
+        return TypeError(f"parity does not run {what} several times at once: {instead}")
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        (out,) = kwargs.pop("out", (None,))
+        if method == "at":
+            target, index, *rest = inputs
+            ufunc.at(_values(target), _leading(index), *map(_values, rest))
+            return None
+        given = list(map(_values, inputs))
+        if ufunc is np.matmul:
+            given = _stacked(inputs, given)
+        elif ufunc.signature is not None or method == "outer":
+            raise self.unsupported(f"numpy.{ufunc.__name__}", "write it with matmul")
+        if kwargs.get("where", True) is not True:
+            kwargs["where"] = _values(kwargs["where"])
+        if method != "__call__":
+            kwargs["axis"] = _axes(inputs[0], kwargs.get("axis", 0), method)
+        errors = current_errors()
+        magnitude = None if errors is None else magnitude_of(ufunc, method, given, kwargs, errors.losing)
+        direct = isinstance(out, Runs) and ufunc is not np.matmul
+        result = getattr(ufunc, method)(*given, **kwargs, **({"out": _values(out)} if direct else {}))
+        if ufunc is np.matmul:
+            result, magnitude = (_runs_last(found) for found in (result, magnitude))
+        if isinstance(result, tuple):
+            raise self.unsupported(f"numpy.{ufunc.__name__}", "it has several results")
+        if result.dtype.kind != "f":
+            found = agreed(result)
+            if out is None:
+                return found
+            out[...] = found
+            return out
+        if errors is not None and magnitude is not None:
+            size = np.abs(result) if magnitude is values_themselves else magnitude
+            weight = roundings(ufunc) * terms(ufunc, method, given, result)
+            errors.perturb(result, size, weight, kwargs.get("where", True))
+        if out is None:
+            return runs_of(result)
+        if not direct:
+            if not isinstance(out, Runs):
+                raise self.unsupported("what is written into a plain array", "make it by np.empty_like of an input")
+            out.values[...] = result
+        return out
+
+    def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+        cast = self.values.astype(dtype)
+        return runs_of(cast) if cast.dtype.kind == "f" else agreed(cast)
+
+    def copy(self, order: Any = "C") -> Any:
+        return runs_of(self.values.copy())
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
+    def __repr__(self) -> str:
+        return f"Runs({self.values!r})"
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func is np.where and len(args) == 3 and not kwargs:
+            return runs_of(np.where(*map(_values, args)))
+        if func is np.copyto and not kwargs.keys() - {"where"} and isinstance(args[0], Runs):
+            return np.copyto(*map(_values, args), **{name: _values(value) for name, value in kwargs.items()})
+        if func in (np.argmax, np.argmin):
+            return _extreme(func, *args, **kwargs)
+        if func is np.dot:
+            return np.matmul(*args, **kwargs)
+        if func in UNMODELLED:
+            raise self.unsupported(f"numpy.{func.__name__}", "it has no model of rounding")
+        return super().__array_function__(func, types, args, kwargs)
+
+
+def repeated(values: Array, number: int) -> Runs:
+    """An array in which each of `number` runs has these values; it can be written to where `values` can."""
+    held = np.empty((*values.shape, number), values.dtype)
+    held[...] = values[..., None]
+    made = runs_of(held)
+    made.flags.writeable = values.flags.writeable
+    return made
+
+
+def runs_of(values: Array) -> Runs:
+    """An array of the values of runs along the last axis."""
+    if not values.flags.c_contiguous:
+        values = np.ascontiguousarray(values)
+    made: Runs = Runs(values.shape[:-1], _structure(values.dtype, values.shape[-1]), values)
+    return made
+
+
+def runs_in(values: Array) -> Array:
+    """The values of each run, along the last axis; of an array that is no `Runs`, those of the one run there is."""
+    return values.values if isinstance(values, Runs) else plain(values)[..., None]
+
+
+@functools.cache
+def _structure(dtype: np.dtype[Any], number: int) -> np.dtype[Any]:
+    """The dtype of one element. With a second field, though an empty one, NumPy does not take it for a number."""
+    return np.dtype([("values", dtype, (number,)), ("", dtype, (0,))])
+
+
+def agreed(results: Array) -> Any:
+    """The result in which all runs along the last axis agree; raises Parted where they do not."""
+    first = results[..., :1]
+    if not (results == first).all():
+        raise Parted
+    return first[..., 0]
+
+
+def _values(value: Any) -> Any:
+    """The numbers of an operand, the runs along the last axis: of one that is the same for all, with an axis of one."""
+    if isinstance(value, Runs):
+        return value.values
+    if isinstance(value, np.ndarray) and value.ndim:
+        if value.dtype.kind == "V":
+            raise Runs.unsupported("an array that left its class", "write np.asanyarray, not np.asarray or np.array")
+        return value[..., None]
+    return np.asarray(value)[..., None] if isinstance(value, list | tuple) else value
+
+
+def _axes(array: Any, axis: Any, method: str) -> Any:
+    """The axes of a reduction, counted from the front, so that the runs stay."""
+    if not isinstance(array, Runs):
+        raise Runs.unsupported(f"{method} of a plain array", "make it by np.empty_like of an input")
+    if axis is None:
+        return tuple(range(array.ndim))
+    axes = tuple(one + array.ndim if one < 0 else one for one in (axis if isinstance(axis, tuple) else (axis,)))
+    if any(not 0 <= one < array.ndim for one in axes):
+        raise np.exceptions.AxisError(f"axis {axis} is out of bounds")
+    return axes if method == "reduce" else axes[0]
+
+
+def _leading(index: Any) -> Any:
+    """The index, so that it leaves the runs alone."""
+    return (*index, slice(None)) if isinstance(index, tuple) and any(one is Ellipsis for one in index) else index
+
+
+def _stacked(inputs: tuple[Any, ...], given: list[Array]) -> list[Array]:
+    """The operands of a product of matrices with the runs along the first axis."""
+    rank = max(np.ndim(value) for value in inputs)
+    if min(np.ndim(value) for value in inputs) < 2:
+        raise Runs.unsupported("a product of vectors", "write it with matrices")
+    stacks = []
+    for values in given:
+        values = values.transpose(-1, *range(values.ndim - 1))
+        wider = values.reshape(len(values), *[1] * (rank + 1 - values.ndim), *values.shape[1:])
+        stacks.append(np.ascontiguousarray(wider))
+    return stacks
+
+
+def _runs_last(stack: Any) -> Any:
+    """A product of matrices with the runs along the last axis; None as it is."""
+    return None if stack is None else np.ascontiguousarray(stack.transpose(*range(1, stack.ndim), 0))
+
+
+def _extreme(func: Any, a: Runs, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
+    if out is not None or axis is None:
+        raise Runs.unsupported(f"numpy.{func.__name__}", "give it an axis")
+    return agreed(func(a.values, axis=_axes(a, axis, "argmax"), keepdims=keepdims))
