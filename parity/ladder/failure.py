@@ -11,7 +11,7 @@ from numpynet import SGD, Graph
 from parity.case import Case, computing
 from parity.ladder.judge import Judgement, errors, shares
 from parity.ladder.trace import RUNGS, Key, rung_after
-from parity.rounding.noisy import SLACK
+from parity.rounding.errors import SLACK
 
 
 class ParityError(AssertionError):

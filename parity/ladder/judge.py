@@ -145,17 +145,14 @@ def _in_range(reference: Trace, allowed: Trace, dtype: np.dtype[Any]) -> Trace:
 
 def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:
     """The share that an implementation used of the allowance of every tensor it has."""
-    trace, allowed = judgement.traces[name], judgement.allowed[name]
+    trace, allowed, dtype = judgement.traces[name], judgement.allowed[name], judgement.case.dtype
+    observed = {"", *subject.observed}
     return {
-        key: share_used(trace.get(key), value, allowed[key], judgement.case.dtype)
+        key: share_used(trace.get(key), value, allowed[key], dtype)
         for key, value in judgement.reference.items()
-        if not _inside_one_layer(key, subject)
+        # Between parts of a module whose counterpart is one layer, it has no tensor.
+        if key.layer in observed or key.quantity not in ("output", "output gradient")
     }
-
-
-def _inside_one_layer(key: Key, subject: Any) -> bool:
-    """Tells whether the tensor lies between parts of a module whose counterpart is one layer, without that tensor."""
-    return key.quantity in ("output", "output gradient") and key.layer != "" and key.layer not in subject.observed
 
 
 def _allowed(wide: Case, reference: Trace, dtype: np.dtype[Any]) -> Trace:

@@ -35,15 +35,16 @@ The allowance is the sum of the largest deviation of either kind.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
 from numpynet import Array
 from parity.formats import format_of
-from parity.rounding.noisy import (
+from parity.rounding.errors import (
     SLACK,
     BehindForward,
     Errors,
@@ -51,9 +52,10 @@ from parity.rounding.noisy import (
     Losing,
     Nearest,
     RandomErrors,
-    as_noisy,
+    Together,
     making,
 )
+from parity.rounding.noisy import as_noisy
 from parity.rounding.runs import repeated, runs_in
 
 PAIRS = 6
@@ -97,43 +99,53 @@ def deviations(
             # Jumps are finite, and inf - inf is none; the logarithm of what was lost is another matter.
             return {key: np.where(np.isinf(deviation), 0, deviation) for key, deviation in found.items()}
 
-    def deviating_each(errors: list[RandomErrors]) -> dict[Key, Array]:
-        """How far every tensor deviates under each of these errors: at once, or one after another."""
+    def deviating_each(*groups: Sequence[Errors]) -> list[dict[Key, Array]]:
+        """How far every tensor deviates under each of these errors, group by group: at once, or one after another."""
         nonlocal together
+        errors = [one for group in groups for one in group]
+        found = None
         if together:
             try:
-                return deviating(RandomErrors.together(errors), lambda values: repeated(values, len(errors)))
+                found = deviating(Together.of(errors), lambda values: repeated(values, len(errors)))
             except Exception:  # what is wrong with the computation itself is raised by each run alone
                 together = False
-        alone = [deviating(one, as_noisy) for one in errors]
-        return {key: np.concatenate([found[key] for found in alone], axis=-1) for key in reference}
+        if found is None:
+            alone = [deviating(one, as_noisy) for one in errors]
+            found = {key: np.concatenate([deviation[key] for deviation in alone], axis=-1) for key in reference}
+        ends = list(itertools.accumulate(map(len, groups)))
+        return [
+            {key: deviation[..., start:end] for key, deviation in found.items()}
+            for start, end in itertools.pairwise([0, *ends])
+        ]
 
-    def observe_pairs(number: int, make: Callable[[int, bytes, bool], RandomErrors], first: int = 0) -> None:
-        """Run with the errors that `make` makes of the index of a pair and its seed, and with their mirror images."""
+    def pairs(number: int, make: Callable[[int, bytes, bool], list[Errors]], first: int = 0) -> list[Errors]:
+        """The errors that `make` makes of the index of a pair and its seed, and their mirror images."""
         seeds = [(pair, rng.bytes(8)) for pair in range(first, first + number)]
-        errors = [make(pair, seed, mirrored) for pair, seed in seeds for mirrored in (False, True)]
-        natural = np.array([one.size == 1 for one in errors])
-        for key, found in deviating_each(errors).items():
-            large, small = found[..., ~natural], found[..., natural]
-            still[key] += np.sum(large == 0, axis=-1)
-            least[key] = np.fmin(least[key], np.fmin.reduce(small, axis=-1, initial=np.inf))
-            for size, deviation in ((SLACK, large), (1.0, small)):
-                largest[size][key] = np.fmax(largest[size][key], np.fmax.reduce(deviation, axis=-1, initial=0))
+        return [one for pair, seed in seeds for mirrored in (False, True) for one in make(pair, seed, mirrored)]
 
-    def observe(errors: Errors) -> dict[Key, Array]:
-        """Run once, with errors that are not random or not everywhere; returns how far every tensor deviated."""
+    def observe(errors: Sequence[Errors], found: dict[Key, Array]) -> None:
+        """Take in how far every tensor deviated under each of these errors."""
         nonlocal apart
-        found = {key: deviation[..., 0] for key, deviation in deviating(errors, as_noisy).items()}
-        for key, bound in largest[SLACK].items():
-            apart = apart or bool(np.any(found[key] > bound))
-            largest[SLACK][key] = np.fmax(bound, found[key])
-        return found
+        large, small = (np.array([one.size == size for one in errors]) for size in (SLACK, 1.0))
+        for key, deviation in found.items():
+            still[key] += np.sum(deviation[..., large] == 0, axis=-1)
+            least[key] = np.fmin(least[key], np.fmin.reduce(deviation[..., small], axis=-1, initial=np.inf))
+            for size, which in ((SLACK, large), (1.0, small)):
+                largest[size][key] = np.fmax(
+                    largest[size][key], np.fmax.reduce(deviation[..., which], axis=-1, initial=0)
+                )
+            for number in np.flatnonzero(~large & ~small):  # lost, or rounded
+                apart = apart or bool(np.any(deviation[..., number] > largest[SLACK][key]))
+                largest[SLACK][key] = np.fmax(largest[SLACK][key], deviation[..., number])
 
-    def at_random(pair: int, seed: bytes, mirrored: bool) -> RandomErrors:
-        return RandomErrors(dtype, seed, 1.0 if pair % SMALL_EVERY == 0 else SLACK, mirrored)
+    def at_random(pair: int, seed: bytes, mirrored: bool) -> list[Errors]:
+        return [RandomErrors(dtype, seed, 1.0 if pair % SMALL_EVERY == 0 else SLACK, mirrored)]
 
-    def behind_forward(pair: int, seed: bytes, mirrored: bool) -> RandomErrors:
-        return BehindForward(dtype, seed, SLACK, mirrored)
+    def behind_forward(pair: int, seed: bytes, mirrored: bool) -> list[Errors]:
+        return [BehindForward(dtype, seed, SLACK, mirrored)]
+
+    def in_half(pair: int, seed: bytes, mirrored: bool) -> list[Errors]:
+        return [InHalf(Losing(dtype), seed, mirrored), InHalf(Nearest(dtype), seed, mirrored)]
 
     def left(rounded: dict[Key, Array]) -> bool:
         """Tells whether every random error, however small, spoils an element that rounding itself leaves as it is."""
@@ -144,24 +156,25 @@ def deviations(
                 for key, size in sizes.items()
             )
 
-    observe_pairs(PAIRS, at_random)
+    random, others = pairs(PAIRS, at_random), [Losing(dtype), Nearest(dtype)]
+    at_once, not_random = deviating_each(random, others)
+    observe(random, at_once)
     # In a format that is no wider, a small error may come to nothing.
     if any(np.any((still[key] > 0) & (bound > 0)) for key, bound in largest[SLACK].items() if bound.dtype != dtype):
         for first in range(PAIRS, PAIRS + MORE, PAIRS):
-            observe_pairs(PAIRS, at_random, first)
-    observe(Losing(dtype))
-    rounded = observe(Nearest(dtype))
-    if apart or left(rounded):
-        for dropped in range(FEWER_BITS + 1):
-            observe(Losing(dtype, Nearest(dtype, dropped)))
-            observe(Nearest(dtype, dropped))
-        observe_pairs(PAIRS, behind_forward)
+            more = pairs(PAIRS, at_random, first)
+            observe(more, *deviating_each(more))
+    observe(others, not_random)
+    if apart or left({key: deviation[..., -1] for key, deviation in not_random.items()}):
+        bits = range(FEWER_BITS + 1)
+        fewer = [one for n in bits for one in (Losing(dtype, Nearest(dtype, n)), Nearest(dtype, n))]
+        behind = pairs(PAIRS, behind_forward)
+        of_fewer, of_behind = deviating_each(fewer, behind)
+        observe(fewer, of_fewer)
+        observe(behind, of_behind)
     if apart:
-        for _ in range(PARTIAL):
-            seed = rng.bytes(8)
-            for mirrored in (False, True):
-                observe(InHalf(Losing(dtype), seed, mirrored))
-                observe(InHalf(Nearest(dtype), seed, mirrored))
+        halves = pairs(PARTIAL, in_half)
+        observe(halves, *deviating_each(halves))
     # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
     jumps = 1 + SLACK * SLACK * format_of(dtype).unit
     with np.errstate(over="ignore"):

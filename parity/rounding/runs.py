@@ -1,11 +1,12 @@
 """Several runs of one computation at once: arrays whose every element holds its values in all of them.
 
 What costs time in a run on small arrays is Python, not arithmetic; so a dozen runs at once cost little more than one.
-Each operation is made once, with the errors of `RandomErrors.together`, along an axis that the layer does not see.
+Each operation is made once, with the errors that `Together` makes, along an axis that the layer does not see.
 
-Where the runs do not agree on something of which there is one for all (the outcome of a comparison, an index), they
-part, and `Parted` is raised; so is TypeError by whatever cannot be followed. Then each is run alone, as a `Noisy` array
-runs, which knows everything. No layer need be written for these arrays, and none can be misread by them.
+What comes out of a comparison is one array of truth values where all runs agree, as they nearly always do. Where they
+do not, they may part (a branch of the layer's own code), and `Parted` is raised; so is TypeError by whatever cannot be
+followed. Then each is run alone, as a `Noisy` array runs, which knows everything. No layer need be written for these
+arrays, and none can be misread by them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy as np
 
 from numpynet import Array
 from parity.rounding.composite import Composite, elements
-from parity.rounding.noisy import UNMODELLED, current_errors, magnitude_of, plain, roundings, terms, values_themselves
+from parity.rounding.errors import current_errors
+from parity.rounding.noisy import UNMODELLED, larger_term, magnitude_of, plain, roundings, terms, values_themselves
 
 
 class Parted(Exception):
@@ -66,34 +68,26 @@ class Runs(Composite):
         if method != "__call__":
             kwargs["axis"] = _axes(inputs[0], kwargs.get("axis", 0), method)
         errors = current_errors()
-        magnitude = None if errors is None else magnitude_of(ufunc, method, given, kwargs, errors.losing)
+        magnitude = None if errors is None else magnitude_of(ufunc, method, given, kwargs)
+        larger = larger_term(ufunc, method, given) if errors is not None and errors.losing else None
         direct = isinstance(out, Runs) and ufunc is not np.matmul
         result = getattr(ufunc, method)(*given, **kwargs, **({"out": _values(out)} if direct else {}))
-        if ufunc is np.matmul:
-            result, magnitude = (_runs_last(found) for found in (result, magnitude))
         if isinstance(result, tuple):
             raise self.unsupported(f"numpy.{ufunc.__name__}", "it has several results")
-        if result.dtype.kind != "f":
-            found = agreed(result)
-            if out is None:
-                return found
-            out[...] = found
-            return out
-        if errors is not None and magnitude is not None:
+        if ufunc is np.matmul:
+            result, magnitude = (_runs_last(found) for found in (result, magnitude))
+        if errors is not None and magnitude is not None and result.dtype.kind == "f":
             size = np.abs(result) if magnitude is values_themselves else magnitude
             weight = roundings(ufunc) * terms(ufunc, method, given, result)
-            errors.perturb(result, size, weight, kwargs.get("where", True))
+            errors.perturb(result, size, weight, kwargs.get("where", True), larger)
         if out is None:
-            return runs_of(result)
+            return one_of(result)
         if not direct:
-            if not isinstance(out, Runs):
-                raise self.unsupported("what is written into a plain array", "make it by np.empty_like of an input")
-            out.values[...] = result
+            out[...] = one_of(result)
         return out
 
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
-        cast = self.values.astype(dtype)
-        return runs_of(cast) if cast.dtype.kind == "f" else agreed(cast)
+        return one_of(self.values.astype(dtype))
 
     def copy(self, order: Any = "C") -> Any:
         return runs_of(self.values.copy())
@@ -101,14 +95,25 @@ class Runs(Composite):
     def __deepcopy__(self, memo: Any) -> Any:
         return self.copy()
 
+    def __bool__(self) -> bool:
+        if isinstance(whether := self != 0, Runs):
+            raise Parted
+        return bool(whether)
+
     def __repr__(self) -> str:
         return f"Runs({self.values!r})"
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func is np.where and len(args) == 3 and not kwargs:
-            return runs_of(np.where(*map(_values, args)))
+            return one_of(np.where(*map(_values, args)))
         if func is np.copyto and not kwargs.keys() - {"where"} and isinstance(args[0], Runs):
             return np.copyto(*map(_values, args), **{name: _values(value) for name, value in kwargs.items()})
+        if func is np.take_along_axis:
+            return _selected(*args, **kwargs)
+        if func is np.put_along_axis and isinstance(args[0], Runs):
+            return _put(*args, **kwargs)
+        if func in (np.any, np.all):
+            return np.ndarray.__array_function__(self, func, types, args, kwargs)
         if func in (np.argmax, np.argmin):
             return _extreme(func, *args, **kwargs)
         if func is np.dot:
@@ -146,12 +151,11 @@ def _structure(dtype: np.dtype[Any], number: int) -> np.dtype[Any]:
     return np.dtype([("values", dtype, (number,)), ("", dtype, (0,))])
 
 
-def agreed(results: Array) -> Any:
-    """The result in which all runs along the last axis agree; raises Parted where they do not."""
-    first = results[..., :1]
-    if not (results == first).all():
-        raise Parted
-    return first[..., 0]
+def one_of(results: Array) -> Any:
+    """Results of runs along the last axis: truth values and integers in which all agree once for all."""
+    if results.dtype.kind != "f" and (results == (first := results[..., :1])).all():
+        return first[..., 0]
+    return runs_of(results)
 
 
 def _values(value: Any) -> Any:
@@ -200,7 +204,17 @@ def _runs_last(stack: Any) -> Any:
     return None if stack is None else np.ascontiguousarray(stack.transpose(*range(1, stack.ndim), 0))
 
 
+def _selected(arr: Any, indices: Any, axis: Any = -1) -> Any:
+    return one_of(np.take_along_axis(_values(arr), _values(indices), _axes(arr, axis, "accumulate")))
+
+
+def _put(arr: Runs, indices: Any, values: Any, axis: Any) -> None:
+    number = arr.values.shape[-1]
+    everywhere = np.broadcast_to(_values(indices), (*indices.shape, number))
+    np.put_along_axis(arr.values, everywhere, _values(values), _axes(arr, axis, "accumulate"))
+
+
 def _extreme(func: Any, a: Runs, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
     if out is not None or axis is None:
         raise Runs.unsupported(f"numpy.{func.__name__}", "give it an axis")
-    return agreed(func(a.values, axis=_axes(a, axis, "argmax"), keepdims=keepdims))
+    return one_of(func(a.values, axis=_axes(a, axis, "argmax"), keepdims=keepdims))

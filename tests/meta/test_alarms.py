@@ -35,7 +35,8 @@ from parity.frameworks.numpynet.framework import NumPySubject
 from parity.ladder.judge import judge
 from parity.ladder.trace import GRADIENT, OUTPUT, run
 from parity.rounding.allowance import Perturb, deviations
-from parity.rounding.noisy import BehindForward, as_noisy, making
+from parity.rounding.errors import BehindForward, making
+from parity.rounding.noisy import as_noisy
 
 
 def agree(module: Module, input: Array) -> bool:

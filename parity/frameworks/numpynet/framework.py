@@ -13,7 +13,7 @@ from parity.case import Case
 from parity.frameworks.counterpart import Counterpart, TensorView
 from parity.frameworks.framework import CallSites, Framework, FrameworkTrainer, Look, LossFunction, Subject, Translation
 from parity.rounding.allowance import Perturb
-from parity.rounding.noisy import forward_pass
+from parity.rounding.errors import forward_pass
 
 
 class NumPySubject:

@@ -13,7 +13,8 @@ from numpynet import Array
 from parity.derivatives.duals import FORMAT, PAIR, RULES, SELECTIONS, Dual, Side, differentiating, dual
 from parity.derivatives.elementary import BILINEAR, PREDICATES, PUSHFORWARDS
 from parity.rounding.composite import RULES as SHARED
-from parity.rounding.noisy import Noisy, RandomErrors, making
+from parity.rounding.errors import RandomErrors, making
+from parity.rounding.noisy import Noisy
 
 LAST_DIGIT = float(np.finfo(FORMAT).eps)
 

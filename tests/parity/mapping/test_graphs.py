@@ -35,7 +35,8 @@ from parity.frameworks import available
 from parity.ladder.failure import describe
 from parity.ladder.judge import judge
 from parity.mapping.convert import trainer
-from parity.rounding.noisy import Losing, Noisy, making
+from parity.rounding.errors import Losing, making
+from parity.rounding.noisy import Noisy
 
 BATCH = 6
 every_framework = pytest.mark.parametrize("name", available())

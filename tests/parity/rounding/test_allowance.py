@@ -17,7 +17,8 @@ from parity.case import Case, Step
 from parity.formats import format_of
 from parity.ladder.judge import judge, share_used
 from parity.rounding.allowance import Perturb, deviations
-from parity.rounding.noisy import SLACK, Nearest, Noisy, RandomErrors, making
+from parity.rounding.errors import SLACK, Nearest, RandomErrors, making
+from parity.rounding.noisy import Noisy
 
 F32 = np.dtype(np.float32)
 UNIT = SLACK * float(np.finfo(F32).eps) / 2
