@@ -3,7 +3,7 @@
 The reference is the numpynet module evaluated in the next wider format. It is run `PAIRS` times twice more with a fresh
 random relative error after every elementary operation (`parity.rounding.noisy`), and the largest deviation seen,
 element by element, is what an implementation in the narrow format may be off. Where no error can reach an element (a
-ReLU), nothing is allowed.
+ReLU), nothing is allowed. The runs are made at once where the computation allows it (`parity.rounding.runs`).
 
     Parker, Monte Carlo Arithmetic, UCLA CSD-970002 (1997); Vignes, Math. Comput. Simul. 35 (1993), CESTAC.
 
