@@ -104,8 +104,8 @@ class DerivativeReport:
     shares: list[float] = field(default_factory=list, repr=False)  # of every derivative judged; not in the record
 
     @property
-    def passed(self) -> bool | None:
-        return not self.message if self.measured else None
+    def passed(self) -> bool:
+        return not self.message
 
     def count(self, found: list[Derivative]) -> None:
         self.examples += 1

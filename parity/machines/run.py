@@ -196,7 +196,10 @@ def count(outcome: Outcome, results: Results) -> None:
 
 def _mark(record: Json) -> bool | None:
     """Tells whether a record is as it should be, which that of a crash is not; None where nothing was measured."""
-    return False if crashed(record) else record["passed"]
+    if crashed(record):
+        return False
+    passed: bool | None = record["passed"]
+    return passed if record.get("measured", True) else None
 
 
 def _arguments(job: str, quick: bool) -> list[str]:

@@ -200,6 +200,12 @@ def test_what_was_done_is_not_done_again_but_what_died_is(tmp_path: Path, preten
     assert pretended.calls == list(JOBS)
 
 
+def test_what_could_not_be_measured_is_counted_as_neither_right_nor_wrong(tmp_path: Path, pretended: Pretended) -> None:
+    pretended.records = RIGHT | {"derivatives": bare("derivatives", key="Own", passed=False, measured=False)}
+    outcome, *_ = run_machines(Results(tmp_path), [HERE])
+    assert outcome.counts["derivatives"] == [0, 0, 1]
+
+
 def test_a_machine_that_cannot_be_emulated_is_no_green_one(tmp_path: Path, pretended: Pretended) -> None:
     future = Machine("future", "AVX-2048", {}, frozenset({"avx2048"}))
     (outcome,) = run_machines(Results(tmp_path), [future])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from parity.results.records.record import Count, Judged, Measured, Part, Rung, Series, Share, Shares, measured
+from parity.results.records.record import Count, Judged, Measured, Part, Rung, Series, Share, Shares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class DerivativeRecord(Judged, kind="derivatives", case=True, untold=("derivativ
     used: the largest share of the allowance
     resolution: the median relative error that would have been noticed
     message: on the one that failed, or why nothing could be compared
-    measured: whether the module could be differentiated
+    measured: whether the module could be differentiated; one that could not has not passed
     """
 
     pair: str
@@ -78,7 +78,7 @@ class DerivativeRecord(Judged, kind="derivatives", case=True, untold=("derivativ
 
     @staticmethod
     def outcome(stored: Mapping[str, Any]) -> bool | None:
-        return measured(stored)
+        return stored.get("holds")
 
 
 @dataclass(frozen=True, kw_only=True)

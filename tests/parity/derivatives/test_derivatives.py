@@ -37,6 +37,8 @@ from parity.ladder.proving import targets
 from parity.ladder.trace import GRADIENT
 from parity.mapping.loss import Loss
 from parity.mapping.pair import Pair
+from parity.results.store import plain
+from parity.work.performing import Done
 
 # The functions that have kinks, and networks of them.
 BENT = {
@@ -326,10 +328,11 @@ def test_a_strangers_layer_is_covered_alike() -> None:
 
 
 @pytest.mark.parametrize(("layer", "reason"), [(Inverse, r"numpy.median"), (Losing, "np.asanyarray")])
-def test_a_strangers_layer_that_cannot_be_differentiated_is_told_why(layer: type[Module], reason: str) -> None:
+def test_a_strangers_layer_that_cannot_be_differentiated_is_red_and_told_why(layer: type[Module], reason: str) -> None:
     record = prove_derivative(layer, examples=5)
     assert not record.measured
-    assert not record.passed
+    assert record.passed is False
+    assert Done({record.KIND: [plain(record)]}).exit_code == 1
     assert f"{layer.__name__}(): its gradients were not compared with its derivatives" in record.message
     assert reason in record.message
 

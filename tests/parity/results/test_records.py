@@ -56,7 +56,7 @@ OLDER = [
     ("checks", {"failure": None}, True),
     ("checks", {"failure": "rung 1"}, False),
     ("derivatives", {"holds": True, "measured": True}, True),
-    ("derivatives", {"holds": False, "measured": False}, None),
+    ("derivatives", {"holds": False, "measured": False}, False),
     ("refusals", {"holds": False}, False),
     ("differences", {"holds": True, "measured": False}, None),
     ("differences", {"holds": None, "measured": True, "boundary": "not verified"}, None),
