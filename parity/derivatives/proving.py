@@ -27,7 +27,7 @@ from numpynet import Array, Module
 from numpynet.module import each
 from parity.case import Case
 from parity.derivatives.duals import FORMAT, Side, differentiating, dual, lifted
-from parity.ladder.cases import for_all
+from parity.ladder.cases import first_failure
 from parity.results.records.ladder import DerivativeRecord
 from parity.rounding.allowance import Perturb, deviations
 from parity.rounding.noisy import Noisy
@@ -286,22 +286,17 @@ def check_derivatives(
     `alter` replaces the module in every case, as a planted defect does.
     """
     report = DerivativeReport(target.__name__)
-    failed = False
 
-    def property_(case: Case) -> None:
-        nonlocal failed
-        found = derivatives(case, alter)
-        if not failed:
+    def look(case: Case, failed: Exception | None) -> Exception | None:
+        try:
+            found = derivatives(case, alter)
+        except (BackwardError, NotDifferentiable) as error:
+            return error
+        if failed is None:
             report.count(found)
-        for derivative in found:
-            if not derivative.kink and not derivative.used <= 1:
-                failed = True
-                raise DerivativeError(case.module if alter is None else alter(case.module), derivative)
+        off = next((one for one in found if not one.kink and not one.used <= 1), None)
+        return None if off is None else DerivativeError(case.module if alter is None else alter(case.module), off)
 
-    try:
-        for_all(property_, target, "float64", examples=examples, random_seed=random_seed, shrink=shrink)
-    except (DerivativeError, BackwardError) as error:
-        report.message = str(error)
-    except NotDifferentiable as error:
-        report.message, report.measured = str(error), False
+    error = first_failure(look, target, "float64", examples=examples, random_seed=random_seed, shrink=shrink)
+    report.message, report.measured = str(error or ""), not isinstance(error, NotDifferentiable)
     return report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -14,6 +14,8 @@ from parity.case import Case, Step, computing
 from parity.drawing.examples import for_each_example
 from parity.drawing.strategies import arrays, lr_exponents, step_counts
 from parity.mapping.pair import optimizer_pair, pair_of, pair_or_none
+
+Failure = TypeVar("Failure", bound=Exception)
 
 
 @st.composite
@@ -83,3 +85,33 @@ def for_all(
         )
     stream = f"{target.__name__}/{dtype}/{random_seed or 0}"
     for_each_example(property_, cases(target, np.dtype(dtype)), stream, examples, shrink=shrink)
+
+
+def first_failure(
+    look: Callable[[Case, Failure | None], Failure | None],
+    target: type,
+    dtype: str,
+    *,
+    examples: int,
+    random_seed: int | None = None,
+    shrink: bool = True,
+) -> Failure | None:
+    """The failure that `look` finds in the first example that fails, of the shrunk one; None where none fails.
+
+    `look` is called with each case, and with the failure that it found last: where there is one, the cases are no
+    longer those of the stream. Cases are drawn as by `for_all`, which says what else is raised.
+    """
+    failed: Failure | None = None
+
+    def property_(case: Case) -> None:
+        nonlocal failed
+        if (found := look(case, failed)) is not None:
+            failed = found
+            raise found
+
+    try:
+        for_all(property_, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
+    except Exception as error:
+        if error is not failed:
+            raise
+    return failed

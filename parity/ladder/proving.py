@@ -16,7 +16,7 @@ from parity.case import Case
 from parity.drawing.examples import Digest
 from parity.formats import DTYPES
 from parity.frameworks import available
-from parity.ladder.cases import for_all
+from parity.ladder.cases import first_failure, for_all
 from parity.ladder.failure import ParityError, describe
 from parity.ladder.judge import Judgement, judge
 from parity.ladder.trace import STEP
@@ -45,7 +45,8 @@ class Report:
     seed: the seed that names the examples
     digest: a digest of these examples; equal ones mean the same examples
     uses: by implementation and quantity, the largest share of the allowance and where it was
-    failure: the failure message; None where every example passed
+    error: the failure of the shrunk example; None where every example passed; not part of the record
+    failed_after: the number of examples until the first that failed
     shares: by implementation and quantity, the largest share of every example; not part of the record
     """
 
@@ -56,13 +57,10 @@ class Report:
     seconds: float = 0.0
     seconds_inside: float = 0.0
     uses: dict[str, Use] = field(default_factory=dict)
-    failure: str | None = None
-    failed_rung: int | None = None
-    failed_quantity: str | None = None
     failed_after: int | None = None
-    shrunk: str | None = None
     seed: int = 0
     digest: str = ""
+    error: ParityError | None = None
     shares: dict[str, list[float]] = field(default_factory=dict, repr=False)
 
     @property
@@ -71,11 +69,34 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return self.failure is None
+        return self.error is None
+
+    @property
+    def failure(self) -> str | None:
+        """The failure message; None where every example passed."""
+        return None if self.error is None else str(self.error)
+
+    @property
+    def failed_rung(self) -> int | None:
+        """The rung of the failure."""
+        return None if self.error is None else self.error.judgement.rung
+
+    @property
+    def failed_quantity(self) -> str | None:
+        """What was computed where it failed; "refusal" where an implementation raised."""
+        if self.error is None:
+            return None
+        return self.error.key.quantity if self.error.key else "refusal"
+
+    @property
+    def shrunk(self) -> str | None:
+        """The module of the shrunk example."""
+        return None if self.error is None else repr(self.error.judgement.case.module)
 
     def as_record(self) -> CheckRecord:
-        """The report as a record of the results store, without its `shares`."""
-        found = {name: value for name, value in vars(self).items() if name not in ("uses", "shares")}
+        """The report as a record of the results store, without its `shares`; its `error` is told in words."""
+        found = {name: value for name, value in vars(self).items() if name not in ("uses", "shares", "error")}
+        found |= {name: getattr(self, name) for name in ("failure", "failed_rung", "failed_quantity", "shrunk")}
         uses = [use.as_part() for use in self.uses.values()]
         return CheckRecord(key=self.key, passed=self.passed, uses=uses, **found)
 
@@ -115,30 +136,23 @@ def prove(
     """
     report = Report(target.__name__, dtype, mapped(target, available() if frameworks is None else frameworks))
     report.seed = random_seed or 0
-    failures: list[ParityError] = []
     digest = Digest()
 
-    def property_(case: Case) -> None:
-        if not failures:
+    def look(case: Case, failed: ParityError | None) -> ParityError | None:
+        if failed is None:
             digest.add(case)
         judgement = judge(case, report.frameworks, alter=alter)
-        if not failures:
+        if failed is None:
             report.count(judgement)
-        lowest = failures[-1].judgement.rung if failures else up_to_rung
-        if judgement.rung is not None and lowest is not None and judgement.rung <= lowest:
-            failures.append(ParityError(judgement))
-            if report.failed_after is None:
-                report.failed_after = report.examples
-            raise failures[-1]
+        highest = up_to_rung if failed is None else failed.judgement.rung
+        if judgement.rung is None or highest is None or judgement.rung > highest:
+            return None
+        if failed is None:
+            report.failed_after = report.examples
+        return ParityError(judgement)
 
     start = time.perf_counter()
-    try:
-        for_all(property_, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
-    except ParityError as error:
-        report.failure = str(error)
-        report.failed_rung = error.judgement.rung
-        report.failed_quantity = error.key.quantity if error.key else "refusal"
-        report.shrunk = repr(error.judgement.case.module)
+    report.error = first_failure(look, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
     report.seconds = time.perf_counter() - start
     report.digest = str(digest)
     return report
@@ -169,13 +183,12 @@ def check(
 ) -> None:
     """Prove `target`, a class that has a pair, in each of `dtypes`: one line in a test of your own.
 
-    Raises AssertionError, whose message is that of `ParityError` for the shrunk example, where an implementation leaves
-    its allowance; otherwise as `prove`.
+    Raises ParityError for the shrunk example where an implementation leaves its allowance; otherwise as `prove`.
     """
     for dtype in dtypes:
         report = prove(target, dtype, examples=examples, frameworks=frameworks)
-        if not report.passed:
-            raise AssertionError(report.failure)
+        if report.error is not None:
+            raise report.error.with_traceback(None)  # the frames of drawing and shrinking say nothing
 
 
 def explain(case: Case) -> str:
