@@ -158,14 +158,17 @@ def triton(environment: Environment) -> dict[str, str]:
     return {"PARITY_TRITON": str(environment.beside("triton", pin))}
 
 
-# Each process that the tests start counts its lines too. A pool kills its workers: here they are asked to end, since who
-# is killed writes nothing down.
+# Each process that the tests start counts its lines too, but one that may not write. A pool kills its workers: here they
+# are asked to end, since who is killed writes nothing down.
 COUNTING = """
-import coverage
+import resource
 from multiprocessing.process import BaseProcess
 
+import coverage
+
 BaseProcess.kill = BaseProcess.terminate
-coverage.process_startup()
+if resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY:
+    coverage.process_startup()
 """
 
 
