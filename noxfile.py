@@ -158,8 +158,8 @@ def triton(environment: Environment) -> dict[str, str]:
     return {"PARITY_TRITON": str(environment.beside("triton", pin))}
 
 
-# Each process that the tests start counts its lines too, but one that may not write. A pool kills its workers: here they
-# are asked to end, since who is killed writes nothing down.
+# Each process that the tests start counts its lines too, but one that may not write. A pool kills its workers: here it
+# asks them to end, since who is killed writes nothing down.
 COUNTING = """
 import resource
 from multiprocessing.process import BaseProcess
@@ -183,7 +183,7 @@ def coverage(session: nox.Session) -> None:
     found.mkdir(parents=True)
     (found / "sitecustomize.py").write_text(COUNTING)  # which Python imports when it starts
     env = {
-        "PYTHONPATH": os.pathsep.join([str(found), str(folder)]),
+        "PYTHONPATH": os.pathsep.join(map(str, (found, folder, Path.cwd()))),
         "COVERAGE_FILE": str(found / "data"),
         "COVERAGE_PROCESS_START": str(Path("pyproject.toml").absolute()),
     }
