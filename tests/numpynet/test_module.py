@@ -118,6 +118,9 @@ class TestRepr:
         assert repr(cls()) == f"{cls.__name__}()"
         assert repr(cls("sum")) == f"{cls.__name__}(reduction='sum')"
 
+    def test_a_parameter_shows_its_shape_and_dtype(self) -> None:
+        assert repr(Linear(3, 2).weight) == "Parameter(shape=(2, 3), dtype=float32)"
+
     def test_an_optimizer_shows_what_differs_from_the_defaults(self) -> None:
         assert repr(SGD([], 0.1)) == "SGD(lr=0.1)"
         assert repr(SGD([], 0.1, 0.9, nesterov=True)) == "SGD(lr=0.1, momentum=0.9, nesterov=True)"
@@ -271,6 +274,7 @@ class TestModule:
             (lambda: LayerNormalization(0), "LayerNormalization"),
             (lambda: GroupNormalization(0), "GroupNormalization"),
             (lambda: GroupNormalization(1, -1e-3), "GroupNormalization"),
+            (lambda: Scaling(4, axis=0), "Scaling"),
             (lambda: Maxout(0), "Maxout"),
             (lambda: GELU("sigmoid"), "GELU"),  # type: ignore[arg-type]  # which is the point
         ],
