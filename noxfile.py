@@ -96,6 +96,16 @@ class Environment:
                 self.session.error(message)
             self.session.warn(f"{message} (the locks are resolved for Linux on x86-64)")
 
+    def beside(self, name: str, pin: str) -> Path:
+        """The folder of a package that the environment must not hold, at this version; it is installed once."""
+        folder = self.folder.with_name(f"{name}-{pin}-py{self.python}")
+        if not folder.exists():
+            part = folder.with_name(f"{folder.name}-part")
+            shutil.rmtree(part, ignore_errors=True)
+            self.pip("--no-deps", "--target", str(part), f"{name}=={pin}")
+            part.rename(folder)
+        return folder
+
     def pip(self, *arguments: str) -> None:
         self.run("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
 
@@ -145,13 +155,47 @@ def triton(environment: Environment) -> dict[str, str]:
     pin = stacks.pins(stacks.cuda(environment.stack, environment.python)).get("triton")
     if pin is None or sys.platform != "linux" or platform.machine() != "x86_64":
         return {}
-    folder = environment.folder.with_name(f"triton-{pin}-py{environment.python}")
-    if not folder.exists():
-        part = folder.with_name(f"{folder.name}-part")
-        shutil.rmtree(part, ignore_errors=True)
-        environment.pip("--no-deps", "--target", str(part), f"triton=={pin}")
-        part.rename(folder)
-    return {"PARITY_TRITON": str(folder)}
+    return {"PARITY_TRITON": str(environment.beside("triton", pin))}
+
+
+# Each process that the tests start counts its lines too, but one that may not write. A pool kills its workers: here it
+# asks them to end, since who is killed writes nothing down.
+COUNTING = """
+import resource
+from multiprocessing.process import BaseProcess
+
+import coverage
+
+BaseProcess.kill = BaseProcess.terminate
+if resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY:
+    coverage.process_startup()
+"""
+
+
+@nox.session(python=False, default=False)
+def coverage(session: nox.Session) -> None:
+    """Runs the test suite, and shows the lines of both packages that no test reaches. -- [--python 3.XX]"""
+    options, rest = asked(session)
+    environment = Environment(session, options.stack, options.python)
+    pin = stacks.pins(stacks.lock("tools", environment.python))["coverage"]
+    folder, found = environment.beside("coverage", pin), Path("build", "coverage").absolute()
+    shutil.rmtree(found, ignore_errors=True)
+    found.mkdir(parents=True)
+    (found / "sitecustomize.py").write_text(COUNTING)  # which Python imports when it starts
+    env = {
+        "PYTHONPATH": os.pathsep.join(map(str, (found, folder, Path.cwd()))),
+        "COVERAGE_FILE": str(found / "data"),
+        "COVERAGE_PROCESS_START": str(Path("pyproject.toml").absolute()),
+    }
+    counted = SINGLE_THREADED | triton(environment) | env
+    passed = environment.succeeds("pytest", "-n", "2", "--dist", "loadgroup", *(rest or ["tests"]), env=counted)
+    report = {name: value for name, value in env.items() if name != "COVERAGE_PROCESS_START"}
+    environment.run("python", "-m", "coverage", "combine", "--quiet", env=report)
+    environment.run("python", "-m", "coverage", "html", "--quiet", "--directory", str(found / "html"), env=report)
+    environment.run("python", "-m", "coverage", "report", env=report)
+    session.log(f"line by line: {(found / 'html' / 'index.html').relative_to(Path.cwd())}")
+    if not passed:
+        session.error("a test failed, so that lines may be missing")
 
 
 @nox.session(python=False)

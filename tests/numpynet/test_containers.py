@@ -21,6 +21,7 @@ from numpynet import (
     ReLU,
     Scaling,
     Sequential,
+    Sigmoid,
     Sum,
     Tanh,
 )
@@ -308,3 +309,14 @@ def test_backward_before_forward_is_refused() -> None:
     for place in (residual(), twice(linear())):
         with pytest.raises(RuntimeError, match="backward before forward"):
             place.backward(batch(5, 4))
+
+
+class TestSequential:
+    def test_sequential_indexes_and_counts_its_modules(self) -> None:
+        first, last = ReLU(), Tanh()
+        module = Sequential(first, Sigmoid(), last)
+        assert (module[0], module[-1], len(module)) == (first, last, 3)
+
+    def test_an_empty_sequential_is_the_identity(self) -> None:
+        np.testing.assert_array_equal(Sequential()(batch(6, 4)), batch(6, 4))
+        np.testing.assert_array_equal(Sequential().backward(batch(6, 4)), batch(6, 4))

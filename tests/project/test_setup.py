@@ -1,4 +1,4 @@
-"""What README promises about installing is what the locks, the sessions and CI do."""
+"""What README and the set-up page promise about installing is what the locks, the sessions and CI do."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ else:
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+SET_UP = (ROOT / "docs" / "how-to" / "setup.md").read_text()
 LOCKED = [(stack, python) for stack in stacks.LOCKED for python in stacks.pythons(stack)]
 
 
@@ -73,17 +74,12 @@ def test_committed_files_of_the_set_up_name_no_index() -> None:
     assert not [path.name for path in files if re.search(r"index-url +\S*://|find-links +\S*/", path.read_text())]
 
 
-def test_readme_says_of_each_stack_what_its_locks_say() -> None:
-    table = re.search(r"^\| stack \|.*\n\|[-|]+\n((?:\|.*\n)+)", README, re.MULTILINE)
-    assert table is not None
-    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in table[1].splitlines()]
-    assert [row[0] for row in rows] == ["current", "oldest"]
-    for stack, pythons, *versions in rows:
-        supported = stacks.pythons(stack)
-        assert pythons == f"{supported[0]} to {supported[-1]}"
-        for python in supported:
-            pinned = stacks.pins(stacks.lock(stack, python))
-            assert versions == [pinned[name] for name in ("numpy", "torch", "tensorflow-cpu", "keras")]
+def test_readme_and_the_set_up_page_say_which_pythons_and_versions_the_locks_have() -> None:
+    *first, last = stacks.pythons("current")
+    assert f"## Two commands, from a checkout, with Python {', '.join(first)} or {last}\n" in README
+    assert f"`python{first[0]}`, `{'`, `'.join(first[1:])}` or `{last}`" in SET_UP
+    for stack in ("current", "oldest"):
+        assert f"```{{literalinclude}} ../../stacks/{stack}.in\n```" in SET_UP
 
 
 def test_ci_runs_both_of_readmes_commands_as_they_stand() -> None:
@@ -212,8 +208,8 @@ def test_the_distribution_brings_the_command_and_the_plugin_of_pytest(distributi
     }
 
 
-def test_readme_installs_nothing_from_an_index_but_nox(distribution: metadata.Distribution) -> None:
-    installed = re.findall(r"pip install (?:--quiet )?'?([\w.\[\]-]+)", README)
+def test_readme_and_the_set_up_page_install_nothing_from_an_index_but_nox(distribution: metadata.Distribution) -> None:
+    installed = re.findall(r"pip install (?:--quiet )?'?([\w.\[\]-]+)", README + SET_UP)
     extras = {extra for name in installed for extra in re.findall(r"\.\[(\w+)\]", name)}
     assert {re.sub(r"\[\w+\]", "", name) for name in installed} == {".", "nox"}
     assert extras

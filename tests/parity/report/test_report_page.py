@@ -46,6 +46,19 @@ const onPaper = () => matchMedia("print").matches;
 const fits = (element) => element.getBoundingClientRect().right <= document.documentElement.clientWidth + 1;
 const allFit = () => all("main *:not(.main-svg *)").every((element) => !shown(element) || fits(element) ||
   (!onPaper() && element.closest("table")));
+// A change of window, theme or medium reaches charts by events of the next frames, and by Plotly's timer after them.
+const frame = () => new Promise(requestAnimationFrame);
+const fills = (chart) => {
+  const drawn = chart.querySelector(".trace") && chart.querySelector(".main-svg").getBoundingClientRect();
+  return drawn && Math.abs(drawn.width - chart.clientWidth) <= 1;
+};
+const ink = () => getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
+const inTheme = (chart) => onPaper() || chart.layout.font.color === ink();
+async function settled(width) {
+  await frame();
+  await frame();
+  return innerWidth === width && all(".chart").filter(shown).every((chart) => fills(chart) && inTheme(chart));
+}
 const reachable = () => all("a[href], button, summary, .table").filter(shown);
 function probe() {
   const written = all("body *").filter((element) => shown(element) && !element.closest("script") &&
@@ -88,8 +101,15 @@ def page(document: Document, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     opened.call("Page.navigate", url=(document[1] / "report.html").as_uri())
     opened.until(f"document.querySelectorAll('.trace').length && {DRAWN}")
     opened.evaluate(f"const SMALLEST = {SMALLEST_CONTRAST};" + PROBE)
+    opened.until("settled(1280)")
     yield opened
     opened.close()
+
+
+def show(page: Page, width: int, theme: str = "light", media: str = "screen") -> None:
+    """Lays the page out, and waits until its charts are drawn as the new layout asks."""
+    page.show(width, theme, media)
+    page.until(f"settled({width})")
 
 
 def test_a_keyboard_reaches_everything_in_order_and_sees_where_it_is(page: Page) -> None:
@@ -124,7 +144,7 @@ def test_tables_sort_and_folds_open(page: Page, way: str) -> None:
     before = page.evaluate(f"document.querySelector('{fold}').open")
     activate(f"{fold} summary")
     assert page.evaluate(f"document.querySelector('{fold}').open") is not before
-    page.until(DRAWN)
+    page.until("settled(1280)")
 
 
 def test_hovering_tells_the_exact_value(page: Page, document: Document) -> None:
@@ -145,24 +165,24 @@ def test_hovering_tells_the_exact_value(page: Page, document: Document) -> None:
 def test_everything_is_drawn_and_legible_and_the_page_is_as_wide_as_its_window(
     page: Page, theme: str, width: int, folds: str
 ) -> None:
-    page.show(width, theme)
-    page.until("allFit()")
+    show(page, width, theme)
     if folds == "open":
         page.evaluate("all('details').forEach((fold) => (fold.open = true))")
-    page.until(DRAWN)
+        page.until(f"settled({width})")
+    assert page.evaluate("allFit()")
     found = page.evaluate("probe()")
     assert found.pop("charts") >= 6
     assert found == FINE
 
 
 def test_paper_is_white_whatever_the_theme_and_nothing_runs_off_it(page: Page) -> None:
-    page.show(PAPER, "dark", "print")
+    show(page, PAPER, "dark", "print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    page.until("allFit()")
+    assert page.evaluate("allFit()")
     assert page.evaluate("all('.table').filter((table) => table.scrollHeight > table.clientHeight + 1).length") == 0
     printed = base64.b64decode(page.call("Page.printToPDF", preferCSSPageSize=True)["data"])
     assert printed.startswith(b"%PDF")
-    page.show(1280)
+    show(page, 1280)
 
 
 def test_the_embedded_data_are_report_json(page: Page, document: Document) -> None:
