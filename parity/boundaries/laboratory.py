@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import numpynet
 from parity import frameworks, mapping
@@ -27,9 +28,11 @@ from parity.results.code import ROOT, digest
 from parity.results.conditions import numbers
 from parity.results.packages import versions
 
-PACKAGES = ("keras", "torch", "tensorflow")
-DISTRIBUTIONS = {"keras": "keras", "torch": "torch", "tensorflow": "tensorflow-cpu"}
-OLDEST = {"keras": "3.3.3", "torch": "2.2.2", "tensorflow": "2.16.2"}  # of the stack `oldest`
+PACKAGES = {
+    package: distributions
+    for name in frameworks.FRAMEWORKS
+    for package, distributions in frameworks.framework(name).distributions.items()
+}  # by package, what it is published as
 
 Outcomes = dict[str, str]
 # The code that the outcomes of a part rest on: where it changed, a record no longer says what it says. What the table
@@ -60,14 +63,23 @@ def outcomes_of(record: dict[str, Any]) -> Outcomes:
     return {key: outcome for part in code() for key, outcome in measured.get(part, {}).items()}
 
 
+def oldest() -> dict[str, Requirement]:
+    """The oldest supported release of each package, as the stack `oldest` has it, by the package."""
+    lines = (ROOT / "stacks" / "oldest.in").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if "==" in line and not line.startswith("#")]
+    return {package: pin for package, known in PACKAGES.items() for pin in pins if pin.name in known}
+
+
 def published(package: str, index: str | None = None) -> list[str]:
     """The releases that pip finds for this Python, oldest first, from the oldest that is supported."""
-    command = [sys.executable, "-m", "pip", "index", "versions", DISTRIBUTIONS[package]]
+    first = oldest()[package]
+    command = [sys.executable, "-m", "pip", "index", "versions", first.name]
     said = subprocess.run(command + _from(index), capture_output=True, text=True, check=True).stdout
     listed = re.search(r"Available versions: (.*)", said)
     found = {version.partition("+")[0] for version in (listed[1].split(", ") if listed else ())}
     plain = [version for version in found if re.fullmatch(r"[\d.]+", version)]
-    return sorted((v for v in plain if numbers(v) >= numbers(OLDEST[package])), key=numbers)
+    since = SpecifierSet(str(first.specifier).replace("==", ">="))
+    return sorted((version for version in plain if version in since), key=numbers)
 
 
 def _from(index: str | None) -> list[str]:
@@ -136,7 +148,7 @@ class Laboratory:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), str(ROOT)])}
         if version == self.installed:
             return environment
-        self._pip(home, f"{DISTRIBUTIONS[self.package]}=={version}")
+        self._pip(home, f"{oldest()[self.package].name}=={version}")
         if self.package == "tensorflow" and (lacking := self._lacking(home)):
             self._pip(home, *lacking)
         if self.package == "torch" and (home / "torch" / "lib" / "libtorch_cuda.so").exists():

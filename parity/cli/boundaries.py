@@ -15,7 +15,7 @@ from parity.cli.terminal import console, progress
 
 @command
 def boundaries(
-    packages: Annotated[list[str] | None, typer.Argument(help="keras, torch, tensorflow; default: all three.")] = None,
+    packages: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(PACKAGES)}; default: all.")] = None,
     release: Annotated[list[str] | None, typer.Option(help="Measure these releases, and search no others.")] = None,
     folder: Annotated[Path, typer.Option(help="Records, one for each release; resumes.")] = Path("results/boundaries"),
     index: Annotated[str | None, typer.Option(help="Where pip finds the releases, such as torch's CPU wheels.")] = None,

@@ -17,6 +17,7 @@ from parity.work.performing import Done, perform
 from parity.work.pool import Call, Pool
 
 T = TypeVar("T")
+OR = " or ".join(frameworks.FRAMEWORKS)
 
 ResultsOption = Annotated[
     Path | None,
@@ -24,7 +25,7 @@ ResultsOption = Annotated[
 ]
 FrameworkOption = Annotated[
     list[str] | None,
-    typer.Option("--framework", help="torch or tensorflow, once for each; default: all that are installed."),
+    typer.Option("--framework", help=f"{OR}, once for each; default: all that are installed."),
 ]
 KeepOption = Annotated[
     bool,
@@ -55,7 +56,7 @@ def frameworks_of(asked: list[str] | None) -> list[str]:
     found = frameworks.available()
     for name in asked or []:
         if name not in frameworks.FRAMEWORKS:
-            fail(f"no framework called {name!r}: torch or tensorflow")
+            fail(f"no framework called {name!r}: {OR}")
         if name not in found:
             fail(f"{name} is not installed here")
     for name in frameworks.FRAMEWORKS:

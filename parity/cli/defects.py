@@ -40,15 +40,15 @@ def defects(
 
 def print_defects(records: Records) -> None:
     """Print which rung catches each defect, whether the baseline does, and what crashed."""
-    table = Table("defect", "rung", "examples", "usual way")
+    table = Table("defect", "rung", "examples", "baseline")
     for record in records:
         if crashed(record):
             table.add_row(record["title"], "[red]crashed", "–", "–")
             continue
         rung = "[red]escaped" if off(record) else f"{record['rung']}"
-        usual = "–" if record["usual"] is None else record["usual"]["by"] or "[yellow]not caught"
-        table.add_row(record["title"], rung, str(record["examples"]), usual)
+        baseline = "–" if record["baseline"] is None else record["baseline"]["by"] or "[yellow]not caught"
+        table.add_row(record["title"], rung, str(record["examples"]), baseline)
     console().print(table)
-    if any(not crashed(record) and record["usual"] is None for record in records):
-        console().print("The usual way was not tried: it is torch's, and torch is not installed")
+    if any(not crashed(record) and record["baseline"] is None for record in records):
+        console().print("The baseline was not tried: no framework that has one is installed")
     print_crashes(records)

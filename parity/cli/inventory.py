@@ -7,7 +7,7 @@ from rich.table import Table
 from numpynet import __version__
 from parity.cli.command import command
 from parity.cli.terminal import console
-from parity.frameworks import FRAMEWORKS
+from parity.frameworks import framework, implementations
 from parity.ladder.proving import targets
 from parity.mapping.pair import pair_of
 from parity.results.packages import versions
@@ -17,7 +17,8 @@ from parity.results.packages import versions
 def inventory() -> None:
     """The pairs, and the versions of the implementations found here."""
     found = {"numpynet": __version__, **versions()}
-    said = [f"{name} {found.get(name, 'not installed')}" for name in ("numpynet", "numpy", *FRAMEWORKS, "keras")]
+    packages = [package for name in implementations() for package in framework(name).distributions]
+    said = [f"{name} {found.get(name, 'not installed')}" for name in ("numpynet", *packages)]
     console().print("  ".join(said))
     table = Table("class", "pair", "what to know")
     for target in targets():

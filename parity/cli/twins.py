@@ -33,7 +33,7 @@ def twins(
 def _print_twins(records: Records) -> None:
     looked_at = [record for record in records if not crashed(record)]
     caught = [record["key"] for record in looked_at if off(record)]
-    alarms = [record["key"] for record in looked_at if record["usual"] and record["usual"]["caught"]]
+    alarms = [record["key"] for record in looked_at if record["baseline"] and record["baseline"]["caught"]]
     console().print(f"the ladder catches {len(caught)} of {len(looked_at)} undamaged twins {' '.join(caught)}")
     console().print(f"the baseline raises {len(alarms)} false alarms on undamaged twins {' '.join(alarms)}")
     print_crashes(records)

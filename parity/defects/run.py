@@ -31,7 +31,7 @@ def run(
         title=defect.title,
         target=defect.target.__name__,
         source=defect.family,
-        usual=baseline(defect),
+        baseline=baseline(defect),
         **climb(defect, frameworks),
     )
 

@@ -28,4 +28,4 @@ def targets() -> dict[str, Defect]:
 def run_twin(name: str, frameworks: list[str] | None = None, examples: int = EXAMPLES) -> TwinRecord:
     """The record of the undamaged twin of the defect `name` in `targets`."""
     caught = run(targets()[name].twin, examples=examples, frameworks=frameworks, shrink=False)
-    return TwinRecord(key=name, passed=not caught.passed, message=caught.message, usual=caught.usual)
+    return TwinRecord(key=name, passed=not caught.passed, message=caught.message, baseline=caught.baseline)

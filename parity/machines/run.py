@@ -191,7 +191,7 @@ def count(outcome: Outcome, results: Results) -> None:
         marks = [_mark(record) for record in records]
         outcome.counts[kind] = [marks.count(True), marks.count(False), marks.count(None)] if records else []
         outcome.off += [f"{kind} {record['key']}" for record, mark in zip(records, marks, strict=True) if mark is False]
-        outcome.alarms += sum(bool((record.get("usual") or {}).get("caught")) for record in records)
+        outcome.alarms += sum(bool((record.get("baseline") or {}).get("caught")) for record in records)
 
 
 def _mark(record: Json) -> bool | None:

@@ -75,8 +75,11 @@ def _notes(evidence: Evidence) -> list[str]:
         for curve in kinds["curves"]
         if curve["message"] and curve["passed"] is not None
     ]
-    usual = {defect["stack"] for defect in kinds["defects"] if defect["usual"] is None}
-    untried = [f"{stack}: the usual way was not tried on the defects: it is torch's" for stack in sorted(usual)]
+    without = {defect["stack"] for defect in kinds["defects"] if defect["baseline"] is None}
+    untried = [
+        f"{stack}: the baseline was not tried on the defects: no framework that has one was installed"
+        for stack in sorted(without)
+    ]
     quickly = [quick(evidence.plans).rstrip(". ")] if quick(evidence.plans) else []
     return (
         quickly
@@ -157,18 +160,18 @@ def _cost(checks: Sequence[Json]) -> Json | None:
 
 
 def caught_by(defects: Sequence[Json]) -> Json:
-    """The number of defects that each rung of the ladder caught, and that each comparison of the usual way caught."""
+    """The number of defects that each rung of the ladder caught, and that each comparison of the baseline caught."""
     ladder: dict[str, int] = {}
-    usual: dict[str, int] = {}
+    baseline: dict[str, int] = {}
     for defect in defects:
         if defect["passed"] is None:
             continue
         by = f"rung {defect['rung']}" if defect["passed"] else "nobody"
         ladder[by] = ladder.get(by, 0) + 1
-        if defect["usual"] is not None:
-            by = defect["usual"].get("by") or "nobody"
-            usual[by] = usual.get(by, 0) + 1
-    return {"ladder": dict(sorted(ladder.items())), "usual": dict(sorted(usual.items()))}
+        if defect["baseline"] is not None:
+            by = defect["baseline"].get("by") or "nobody"
+            baseline[by] = baseline.get(by, 0) + 1
+    return {"ladder": dict(sorted(ladder.items())), "baseline": dict(sorted(baseline.items()))}
 
 
 def _experiment(record: Json) -> Json:

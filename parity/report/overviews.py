@@ -68,9 +68,9 @@ def shares(id: str, allowances: Sequence[Json]) -> Chart | None:
 
 
 def defects(id: str, caught_by: Json) -> Chart | None:
-    """Draws how many planted defects each rung caught, and how many the usual way, as two stacked bars."""
+    """Draws how many planted defects each rung caught, and how many the baseline, as two stacked bars."""
     figure = go.Figure()
-    for way, label in (("usual", "usual way"), ("ladder", "ladder")):
+    for way, label in (("baseline", "baseline"), ("ladder", "ladder")):
         for by, count in sorted(caught_by[way].items(), key=lambda item: list(CATCHERS).index(item[0])):
             figure.add_bar(
                 x=[count],
@@ -91,7 +91,7 @@ def defects(id: str, caught_by: Json) -> Chart | None:
         "Planted defects by what caught them. "
         + ". ".join(
             f"The {way}: {', '.join(f'{by} {count}' for by, count in caught_by[field].items())}"
-            for field, way in (("ladder", "ladder"), ("usual", "usual way"))
+            for field, way in (("ladder", "ladder"), ("baseline", "baseline"))
             if caught_by[field]
         ),
         figure,

@@ -106,18 +106,18 @@ def defects_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
         (
             f"{title} (rung {rung})",
             counted["ladder"].get(f"rung {rung}", 0),
-            counted["usual"].get(beside[rung], 0) if rung in beside else "not done",
+            counted["baseline"].get(beside[rung], 0) if rung in beside else "not done",
         )
         for rung, title in RUNGS.items()
     ]
-    summary += [("nobody", *(counted[way].get("nobody", 0) for way in ("ladder", "usual")))]
+    summary += [("nobody", *(counted[way].get("nobody", 0) for way in ("ladder", "baseline")))]
     rows = [
         (
             f"{record['title']} (`{record['key']}`)",
             record["target"],
             record["rung"] if record["passed"] else "**nobody**",
             record["examples"],
-            "not tried" if record["usual"] is None else record["usual"].get("by") or "**nobody**",
+            "not tried" if record["baseline"] is None else record["baseline"].get("by") or "**nobody**",
         )
         for record in records
     ]

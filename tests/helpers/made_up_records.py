@@ -189,10 +189,10 @@ def add_facts(results: Results, escaped: str | None = None) -> None:
             quantity="input gradient",
             examples=number + 1,
             shrunk="SoftMax()",
-            usual=BaselinePart(caught=by is not None, by=by),
+            baseline=BaselinePart(caught=by is not None, by=by),
         )
         add(results, defect)
-    add(results, TwinRecord(key="Graph", passed=True, usual=BaselinePart(caught=True, by="parameters")))
+    add(results, TwinRecord(key="Graph", passed=True, baseline=BaselinePart(caught=True, by="parameters")))
     statuses = {"numpynet": "refuses", "torch": "refuses", "tensorflow": "accepts"}
     add(
         results,

@@ -17,7 +17,7 @@ from parity.ladder.proving import prove
 from parity.results.records.facts import BaselinePart, TwinRecord
 
 EXAMPLES = 300  # the slowest is caught after 39
-needs_torch = pytest.mark.skipif("torch" not in available(), reason="the usual way is torch's")
+needs_torch = pytest.mark.skipif("torch" not in available(), reason="the baseline is torch's")
 
 
 # One of each family; the main job, which CI runs in full, plants all of them, and the twin of each class.
@@ -48,7 +48,7 @@ def test_the_false_alarm_of_the_baseline_is_counted_and_is_no_failure(monkeypatc
     alarm = BaselinePart(caught=True, by="parameters")
     monkeypatch.setattr(sys.modules["parity.defects.run"], "baseline", lambda defect: alarm)
     record = run_twin("ReLU", [], examples=1)
-    assert record == TwinRecord(key="ReLU", passed=True, usual=alarm)
+    assert record == TwinRecord(key="ReLU", passed=True, baseline=alarm)
 
 
 def test_a_twin_that_the_ladder_catches_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ RIGHT: dict[str, Json] = {
     "differences": bare("differences", key="selu-kink", passed=None, measured=False),
     "modes": bare("modes", key="million/float32/torch/functions/compile", status="finding"),
     "curves": bare("curves", key="plain/float32"),
-    "twins": bare("twins", key="Graph", usual={"caught": True, "by": "parameters"}),
+    "twins": bare("twins", key="Graph", baseline={"caught": True, "by": "parameters"}),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from parity.results.records.record import Count, Json, Judged, Measured, Part, Rung, measured
 
 PACKAGES = ("torch", "keras", "tensorflow")  # had a field each in older records of differences
+USUAL = "usual"  # what the baseline was called there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ class BaselinePart(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DefectRecord(Judged, kind="defects", case=True, former=("caught",)):
+class DefectRecord(Judged, kind="defects", case=True, former=("caught", USUAL)):
     """One planted defect. It has passed where the ladder caught it.
 
     target: the class that it is planted in
@@ -91,7 +92,7 @@ class DefectRecord(Judged, kind="defects", case=True, former=("caught",)):
     rung, quantity: where it was caught
     examples: the number that it took, or that it escaped
     shrunk: the module of the smallest example that shows it
-    usual: what the baseline made of it; None where it was not tried
+    baseline: what the baseline made of it; None where it was not tried
     """
 
     title: str
@@ -102,20 +103,32 @@ class DefectRecord(Judged, kind="defects", case=True, former=("caught",)):
     examples: Count | None = None
     shrunk: str | None = None
     message: str = ""
-    usual: BaselinePart | None = None
+    baseline: BaselinePart | None = None
 
     @staticmethod
     def outcome(stored: Mapping[str, Any]) -> bool | None:
         return stored.get("caught")
 
+    @staticmethod
+    def reworded(stored: Mapping[str, Any]) -> Json:
+        return _of_baseline(stored)
+
 
 @dataclass(frozen=True, kw_only=True)
-class TwinRecord(Judged, kind="twins", case=True):
+class TwinRecord(Judged, kind="twins", case=True, former=(USUAL,)):
     """The undamaged twin of a defect. It has passed where the ladder did not catch it.
 
     message: the ladder's, where it did
-    usual: what the baseline made of it: what it caught is a false alarm
+    baseline: what the baseline made of it: what it caught is a false alarm
     """
 
     message: str = ""
-    usual: BaselinePart | None = None
+    baseline: BaselinePart | None = None
+
+    @staticmethod
+    def reworded(stored: Mapping[str, Any]) -> Json:
+        return _of_baseline(stored)
+
+
+def _of_baseline(stored: Mapping[str, Any]) -> Json:
+    return {"baseline": stored[USUAL]} if USUAL in stored else {}

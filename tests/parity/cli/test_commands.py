@@ -14,9 +14,9 @@ from parity.frameworks import available
 from parity.items import curves, modes, twins
 from parity.items.classes import names
 from parity.report import write_report
-from parity.results.planning import CRASHED
+from parity.results.records import CRASHED
 from parity.results.store import Results
-from parity.work.performing import Done, Kind
+from parity.work.performing import Done
 
 Records = list[dict[str, Any]]
 
@@ -84,9 +84,18 @@ def lost(key: str) -> dict[str, Any]:
 
 
 CURVE = {"key": "digits/float32", "name": "digits", "dtype": "float32", "compared": 140, "message": "", "passed": True}
-OFF = {"key": "wide/float32", "name": "wide", "dtype": "float32", "used": {"torch": None}, "passed": False}
-TWIN = {"key": "Linear", "passed": True, "usual": {"caught": False}}
-MODE = {"model": "mlp", "dtype": "float32", "framework": "torch", "apart": {}, "used": {"output": 0.25}}
+OFF = {
+    "key": "wide/float32",
+    "name": "wide",
+    "dtype": "float32",
+    "used": {"torch": None},
+    "passed": False,
+    "compared": 0,
+}
+TWIN = {"key": "Linear", "passed": True, "baseline": {"caught": False}}
+AGREES = {"status": "agrees", "note": "", "passed": True}
+PARTED = {"status": "off", "note": "parts", "passed": False}
+MODE = AGREES | {"model": "mlp", "dtype": "float32", "framework": "torch", "apart": {}, "used": {"output": 0.25}}
 
 
 @pytest.mark.parametrize(
@@ -101,8 +110,8 @@ MODE = {"model": "mlp", "dtype": "float32", "framework": "torch", "apart": {}, "
             "modes",
             modes.KIND,
             [
-                MODE | {"key": "a", "mode": "raw", "execution": "eager", "status": "agrees", "note": ""},
-                MODE | {"key": "b", "mode": "raw", "execution": "graph", "status": "off", "note": "parts"},
+                MODE | {"key": "a", "mode": "raw", "execution": "eager"},
+                MODE | {"key": "b", "mode": "raw", "execution": "graph"} | PARTED,
             ],
             1,
             ["raw", "0.25", "off 0.25", "b: parts"],
@@ -111,7 +120,7 @@ MODE = {"model": "mlp", "dtype": "float32", "framework": "torch", "apart": {}, "
 )
 def test_what_was_found_is_told_and_is_the_exit_code(
     command: str,
-    kind: Kind,
+    kind: str,
     records: Records,
     code: int,
     said: list[str],

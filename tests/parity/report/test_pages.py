@@ -12,7 +12,7 @@ from parity.cli import app
 from parity.results.store import Results
 
 DEFECT = {"title": "Forgets | the bias", "target": "Linear", "rung": 2, "examples": 3, "passed": True}
-USUAL = {"caught": True, "by": "parameters"}
+BASELINE = {"caught": True, "by": "parameters"}
 DIFFERENCE = {
     "topic": "losses",
     "title": "One means, the other sums.",
@@ -37,7 +37,9 @@ def written(folder: Path, kind: str, **records: dict[str, Any]) -> str:
 
 def test_a_defect_is_on_the_rung_that_caught_it_and_counted_there(tmp_path: Path) -> None:
     missed = DEFECT | {"passed": False, "rung": None}
-    page = written(tmp_path, "defects", Wrong=DEFECT | {"usual": USUAL}, Missed=missed | {"usual": {"caught": False}})
+    page = written(
+        tmp_path, "defects", Wrong=DEFECT | {"baseline": BASELINE}, Missed=missed | {"baseline": {"caught": False}}
+    )
     assert "| gradient (rung 2) | 1 | 0 |" in page
     assert "| step (rung 3) | 0 | 1 |" in page
     assert "| nobody | 1 | 1 |" in page
@@ -46,7 +48,7 @@ def test_a_defect_is_on_the_rung_that_caught_it_and_counted_there(tmp_path: Path
 
 
 def test_where_the_baseline_was_not_tried_the_page_says_so(tmp_path: Path) -> None:
-    page = written(tmp_path, "defects", Wrong=DEFECT | {"usual": None})
+    page = written(tmp_path, "defects", Wrong=DEFECT | {"baseline": None})
     assert "(`Wrong`) | Linear | 2 | 3 | not tried |" in page
     assert "| nobody | 0 | 0 |" in page
 

@@ -245,8 +245,8 @@ def test_a_twin_that_the_ladder_caught_is_red_and_the_baselines_alarms_are_count
     for folder in ("held", "caught"):
         (tmp_path / folder).mkdir()
     _, out = report(tmp_path / "held", add_ladder, add_study, add_facts)
-    assert "the usual way raised 1 false alarms" in (out / "report.html").read_text()
-    caught = {"passed": False, "message": "rung 1 (output): output, step 1", "usual": None}
+    assert "the baseline raised 1 false alarms" in (out / "report.html").read_text()
+    caught = {"passed": False, "message": "rung 1 (output): output, step 1", "baseline": None}
     summary, out = report(tmp_path / "caught", add_ladder, add_study, lambda r: r.append("twins", "ReLU", caught))
     assert (summary.status, summary.exit_code) == ("invalid", 3)
     assert "undamaged twins left alone" in summary.headline

@@ -162,9 +162,9 @@ def test_the_defects_are_shown_where_torch_is_not_installed_and_the_usual_way_ca
 ) -> None:
     caught: Json = {"key": "a", "title": "writes its gradients over", "passed": True, "rung": 2, "examples": 3}
     crash = {"key": "b", "title": "dies", "status": "crashed", "message": "its process died: exit code 7"}
-    print_defects([caught | {"usual": None}, caught | {"usual": {"by": None}}, crash])
+    print_defects([caught | {"baseline": None}, caught | {"baseline": {"by": None}}, crash])
     said = capsys.readouterr().out
-    assert "The usual way was not tried: it is torch's, and torch is not installed" in said
+    assert "The baseline was not tried: no framework that has one is installed" in said
     assert said.count("not caught") == 1
     assert "b crashed and was not looked at: its process died: exit code 7" in said
 
