@@ -3,44 +3,100 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 from typing import Any
 
 import numpy as np
 
-from numpynet import SGD, Graph
+from numpynet import SGD, Graph, Module
 from parity.case import Case, computing
 from parity.ladder.judge import Judgement, errors, shares
-from parity.ladder.trace import RUNGS, Key, rung_after
+from parity.ladder.trace import OUTPUT, RUNGS, Key, rung_after
 from parity.rounding.errors import SLACK
 
 
 class ParityError(AssertionError):
     """Raised where implementations part by more than rounding allows; its message ends in a script that shows it.
 
-    `judgement` holds everything they computed, `key` the first tensor that is off (None where an implementation raised
-    before any was).
+    rung: the lowest rung on which they part; None where it did not come so far
+    quantity: what was computed there; "refusal" where an implementation raised, "repetition" where one answered
+        otherwise when it was asked again, "crash" where the example could not be judged at all
+    module: the module of the example; None where none was drawn
     """
+
+    rung: int | None
+    quantity: str
+    module: Module | None
+
+
+class Parted(ParityError):
+    """Raised for one judgement, which holds everything that the implementations computed."""
 
     def __init__(self, judgement: Judgement) -> None:
         self.judgement = judgement
-        off = judgement.off()
-        self.key: Key | None = off[0][0] if off else None
+        self.rung, self.module = judgement.rung, judgement.case.module
+        if judgement.unsteady:
+            self.quantity = "repetition"
+        else:
+            off = judgement.off()
+            self.quantity = off[0][0].quantity if off else "refusal"
         super().__init__(describe(judgement))
+
+
+class Unjudged(ParityError):
+    """Raised where something that is no implementation raised: a pair, the drawing, the judging, or what it found."""
+
+    rung = None
+    quantity = "crash"
+
+    def __init__(self, doing: str, reason: BaseException, case: Case | None = None) -> None:
+        self.reason = reason
+        self.module = None if case is None else case.module
+        lines = [f"{doing} raised {type(reason).__name__}: {reason}".removesuffix(": ")]
+        lines += [f"  {frame.filename}, line {frame.lineno}, in {frame.name}" for frame in _innermost(reason)]
+        if case is not None:
+            lines += [f"of {case.module!r}", _indented(case)]
+        super().__init__("\n".join(lines))
+
+
+FRAMES = 3  # of a traceback that are told
+
+
+def _innermost(error: BaseException) -> list[traceback.FrameSummary]:
+    return traceback.extract_tb(error.__traceback__)[: -FRAMES - 1 : -1]
+
+
+def _indented(case: Case) -> str:
+    """The script that shows an example again, below its headline."""
+    try:
+        script = reproduction(case)
+    except Exception as error:  # a module whose repr raises, say
+        return f"it cannot be reproduced: {type(error).__name__}: {error}"
+    return "Reproduce:\n\n" + "\n".join(f"    {line}" for line in script.splitlines()) + "\n"
 
 
 def describe(judgement: Judgement) -> str:
     """The whole failure message, ending in a script that shows the difference on its own."""
     with np.errstate(all="ignore"):
         parts = _parts(judgement)
-    script = "\n".join(f"    {line}" for line in reproduction(judgement.case).splitlines())
-    return "\n".join(filter(None, parts)) + f"\nReproduce:\n\n{script}\n"
+    return "\n".join([*filter(None, parts), _indented(judgement.case)])
 
 
 def _parts(judgement: Judgement) -> list[str]:
+    if judgement.unsteady:
+        return [_unsteady(judgement)]
     if judgement.crashes:
         return [_crashes(judgement)]
     key = judgement.off()[0][0]
     return [_headline(judgement, key), _vote(judgement, key), _worst(judgement, key), _last_agreed(judgement, key)]
+
+
+def _unsteady(judgement: Judgement) -> str:
+    lines = [f"rung {judgement.rung} ({RUNGS[judgement.rung or OUTPUT]}): {judgement.case.module!r}"]
+    for name, key in judgement.unsteady.items():
+        found = "it raises once and once not" if key is None else f"the first that is another one: {key}"
+        lines.append(f"{name} answers otherwise when it is asked again, from the same weights: {found}")
+    return "\n".join(lines)
 
 
 def _crashes(judgement: Judgement) -> str:
@@ -115,7 +171,29 @@ def _worst_index(judgement: Judgement, key: Key, names: list[str]) -> tuple[int,
     return tuple(map(int, np.unravel_index(int(worst), expected.shape)))
 
 
+def undecided(judgement: Judgement, key: Key) -> list[str]:
+    """The others that agree with each other and not with numpynet, where it is near the threshold; else none.
+
+    Some of them are within their allowance still, and the rest are hardly outside: what parts them from numpynet is the
+    same in all, and numpynet's formula is as likely wrong as theirs.
+    """
+    others = [name for name in judgement.traces if name != "numpynet"]
+    off = [name for name in others if not judgement.used[name][key] <= 1]
+    if len(others) < 2 or not off or len(off) == len(others) or not judgement.used["numpynet"][key] <= 1:
+        return []
+    near = all(judgement.used[name][key] <= NEAR for name in off)
+    return others if near and _agree(judgement, key, others) else []
+
+
+NEAR = 4  # times the allowance: what one of two that agree uses where the other is within its own
+
+
 def _vote(judgement: Judgement, key: Key) -> str:
+    if together := undecided(judgement, key):
+        return (
+            f"nobody is accused: {' and '.join(together)} agree with each other and not with numpynet's formula, "
+            "near the threshold"
+        )
     odd = odd_ones(judgement, key)
     if odd == ["numpynet"] and judgement.used["numpynet"][key] <= 1:
         return (

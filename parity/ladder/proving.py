@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from numpynet import Module
 from parity.case import Case
 from parity.drawing.examples import Digest
-from parity.formats import DTYPES
+from parity.formats import DTYPES, format_of
 from parity.frameworks import available
-from parity.ladder.cases import first_failure, for_all
-from parity.ladder.failure import ParityError, describe
+from parity.ladder.cases import first_failure, for_all, must_have_a_pair
+from parity.ladder.failure import ParityError, Parted, Unjudged, describe
 from parity.ladder.judge import Judgement, judge
-from parity.ladder.trace import STEP
+from parity.ladder.trace import OUTPUT, STEP
 from parity.mapping.pair import maps, registry
 from parity.results.records.ladder import CheckRecord, UsePart
 
@@ -79,19 +81,17 @@ class Report:
     @property
     def failed_rung(self) -> int | None:
         """The rung of the failure."""
-        return None if self.error is None else self.error.judgement.rung
+        return None if self.error is None else self.error.rung
 
     @property
     def failed_quantity(self) -> str | None:
-        """What was computed where it failed; "refusal" where an implementation raised."""
-        if self.error is None:
-            return None
-        return self.error.key.quantity if self.error.key else "refusal"
+        """What was computed where it failed, as `ParityError` says."""
+        return None if self.error is None else self.error.quantity
 
     @property
     def shrunk(self) -> str | None:
         """The module of the shrunk example."""
-        return None if self.error is None else repr(self.error.judgement.case.module)
+        return None if self.error is None or self.error.module is None else repr(self.error.module)
 
     def as_record(self) -> CheckRecord:
         """The report as a record of the results store, without its `shares`; its `error` is told in words."""
@@ -134,25 +134,38 @@ def prove(
     defect); the counterparts stay those of the original. Raises LookupError where there is no pair, and ValueError for
     "float64" where longdouble is no wider.
     """
+    must_have_a_pair(target)
+    _ = format_of(np.dtype(dtype)).wider
     report = Report(target.__name__, dtype, mapped(target, available() if frameworks is None else frameworks))
     report.seed = random_seed or 0
     digest = Digest()
 
     def look(case: Case, failed: ParityError | None) -> ParityError | None:
-        if failed is None:
+        first = failed is None
+        if first:
             digest.add(case)
-        judgement = judge(case, report.frameworks, alter=alter)
-        if failed is None:
-            report.count(judgement)
-        highest = up_to_rung if failed is None else failed.judgement.rung
-        if judgement.rung is None or highest is None or judgement.rung > highest:
+        found: ParityError | None
+        try:
+            judgement = judge(case, report.frameworks, alter=alter)
+            if first:
+                report.count(judgement)
+            found = None if judgement.passed else Parted(judgement)
+        except Exception as error:  # of no implementation: theirs are part of the judgement
+            found = Unjudged("judging an example", error, case)
+            if first:
+                report.examples += 1
+        highest = up_to_rung if failed is None else failed.rung
+        if found is None or (found.rung or OUTPUT) > (highest or OUTPUT):
             return None
-        if failed is None:
+        if first:
             report.failed_after = report.examples
-        return ParityError(judgement)
+        return found
 
     start = time.perf_counter()
-    report.error = first_failure(look, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
+    try:
+        report.error = first_failure(look, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
+    except Exception as error:
+        report.error = Unjudged(f"drawing an example of {target.__name__}", error)
     report.seconds = time.perf_counter() - start
     report.digest = str(digest)
     return report

@@ -60,7 +60,7 @@ def _found(kinds: Mapping[str, list[Json]], studies: Sequence[Json], crashes: Se
     ):
         for record in kinds[what]:
             if record["passed"] is False:
-                of = "refusals" if record.get("failed_quantity") == "refusal" else kind
+                of = {"refusal": "refusals", "crash": "crashes"}.get(record.get("failed_quantity") or "", kind)
                 yield Red(of, record["stack"], what, record["key"], _why(what, record, why))
     for study in studies:
         if study["outcome"] not in (*GREEN, "not decided", Outcome.INCONCLUSIVE.value):

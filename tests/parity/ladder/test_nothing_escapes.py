@@ -1,0 +1,161 @@
+"""What answers otherwise when it is asked again, and whatever raises anywhere: a failure like any other, with a script."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+import parity
+from numpynet import Array, Linear, Module, Tanh
+from parity.case import Case, Step
+from parity.derivatives.proving import check_derivatives
+from parity.frameworks import available
+from parity.ladder.failure import Unjudged, describe, undecided
+from parity.ladder.judge import judge
+from parity.ladder.proving import prove
+from parity.mapping.pair import LayerPair, registry
+
+NAMES = available()
+
+
+@pytest.fixture(autouse=True)
+def pairs_are_as_before() -> Any:
+    before = dict(registry())
+    yield
+    registry().clear()
+    registry().update(before)
+
+
+def paired(module_class: type, **methods: Callable[..., Any]) -> type:
+    """A pair of this class that is drawn as it is and has these methods besides."""
+    pair_class = type("OwnPair", (LayerPair,), {"modules": st.builds(module_class), **methods})
+    parity.pair(module_class)(pair_class)
+    return module_class
+
+
+class Plain(Module):
+    """The input, twice."""
+
+    def forward(self, input: Array) -> Array:
+        return self.remember(input * 2)
+
+    def backward(self, grad_output: Array) -> Array:
+        self.recall(grad_output)
+        return grad_output * 2
+
+
+def unsteady(every: int) -> type:
+    """A layer that is 1% wrong in one call of so many."""
+    calls = itertools.count(1)
+
+    class Unsteady(Plain):
+        def forward(self, input: Array) -> Array:
+            return self.remember(input * (2.02 if next(calls) % every == 0 else 2))
+
+    return Unsteady
+
+
+@pytest.mark.parametrize("every", [2, 7, 20])
+def test_a_layer_that_answers_otherwise_when_it_is_asked_again_is_found_out(every: int) -> None:
+    report = prove(paired(unsteady(every)), frameworks=[], examples=20)
+    assert not report.passed
+    assert report.failed_quantity == "repetition"
+    assert "numpynet in float64 answers otherwise when it is asked again" in str(report.failure)
+    assert "the first that is another one: output" in str(report.failure)
+    assert "Reproduce:" in str(report.failure)
+
+
+@pytest.mark.skipif("torch" not in NAMES, reason="the layer is written in torch")
+def test_so_is_one_of_a_framework() -> None:
+    import torch
+
+    calls = itertools.count(1)
+
+    class Sometimes(torch.nn.Module):
+        def forward(self, input: Any) -> Any:
+            return input * (2.02 if next(calls) % 7 == 0 else 2)
+
+    report = prove(paired(Plain, torch=lambda self, module: Sometimes()), frameworks=["torch"], examples=30)
+    assert not report.passed
+    assert "torch answers otherwise when it is asked again" in str(report.failure)
+
+
+def test_a_layer_that_raises_once_and_once_not_is_unsteady() -> None:
+    calls = itertools.count(1)
+
+    class Raises(Plain):
+        def forward(self, input: Array) -> Array:
+            if next(calls) % 5 == 0:
+                raise RuntimeError("tired")
+            return super().forward(input)
+
+    report = prove(paired(Raises), frameworks=[], examples=10)
+    assert "it raises once and once not" in str(report.failure)
+
+
+def test_layers_with_masks_and_state_repeat_themselves() -> None:
+    case = Case(Linear(2, 2, rng=np.random.default_rng(0)), [Step(np.ones((3, 2), "f4"), np.ones((3, 2), "f4"))])
+    assert not judge(case).unsteady
+
+
+def test_what_the_drawing_raises_is_the_failure_of_the_pair() -> None:
+    def shapes(self: Any, module: Any) -> Any:
+        raise ZeroDivisionError("no such shape")
+
+    class Undrawn(Plain):
+        pass
+
+    for found in (prove(paired(Undrawn, shapes=shapes), examples=3), check_derivatives(Undrawn, examples=3)):
+        assert not found.passed
+        said = getattr(found, "failure", None) or getattr(found, "message", "")
+        assert said.startswith("drawing an example of Undrawn raised ZeroDivisionError: no such shape\n  ")
+
+
+def test_what_the_judging_raises_is_told_with_the_example_that_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("parity.ladder.judge.deviations", fails)
+    report = prove(Tanh, examples=5)
+    assert (report.failed_quantity, report.failed_rung, report.failed_after) == ("crash", None, 1)
+    assert str(report.failure).startswith("judging an example raised MemoryError: no room\n  ")
+    assert "of Tanh()" in str(report.failure)
+    assert "print(parity.explain(parity.Case(module, steps" in str(report.failure)
+    assert report.as_record().shrunk == "Tanh()"
+
+
+def test_a_module_whose_repr_raises_has_no_script_and_says_why() -> None:
+    class Unspeakable(Plain):
+        def __repr__(self) -> str:
+            raise NameError("nameless")
+
+    report = prove(paired(Unspeakable), examples=3)
+    assert isinstance(report.error, Unjudged)
+    assert "NameError: nameless" in str(report.failure)
+
+
+@pytest.mark.skipif(len(NAMES) < 2, reason="it takes two that agree")
+def test_near_the_threshold_two_that_agree_are_not_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """numpynet's formula is off by about what is allowed: of two that are right, one may be outside, and one not."""
+
+    def off(share: float) -> str:
+        class Off(Tanh):
+            def forward(self, input: Array) -> Array:
+                return self.remember(super().forward(input) * (1 + share), self._memory[1][0])  # type: ignore[index]
+
+        x = np.linspace(0.1, 1, 12, dtype=np.float32).reshape(3, 4)
+        judgement = judge(Case(Tanh(), [Step(x, x)]), alter=lambda case: case.with_module(Off()))
+        key = next(iter(judgement.reference))
+        if judgement.passed:
+            return "passed"
+        return "nobody" if undecided(judgement, key) and "nobody is accused" in describe(judgement) else "accused"
+
+    found = [off(share) for share in np.geomspace(1e-7, 1e-4, 60)]
+    assert found[0] == "passed"
+    assert found[-1] == "accused"
+    assert found.index("accused") > 0
