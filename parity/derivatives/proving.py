@@ -286,16 +286,13 @@ def check_derivatives(
     `alter` replaces the module in every case, as a planted defect does.
     """
     report = DerivativeReport(target.__name__)
-    failed = False
 
-    def property_(case: Case) -> None:
-        nonlocal failed
+    def property_(case: Case, failed: bool) -> None:
         found = derivatives(case, alter)
         if not failed:
             report.count(found)
         for derivative in found:
             if not derivative.kink and not derivative.used <= 1:
-                failed = True
                 raise DerivativeError(case.module if alter is None else alter(case.module), derivative)
 
     try:

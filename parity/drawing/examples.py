@@ -38,9 +38,17 @@ _generators: ContextVar[Iterator[random.Random]] = ContextVar("_generators")
 
 
 def for_each_example(
-    property_: Callable[[Any], None], examples: SearchStrategy[Any], stream: str, number: int, *, shrink: bool = True
+    property_: Callable[[Any, bool], None],
+    examples: SearchStrategy[Any],
+    stream: str,
+    number: int,
+    *,
+    shrink: bool = True,
 ) -> None:
-    """Call `property_` with the first `number` examples of `stream`; what is raised is about the shrunk example."""
+    """Call `property_` with the first `number` examples of `stream`; what is raised is about the shrunk example.
+
+    It is also told whether an earlier example failed: this one is then none of the stream's, but one of shrinking's.
+    """
     drawn = seen = 0
     failed = False
 
@@ -56,7 +64,7 @@ def for_each_example(
             return
         seen += not failed
         try:
-            property_(example)
+            property_(example, failed)
         except BaseException:
             failed = True
             raise

@@ -61,7 +61,7 @@ def _holds(case: Case, target: type) -> bool:
 
 
 def for_all(
-    property_: Callable[[Case], None],
+    property_: Callable[[Case, bool], None],
     target: type,
     dtype: str,
     *,
@@ -71,7 +71,8 @@ def for_all(
 ) -> None:
     """Call `property_` with random cases of the pair of `target`; what it raises is raised for the shrunk case.
 
-    The cases are the same every time and everywhere; `random_seed` names others (see `parity.drawing.examples`). Raises
+    It is also told whether an earlier case failed: this one is then of shrinking, and is not to be counted. The cases
+    are the same every time and everywhere; `random_seed` names others (see `parity.drawing.examples`). Raises
     LookupError where `target` has no pair of its own: its base's would draw modules of the base, and prove those.
     """
     drawn = pair_of(target).module_class

@@ -47,6 +47,7 @@ class Report:
     uses: by implementation and quantity, the largest share of the allowance and where it was
     failure: the failure message; None where every example passed
     shares: by implementation and quantity, the largest share of every example; not part of the record
+    judgement: of the example that failed, shrunk; not part of the record
     """
 
     pair: str
@@ -64,6 +65,7 @@ class Report:
     seed: int = 0
     digest: str = ""
     shares: dict[str, list[float]] = field(default_factory=dict, repr=False)
+    judgement: Judgement | None = field(default=None, repr=False)
 
     @property
     def key(self) -> str:
@@ -74,8 +76,8 @@ class Report:
         return self.failure is None
 
     def as_record(self) -> CheckRecord:
-        """The report as a record of the results store, without its `shares`."""
-        found = {name: value for name, value in vars(self).items() if name not in ("uses", "shares")}
+        """The report as a record of the results store, without its `shares` and `judgement`."""
+        found = {name: value for name, value in vars(self).items() if name not in ("uses", "shares", "judgement")}
         uses = [use.as_part() for use in self.uses.values()]
         return CheckRecord(key=self.key, passed=self.passed, uses=uses, **found)
 
@@ -115,27 +117,24 @@ def prove(
     """
     report = Report(target.__name__, dtype, mapped(target, available() if frameworks is None else frameworks))
     report.seed = random_seed or 0
-    failures: list[ParityError] = []
-    digest = Digest()
+    digest, lowest = Digest(), up_to_rung
 
-    def property_(case: Case) -> None:
-        if not failures:
+    def property_(case: Case, failed: bool) -> None:
+        nonlocal lowest
+        if not failed:
             digest.add(case)
         judgement = judge(case, report.frameworks, alter=alter)
-        if not failures:
+        if not failed:
             report.count(judgement)
-        lowest = failures[-1].judgement.rung if failures else up_to_rung
-        if judgement.rung is not None and lowest is not None and judgement.rung <= lowest:
-            failures.append(ParityError(judgement))
-            if report.failed_after is None:
-                report.failed_after = report.examples
-            raise failures[-1]
+        if judgement.rung is not None and judgement.rung <= lowest:
+            lowest = judgement.rung
+            raise ParityError(judgement)
 
     start = time.perf_counter()
     try:
         for_all(property_, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
     except ParityError as error:
-        report.failure = str(error)
+        report.judgement, report.failure, report.failed_after = error.judgement, str(error), report.examples
         report.failed_rung = error.judgement.rung
         report.failed_quantity = error.key.quantity if error.key else "refusal"
         report.shrunk = repr(error.judgement.case.module)
@@ -151,7 +150,7 @@ def digests(target: type, dtype: str, counts: Sequence[int], random_seed: int | 
     """
     digest, found = Digest(), dict[int, str]()
 
-    def property_(case: Case) -> None:
+    def property_(case: Case, _: bool) -> None:
         digest.add(case)
         found[len(found) + 1] = str(digest)
 
@@ -169,13 +168,13 @@ def check(
 ) -> None:
     """Prove `target`, a class that has a pair, in each of `dtypes`: one line in a test of your own.
 
-    Raises AssertionError, whose message is that of `ParityError` for the shrunk example, where an implementation leaves
-    its allowance; otherwise as `prove`.
+    Raises ParityError, an AssertionError, for the shrunk example where an implementation leaves its allowance;
+    otherwise as `prove`.
     """
     for dtype in dtypes:
         report = prove(target, dtype, examples=examples, frameworks=frameworks)
-        if not report.passed:
-            raise AssertionError(report.failure)
+        if report.judgement is not None:
+            raise ParityError(report.judgement)
 
 
 def explain(case: Case) -> str:

@@ -28,7 +28,7 @@ KNOWN = {
 def drawn(strategy: st.SearchStrategy[T], number: int = 200, stream: str = "test") -> list[T]:
     found: list[T] = []
 
-    def note(example: T) -> None:
+    def note(example: T, _: bool) -> None:
         found.append(example)
 
     for_each_example(note, strategy, stream, number)
@@ -72,13 +72,19 @@ def test_rejected_examples_are_not_counted() -> None:
     assert len(drawn(st.integers(0, 9).filter(lambda value: value % 2), 60)) == 60
 
 
-def test_a_failure_is_shrunk() -> None:
-    def property_(values: list[int]) -> None:
+def test_a_failure_is_shrunk_and_what_is_tried_for_that_is_none_of_the_examples() -> None:
+    tried: list[tuple[list[int], bool]] = []
+
+    def property_(values: list[int], failed: bool) -> None:
+        tried.append((values, failed))
         assert sum(values) < 100
 
     with pytest.raises(AssertionError) as failure:
         for_each_example(property_, st.lists(st.integers(0, 1000), max_size=5), "test", 100)
     assert "[100]" in "".join(failure.value.__notes__)
+    first = next(number for number, (values, _) in enumerate(tried) if sum(values) >= 100)
+    assert [failed for _, failed in tried] == [number > first for number in range(len(tried))]
+    assert len(tried) > first + 1
 
 
 @pytest.mark.parametrize(

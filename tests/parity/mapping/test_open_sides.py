@@ -25,7 +25,7 @@ def test_every_layer_is_built_for_inputs_of_unknown_sizes(target: type[Module]) 
         sizes = [None] * (array.ndim - 1)
         return keras.Input((array.shape[1], *sizes[1:]) if fixed else sizes)
 
-    def property_(case: Case) -> None:
+    def property_(case: Case, _: bool) -> None:
         layer = convert(case.fresh(), "tensorflow").layer
         input = case.steps[0].input
         fixed = any(name in COUNTS for name in case.module.arguments())
