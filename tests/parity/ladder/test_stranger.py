@@ -20,7 +20,7 @@ from parity.frameworks import available
 from parity.frameworks.counterpart import Counterpart
 from parity.frameworks.lazy import keras, torch, torch_layers
 from parity.ladder.failure import reproduction
-from parity.ladder.proving import targets
+from parity.ladder.proving import prove, targets
 from parity.mapping.normalization import FeaturePair
 from parity.mapping.pair import Pair
 
@@ -166,6 +166,18 @@ def _own_dropout(framework: str, p: float, x: Array) -> Array:
 def test_every_example_is_proven(file: Path) -> None:
     (target,) = targets([parity.load(file)])
     parity.check(target, examples=10)
+
+
+@both
+def test_a_broken_layer_raises_what_was_judged_of_the_shrunk_example(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text(EXAMPLE.read_text().replace("(1 - gate)", "(1 + gate)"))
+    (target,) = targets([parity.load(broken)])
+    with pytest.raises(AssertionError, match=r"rung 2 \(gradient\)") as raised:
+        parity.check(target, examples=10)
+    assert isinstance(raised.value, parity.ParityError)
+    assert raised.value.judgement.rung == 2
+    assert str(raised.value) == prove(target, "float32", examples=10).failure
 
 
 def test_a_class_that_is_in_no_file_is_named_where_its_definition_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
