@@ -60,6 +60,7 @@ from parity.rounding.runs import repeated, runs_in
 
 PAIRS = 6
 MORE = 30  # so that of nine nearly equal elements one is the largest or the smallest in none of 36: 1e-4
+MANY = 150  # so that a selection that takes several rare errors at once, one run in fifty, is missed in 2% of its cases
 SMALL_EVERY = 3
 PARTIAL = 8  # of two jumps that cancel, none of the pairs parts them in 1 of 256 such cases
 FEWER_BITS = int(math.log2(SLACK))  # of a format whose unit is SLACK times as large
@@ -74,13 +75,16 @@ def deviations(
     run: Callable[[Perturb], Mapping[Key, Array]],
     dtype: np.dtype[Any],
     together: bool = True,
+    thorough: bool = False,
 ) -> dict[Key, Array]:
     """The allowance of every tensor in `reference`, from how far `run` deviates from it under rounding errors.
 
     `run` computes on the arrays that its argument makes of its own. It is the largest deviation under large errors or
     losses plus `SLACK` times the largest under errors of natural size: the first may be exactly the jump at a kink, and
     the second is the rounding beside it. The generator is seeded: the same computation is always allowed the same.
-    Runs with random errors are made at once, unless `together` says otherwise or the computation does not allow it.
+    Runs are made at once, unless `together` says otherwise or the computation does not allow it. A `thorough` look is
+    one before somebody is accused: where something is selected by rounding, it makes `MANY` pairs of runs more. What is
+    not selected by rounding is allowed the same.
     """
     rng, epsilon = np.random.default_rng(0), 2 * format_of(dtype).unit
     largest = {
@@ -164,6 +168,11 @@ def deviations(
         for first in range(PAIRS, PAIRS + MORE, PAIRS):
             more = pairs(PAIRS, at_random, first)
             observe(more, *deviating_each(more))
+        selected = {key: (still[key] > 0) & (bound > 0) for key, bound in largest[SLACK].items()}
+        for _ in range(MANY // MORE if thorough else 0):
+            more = [one for one in pairs(MORE, at_random) if one.size == SLACK]
+            (found,) = deviating_each(more)
+            observe(more, {key: np.where(selected[key][..., None], deviation, 0) for key, deviation in found.items()})
     observe(others, not_random)
     if apart or left({key: deviation[..., -1] for key, deviation in not_random.items()}):
         bits = range(FEWER_BITS + 1)

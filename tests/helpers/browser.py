@@ -96,10 +96,13 @@ class Page:
             action()
 
     def show(self, width: int, theme: str = "light", media: str = "screen") -> None:
-        """Lay the page out as on a screen, or on paper, of this width."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        """Lay the page out as on a screen, or on paper, of this width.
+
+        The width comes last: another one is an event to the page, and another medium is none.
+        """
         features = [{"name": "prefers-color-scheme", "value": theme}]
         self.call("Emulation.setEmulatedMedia", media=media, features=features)
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
 
     def press(self, key: str) -> None:
         code, text = KEYS[key]

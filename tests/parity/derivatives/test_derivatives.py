@@ -120,6 +120,16 @@ def test_a_wrong_gradient_is_found(wrong: type[Module]) -> None:
     assert wrong.__name__ in report.message
 
 
+def test_what_is_tried_while_shrinking_is_not_counted() -> None:
+    def plant(module: Module) -> Module:
+        module.__class__ = TanhOfOneRow
+        return module
+
+    shrunk, found = (check_derivatives(Tanh, examples=50, alter=plant, shrink=shrink) for shrink in (True, False))
+    assert (shrunk.examples, shrunk.shares) == (found.examples, found.shares)
+    assert "no gradient, ValueError" in shrunk.message
+
+
 AT_A_KINK = "at a kink a gradient is a convention: there is no derivative that it must be"
 ANOTHER_FUNCTION = "computes another function, and its right derivative"
 ACCUMULATION = "what an earlier backward left is lost: the gradient of a single one is right"

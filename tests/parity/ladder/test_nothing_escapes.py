@@ -1,4 +1,4 @@
-"""What answers otherwise when it is asked again, and whatever raises anywhere: a failure like any other, with a script."""
+"""What answers otherwise when it is asked again, and whatever raises anywhere: a failure like any other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpynet import Array, Linear, Module, Tanh
 from parity.case import Case, Step
 from parity.derivatives.proving import check_derivatives
 from parity.frameworks import available
-from parity.ladder.failure import Unjudged, describe, undecided
+from parity.ladder.failure import Unjudged, describe
 from parity.ladder.judge import judge
 from parity.ladder.proving import prove
 from parity.mapping.pair import LayerPair, registry
@@ -90,7 +90,7 @@ def test_a_layer_that_raises_once_and_once_not_is_unsteady() -> None:
 
     class Raises(Plain):
         def forward(self, input: Array) -> Array:
-            if next(calls) % 5 == 0:
+            if next(calls) % 3 == 0:
                 raise RuntimeError("tired")
             return super().forward(input)
 
@@ -112,7 +112,7 @@ def test_what_the_drawing_raises_is_the_failure_of_the_pair() -> None:
 
     for found in (prove(paired(Undrawn, shapes=shapes), examples=3), check_derivatives(Undrawn, examples=3)):
         assert not found.passed
-        said = getattr(found, "failure", None) or getattr(found, "message", "")
+        said = str(getattr(found, "failure", None) or getattr(found, "message", None))
         assert said.startswith("drawing an example of Undrawn raised ZeroDivisionError: no such shape\n  ")
 
 
@@ -140,22 +140,23 @@ def test_a_module_whose_repr_raises_has_no_script_and_says_why() -> None:
 
 
 @pytest.mark.skipif(len(NAMES) < 2, reason="it takes two that agree")
-def test_near_the_threshold_two_that_agree_are_not_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_near_the_threshold_two_that_agree_are_not_accused() -> None:
     """numpynet's formula is off by about what is allowed: of two that are right, one may be outside, and one not."""
+    x = np.linspace(0.1, 1, 12, dtype=np.float32).reshape(3, 4)
 
-    def off(share: float) -> str:
+    def found(share: float) -> str:
         class Off(Tanh):
             def forward(self, input: Array) -> Array:
-                return self.remember(super().forward(input) * (1 + share), self._memory[1][0])  # type: ignore[index]
+                assert self._memory is None
+                output = super().forward(input)
+                return self.remember(output * (1 + share), output)
 
-        x = np.linspace(0.1, 1, 12, dtype=np.float32).reshape(3, 4)
         judgement = judge(Case(Tanh(), [Step(x, x)]), alter=lambda case: case.with_module(Off()))
-        key = next(iter(judgement.reference))
-        if judgement.passed:
-            return "passed"
-        return "nobody" if undecided(judgement, key) and "nobody is accused" in describe(judgement) else "accused"
+        return "passed" if judgement.passed else describe(judgement).splitlines()[2]
 
-    found = [off(share) for share in np.geomspace(1e-7, 1e-4, 60)]
-    assert found[0] == "passed"
-    assert found[-1] == "accused"
-    assert found.index("accused") > 0
+    said = [found(float(share)) for share in np.geomspace(4e-6, 6e-6, 60)]
+    assert said[0] == "passed"
+    assert said[-1].startswith("odd one out: numpynet")
+    between = set(said) - {said[0], said[-1]}
+    assert len(between) == 1
+    assert between.pop().startswith("nobody is accused: torch and tensorflow agree with each other and not with")

@@ -20,15 +20,22 @@ from parity.frameworks import available
 from parity.frameworks.counterpart import Counterpart
 from parity.frameworks.lazy import keras, torch, torch_layers
 from parity.ladder.failure import reproduction
-from parity.ladder.proving import targets
+from parity.ladder.proving import prove, targets
 from parity.mapping.normalization import FeaturePair
 from parity.mapping.pair import Pair
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "swish.py"
 PROVEN = [file for file in sorted((ROOT / "examples").glob("*.py")) if "@parity.pair" in file.read_text()]
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+(MESSAGE,) = re.findall(r"```\n(rung .*?)```", README, re.DOTALL)
 both = pytest.mark.skipif(len(available()) < 2, reason="the example is written for both frameworks")
+
+
+def without_numbers(text: str) -> str:
+    """The text without the numbers that depend on the machine's kernels."""
+    return re.sub(r"-?\d+\.?\d*(e[+-]\d+)?", "#", text)
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -68,7 +75,7 @@ def test_own_layer_is_proven_by_the_command_line(tmp_path: Path) -> None:
 @both
 def test_broken_layer_of_a_user_is_explained_and_reproduced_by_a_script(tmp_path: Path) -> None:
     broken = tmp_path / "broken.py"
-    broken.write_text(EXAMPLE.read_text().replace("(1 - gate)", "(1 + gate)"))
+    broken.write_text(EXAMPLE.read_text().replace(" * (1 + x * (1 - gate))", ""))
     done = run("-m", "parity", "check", str(broken), "--examples", "20", cwd=tmp_path)
     assert done.returncode == 1
     for said in (
@@ -79,6 +86,7 @@ def test_broken_layer_of_a_user_is_explained_and_reproduced_by_a_script(tmp_path
         "last tensor that agreed: output",
     ):
         assert said in done.stdout, f"{said!r} is missing in:\n{done.stdout}"
+    assert without_numbers(MESSAGE) in without_numbers(done.stdout), "README's message and this one have drifted apart"
     script = re.search(r"Reproduce:\n\n(.*)", done.stdout, re.DOTALL)
     assert script is not None
     (tmp_path / "script.py").write_text(re.sub("^    ", "", script[1].split("\n\n\n")[0], flags=re.MULTILINE))
@@ -160,6 +168,18 @@ def test_every_example_is_proven(file: Path) -> None:
     parity.check(target, examples=10)
 
 
+@both
+def test_a_broken_layer_raises_what_was_judged_of_the_shrunk_example(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text(EXAMPLE.read_text().replace("(1 - gate)", "(1 + gate)"))
+    (target,) = targets([parity.load(broken)])
+    with pytest.raises(AssertionError, match=r"rung 2 \(gradient\)") as raised:
+        parity.check(target, examples=10)
+    assert isinstance(raised.value, parity.ParityError)
+    assert raised.value.rung == 2
+    assert str(raised.value) == prove(target, "float32", examples=10).failure
+
+
 def test_a_class_that_is_in_no_file_is_named_where_its_definition_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)  # as in a notebook
     names: dict[str, Any] = {"Module": Module, "__name__": "__main__"}
@@ -207,7 +227,7 @@ def test_a_pair_that_draws_something_else_is_refused() -> None:
         def shapes(self, module: Scaling) -> Any:
             return st.just((3, 2))
 
-    said = r"drawing an example of Halved raised TypeError: the pair of Halved draws Scaling\(.*\), in which there is no"
+    said = r"drawing an example of Halved raised TypeError: the pair of Halved draws Scaling\(.*\), in which there is"
     with pytest.raises(parity.ParityError, match=said):
         parity.check(Halved)
 
