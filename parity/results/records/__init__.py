@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from parity.results.records.facts import DefectRecord, DifferenceRecord, RefusalRecord, TwinRecord
+from parity.results.records.facts import DefectRecord, DifferenceRecord, MutantRecord, RefusalRecord, TwinRecord
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord
 from parity.results.records.plans import PlanRecord
 from parity.results.records.record import CRASHED, SCHEMA, Json, Judged, Record
@@ -54,6 +54,7 @@ KINDS: dict[str, type[Record]] = {
         ModeRecord,
         DefectRecord,
         TwinRecord,
+        MutantRecord,
         CurveRecord,
         ExperimentRecord,
         RunRecord,

@@ -132,3 +132,25 @@ class TwinRecord(Judged, kind="twins", case=True, former=(USUAL,)):
 
 def _of_baseline(stored: Mapping[str, Any]) -> Json:
     return {"baseline": stored[USUAL]} if USUAL in stored else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MutantRecord(Judged, kind="mutants", planned=True, untold=None):
+    """One small change of numpynet's source. It has passed where the ladder killed it.
+
+    module, definition, line: where the change is
+    operator, occurrence: which change of cosmic-ray's it is
+    diff: the lines that were taken out and put in
+    by, rung: what killed it
+    examples: the number that it took, or that it survived
+    """
+
+    module: str
+    definition: str
+    line: Count
+    operator: str
+    occurrence: Count
+    diff: list[str]
+    by: str | None
+    rung: Rung | None = None
+    examples: Count = 0
