@@ -25,6 +25,7 @@ NAMES = {
     "derivatives": ("derivative", "derivatives"),
     "refusals": ("refusal", "refusals"),
     "differences": ("known difference", "known differences"),
+    "defaults": ("default", "defaults"),
     "modes": ("way of writing a model", "ways of writing a model"),
     "defects": ("planted defect", "planted defects"),
     "twins": ("undamaged twin", "undamaged twins"),

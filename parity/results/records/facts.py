@@ -76,6 +76,21 @@ class DifferenceRecord(Judged, kind="differences", case=True, former=("holds", *
 
 
 @dataclass(frozen=True, kw_only=True)
+class DefaultRecord(Judged, kind="defaults", case=True):
+    """The default of one argument of a class. It has passed where the frameworks' are ours, or others as stated.
+
+    ours, theirs: as Python writes them, in our terms; theirs by where they are
+    reasons: by package, why its default is another one
+    message: what is not as stated
+    """
+
+    ours: str
+    theirs: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BaselinePart(Part):
     """Whether the baseline caught something, and by which comparison; see `parity.defects.baseline`."""
 
