@@ -257,6 +257,20 @@ def soak(session: nox.Session) -> None:
     command(session, "soak")
 
 
+# cosmic-ray and what its operators import. Its reports require yattag, which has no wheel, so that no lock can hold it.
+MUTATION = {"cosmic-ray": "8.7.0", "parso": "0.8.7", "stevedore": "5.10.0", "attrs": "26.1.0"}
+
+
+@nox.session(python=False, default=False)
+def mutants(session: nox.Session) -> None:
+    """Changes numpynet's source in small ways, which the ladder must see. -- --sample N --seed S; resumes."""
+    options, rest = asked(session)
+    environment = Environment(session, options.stack, options.python)
+    folders = [environment.beside(name, pin) for name, pin in MUTATION.items()]
+    env = SINGLE_THREADED | {"PYTHONPATH": os.pathsep.join(map(str, folders))}
+    environment.run("parity", "mutants", *rest, env=env)
+
+
 @nox.session(python=False, default=False)
 def boundaries(session: nox.Session) -> None:
     """Finds, by installing releases, between which two each version condition of the catalogue changes."""

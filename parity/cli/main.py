@@ -29,6 +29,8 @@ COMMANDS = {
     "defects": "Plants defects, one at a time, and shows which rung catches each.",
     "twins": "Undamaged twins of the planted defects: the ladder must catch none; the baseline's false alarms are "
     "counted.",
+    "mutants": "Small changes of numpynet's source, one at a time: the ladder must see them. Resumes where it was "
+    "stopped.",
     "machines": "Check, modes, curves and twins on other processors, emulated by the switches of the libraries' "
     "kernels.",
     "report": "Writes report.html, report.md, report.json and junit.xml from one or many stacks' results.",

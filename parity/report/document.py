@@ -56,6 +56,7 @@ def build(folders: Sequence[Path]) -> Json:
         ],
         "refusals": kinds["refusals"],
         "differences": kinds["differences"],
+        "defaults": kinds["defaults"],
         "experiments": [_experiment(record) for record in kinds["experiments"]],
         "derivatives": kinds["derivatives"],
         "calibration": kinds["calibration"],

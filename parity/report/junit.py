@@ -53,6 +53,8 @@ def _failure(kind: str, record: Json) -> str | None:
         return None
     if kind == "checks":
         return str(record["failure"])
+    if kind == "defaults":
+        return str(record["message"])
     if kind == "derivatives":
         return record["message"] or f"uses {record['used']} of what rounding allows"
     if kind == "refusals":

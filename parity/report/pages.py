@@ -78,6 +78,28 @@ def differences_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
     return lines
 
 
+def defaults_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
+    """The lines of the table of defaults: ours, theirs in our terms, and why they are others where they are."""
+
+    def told(record: Json) -> str:
+        bold = {True: "", False: "**"}
+        found = [(where, value, bold[value == record["ours"]]) for where, value in record["theirs"].items()]
+        return ", ".join(f"`{where}` {mark}{value}{mark}" for where, value, mark in found)
+
+    rows = [
+        (f"`{record['key']}`", f"`{record['ours']}`", told(record), "; ".join(record["reasons"].values()))
+        for record in records
+    ]
+    return [
+        "# Defaults",
+        "",
+        f"{made} A framework's default is read from its signature, and told in our terms. Those that are others are "
+        "in bold type: whoever ports a model without naming the argument ports another model.",
+        "",
+        *rows_of(rows, ["argument", "numpynet", "there", "why it is another one"]),
+    ]
+
+
 def _in_order(records: Sequence[Json], keys: Sequence[str]) -> list[Json]:
     """The records in the order of `keys`, not in that in which workers ended; unknown ones come last."""
     place = {key: index for index, key in enumerate(keys)}
@@ -205,6 +227,7 @@ def save(record: Json, folder: Path) -> list[tuple[str, str]]:
 
 PAGES = {
     "differences": ("parity check", differences_page),
+    "defaults": ("parity check", defaults_page),
     "defects": ("parity defects", defects_page),
     "experiments": ("parity experiment all", experiments_page),
 }

@@ -57,6 +57,7 @@ def _found(kinds: Mapping[str, list[Json]], studies: Sequence[Json], crashes: Se
         ("controls", "calibration", "procedure"),
         ("refusals", "refusals", "message"),
         ("catalogue", "differences", "message"),
+        ("catalogue", "defaults", "message"),
     ):
         for record in kinds[what]:
             if record["passed"] is False:

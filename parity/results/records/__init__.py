@@ -14,7 +14,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from parity.results.records.facts import DefectRecord, DifferenceRecord, RefusalRecord, TwinRecord
+from parity.results.records.facts import (
+    DefaultRecord,
+    DefectRecord,
+    DifferenceRecord,
+    MutantRecord,
+    RefusalRecord,
+    TwinRecord,
+)
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord
 from parity.results.records.plans import PlanRecord
 from parity.results.records.record import CRASHED, SCHEMA, Json, Judged, Record
@@ -51,9 +58,11 @@ KINDS: dict[str, type[Record]] = {
         DerivativeRecord,
         RefusalRecord,
         DifferenceRecord,
+        DefaultRecord,
         ModeRecord,
         DefectRecord,
         TwinRecord,
+        MutantRecord,
         CurveRecord,
         ExperimentRecord,
         RunRecord,

@@ -76,6 +76,21 @@ class DifferenceRecord(Judged, kind="differences", case=True, former=("holds", *
 
 
 @dataclass(frozen=True, kw_only=True)
+class DefaultRecord(Judged, kind="defaults", case=True):
+    """The default of one argument of a class. It has passed where the frameworks' are ours, or others as stated.
+
+    ours, theirs: as Python writes them, in our terms; theirs by where they are
+    reasons: by package, why its default is another one
+    message: what is not as stated
+    """
+
+    ours: str
+    theirs: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BaselinePart(Part):
     """Whether the baseline caught something, and by which comparison; see `parity.defects.baseline`."""
 
@@ -132,3 +147,25 @@ class TwinRecord(Judged, kind="twins", case=True, former=(USUAL,)):
 
 def _of_baseline(stored: Mapping[str, Any]) -> Json:
     return {"baseline": stored[USUAL]} if USUAL in stored else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MutantRecord(Judged, kind="mutants", planned=True):
+    """One small change of numpynet's source. It has passed where the ladder killed it.
+
+    module, definition, line: where the change is
+    operator, occurrence: which change of cosmic-ray's it is
+    diff: the lines that were taken out and put in
+    by, rung: what killed it
+    examples: the number that it took, or that it survived
+    """
+
+    module: str
+    definition: str
+    line: Count
+    operator: str
+    occurrence: Count
+    diff: list[str]
+    by: str | None = None
+    rung: Rung | None = None
+    examples: Count = 0

@@ -1,0 +1,100 @@
+"""Whether the ladder sees a mutant: rungs 1 to 3 and the derivatives of every class that its module reaches."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import signal
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from parity.catalogue.refusal import refusals
+from parity.derivatives.proving import check_derivatives
+from parity.formats import DTYPES
+from parity.ladder.proving import prove, targets
+from parity.mutants.mutant import Mutant, path
+from parity.mutants.planting import planted
+
+SECONDS = 120  # a mutant that takes longer does not end: a loop without its step
+FEW, EXAMPLES = 5, 100  # nearly all are killed by the first few examples: those of every class come first
+
+
+class TooLong(Exception):
+    """Raised in a mutant that does not end."""
+
+
+@dataclass(frozen=True)
+class Death:
+    """What killed a mutant: the pair and what was looked at of it, or what the change raised; None if it survived.
+
+    `examples` is the number that was looked at until then.
+    """
+
+    by: str | None
+    rung: int | None = None
+    examples: int = 0
+
+
+def killed(mutant: Mutant, frameworks: list[str]) -> Death:
+    """Plant the mutant, and look with a few examples of every class that its module reaches, then with many."""
+    looked = 0
+    try:
+        with at_most(SECONDS), planted(mutant):
+            for examples in (FEW, EXAMPLES):
+                for target in reached(mutant.module):
+                    name = target.__name__
+                    for dtype in DTYPES:
+                        report = prove(target, dtype, examples=examples, frameworks=frameworks, shrink=False)
+                        looked += report.examples
+                        if not report.passed:
+                            return Death(report.key, report.failed_rung, looked)
+                    derivative = check_derivatives(target, examples=examples, shrink=False)
+                    looked += derivative.examples
+                    if not derivative.passed:
+                        return Death(f"{name}/derivatives", None, looked)
+                    if examples == FEW and any(tried.passed is False for tried in refusals(target, frameworks)):
+                        return Death(f"{name}/refusals", None, looked)
+    except Exception as error:  # it cannot even be imported or drawn
+        return Death(type(error).__name__, None, looked)
+    return Death(None, None, looked)
+
+
+@functools.cache
+def reached(module: str) -> list[type]:
+    """The classes with a pair that are in the module, then those whose modules import it, however indirectly."""
+    own = [target for target in targets() if target.__module__ == module]
+    return own + [target for target in targets() if target not in own and module in _imports(target.__module__)]
+
+
+@functools.cache
+def _imports(module: str) -> frozenset[str]:
+    """Every module of numpynet that a module imports, and those that they import."""
+    found, waiting = set[str](), [module]
+    while waiting:
+        name = waiting.pop()
+        for node in ast.walk(ast.parse(path(name).read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "numpynet":
+                within = [f"{node.module}.{alias.name}" for alias in node.names]
+                for one in (node.module, *(each for each in within if path(each).is_file())):
+                    if one not in found and one != "numpynet":
+                        found.add(one)
+                        waiting.append(one)
+    return frozenset(found)
+
+
+@contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """A context in which `TooLong` is raised after so many seconds; in the main thread of a process alone."""
+
+    def ring(_: int, frame: types.FrameType | None) -> None:
+        raise TooLong(f"after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
