@@ -29,6 +29,7 @@ NAMES = {
     "modes": ("way of writing a model", "ways of writing a model"),
     "defects": ("planted defect", "planted defects"),
     "twins": ("undamaged twin", "undamaged twins"),
+    "mutants": ("mutant", "mutants"),
     "machines": ("job of a machine", "jobs of machines"),
     "soak-chunks": ("chunk of the soak", "chunks of the soak"),
     "curves": ("curve", "curves"),

@@ -14,7 +14,15 @@ import numpy as np
 from numpynet import Array
 from parity.results.planning import planned
 from parity.results.records import KINDS, PLANNED, Json, Record
-from parity.results.records.facts import BaselinePart, DefectRecord, DifferenceRecord, RefusalRecord, TwinRecord
+from parity.results.records.facts import (
+    BaselinePart,
+    DefaultRecord,
+    DefectRecord,
+    DifferenceRecord,
+    MutantRecord,
+    RefusalRecord,
+    TwinRecord,
+)
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord, UsePart
 from parity.results.records.soaks import CurveSoakRecord, MachineRecord, SoakRecord
 from parity.results.records.trainings import Effect, ExperimentRecord, RunRecord, StudyRecord, TablePart
@@ -218,6 +226,21 @@ def add_facts(results: Results, escaped: str | None = None) -> None:
         sources=["https://example.org/issue", "javascript:alert(1)"],
     )
     add(results, difference)
+    add(results, DefaultRecord(key="LeakyReLU.slope", passed=True, ours="0.01", theirs={"keras": "0.3"}))
+    add(
+        results,
+        MutantRecord(
+            key="numpynet.linear/operator/0",
+            passed=True,
+            module="numpynet.linear",
+            definition="Linear.forward",
+            line=70,
+            operator="operator",
+            occurrence=0,
+            diff=["-x @ w", "+x - w"],
+            by="Linear/float32",
+        ),
+    )
     for name in ("numpynet", *FRAMEWORKS):
         blobs = ExperimentRecord(
             key=f"blobs/{name}",

@@ -150,7 +150,7 @@ def _of_baseline(stored: Mapping[str, Any]) -> Json:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MutantRecord(Judged, kind="mutants", planned=True, untold=None):
+class MutantRecord(Judged, kind="mutants", planned=True):
     """One small change of numpynet's source. It has passed where the ladder killed it.
 
     module, definition, line: where the change is
@@ -166,6 +166,6 @@ class MutantRecord(Judged, kind="mutants", planned=True, untold=None):
     operator: str
     occurrence: Count
     diff: list[str]
-    by: str | None
+    by: str | None = None
     rung: Rung | None = None
     examples: Count = 0
