@@ -74,11 +74,22 @@ class BatchNormalizationFolded(BatchNormalization):
         return folded_gradient(grad_output, input, scale, mean, feature_axes(input))
 
 
-class PerExampleFolded(PerExample):
-    """Base of the frameworks' layer and group normalisations, which compute `folded`.
+class BatchNormalizationFoldedForward(BatchNormalization):
+    """torch's batch normalisation on the CPU: `folded` forward, and a gradient from x - mean.
 
-    torch's are folded too, though its batch normalisation is not.
+    So an error in the mean reaches the output otherwise than the gradient, where numpynet's two have one and the same.
     """
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if not self.training:
+            return output
+        normalized, scale, mean, _ = standardize(input, feature_axes(input), self.eps)
+        return self.remember(input * scale - mean * scale, normalized, scale)
+
+
+class PerExampleFolded(PerExample):
+    """Base of the frameworks' layer and group normalisations, which compute `folded`, torch's gradients too."""
 
     def forward(self, input: Array) -> Array:
         rows = self.rows(input)
@@ -117,7 +128,7 @@ class BatchNormalizationPair(FeaturePair):
     """torch's momentum is 1 - alpha; its running variance is unbiased (differences, batchnorm-running-variance)."""
 
     modules = batch_normalizations()
-    formulas: ClassVar = {"tensorflow": BatchNormalizationFolded}
+    formulas: ClassVar = {"torch": BatchNormalizationFoldedForward, "tensorflow": BatchNormalizationFolded}
 
     def torch(self, module: BatchNormalization) -> Any:
         layer = torch_layers.BatchNormBiased(

@@ -218,3 +218,17 @@ def test_a_selection_that_takes_several_rare_errors_at_once(many: int, monkeypat
     tails = np.array([-10.0, -10.5, -10.25, -14]).reshape(1, 1, 2, 2)
     judgement = judge(Case(network, [Step(tails, np.full((1, 1, 1, 1), 0.75))]), frameworks=["torch"])
     assert judgement.passed == (many > 0)
+
+
+@pytest.mark.parametrize("seed", [8, 13, 21])
+def test_a_normalised_batch_that_is_normalised_once_more_by_the_same_layer(seed: int) -> None:
+    """torch's batch normalisation is folded forward and not backward: what its output is off by, its gradient is not,
+    where an error of the mean is the same in numpynet's two, and cancels in the gradient of a shared gamma."""
+    rng = np.random.default_rng(seed)
+    block = Sequential(BatchNormalization(3, eps=2**-11), Scaling(3))
+    network = Graph({"x": (3,)}, {"once": (block, "x"), "twice": ("once", "once")}, ["twice"])
+    shifted = {"once.1.beta": np.full(3, 30 + seed, np.float32), "once.1.gamma": np.full(3, 0.3, np.float32)}
+    network.load_state_dict(network.state_dict() | shifted)
+    input = rng.standard_normal((8, 3)).astype(np.float32)
+    cotangent = (rng.standard_normal((8, 3)) + 2).astype(np.float32) * 100
+    assert judge(Case(network, [Step(input, cotangent)])).passed

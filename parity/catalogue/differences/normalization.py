@@ -190,7 +190,7 @@ def batchnorm_single_value() -> Demonstration:
 @difference(
     "batchnorm-folded",
     does={
-        "torch": "the gradient is computed from x - mean; in layer and group normalisation folded, as Keras'",
+        "torch": "y as Keras, the gradient computed from x - mean; in layer and group normalisation as Keras'",
         "keras": "y = x * scale - mean * scale, and the gradient that follows: sums of grad * x, which cancel",
         "tensorflow": "tf.nn.batch_normalization: as Keras",
     },
