@@ -65,7 +65,7 @@ def test_a_layer_that_answers_otherwise_when_it_is_asked_again_is_found_out(ever
     report = prove(paired(unsteady(every)), frameworks=[], examples=20)
     assert not report.passed
     assert report.failed_quantity == "repetition"
-    assert "numpynet in float64 answers otherwise when it is asked again" in str(report.failure)
+    assert "answers otherwise when it is asked again, from the same weights" in str(report.failure)
     assert "the first that is another one: output" in str(report.failure)
     assert "Reproduce:" in str(report.failure)
 
