@@ -1,4 +1,4 @@
-"""Whether the ladder sees a mutant: rungs 1 to 3 and the derivatives of every class that its module reaches."""
+"""Whether the ladder sees a mutant: all that `parity check` looks at of every class that its module reaches."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from parity.catalogue.defaults import DEFAULTS
 from parity.catalogue.refusal import refusals
 from parity.derivatives.proving import check_derivatives
 from parity.formats import DTYPES
@@ -56,6 +57,8 @@ def killed(mutant: Mutant, frameworks: list[str]) -> Death:
                         return Death(f"{name}/derivatives", None, looked)
                     if examples == FEW and any(tried.passed is False for tried in refusals(target, frameworks)):
                         return Death(f"{name}/refusals", None, looked)
+                    if examples == FEW and any(default.wrong() for default in DEFAULTS if default.of is target):
+                        return Death(f"{name}/defaults", None, looked)
     except Exception as error:  # it cannot even be imported or drawn
         return Death(type(error).__name__, None, looked)
     return Death(None, None, looked)
