@@ -144,11 +144,6 @@ class Dual(Composite):
             where = True
         return _deliver(found, out[0], where)
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if (rule := RULES.get(func)) is not None:
-            return rule(func, *args, **kwargs)
-        return super().__array_function__(func, types, args, kwargs)
-
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         kind = np.dtype(dtype).kind
         if kind == "f":  # rounded to the format, and held in ours
@@ -465,7 +460,7 @@ def _at(ufunc: np.ufunc, target: Any, index: Any, values: Any = None) -> None:
 # Functions
 
 
-def _multilinear(func: Any, *args: Any, **kwargs: Any) -> Any:
+def _multilinear(_: Dual, func: Any, *args: Any, **kwargs: Any) -> Any:
     """Calls a function that is linear in each of its arrays.
 
     The tangent is the sum, over the arrays, of the function with that array's tangent in its place.
@@ -479,7 +474,7 @@ def _multilinear(func: Any, *args: Any, **kwargs: Any) -> Any:
     return _deliver((func(*values, **kwargs), functools.reduce(np.add, terms)), out, True)
 
 
-def _argextreme(func: Any, a: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
+def _argextreme(_: Dual, func: Any, a: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
     line = a.reshape(-1) if axis is None else np.moveaxis(a, axis, -1)
     best = _winner(line, func is np.argmax)
     if keepdims:
@@ -487,7 +482,7 @@ def _argextreme(func: Any, a: Any, axis: Any = None, out: Any = None, *, keepdim
     return _deliver((best, None), out, True)
 
 
-def _argsort(func: Any, a: Any, axis: Any = -1, **kwargs: Any) -> Any:
+def _argsort(_: Dual, func: Any, a: Any, axis: Any = -1, **kwargs: Any) -> Any:
     a = a.reshape(-1) if axis is None else a
     axis = -1 if axis is None else axis
     value, tangent = a.value, a.tangent
@@ -500,7 +495,7 @@ def _argsort(func: Any, a: Any, axis: Any = -1, **kwargs: Any) -> Any:
     return current().decide(order, tied, lambda: order, lambda: tied)
 
 
-def _pad(func: Any, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+def _pad(_: Dual, func: Any, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap", "empty") or kwargs.get("reflect_type") == "odd":
         raise unsupported(f"numpy.pad with mode={mode!r}", "join arrays with np.concatenate")
     if any(isinstance(value, Dual) for value in kwargs.values()):
@@ -509,7 +504,7 @@ def _pad(func: Any, array: Any, pad_width: Any, mode: Any = "constant", **kwargs
     return dual(func(array.value, pad_width, mode, **kwargs), func(array.tangent, pad_width, mode, **kwargs | constant))
 
 
-def _of_values(func: Any, array: Any, *args: Any) -> Any:
+def _of_values(_: Dual, func: Any, array: Any, *args: Any) -> Any:
     """Calls a function of the values alone."""
     return func(array.value, *args)
 
@@ -523,3 +518,4 @@ for _rule, _names in {
     _pad: "pad",
 }.items():
     RULES |= dict.fromkeys(functions(*_names.split()), _rule)
+Dual.rules = RULES

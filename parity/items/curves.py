@@ -38,5 +38,6 @@ def train(name: str, dtype: str, frameworks: list[str]) -> Records:
     curve = confirmed(name, dtype, frameworks)
     if curve.passed is False:
         experiment = replace(next(each for each in CURVES if each.name == name), dtype=dtype)
-        curve = replace(curve, message=f"{curve.message}; {blamed(curve, experiment, frameworks, SEEDS - 1)}")
+        said = filter(None, (curve.message, blamed(curve, experiment, frameworks, SEEDS - 1)))
+        curve = replace(curve, message="; ".join(said))
     return [plain(curve.as_record())]

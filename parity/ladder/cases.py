@@ -14,6 +14,7 @@ from numpynet.module import each, join
 from parity.case import Case, Step, computing
 from parity.drawing.examples import for_each_example
 from parity.drawing.strategies import arrays, lr_exponents, step_counts
+from parity.ladder.failure import Unjudged
 from parity.mapping.pair import optimizer_pair, pair_of, pair_or_none
 
 Failure = TypeVar("Failure", bound=Exception)
@@ -101,11 +102,11 @@ def first_failure(
     examples: int,
     random_seed: int | None = None,
     shrink: bool = True,
-) -> Failure | None:
+) -> Failure | Unjudged | None:
     """The failure that `look` finds in the first example that fails, of the shrunk one; None where none fails.
 
     `look` is called with each case, and with the failure that it found last: where there is one, the cases are no
-    longer those of the stream. Cases are drawn as by `for_all`, which says what else is raised.
+    longer those of the stream. What the drawing raises is a failure too. Raises LookupError as `must_have_a_pair` does.
     """
     failed: Failure | None = None
 
@@ -115,10 +116,11 @@ def first_failure(
             failed = found
             raise found
 
+    must_have_a_pair(target)
     try:
         for_all(property_, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
     except Exception as error:
         # What fails once and then no more, Hypothesis finds flaky: it failed.
-        if error is not failed and not (failed is not None and isinstance(error, Flaky)):
-            raise
+        if failed is None or (error is not failed and not isinstance(error, Flaky)):
+            return Unjudged(f"drawing an example of {target.__name__}", error)
     return failed

@@ -92,15 +92,11 @@ class Judgement:
 
         What answers otherwise when it is asked again has no allowance: it would be as wide as the answers are apart.
         """
-        first, crash = self.traces[name], self.crashes.pop(name, None)
-        self.attempt(name, case, make, watch)
-        again, crash_again = self.traces[name], self.crashes.pop(name, None)
-        self.traces[name] = first
-        if crash is not None:
-            self.crashes[name] = crash
-        if (crash is None) != (crash_again is None):
+        again = Judgement(self.case, {})
+        again.attempt(name, case, make, watch)
+        if (name in self.crashes) != (name in again.crashes):
             self.unsteady[name] = None
-        elif (other := first_difference(first, again)) is not None:
+        elif (other := first_difference(self.traces[name], again.traces[name])) is not None:
             self.unsteady[name] = other
 
 
@@ -141,6 +137,11 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
         return judgement
     allowed = _allowed(wide, judgement.reference, case.dtype)
     judgement.reference = _in_range(judgement.reference, allowed, case.dtype)
+
+    @functools.cache
+    def looked_thoroughly() -> Trace:
+        return _widest(allowed, _allowed(wide, judgement.reference, case.dtype, thorough=True))
+
     watch, again = Stopwatch(), asked_again(case)
     for name in ["numpynet", *(available() if frameworks is None else frameworks)]:
         judgement.allowed[name] = allowed
@@ -154,8 +155,8 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
             for enough, thorough in ((0.5, False), (1.0, True)):
                 if judgement.most(name) <= enough:
                     break
-                found = _allowed_by_all(wide, name, judgement.reference, allowed, case.dtype, thorough)
-                judgement.allowed[name] = found
+                ours = looked_thoroughly() if thorough else allowed
+                judgement.allowed[name] = _allowed_by_all(wide, name, ours, case.dtype, thorough)
                 judgement.used[name] = _used(judgement, name, subject)
         if again or name in judgement.crashes or not judgement.most(name) <= 1:
             judgement.ask_again(name, case, make, watch)
@@ -163,18 +164,18 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
     return judgement
 
 
-def _allowed_by_all(
-    wide: Case, name: str, reference: Trace, allowed: Trace, dtype: np.dtype[Any], thorough: bool
-) -> Trace:
-    """The allowance of an implementation: numpynet's, widened to that of its own formulas where it has some."""
-    if thorough:
-        looked = _allowed(wide, reference, dtype, thorough)
-        allowed = {key: np.maximum(bound, looked.get(key, bound)) for key, bound in allowed.items()}
+def _allowed_by_all(wide: Case, name: str, ours: Trace, dtype: np.dtype[Any], thorough: bool) -> Trace:
+    """The allowance of an implementation: `ours`, numpynet's, widened to that of its own formulas where it has some."""
     if (other := computed_by(wide, name)) is None:
-        return allowed
+        return ours
     with np.errstate(all="ignore"):
         own = _allowed(other, run(other, NumPySubject(other)), dtype, thorough)
-    return {key: _wider(bound, own.get(key)) for key, bound in allowed.items()}
+    return _widest(ours, own)
+
+
+def _widest(bounds: Trace, others: Trace) -> Trace:
+    """For each tensor of `bounds`, the larger of its two allowances."""
+    return {key: _wider(bound, others.get(key)) for key, bound in bounds.items()}
 
 
 def _wider(bound: Array, own: Array | None) -> Array:

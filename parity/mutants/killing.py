@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import signal
 import types
@@ -15,8 +14,9 @@ from parity.catalogue.refusal import refusals
 from parity.derivatives.proving import check_derivatives
 from parity.formats import DTYPES
 from parity.ladder.proving import prove, targets
-from parity.mutants.mutant import Mutant, path
+from parity.mutants.mutant import Mutant
 from parity.mutants.planting import planted
+from parity.results.code import reachable
 
 SECONDS = 120  # a mutant that takes longer does not end: a loop without its step
 FEW, EXAMPLES = 5, 100  # nearly all are killed by the first few examples: those of every class come first
@@ -68,23 +68,10 @@ def killed(mutant: Mutant, frameworks: list[str]) -> Death:
 def reached(module: str) -> list[type]:
     """The classes with a pair that are in the module, then those whose modules import it, however indirectly."""
     own = [target for target in targets() if target.__module__ == module]
-    return own + [target for target in targets() if target not in own and module in _imports(target.__module__)]
-
-
-@functools.cache
-def _imports(module: str) -> frozenset[str]:
-    """Every module of numpynet that a module imports, and those that they import."""
-    found, waiting = set[str](), [module]
-    while waiting:
-        name = waiting.pop()
-        for node in ast.walk(ast.parse(path(name).read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "numpynet":
-                within = [f"{node.module}.{alias.name}" for alias in node.names]
-                for one in (node.module, *(each for each in within if path(each).is_file())):
-                    if one not in found and one != "numpynet":
-                        found.add(one)
-                        waiting.append(one)
-    return frozenset(found)
+    # The package itself imports all of its modules: what reaches one through it alone uses none of it.
+    through = frozenset({"numpynet"})
+    others = [each for each in targets() if each not in own and module in reachable([each.__module__], but=through)]
+    return own + others
 
 
 @contextmanager

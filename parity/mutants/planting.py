@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -36,53 +36,37 @@ def planted(mutant: Mutant) -> Iterator[None]:
 def _take_over(holder: Any, name: str, old: Any, new: Any, home: str, undo: ExitStack) -> None:
     """Make `old`, which is `name` of `holder`, what `new` is; `undo` gets how to make it what it was."""
     if isinstance(old, types.FunctionType) and isinstance(new, types.FunctionType):
-        if len(old.__code__.co_freevars) != len(new.__code__.co_freevars):
-            _set(holder, name, new, undo)
-            return
-        for part in COMPUTED:
-            _set(old, part, getattr(new, part), undo)
-    elif isinstance(old, type) and isinstance(new, type):
-        if old.__module__ == home:
-            for inner in {**vars(old), **vars(new)}:
-                if inner not in LEFT:
-                    _take_over_inner(old, inner, vars(old).get(inner, _NOTHING), vars(new).get(inner, _NOTHING), undo)
-    elif isinstance(old, types.ModuleType) or type(old).__module__ == "typing":
-        return
-    elif not _same(old, new):
-        _set(holder, name, new, undo)
-
-
-_NOTHING: Any = object()
-
-
-def _take_over_inner(cls: type, name: str, old: Any, new: Any, undo: ExitStack) -> None:
-    """The same for what is in a class: methods, properties and plain values."""
-    if new is _NOTHING:
-        undo.callback(setattr, cls, name, old)
-        delattr(cls, name)
-    elif old is _NOTHING:
-        undo.callback(delattr, cls, name)
-        setattr(cls, name, new)
-    elif isinstance(old, types.FunctionType) and isinstance(new, types.FunctionType):
         if old.__code__.co_freevars != new.__code__.co_freevars:
-            _set(cls, name, new, undo)
+            _set(holder, name, new, undo)
         else:
             for part in COMPUTED:
                 _set(old, part, getattr(new, part), undo)
     elif isinstance(old, property) and isinstance(new, property):
         for get in ("fget", "fset", "fdel"):
-            first, second = getattr(old, get), getattr(new, get)
-            if isinstance(first, types.FunctionType) and isinstance(second, types.FunctionType):
-                _set(first, "__code__", second.__code__, undo)
+            _take_over(old, get, getattr(old, get), getattr(new, get), home, undo)
     elif isinstance(old, staticmethod | classmethod) and isinstance(new, staticmethod | classmethod):
-        _set(old.__func__, "__code__", new.__func__.__code__, undo)
-    elif not callable(old) and not _same(old, new):
-        _set(cls, name, new, undo)
+        _take_over(old, "__func__", old.__func__, new.__func__, home, undo)
+    elif isinstance(old, type) and isinstance(new, type):
+        if old.__module__ == home:
+            _take_over_class(old, new, home, undo)
+    elif not (callable(old) or isinstance(old, types.ModuleType) or _same(old, new)):
+        _set(holder, name, new, undo)
+
+
+def _take_over_class(old: type, new: type, home: str, undo: ExitStack) -> None:
+    for name in {**vars(old), **vars(new)}.keys() - set(LEFT):
+        if name not in vars(new):
+            undo.callback(setattr, old, name, vars(old)[name])
+            delattr(old, name)
+        elif name not in vars(old):
+            undo.callback(delattr, old, name)
+            setattr(old, name, vars(new)[name])
+        else:
+            _take_over(old, name, vars(old)[name], vars(new)[name], home, undo)
 
 
 def _set(holder: Any, name: str, value: Any, undo: ExitStack) -> None:
-    restore: Callable[..., object] = setattr
-    undo.callback(restore, holder, name, getattr(holder, name))
+    undo.callback(setattr, holder, name, getattr(holder, name))
     setattr(holder, name, value)
 
 

@@ -62,14 +62,20 @@ def dependencies() -> list[Path]:
 
     What only looks at runs (the report, the catalogue, the defects) is not reached: editing it repeats nothing.
     """
-    modules, found = _modules(), set[str]()
-    waiting = [name for name in modules if name.startswith(WHOLE) or name in BEGINNINGS]
+    modules = _modules()
+    found = reachable(name for name in modules if name.startswith(WHOLE) or name in BEGINNINGS)
+    return [modules[name] for name in found]
+
+
+def reachable(beginnings: Iterable[str], but: frozenset[str] = frozenset()) -> set[str]:
+    """The modules of both packages that these can reach by imports, themselves included; not through those of `but`."""
+    modules, found, waiting = _modules(), set[str](), list(beginnings)
     while waiting:
         name = waiting.pop()
-        if name in modules and name not in found:
+        if name in modules and name not in found | but:
             found.add(name)
             waiting += _imported(ast.parse(modules[name].read_bytes()))
-    return [modules[name] for name in found]
+    return found
 
 
 def _modules() -> dict[str, Path]:

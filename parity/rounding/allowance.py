@@ -60,7 +60,7 @@ from parity.rounding.runs import repeated, runs_in
 
 PAIRS = 6
 MORE = 30  # so that of nine nearly equal elements one is the largest or the smallest in none of 36: 1e-4
-MANY = 150  # so that a selection that takes several rare errors at once, one run in fifty, is missed in 2% of its cases
+MANY = 150  # of which a third have large errors not: a selection that one run in fifty makes is missed by 200 in 2%
 SMALL_EVERY = 3
 PARTIAL = 8  # of two jumps that cancel, none of the pairs parts them in 1 of 256 such cases
 FEWER_BITS = int(math.log2(SLACK))  # of a format whose unit is SLACK times as large
@@ -83,8 +83,8 @@ def deviations(
     losses plus `SLACK` times the largest under errors of natural size: the first may be exactly the jump at a kink, and
     the second is the rounding beside it. The generator is seeded: the same computation is always allowed the same.
     Runs are made at once, unless `together` says otherwise or the computation does not allow it. A `thorough` look is
-    one before somebody is accused: where something is selected by rounding, it makes `MANY` pairs of runs more. What is
-    not selected by rounding is allowed the same.
+    one before somebody is accused: where something is selected by rounding, it draws `MANY` pairs of errors more, and
+    runs with the large ones. What is not selected by rounding is allowed the same.
     """
     rng, epsilon = np.random.default_rng(0), 2 * format_of(dtype).unit
     largest = {

@@ -10,22 +10,25 @@ TypeError.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from numpynet import Array
 
+Rule = Callable[..., Any]  # what a function makes of an array, which comes first: (array, function, *arguments)
+
 
 class Composite(np.ndarray[Any, np.dtype[Any]]):
     """Base of these arrays: whatever only moves elements, or selects them by their place, is the same for all.
 
-    A subclass says what is `unsupported`, how other values are `lifted` to its elements, and what a ufunc computes.
-    What its elements have besides a value is `carried`.
+    A subclass says which `rules` it has of its own, what is `unsupported`, how other values are `lifted` to its
+    elements, and what a ufunc computes. What its elements have besides a value is `carried`.
     """
 
     carried: str
+    rules: ClassVar[Mapping[Any, Rule]] = {}  # by function, before those that are the same for all
     __array_priority__ = 100.0
 
     @property
@@ -58,7 +61,7 @@ class Composite(np.ndarray[Any, np.dtype[Any]]):
         return np.asarray(made, element).view(type(self))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if (rule := RULES.get(func)) is None:
+        if (rule := self.rules.get(func) or RULES.get(func)) is None:
             module = getattr(func, "__module__", None) or "numpy"
             where = module if module.startswith(("numpy.linalg", "numpy.fft")) else "numpy"
             raise self.unsupported(f"{where}.{func.__name__}", "write it with ufuncs, sums, matmul or indexing")
@@ -226,7 +229,7 @@ def _by_mask(self: Composite, func: Any, a: Any, *args: Any, **kwargs: Any) -> A
     return func(a != 0, *args, **kwargs)
 
 
-def _composed(self: Composite, func: Any, *args: Any, **kwargs: Any) -> Any:
+def composed(self: Composite, func: Any, *args: Any, **kwargs: Any) -> Any:
     """Calls NumPy's own code, which is made of functions that are followed."""
     return np.ndarray.__array_function__(self, func, (type(self),), args, kwargs)
 
@@ -248,7 +251,6 @@ def functions(*names: str) -> list[Any]:
     return [getattr(np, name) for name in names if hasattr(np, name)]
 
 
-Rule = Callable[..., Any]
 RULES: dict[Any, Rule] = {}
 _by_rule: dict[Rule, str] = {
     _rearrange: "reshape ravel transpose permute_dims matrix_transpose moveaxis rollaxis swapaxes expand_dims squeeze "
@@ -261,7 +263,7 @@ _by_rule: dict[Rule, str] = {
     _of_one: "shape ndim size result_type can_cast min_scalar_type shares_memory may_share_memory "
     "iscomplexobj isrealobj",
     _by_mask: "any all nonzero flatnonzero count_nonzero argwhere",
-    _composed: "sum mean var std average max amax min amin prod clip diff ptp nan_to_num iscomplex logaddexp "
+    composed: "sum mean var std average max amax min amin prod clip diff ptp nan_to_num iscomplex logaddexp "
     "trapezoid ediff1d cumulative_sum",
     _where: "where",
     _sort: "sort",

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.rounding.composite import Composite, elements
+from parity.rounding.composite import Composite, composed, elements
 from parity.rounding.errors import current_errors
 from parity.rounding.noisy import UNMODELLED, larger_term, magnitude_of, plain, roundings, terms, values_themselves
 
@@ -103,25 +103,6 @@ class Runs(Composite):
     def __repr__(self) -> str:
         return f"Runs({self.values!r})"
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if func is np.where and len(args) == 3 and not kwargs:
-            return one_of(np.where(*map(_values, args)))
-        if func is np.copyto and not kwargs.keys() - {"where"} and isinstance(args[0], Runs):
-            return np.copyto(*map(_values, args), **{name: _values(value) for name, value in kwargs.items()})
-        if func is np.take_along_axis:
-            return _selected(*args, **kwargs)
-        if func is np.put_along_axis and isinstance(args[0], Runs):
-            return _put(*args, **kwargs)
-        if func in (np.any, np.all):
-            return np.ndarray.__array_function__(self, func, types, args, kwargs)
-        if func in (np.argmax, np.argmin):
-            return _extreme(func, *args, **kwargs)
-        if func is np.dot:
-            return np.matmul(*args, **kwargs)
-        if func in UNMODELLED:
-            raise self.unsupported(f"numpy.{func.__name__}", "it has no model of rounding")
-        return super().__array_function__(func, types, args, kwargs)
-
 
 def repeated(values: Array, number: int) -> Runs:
     """An array in which each of `number` runs has these values; it can be written to where `values` can."""
@@ -204,17 +185,52 @@ def _runs_last(stack: Any) -> Any:
     return None if stack is None else np.ascontiguousarray(stack.transpose(*range(1, stack.ndim), 0))
 
 
-def _selected(arr: Any, indices: Any, axis: Any = -1) -> Any:
-    return one_of(np.take_along_axis(_values(arr), _values(indices), _axes(arr, axis, "accumulate")))
+def _chosen(_: Runs, func: Any, condition: Any, *values: Any) -> Any:
+    if len(values) != 2:
+        raise Runs.unsupported("numpy.where of a condition alone", "write np.nonzero")
+    return one_of(func(*map(_values, (condition, *values))))
 
 
-def _put(arr: Runs, indices: Any, values: Any, axis: Any) -> None:
-    number = arr.values.shape[-1]
-    everywhere = np.broadcast_to(_values(indices), (*indices.shape, number))
-    np.put_along_axis(arr.values, everywhere, _values(values), _axes(arr, axis, "accumulate"))
+def _copied(_: Runs, func: Any, dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
+    if not isinstance(dst, Runs):
+        raise Runs.unsupported("numpy.copyto into a plain array", "make it by np.empty_like of an input")
+    func(dst.values, _values(src), casting, _values(where))
 
 
-def _extreme(func: Any, a: Runs, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
+def _selected(_: Runs, func: Any, arr: Any, indices: Any, axis: Any = -1) -> Any:
+    return one_of(func(_values(arr), _values(indices), _axes(arr, axis, "accumulate")))
+
+
+def _put(_: Runs, func: Any, arr: Any, indices: Any, values: Any, axis: Any) -> None:
+    if not isinstance(arr, Runs):
+        raise Runs.unsupported("numpy.put_along_axis into a plain array", "make it by np.zeros_like of an input")
+    everywhere = np.broadcast_to(_values(indices), (*indices.shape, arr.values.shape[-1]))
+    func(arr.values, everywhere, _values(values), _axes(arr, axis, "accumulate"))
+
+
+def _extreme(_: Runs, func: Any, a: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
     if out is not None or axis is None:
         raise Runs.unsupported(f"numpy.{func.__name__}", "give it an axis")
     return one_of(func(a.values, axis=_axes(a, axis, "argmax"), keepdims=keepdims))
+
+
+def _product(_: Runs, func: Any, *args: Any, **kwargs: Any) -> Any:
+    return np.matmul(*args, **kwargs)
+
+
+def _unmodelled(_: Runs, func: Any, *args: Any, **kwargs: Any) -> Any:
+    raise Runs.unsupported(f"numpy.{func.__name__}", "it has no model of rounding")
+
+
+Runs.rules = {
+    **dict.fromkeys(UNMODELLED, _unmodelled),
+    np.where: _chosen,
+    np.copyto: _copied,
+    np.take_along_axis: _selected,
+    np.put_along_axis: _put,
+    np.any: composed,
+    np.all: composed,
+    np.argmax: _extreme,
+    np.argmin: _extreme,
+    np.dot: _product,
+}

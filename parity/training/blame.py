@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,11 @@ from numpynet import Array, Module
 from numpynet.module import each
 from parity.case import Case, Step
 from parity.frameworks import NUMPYNET
+from parity.ladder.failure import describe
 from parity.ladder.judge import Judgement, judge
 from parity.mapping.loss import Loss
 from parity.training.curves import Curve, Series
 from parity.training.experiment import Experiment, train, trainer
-
-Make = Callable[[], Any]  # a fresh numpynet trainer of the experiment
 
 
 def odd_ones(series: Series) -> list[str]:
@@ -67,19 +66,12 @@ class Part:
                 f"rungs 1 to 3 agree on step {self.step} itself, with the weights before it: what parts is between "
                 "the steps, as the optimizer's state, the order of batches or the loop are"
             )
-        if self.judgement.crashes:
-            return f"in step {self.step}, {', '.join(self.judgement.crashes)} refused it"
-        key, name = self.judgement.off()[0]
-        of = "" if key.layer == "" else f" of layer {key.layer}"
-        return f"in step {self.step} the first to part is the {key.quantity}{of}, {key.tensor or 'as a whole'}: {name}"
+        return f"in step {self.step}, {describe(self.judgement).splitlines()[0]}"
 
 
-def part_at(
-    experiment: Experiment, step: int, frameworks: Sequence[str], seed: int = 0, make: Make | None = None
-) -> Part:
-    """What rungs 1 to 3 say of one step of the experiment; `make` makes another trainer of numpynet's."""
-    made = make() if make is not None else trainer(experiment, NUMPYNET, seed)
-    caught = _Until(made, step)
+def part_at(experiment: Experiment, step: int, frameworks: Sequence[str], seed: int = 0) -> Part:
+    """What rungs 1 to 3 say of one step of the experiment, with the weights that numpynet has before it."""
+    caught = _Until(trainer(experiment, NUMPYNET, seed), step)
     with contextlib.suppress(_Reached):
         train(experiment, caught, seed)
     for case in _cases(caught):
