@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from parity.results import evidence
 settings.register_profile("parity", derandomize=True, database=None)
 settings.load_profile("parity")
 
+COUNT = itertools.count()
+
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of kept evidence: an empty one, since a test that soaks must do so itself."""
-    folder = tmp_path_factory.mktemp("evidence")
+    folder = tmp_path_factory.getbasetemp() / f"kept-{next(COUNT)}"  # made by who keeps something, which few tests do
     monkeypatch.setattr(evidence, "FOLDER", folder)
     evidence._read.cache_clear()
     return folder

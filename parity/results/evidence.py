@@ -38,6 +38,7 @@ def keep(kind: str, records: Iterable[Json]) -> Path:
     """
     here: dict[str, Any] = {"packages": packages(), "processor": machine()["processor"]}
     path = _path(kind)
+    path.parent.mkdir(exist_ok=True)
     # No date and no name goes into the file: the same records make the same bytes.
     with lzma.open(path, "wt", encoding="utf-8", preset=9) as file:
         for record in records:

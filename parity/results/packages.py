@@ -43,12 +43,9 @@ def versions() -> dict[str, str]:
         asked = dict(framework(name).distributions) | asked
     found = {}
     for package, distributions in asked.items():
-        for distribution in distributions:
-            try:
-                found[package] = metadata.version(distribution).split("+")[0]
-                break
-            except metadata.PackageNotFoundError:
-                continue
+        here = [installed()[name] for name in distributions if name in installed()]
+        if here:
+            found[package] = here[0].split("+")[0]
     return found
 
 

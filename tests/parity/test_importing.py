@@ -48,16 +48,12 @@ def test_without_parity_triton_after_tensorflow_dies(tmp_path: Path) -> None:
     assert run("-c", "import tensorflow, triton", cwd=tmp_path).returncode == -signal.SIGSEGV
 
 
-def test_layers_and_optimizers_are_checked_beside_triton(tmp_path: Path) -> None:
-    done = run("-m", "parity", "check", "ReLU", "Adam", "--examples", "2", cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_after_parity_both_can_be_imported_and_torch_compiles(tmp_path: Path) -> None:
+def test_after_parity_both_can_be_imported_torch_compiles_and_an_optimizer_is_checked(tmp_path: Path) -> None:
     compiled = "torch.compile(lambda x: x + 1)(torch.zeros(2))"
     program = f"import parity, keras, torch, triton; {ADAM}; print({compiled}.sum().item(), triton.__version__)"
-    done = run("-c", program, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    checked = "import numpynet; parity.check(numpynet.Adam, examples=2)"
+    done = run("-c", f"{program}; {checked}", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.split()[0] == "2.0"
 
 

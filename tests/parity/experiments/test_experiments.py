@@ -120,7 +120,7 @@ def test_the_short_study_of_digits_is_no_verdict_on_fashion_mnist(
         accuracies = {"numpynet": [0.95] * 8} | {framework: [0.95] * 8 for framework in frameworks}
         return decide(accuracies, n_test=400, margin=0.005)
 
-    monkeypatch.setattr("parity.study.study", short)
+    monkeypatch.setattr("parity.experiments.fashion_mnist_study.study", short)
     found = run_experiment("fashion-mnist-significance", ["torch"], profile="quick", results=Results(tmp_path))
     assert [record.implementation for record in found] == ["numpynet", "torch"]
     for record in found:
