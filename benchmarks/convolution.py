@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.memory import resident_megabytes
+from benchmarks.sheets import PRODUCTS
 from benchmarks.step import CONTENDERS, Batches, agreeing, compared, contenders
 from benchmarks.timing import interleaved
 from numpynet import Array, Conv2d, Flatten, Linear, LogSoftMax, ReLU, Sequential
@@ -74,7 +75,7 @@ def products() -> Callable[[], object]:
 
 def measure(threads: int, rounds: int) -> dict[str, Any]:
     steps = agreeing({name: make(network(), batches(), MOMENTUM) for name, make in contenders(threads).items()})
-    seconds = interleaved({**steps, "matrix products alone": products()}, rounds, calls=3)
+    seconds = interleaved({**steps, PRODUCTS: products()}, rounds, calls=3)
     return {"threads": threads, **compared(seconds)}
 
 

@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 
 import parity
+from benchmarks.sheets import PRODUCTS
 from benchmarks.timing import interleaved, ratios, spread
 from numpynet import SGD, Array, Linear, LogSoftMax, Module, NLLCriterion, ReLU, Sequential
 from numpynet.training import Trainer
 from parity.frameworks import available
 from parity.frameworks.lazy import keras, tf, torch
 
-LR, MOMENTUM = 0.01, 0.9
+LR, MOMENTUM, BATCH = 0.01, 0.9, 128
+SIZES = ((784, 128), (128, 128), (128, 10))
 Batches = list[tuple[Array, Array]]
 Step = Callable[[], float]
 Contender = Callable[[Sequential, Batches, float], Step]
@@ -30,9 +32,27 @@ Contender = Callable[[Sequential, Batches, float], Step]
 
 def network(dtype: str) -> Sequential:
     rng = np.random.default_rng(0)
-    sizes = [(784, 128), (128, 128), (128, 10)]
-    first, second, third = (Linear(*size, rng=rng, dtype=dtype) for size in sizes)
+    first, second, third = (Linear(*size, rng=rng, dtype=dtype) for size in SIZES)
     return Sequential(first, ReLU(), second, ReLU(), third, LogSoftMax())
+
+
+def products(dtype: str) -> Step:
+    """A call that does the step's eight products of matrices alone, in the orientations in which numpynet does them.
+
+    Their operands and the arrays for their results are made before.
+    """
+    rng = np.random.default_rng(2)
+
+    def matrix(*shape: int) -> Array:
+        return rng.standard_normal(shape).astype(dtype)
+
+    pairs = []
+    for index, (inputs, outputs) in enumerate(SIZES):
+        x, weight, gradient = matrix(BATCH, inputs), matrix(outputs, inputs), matrix(BATCH, outputs)
+        pairs += [(x, weight.T), (gradient.T, x)]
+        pairs += [(gradient, weight)] if index else []  # nobody asks for the images' gradient
+    made = [(a, b, np.empty((len(a), b.shape[1]), dtype)) for a, b in pairs]
+    return lambda: float(sum(np.matmul(a, b, out=out)[0, 0] for a, b, out in made))
 
 
 def numpynet_loop(model: Module, batches: Batches, momentum: float) -> Step:
@@ -128,7 +148,7 @@ def compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
         "ratios": {
             f"{name} / {peer}": ratios(seconds, name, peer)
             for name in ("numpynet", "numpynet Trainer")
-            for peer in ("torch", "tensorflow")
+            for peer in ("torch", "tensorflow", PRODUCTS)
             if peer in seconds
         },
     }
@@ -136,9 +156,9 @@ def compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
 
 def measure(threads: int, dtype: str, rounds: int) -> dict[str, Any]:
     rng = np.random.default_rng(1)
-    batches = [(rng.random((128, 784)).astype(dtype), rng.integers(0, 10, 128)) for _ in range(8)]
-    steps = {name: make(network(dtype), batches, MOMENTUM) for name, make in contenders(threads).items()}
-    return {"threads": threads, "dtype": dtype, **compared(interleaved(agreeing(steps), rounds))}
+    batches = [(rng.random((BATCH, 784)).astype(dtype), rng.integers(0, 10, BATCH)) for _ in range(8)]
+    steps = agreeing({name: make(network(dtype), batches, MOMENTUM) for name, make in contenders(threads).items()})
+    return {"threads": threads, "dtype": dtype, **compared(interleaved({**steps, PRODUCTS: products(dtype)}, rounds))}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Spread = dict[str, float]
+KERNEL = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # what makes OpenBLAS take another processor's
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -43,12 +44,13 @@ def ratios(seconds: Mapping[str, Sequence[float]], name: str, peer: str) -> Spre
 def in_own_process(module: str, *arguments: object, threads: int = 1) -> Any:
     """The last line that `python -m module arguments` prints, read as JSON; its thread pools are pinned.
 
-    Thread counts and peak memory belong to a process: both need one of their own.
+    Thread counts and peak memory belong to a process: both need one of their own. OpenBLAS chooses its kernels itself.
     """
     pinned = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    environment = {name: value for name, value in os.environ.items() if name not in KERNEL}
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
-        env={**os.environ, **pinned, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        env={**environment, **pinned, "TF_CPP_MIN_LOG_LEVEL": "2"},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
