@@ -10,7 +10,7 @@ from rich.table import Table
 from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, fail, frameworks_of, results_in
 from parity.cli.terminal import console, progress, share
 from parity.formats import DTYPES
-from parity.items import checks, defaults, derivatives, differences, refusals
+from parity.items import checks, defaults, derivatives, differences, promises, refusals
 from parity.items.classes import ClassName, names, names_in
 from parity.work.performing import Done, Records, crashed, off, perform
 from parity.work.pool import Call, Crash, Pool
@@ -32,7 +32,8 @@ def check(
     """Rungs 1 to 3: outputs, gradients and update steps, on random examples, judged by derived allowances.
 
     Also the derivatives of the reference; without arguments what each implementation refuses, the catalogue of known
-    differences, and every default. Exit code 1 if anything is off, 3 if nothing is but something crashed.
+    differences, every default, and what numpynet's docstrings promise. Exit code 1 if anything is off, 3 if nothing is
+    but something crashed.
     """
     frameworks = frameworks_of(framework)
     with Pool(workers) as pool, progress("outputs, gradients, steps, derivatives") as show:
@@ -41,6 +42,7 @@ def check(
         calls += derivatives.calls(classes, examples)
         if not what:
             calls += refusals.calls(classes, frameworks) + differences.calls() + defaults.calls()
+            calls += promises.calls(frameworks)
         done = perform(
             results_in(results),
             pool.run,
@@ -74,7 +76,7 @@ def print_check(done: Done) -> None:
     proven = [record for record in done.of(checks.KIND) if not crashed(record)]
     if proven:
         _print_proven(proven)
-    for kind in (derivatives.KIND, refusals.KIND, differences.KIND, defaults.KIND):
+    for kind in (derivatives.KIND, refusals.KIND, differences.KIND, defaults.KIND, promises.KIND):
         if records := done.of(kind):
             console().print(_counted(kind, records))
     for record in filter(off, proven):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from parity.catalogue.defaults import DEFAULTS
+from parity.catalogue.promises import TOPICS, promises
 from parity.catalogue.refusal import refusals
 from parity.derivatives.proving import check_derivatives
 from parity.formats import DTYPES
@@ -59,9 +60,20 @@ def killed(mutant: Mutant, frameworks: list[str]) -> Death:
                         return Death(f"{name}/refusals", None, looked)
                     if examples == FEW and any(default.wrong() for default in DEFAULTS if default.of is target):
                         return Death(f"{name}/defaults", None, looked)
+                if examples == FEW and (broken := _broken(frameworks)):
+                    return Death(broken, None, looked)
     except Exception as error:  # it cannot even be imported or drawn
         return Death(type(error).__name__, None, looked)
     return Death(None, None, looked)
+
+
+def _broken(frameworks: list[str]) -> str:
+    """The key of the first promise that is broken; empty where all are kept."""
+    for topic in TOPICS:
+        for promise in promises(topic, frameworks):
+            if not promise.passed:
+                return promise.as_record().key
+    return ""
 
 
 @functools.cache

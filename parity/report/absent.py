@@ -26,6 +26,7 @@ NAMES = {
     "refusals": ("refusal", "refusals"),
     "differences": ("known difference", "known differences"),
     "defaults": ("default", "defaults"),
+    "promises": ("promise of a docstring", "promises of docstrings"),
     "modes": ("way of writing a model", "ways of writing a model"),
     "defects": ("planted defect", "planted defects"),
     "twins": ("undamaged twin", "undamaged twins"),

@@ -57,6 +57,7 @@ def build(folders: Sequence[Path]) -> Json:
         "refusals": kinds["refusals"],
         "differences": kinds["differences"],
         "defaults": kinds["defaults"],
+        "promises": kinds["promises"],
         "experiments": [_experiment(record) for record in kinds["experiments"]],
         "derivatives": kinds["derivatives"],
         "calibration": kinds["calibration"],

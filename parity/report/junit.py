@@ -53,7 +53,7 @@ def _failure(kind: str, record: Json) -> str | None:
         return None
     if kind == "checks":
         return str(record["failure"])
-    if kind == "defaults":
+    if kind in ("defaults", "promises"):
         return str(record["message"])
     if kind == "derivatives":
         return record["message"] or f"uses {record['used']} of what rounding allows"

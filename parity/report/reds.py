@@ -15,6 +15,7 @@ KINDS = {
     "controls": "the suite cannot be trusted to turn red",
     "refusals": "one implementation refuses what another accepts, and the catalogue does not say so",
     "catalogue": "a known difference is not as stated any more",
+    "promises": "numpynet does not do what its docstring says",
     "crashes": "nothing was compared",
 }
 
@@ -58,6 +59,7 @@ def _found(kinds: Mapping[str, list[Json]], studies: Sequence[Json], crashes: Se
         ("refusals", "refusals", "message"),
         ("catalogue", "differences", "message"),
         ("catalogue", "defaults", "message"),
+        ("promises", "promises", "message"),
     ):
         for record in kinds[what]:
             if record["passed"] is False:

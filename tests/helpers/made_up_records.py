@@ -20,6 +20,7 @@ from parity.results.records.facts import (
     DefectRecord,
     DifferenceRecord,
     MutantRecord,
+    PromiseRecord,
     RefusalRecord,
     TwinRecord,
 )
@@ -226,6 +227,7 @@ def add_facts(results: Results, escaped: str | None = None) -> None:
         sources=["https://example.org/issue", "javascript:alert(1)"],
     )
     add(results, difference)
+    add(results, PromiseRecord(key="limits/Dropout.p", passed=True, topic="limits", said="0 <= p < 1", tried=11))
     add(results, DefaultRecord(key="LeakyReLU.slope", passed=True, ours="0.01", theirs={"keras": "0.3"}))
     add(
         results,

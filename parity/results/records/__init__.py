@@ -19,6 +19,7 @@ from parity.results.records.facts import (
     DefectRecord,
     DifferenceRecord,
     MutantRecord,
+    PromiseRecord,
     RefusalRecord,
     TwinRecord,
 )
@@ -59,6 +60,7 @@ KINDS: dict[str, type[Record]] = {
         RefusalRecord,
         DifferenceRecord,
         DefaultRecord,
+        PromiseRecord,
         ModeRecord,
         DefectRecord,
         TwinRecord,

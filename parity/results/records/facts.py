@@ -91,6 +91,22 @@ class DefaultRecord(Judged, kind="defaults", case=True):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PromiseRecord(Judged, kind="promises", case=True):
+    """What a docstring of numpynet promises. It has passed where every try came out as promised.
+
+    topic: what it is about, as in `parity.catalogue.promises`
+    said: the promise, in the docstring's words
+    tried: the number of tries
+    message: a line for each that came out otherwise
+    """
+
+    topic: str
+    said: str
+    tried: Count
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BaselinePart(Part):
     """Whether the baseline caught something, and by which comparison; see `parity.defects.baseline`."""
 

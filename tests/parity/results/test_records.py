@@ -96,7 +96,14 @@ def test_what_each_package_does_is_read_from_the_field_that_it_had_in_older_reco
 def test_every_kind_whose_records_are_judged_knows_the_words_of_older_ones_or_always_said_passed() -> None:
     judged = {kind for kind, of in KINDS.items() if issubclass(of, Judged)}
     assert set(CASES) < judged
-    assert judged - {kind for kind, *_ in OLDER} == {"twins", "curves", "experiments", "defaults", "mutants"}
+    assert judged - {kind for kind, *_ in OLDER} == {
+        "twins",
+        "curves",
+        "experiments",
+        "defaults",
+        "promises",
+        "mutants",
+    }
 
 
 def test_a_stored_record_that_lacks_what_has_no_default_is_named(tmp_path: Path) -> None:
