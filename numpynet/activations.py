@@ -42,7 +42,8 @@ class LeakyReLU(Module):
         self.slope = slope
 
     def forward(self, input: Array) -> Array:
-        positive = self.floating(input) > 0
+        input = self.floating(input)
+        positive = input > 0
         return self.remember(np.where(positive, input, self.slope * input), positive)
 
     def backward(self, grad_output: Array) -> Array:
@@ -121,8 +122,8 @@ class ELU(Module):
         self.alpha = alpha
 
     def forward(self, input: Array) -> Array:
-        positive = self.floating(input) > 0
-        below = np.minimum(input, 0)
+        input = self.floating(input)
+        positive, below = input > 0, np.minimum(input, 0)
         return self.remember(np.where(positive, input, self.alpha * np.expm1(below)), positive, below)
 
     def backward(self, grad_output: Array) -> Array:
@@ -141,8 +142,8 @@ class SELU(Module):
     scale, alpha = 1.0507009873554804934, 1.6732632423543772848
 
     def forward(self, input: Array) -> Array:
-        positive = self.floating(input) > 0
-        below = np.minimum(input, 0)
+        input = self.floating(input)
+        positive, below = input > 0, np.minimum(input, 0)
         output = np.where(positive, self.scale * input, self.scale * self.alpha * np.expm1(below))
         return self.remember(output, positive, below)
 
@@ -159,7 +160,8 @@ class Softplus(Module):
     """
 
     def forward(self, input: Array) -> Array:
-        output = np.maximum(self.floating(input), 0) + np.log1p(np.exp(-np.abs(input)))
+        input = self.floating(input)
+        output = np.maximum(input, 0) + np.log1p(np.exp(-np.abs(input)))
         return self.remember(output, input)
 
     def backward(self, grad_output: Array) -> Array:
@@ -189,7 +191,8 @@ class SiLU(Module):
     """
 
     def forward(self, input: Array) -> Array:
-        gate = sigmoid(self.floating(input))
+        input = self.floating(input)
+        gate = sigmoid(input)
         return self.remember(input * gate, input, gate)
 
     def backward(self, grad_output: Array) -> Array:
@@ -235,7 +238,8 @@ class HardSigmoid(Module):
     """
 
     def forward(self, input: Array) -> Array:
-        clipped = hard_clip(self.floating(input))
+        input = self.floating(input)
+        clipped = hard_clip(input)
         return self.remember(clipped / 6, clipped)
 
     def backward(self, grad_output: Array) -> Array:
@@ -250,7 +254,8 @@ class HardSwish(Module):
     """
 
     def forward(self, input: Array) -> Array:
-        clipped = hard_clip(self.floating(input))
+        input = self.floating(input)
+        clipped = hard_clip(input)
         return self.remember(input * clipped / 6, input, clipped)
 
     def backward(self, grad_output: Array) -> Array:

@@ -19,8 +19,8 @@ class BatchNormalization(Module):
     become alpha * old + (1 - alpha) * batch; in evaluation the running statistics are used. The output has the shape
     and dtype of x. `Scaling` is the affine half. With eps=0 a constant feature becomes NaN.
 
-    Raises ValueError for eps < 0, unless x has that shape and the running statistics' dtype, and for a training batch
-    with a single value per feature, as PyTorch does: its output would be 0 whatever the input.
+    Raises ValueError unless eps >= 0, unless x has that shape and the running statistics' dtype, and for a training
+    batch with a single value per feature, as PyTorch does: its output would be 0 whatever the input.
     Ioffe & Szegedy 2015.
     """
 
@@ -90,7 +90,7 @@ class LayerNormalization(PerExample):
 
     x is floating and has more than `axes` axes; the output has its shape and dtype. For a matrix, axes=1 normalises
     each row; for images, axes=3 takes channels, rows and columns together. The affine half of a matrix is `Scaling`.
-    Raises ValueError for axes < 1, for eps < 0, and for any other x or one with an empty axis.
+    Raises ValueError for axes < 1, unless eps >= 0, and for any other x or one with an empty axis.
     Ba, Kiros & Hinton 2016.
     """
 
@@ -112,8 +112,8 @@ class GroupNormalization(PerExample):
 
     x is floating, of shape (N, features, ...), and so is the output; each of the `groups` has features / groups
     consecutive features. One group is layer normalisation, as many as features instance normalisation. The affine half
-    is `Scaling`. Raises ValueError for groups < 1, for eps < 0, where groups do not divide the features, and for any
-    other x or one with an empty axis.
+    is `Scaling`. Raises ValueError for groups < 1, unless eps >= 0, where groups do not divide the features, and for
+    any other x or one with an empty axis.
     Wu & He 2018.
     """
 
@@ -189,7 +189,7 @@ def standardize_gradient(grad_output: Array, output: Array, scale: Array, axes: 
 
 
 def check_eps(module: Module, eps: float) -> float:
-    """`eps` itself; raises ValueError where it is negative, since a small variance plus eps would have no root."""
-    if eps < 0:
+    """`eps` itself; raises ValueError unless eps >= 0, since a small variance plus eps would have no root."""
+    if not eps >= 0:
         raise ValueError(f"{type(module).__name__} takes eps >= 0, got eps={eps}")
     return eps

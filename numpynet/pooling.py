@@ -39,7 +39,6 @@ class Pool2d(Module):
         return windows.shortened(found | {"stride": None if self.stride == self.kernel_size else self.stride})
 
     def _axes(self, input: Array) -> tuple[Axis, Axis]:
-        images(self, input)
         return windows.axes(self, input, self.kernel_size, self.stride, self.padding)
 
 
@@ -51,6 +50,7 @@ class MaxPool2d(Pool2d):
     """
 
     def forward(self, input: Array) -> Array:
+        input = images(self, input)
         rows, columns = self._axes(input)
         padded = framed(input, rows, columns, -np.inf)
         first, *others = windows.positions(rows, columns)
@@ -89,6 +89,7 @@ class AvgPool2d(Pool2d):
         self.count_include_pad = count_include_pad
 
     def forward(self, input: Array) -> Array:
+        input = images(self, input)
         rows, columns = self._axes(input)
         counted = np.ones((1, 1, rows.length, columns.length), input.dtype)
         count = total(framed(counted, rows, columns, float(self.count_include_pad)), rows, columns)
@@ -112,7 +113,8 @@ class GlobalAveragePool2d(Module):
     """
 
     def forward(self, input: Array) -> Array:
-        return self.remember(images(self, input).mean(axis=(2, 3)), input.shape)
+        input = images(self, input)
+        return self.remember(input.mean(axis=(2, 3)), input.shape)
 
     def backward(self, grad_output: Array) -> Array:
         (shape,) = self.recall(grad_output)
@@ -136,7 +138,8 @@ class ZeroPad2d(Module):
         return windows.shortened(super().arguments())
 
     def forward(self, input: Array) -> Array:
-        *outer, height, width = images(self, input).shape
+        input = images(self, input)
+        *outer, height, width = input.shape
         left, right, top, bottom = self.padding
         output = np.zeros_like(input, order="C", shape=(*outer, top + height + bottom, left + width + right))
         inside = (..., slice(top, top + height), slice(left, left + width))

@@ -14,7 +14,8 @@ class Flatten(Module):
     """
 
     def forward(self, input: Array) -> Array:
-        if self.floating(input).ndim < 2:
+        input = self.floating(input)
+        if input.ndim < 2:
             raise ValueError(f"{self!r} takes shape (N, ...), got shape {input.shape}")
         return self.remember(input.reshape(len(input), math.prod(input.shape[1:])), input.shape)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import zlib
 from collections.abc import Callable
@@ -188,15 +189,17 @@ def _wider(bound: Array, own: Array | None) -> Array:
 
 
 def _in_range(reference: Trace, allowed: Trace, dtype: np.dtype[Any]) -> Trace:
-    """The part of the reference that is computed before training runs away, or rounding alone drives it.
+    """The part of the reference that is computed before numbers run away, or rounding alone drives them.
 
-    Beyond the square root of the format's largest number a variance is infinite there, and every implementation right
-    to say so. Where rounding alone makes a training go that far, every perturbed run is NaN from there; where it may
-    change a parameter by more than the parameter, the runs go on elsewhere: what they deviate by then says nothing of
-    the training at hand. The same holds where a step's gradient is nothing but rounding: an update that divides by its
-    norm goes a whole step into any direction, and the largest error of all decides how far that of another tensor goes.
+    Beyond the square root of the format's largest number a variance or a square is infinite there, and every
+    implementation right to say so, or to say NaN where that infinity meets a zero. Where rounding alone makes a
+    training go that far, every perturbed run is NaN from there; where it may change a parameter by more than the
+    parameter, the runs go on elsewhere: what they deviate by then says nothing of the training at hand. The same holds
+    where a step's gradient is nothing but rounding: an update that divides by its norm goes a whole step into any
+    direction, and the largest error of all decides how far that of another tensor goes.
     """
     largest, last = math.sqrt(format_of(dtype).largest), (math.inf, OUTPUT)
+    reference = _until_beyond(largest, reference, allowed)
     norms: dict[int, Any] = {}  # squared, of the gradient and of its allowance
     for key, values in reference.items():
         size, bound = np.abs(values), allowed[key]
@@ -209,6 +212,17 @@ def _in_range(reference: Trace, allowed: Trace, dtype: np.dtype[Any]) -> Trace:
                 norms[key.step] = norms.get(key.step, 0) + np.array([np.sum(size * size), np.sum(bound * bound)])
     last = min([last, *((step, STEP) for step, (gradient, noise) in norms.items() if noise > gradient)])
     return {key: values for key, values in reference.items() if (key.step, key.rung) < last}
+
+
+def _until_beyond(largest: float, reference: Trace, allowed: Trace) -> Trace:
+    """What is computed before a tensor of the first step is beyond `largest`.
+
+    An infinity that the reference itself comes to, as the logarithm of 0, is not: it is what has to be computed.
+    """
+    for number, (key, values) in enumerate(reference.items()):
+        if key.step == 0 and np.any(np.isfinite(values) & (np.abs(values) + allowed[key] > largest)):
+            return dict(itertools.islice(reference.items(), number))
+    return reference
 
 
 def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:

@@ -157,14 +157,19 @@ def _called(computed: Any, name: str) -> Callable[..., Any]:
 def counterpart(module: Module, name: str) -> Counterpart:
     """The counterpart of `module` in the framework called `name`, without its weights.
 
-    Raises LookupError for a module without a pair, NotImplementedError where the pair has no such counterpart.
+    Raises LookupError for a module without a pair and for an array that no tensor holds, NotImplementedError where the
+    pair has no such counterpart.
     """
     if isinstance(module, Loss):
         return Counterpart(
             framework(name).with_target(_called(module.criterion, name)(module.criterion), module.target)
         )
     built = _called(module, name)(module)
-    return built if isinstance(built, Counterpart) else Counterpart(built)
+    built = built if isinstance(built, Counterpart) else Counterpart(built)
+    for array in {**module.named_parameters(), **module.named_buffers()}.keys() - built.tensors().keys():
+        whose = f"{framework(name).title}'s counterpart of {type(module).__name__}"
+        raise LookupError(f"{whose} names no tensor that holds {array!r}, as Counterpart(layer, {array}=...) does")
+    return built
 
 
 class PairsOf:

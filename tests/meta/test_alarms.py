@@ -99,6 +99,15 @@ def test_training_that_rounding_alone_makes_run_away_is_judged_up_to_there() -> 
     assert {key.step for key in judgement.reference} == {0}
 
 
+def test_a_network_that_leaves_the_range_at_once_is_judged_up_to_there() -> None:
+    """The square of 1e20 is infinite in float32, and GELU's gradient NaN; a logarithm of 0 is infinite for good."""
+    network = Sequential(Scaling(1), Scaling(1), Scaling(1), Scaling(1), GELU("tanh"))
+    network.load_state_dict({name: np.array([1e5 * ("gamma" in name)]) for name in network.state_dict()})
+    judgement = judge(Case(network, [Step(np.ones((2, 1), np.float32), np.ones((2, 1), np.float32))]))
+    assert judgement.passed
+    assert [(key.rung, key.layer) for key in judgement.reference] == [(OUTPUT, str(n)) for n in range(3)]
+
+
 def test_training_in_which_rounding_moves_a_parameter_by_more_than_itself_is_judged_up_to_there() -> None:
     """The first gradient of a scaling before a normalisation of one value is all rounding."""
     network = Sequential(Scaling(1), BatchNormalization(1, eps=1e-7), Scaling(1))

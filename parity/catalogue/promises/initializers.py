@@ -155,7 +155,7 @@ STARTS = [
         {
             "torch": _in_torch(lambda w: torch.nn.init.kaiming_normal_(w)),
             "tensorflow": _in_keras(
-                # Keras' HeNormal is truncated (differences, initializers).
+                # Keras' HeNormal is truncated (differences, he-normal-truncated).
                 lambda: keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal", seed=1)
             ),
         },

@@ -1,6 +1,6 @@
 """The limits of arguments: at each boundary that a docstring states, on both sides of it, and of a wrong type.
 
-A limit is a condition, as in "for eps < 0" or "unless 0 <= p < 1". The values that are tried follow from its numbers,
+A limit is a condition, as in "for axes < 1" or "unless 0 <= p < 1". The values that are tried follow from its numbers,
 and what must become of each of them from the condition itself.
 """
 
@@ -127,10 +127,10 @@ LIMITS = [
     *_pool(nn.AvgPool2d),
     Limit(nn.ZeroPad2d, "padding", "for padding < 0", "for a negative width", True, True),
     Limit(nn.Maxout, "pieces", "for pieces < 1", whole=True),
-    Limit(nn.BatchNormalization, "eps", "for eps < 0"),
-    Limit(nn.LayerNormalization, "eps", "for eps < 0"),
+    Limit(nn.BatchNormalization, "eps", "unless eps >= 0"),
+    Limit(nn.LayerNormalization, "eps", "unless eps >= 0"),
     Limit(nn.LayerNormalization, "axes", "for axes < 1", whole=True),
-    Limit(nn.GroupNormalization, "eps", "for eps < 0"),
+    Limit(nn.GroupNormalization, "eps", "unless eps >= 0"),
     Limit(nn.GroupNormalization, "groups", "for groups < 1", whole=True),
     Limit(nn.Dropout, "p", "unless 0 <= p < 1"),
     Limit(nn.HuberCriterion, "delta", "unless delta > 0"),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import numpynet
-from numpynet import Module, Optimizer
+from numpynet import Graph, Module, Optimizer
 from numpynet.module import each
 from parity.case import Case, parts
 from parity.catalogue.promises.promise import Promise
@@ -25,8 +25,6 @@ from parity.mapping.loss import Loss
 TOPIC = "modules"
 DTYPE = np.dtype(np.float32)
 EXAMPLES = 5
-# What takes arrays alone, and the networks of them; everything else takes lists of numbers, too.
-ARRAYS_ALONE = ["LeakyReLU", "SELU", "MaxPool2d", "AvgPool2d", "GlobalAveragePool2d", "Flatten", "Sequential", "Graph"]
 NAMES = {**{name: getattr(numpynet, name) for name in numpynet.__all__}, "np": np, "Loss": Loss}
 
 
@@ -63,7 +61,7 @@ def _cast(module: Module, _: Any) -> str:
 
 def _listed(module: Module, input: Any) -> str:
     wide = module.astype(np.float64)
-    if type(module).__name__ in ARRAYS_ALONE or any(part.size == 0 for part in parts(input)):
+    if isinstance(module, Graph) or any(part.size == 0 for part in parts(input)):
         return ""
     lists = each(lambda part: part.tolist(), input)
     arrays = each(lambda part: part.astype(np.float64) if part.dtype.kind == "f" else part, input)

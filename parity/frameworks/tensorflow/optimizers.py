@@ -55,7 +55,8 @@ class Rule:
     def apply(self, gradients: Iterable[Any]) -> None:
         """Take one step along these gradients; it may be traced by tf.function."""
         gradients = list(gradients)
-        if (clip := self.rule.clip) is not None:
+        clip = self.rule.clip  # a name of its own: TensorFlow cannot trace :=
+        if clip is not None:
             gradients = CLIPS[type(clip)](gradients, clip.limit)  # type: ignore[attr-defined]
         if self.l2_penalty:
             weights = [tf.convert_to_tensor(variable) for variable in self.variables]

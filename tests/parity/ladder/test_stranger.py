@@ -208,6 +208,24 @@ class Halved(Module):
         return grad_output / 2
 
 
+class Weighed(Scaling):
+    """A class of its own, whose pair forgets where torch holds the shift."""
+
+
+def test_a_counterpart_that_names_no_tensor_for_an_array_is_told() -> None:
+    class WeighedPair(FeaturePair):
+        modules = st.builds(Weighed, st.integers(1, 3))
+
+        def torch(self, module: Weighed) -> Counterpart:
+            layer = torch.nn.PReLU(module.num_features)
+            return Counterpart(layer, gamma=layer.weight)
+
+    parity.pair(Weighed)(WeighedPair)
+    said = r"PyTorch's counterpart of Weighed names no tensor that holds 'beta', as Counterpart\(layer, beta=...\) does"
+    with pytest.raises(LookupError, match=said):
+        parity.to_torch(Weighed(2))
+
+
 def test_a_subclass_is_not_proven_by_modules_of_its_base() -> None:
     @parity.pair(Halved)
     class HalvedPair(Pair):
