@@ -28,16 +28,28 @@ class Step:
     The cotangent is the gradient for the output, of the output's shape. Input and cotangent are arrays (N, ...) of one
     floating dtype, or tuples of them, nested ones too, where the module takes or returns several; inputs of integers or
     booleans (indices, masks) have no gradient. They are held read-only: a layer that writes into them is found out.
+
+    training: the module's mode in this step; None is the case's
+    rehearsal: another input that the module is applied to before; what comes of it is not looked at
     """
 
     input: Any
     cotangent: Any
     lr: float = 0.125
     zero_grad: bool = True
+    training: bool | None = None
+    rehearsal: Any = None
 
     def __post_init__(self) -> None:
-        for name in ("input", "cotangent"):
-            object.__setattr__(self, name, each(_read_only, getattr(self, name)))
+        for name in ("input", "cotangent", "rehearsal"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, each(_read_only, getattr(self, name)))
+
+    def map(self, change: Callable[[Array], Array]) -> Step:
+        """The same step with `change` of each of its arrays."""
+        input, cotangent = each(change, self.input), each(change, self.cotangent)
+        rehearsal = None if self.rehearsal is None else each(change, self.rehearsal)
+        return replace(self, input=input, cotangent=cotangent, rehearsal=rehearsal)
 
 
 def _read_only(values: Array) -> Array:
@@ -51,7 +63,8 @@ class Case:
     """One example of the ladder: a module with its weights, what is fed to it, and how it is trained.
 
     `training` is the module's mode. `arguments` are those of `optimizer` but the learning rate, which each step has;
-    None leaves the parameters alone. Parameters named in `frozen` are not trained.
+    None leaves the parameters alone. Parameters named in `frozen` are not trained. `beside` says that another instance
+    of the module is applied to other inputs between each forward and backward pass of this one.
     """
 
     module: Module
@@ -60,6 +73,7 @@ class Case:
     arguments: dict[str, Any] | None = None
     frozen: frozenset[str] = field(default_factory=frozenset)
     optimizer: type[Optimizer] = SGD
+    beside: bool = False
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -76,8 +90,11 @@ class Case:
         def cast(values: Array) -> Array:
             return values.astype(dtype) if values.dtype.kind == "f" else values
 
-        steps = [replace(s, input=each(cast, s.input), cotangent=each(cast, s.cotangent)) for s in self.steps]
-        return replace(self, module=self.module.astype(dtype), steps=steps)
+        return replace(self, module=self.module.astype(dtype), steps=[step.map(cast) for step in self.steps])
+
+    def mode(self, step: Step) -> bool:
+        """The module's mode in a step: whether it is in training."""
+        return self.training if step.training is None else step.training
 
     def with_module(self, module: Module) -> Case:
         """The same case with another module in place of its own."""

@@ -178,7 +178,8 @@ class Digest:
             case.arguments,
             sorted(case.frozen),
             case.optimizer.__name__,
-            [(step.lr, step.zero_grad) for step in case.steps],
+            [(step.lr, step.zero_grad, step.training) for step in case.steps],
+            case.beside,
         )
         self._hash.update(repr(described).encode())
         for values in case.module.state_dict().values():
@@ -186,9 +187,12 @@ class Digest:
         for step in case.steps:
             each(self._take, step.input)
             each(self._take, step.cotangent)
+            if step.rehearsal is not None:
+                each(self._take, step.rehearsal)
 
     def _take(self, values: Array) -> None:
-        self._hash.update(f"{values.dtype.str}{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
+        order = "F" if values.flags.f_contiguous and not values.flags.c_contiguous else ""
+        self._hash.update(f"{values.dtype.str}{values.shape}{order}".encode() + np.ascontiguousarray(values).tobytes())
 
     def __str__(self) -> str:
         """The digest's first 64 bits, in hexadecimal digits."""

@@ -2,8 +2,8 @@
 
 Arrays come from a seed and a scale, not element by element: drawing stays cheap, and shrinks to small shapes and
 seed 0.
-Scales stay within 2^-10 .. 2^10, so that no product leaves the normal range of float32 (TensorFlow flushes subnormals;
-see `parity.catalogue`).
+Scales stay within 2^-20 .. 2^20, so that few products leave the normal range of float32 (TensorFlow flushes subnormals;
+see `parity.catalogue`). What is drawn now and then alone is in `parity.drawing.tails`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,24 @@ from hypothesis.strategies import SearchStrategy
 from numpynet import Array
 from parity.case import Shape
 from parity.drawing.examples import normal
+from parity.drawing.tails import integers, rarely
 
 seeds = st.integers(0, 2**32 - 1)
-sizes = st.integers(1, 8)
-short_sides = st.integers(1, 4)  # of the axes after the second
-scales = st.sampled_from([2.0**exponent for exponent in sorted(range(-10, 11), key=abs)])
+sizes = integers("size", 1, 8, 40)
+batches = integers("batch", 1, 8, 16)
+several = integers("batch", 2, 8, 16)  # which a batch normalisation needs
+short_sides = integers("side", 1, 4, 12)  # of the axes after the second
+scales = rarely(
+    "scale",
+    st.sampled_from([2.0**exponent for exponent in sorted(range(-10, 11), key=abs)]),
+    st.sampled_from([2.0**exponent for exponent in (*range(11, 21), *range(-20, -10))]),
+)
 
 kinds = st.sampled_from(["plain", "offset", "grid"])
 centred_kinds = st.sampled_from(["plain", "grid"])
 offsets = st.integers(-10, 10)
-step_counts = st.integers(1, 4)
-lr_exponents = st.integers(3, 10)
+step_counts = integers("steps", 1, 4, 8)
+lr_exponents = integers("rate", -10, -3, 0)
 
 
 @functools.cache
@@ -45,10 +52,16 @@ def dyadic(low: float, high: float, denominator: int = 16) -> SearchStrategy[flo
 
 @functools.cache
 def shapes(max_dims: int = 4) -> SearchStrategy[tuple[int, ...]]:
-    """A strategy of shapes (N, features, ...) of up to `max_dims` axes."""
-    return st.builds(
-        lambda n, features, rest: (n, features, *rest), sizes, sizes, st.lists(short_sides, max_size=max_dims - 2)
-    )
+    """A strategy of shapes (N, features, ...) of up to `max_dims` axes, and now and then of one more."""
+    return st.builds(lambda n, features, rest: (n, features, *rest), batches, sizes, more_sides(max_dims - 2))
+
+
+@functools.cache
+def more_sides(number: int) -> SearchStrategy[list[int]]:
+    """A strategy of the axes after the second: up to `number` of them, and now and then one more."""
+    rare = st.lists(st.integers(1, 4), min_size=number + 1, max_size=number + 1)
+    found: SearchStrategy[list[int]] = rarely("rank", st.lists(short_sides, max_size=number), rare)
+    return found
 
 
 @functools.lru_cache(1024)
@@ -60,7 +73,8 @@ def images(
 ) -> SearchStrategy[tuple[int, ...]]:
     """A strategy of shapes (N, channels, rows, columns) that hold from one such window up to a few."""
     least = [max(1, d * (k - 1) + 1 - 2 * p) for k, p, d in zip(kernel, padding, dilation, strict=True)]
-    return st.tuples(short_sides, channels, *(st.integers(side, side + 4) for side in least))
+    sides = (integers("image", side, side + 4, side + 12) for side in least)
+    return st.tuples(integers("batch", 1, 4, 9), channels, *sides)
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,15 +10,20 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
-from numpynet import Module
+from numpynet import SGD, Array, Module, Optimizer
 from numpynet.module import each, join
 from parity.case import Case, Step, computing
 from parity.drawing.examples import for_each_example
 from parity.drawing.strategies import arrays, lr_exponents, step_counts
+from parity.drawing.tails import one_of, rarely
 from parity.ladder.failure import Unjudged
-from parity.mapping.pair import optimizer_pair, pair_of, pair_or_none
+from parity.mapping.pair import OptimizerPair, Pair, optimizer_pair, pair_of, pair_or_none, registry
 
 Failure = TypeVar("Failure", bound=Exception)
+
+
+tails_of_a_step = one_of("mode", "rehearsal", "layout")
+tails_of_a_case = one_of("beside")
 
 
 @st.composite
@@ -39,18 +45,39 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
             with np.errstate(all="ignore"):
                 output = probe.fresh()(input)
         # Powers of two: Keras keeps -lr * velocity, and changing lr rescales it exactly.
-        lr = 2.0 ** -draw(lr_exponents) if trained else 0.125
+        lr = 2.0 ** draw(lr_exponents) if trained else 0.125
         zero_grad = not (trained and steps) or draw(st.sampled_from([True, False]))
         cotangent = each(lambda one: draw(arrays(one.shape, dtype, offset=False)), output)
-        steps.append(Step(input, cotangent, lr, zero_grad))
-    optimizer = draw(st.sampled_from(pair.optimizers))
+        tail = draw(tails_of_a_step)
+        mode = draw(st.booleans()) if tail == "mode" else None
+        rehearsal = draw(pair.inputs(module, shape, dtype)) if tail == "rehearsal" else None
+        step = Step(input, cotangent, lr, zero_grad, mode, rehearsal)
+        steps.append(step.map(in_fortrans_order) if tail == "layout" else step)
+    beside = bool(draw(tails_of_a_case))
+    optimizer = draw(optimizers(pair)) if trained else SGD
     arguments = draw(optimizer_pair(optimizer).arguments) if trained else None
     packed = _packed(module)
     frozen = draw(st.sampled_from([(), *((name,) for name in sorted(parameters) if name not in packed)]))
-    case = Case(module, steps, probe.training, arguments, frozenset(frozen), optimizer)
+    case = Case(module, steps, probe.training, arguments, frozenset(frozen), optimizer, beside)
     if not _holds(case, target):
         raise TypeError(f"the pair of {target.__name__} draws {module!r}, in which there is no {target.__name__}")
     return case
+
+
+def in_fortrans_order(values: Array) -> Array:
+    """The same values in another layout of memory."""
+    return np.array(values, order="F")
+
+
+@functools.cache
+def optimizers(pair: Pair) -> st.SearchStrategy[type[Optimizer]]:
+    """A strategy of the optimizers that the pair names, and now and then of any; an optimizer's own pair has itself."""
+    usual = st.sampled_from(pair.optimizers)
+    if isinstance(pair, OptimizerPair):
+        return usual
+    known = {of for of, other in registry().items() if isinstance(other, OptimizerPair)}
+    rules = [of for of in known if of.__module__.startswith("numpynet.")]  # whatever else is loaded
+    return rarely("optimizer", usual, st.sampled_from(sorted(rules, key=lambda of: of.__name__)))
 
 
 def _packed(module: Module) -> set[str]:

@@ -266,8 +266,10 @@ def reproduction(case: Case) -> str:
         lines.append("})")
     lines.append("steps = [")
     for step in case.steps:
-        again = "" if step.zero_grad else ", zero_grad=False"
-        lines.append(f"    parity.Step({_literal(step.input)}, {_literal(step.cotangent)}, lr={step.lr!r}{again}),")
+        more = "" if step.zero_grad else ", zero_grad=False"
+        more += "" if step.training is None else f", training={step.training}"
+        more += "" if step.rehearsal is None else f", rehearsal={_literal(step.rehearsal)}"
+        lines.append(f"    parity.Step({_literal(step.input)}, {_literal(step.cotangent)}, lr={step.lr!r}{more}),")
     lines.append("]")
     extra = "".join(
         f", {name}={value}"
@@ -276,6 +278,7 @@ def reproduction(case: Case) -> str:
             ("arguments", case.arguments, None),
             ("frozen", set(case.frozen), set()),
             ("optimizer", case.optimizer.__name__, SGD.__name__),
+            ("beside", case.beside, False),
         )
         if value != default
     )
@@ -305,4 +308,5 @@ def _import_of(stranger: type) -> str:
 def _literal(values: Any) -> str:
     if isinstance(values, tuple):
         return f"({', '.join(map(_literal, values))})"
-    return f"np.array({values.tolist()!r}, {values.dtype.name!r})"
+    order = ", order='F'" if values.flags.f_contiguous and not values.flags.c_contiguous else ""
+    return f"np.array({values.tolist()!r}, {values.dtype.name!r}{order})"

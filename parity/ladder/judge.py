@@ -82,7 +82,8 @@ class Judgement:
             with np.errstate(all="ignore"):
                 with watch:
                     subject = make()
-                run(case, subject, watch, trace)
+                    beside = make() if case.beside else None
+                run(case, subject, watch, trace, beside)
         except Exception as crash:
             self.crashes[name] = crash
             return None

@@ -16,6 +16,7 @@ import numpy as np
 from numpynet import Module
 from parity.case import Case
 from parity.drawing.examples import Digest
+from parity.drawing.tails import ODDS, noting
 from parity.formats import DTYPES, format_of
 from parity.frameworks import available
 from parity.ladder.cases import first_failure, for_all
@@ -180,6 +181,20 @@ def digests(target: type, dtype: str, counts: Sequence[int], random_seed: int | 
 
     for_all(property_, target, dtype, examples=max(counts), random_seed=random_seed)
     return [found[count] for count in counts]
+
+
+def tails(target: type, dtype: str, examples: int, random_seed: int | None = None) -> dict[str, int]:
+    """How many of the first examples of `target` are from each tail of what is drawn, by its name in `ODDS`."""
+    found = dict.fromkeys(ODDS, 0)
+    with noting() as noted:
+
+        def property_(_: Case) -> None:
+            for tail in noted:
+                found[tail] += 1
+            noted.clear()
+
+        for_all(property_, target, dtype, examples=examples, random_seed=random_seed)
+    return found
 
 
 def mapped(target: type, frameworks: list[str]) -> list[str]:

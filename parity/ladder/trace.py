@@ -6,7 +6,7 @@ import time
 from typing import Any, NamedTuple
 
 from numpynet import Array
-from numpynet.module import join
+from numpynet.module import each, join
 from parity.case import Case
 from parity.frameworks.framework import Subject
 
@@ -65,10 +65,17 @@ def layer_of(name: str) -> tuple[str, str]:
     return layer, tensor
 
 
-def run(case: Case, subject: Subject, watch: Stopwatch | None = None, trace: Trace | None = None) -> Trace:
+def run(
+    case: Case,
+    subject: Subject,
+    watch: Stopwatch | None = None,
+    trace: Trace | None = None,
+    beside: Subject | None = None,
+) -> Trace:
     """Run every step of `case` on `subject`, and keep each tensor as it comes into being; returns the trace.
 
-    It goes on in `trace` if one is given, so that what was computed is kept where the subject raises.
+    It goes on in `trace` if one is given, so that what was computed is kept where the subject raises. `beside` is
+    another instance, which is applied to other inputs in between.
     """
     watch = watch or Stopwatch()
     trace = {} if trace is None else trace
@@ -77,11 +84,18 @@ def run(case: Case, subject: Subject, watch: Stopwatch | None = None, trace: Tra
     sites += [name for name, _ in case.module.named_call_sites()]
     buffers = [(layer, name) for layer, module in layers.items() for name in module.buffers]
     parameters = case.module.named_parameters()
+    switches = any(step.training is not None for step in case.steps)
     for index, step in enumerate(case.steps):
         with watch:
+            if switches:
+                subject.mode(case.mode(step))
             if step.zero_grad:
                 subject.zero_grad()
+            if step.rehearsal is not None:
+                subject.forward(step.rehearsal)
             output = subject.forward(step.input)
+            if beside is not None:
+                beside.forward(each(_other, step.input))
         for layer, seen in subject.observed.items():
             trace |= Key(index, OUTPUT, layer, "output").each(seen[0])
         trace |= Key(index, OUTPUT, "", "output").each(output)
@@ -104,6 +118,11 @@ def run(case: Case, subject: Subject, watch: Stopwatch | None = None, trace: Tra
                 trace[Key(index, STEP, layer, slot.replace("_", " "), tensor)] = values
             trace[Key(index, STEP, layer, "parameter", tensor)] = state[name]
     return trace
+
+
+def _other(values: Array) -> Array:
+    """Another input of the same shape: of numbers the opposite ones, of integers and truth values the same."""
+    return -values if values.dtype.kind == "f" else values
 
 
 def rung_after(case: Case, trace: Trace) -> int:

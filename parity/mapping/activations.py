@@ -28,7 +28,8 @@ from numpynet import (
     Tanh,
 )
 from numpynet.normal import normal_cdf
-from parity.drawing.strategies import arrays, dyadic, short_sides, sizes
+from parity.drawing.strategies import arrays, batches, dyadic, more_sides, sizes
+from parity.drawing.tails import ends, integers
 from parity.frameworks.counterpart import Counterpart
 from parity.frameworks.lazy import keras, keras_activations, torch, torch_activations
 from parity.mapping.normalization import SharedFeaturePair
@@ -51,7 +52,7 @@ class ReLUPair(LayerPair):
 class LeakyReLUPair(LayerPair):
     """Keras calls it negative_slope; the defaults differ (see differences, leaky-relu-slope)."""
 
-    modules = st.builds(LeakyReLU, dyadic(0, 1))
+    modules = st.builds(LeakyReLU, ends(dyadic(0, 1), 0.01, 0.0, 2.0**-10, 2.0))
 
     def torch(self, module: LeakyReLU) -> Any:
         return torch.nn.LeakyReLU(module.slope)
@@ -79,11 +80,11 @@ class PReLUPair(SharedFeaturePair):
 class MaxoutPair(LayerPair):
     """No framework has it: it is written out in each."""
 
-    modules = st.builds(Maxout, st.sampled_from([2, 1, 3, 4]))
+    modules = st.builds(Maxout, ends(st.sampled_from([2, 1, 3, 4]), 7))
 
     def shapes(self, module: Maxout) -> SearchStrategy[tuple[int, ...]]:
-        rest = st.lists(short_sides, max_size=2)
-        return st.builds(lambda n, units, more: (n, units * module.pieces, *more), sizes, st.integers(1, 4), rest)
+        units = integers("size", 1, 4, 12)
+        return st.builds(lambda n, units, more: (n, units * module.pieces, *more), batches, units, more_sides(2))
 
     def torch(self, module: Maxout) -> Any:
         return torch_activations.Maxout(module.pieces)
@@ -107,7 +108,7 @@ class ELUByDifference(ELU):
 
 @pair(ELU)
 class ELUPair(LayerPair):
-    modules = st.builds(ELU, dyadic(0, 2))
+    modules = st.builds(ELU, ends(dyadic(0, 2), 1.0, 0.0, 2.0**-10, 8.0))
     formulas: ClassVar = {
         "tensorflow": ELUByDifference,
         **({"torch": ELUByDifference} if before("elu-cancellation-torch") else {}),

@@ -14,11 +14,12 @@ from hypothesis.strategies import SearchStrategy
 from numpynet import SGD, Adagrad, Adam, AdamW, Array, Optimizer, Parameter, RMSprop
 from numpynet.optimizers import State
 from parity.drawing.strategies import dyadic
+from parity.drawing.tails import ends
 from parity.frameworks.lazy import keras, keras_optimizers, torch, torch_optimizers
 from parity.mapping.optimizers import clips, decays
 from parity.mapping.pair import OptimizerPair, pair
 
-eps = st.integers(-20, -4).map(lambda exponent: 2.0**exponent)
+eps = ends(st.integers(-20, -4).map(lambda exponent: 2.0**exponent), 1e-8, 1e-7, 2.0**-40)
 
 
 class _KerasMoments(Adam):
@@ -48,8 +49,8 @@ class AdamWOfKeras(_KerasMoments, AdamW):
 
 adam_arguments: SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
-        "beta1": dyadic(0, 15 / 16),
-        "beta2": st.integers(1, 10).map(lambda exponent: 1 - 2.0**-exponent),
+        "beta1": ends(dyadic(0, 15 / 16), 0.9, 0.0),
+        "beta2": ends(st.integers(1, 10).map(lambda exponent: 1 - 2.0**-exponent), 0.999, 0.0),
         "eps": eps,
         "weight_decay": decays,
         "amsgrad": st.booleans(),
@@ -132,7 +133,9 @@ class RMSpropPair(OptimizerPair):
 
     arguments = st.fixed_dictionaries(
         {
-            "alpha": dyadic(1 / 2, 15 / 16),
+            "alpha": ends(
+                dyadic(1 / 2, 15 / 16), 0.99, 0.9
+            ),  # of 0, centering leaves a rounding, whose root torch takes
             "eps": eps,
             "weight_decay": decays,
             "momentum": st.just(0.0) | dyadic(0, 15 / 16),
@@ -182,7 +185,7 @@ class AdagradPair(OptimizerPair):
         {
             "eps": eps,
             "weight_decay": decays,
-            "initial_accumulator": dyadic(0, 1),
+            "initial_accumulator": ends(dyadic(0, 1), 0.1, 16.0),
             "eps_inside": st.booleans(),
             "clip": clips,
         }

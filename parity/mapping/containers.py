@@ -17,7 +17,7 @@ from hypothesis.strategies import SearchStrategy
 from numpynet import Concatenate, Graph, Linear, Module, Sequential, Sum
 from numpynet.containers import packed
 from parity.case import Shape
-from parity.drawing.strategies import arrays, each_shape, shapes, short_sides, sizes
+from parity.drawing.strategies import arrays, each_shape, several, shapes, short_sides, sizes
 from parity.frameworks.counterpart import Counterpart
 from parity.frameworks.lazy import keras, keras_layers, torch, torch_layers
 from parity.mapping.pair import LayerPair, Pair, counterpart, pair, registry
@@ -26,7 +26,6 @@ from parity.mapping.pair import LayerPair, Pair, counterpart, pair, registry
 input_shapes: SearchStrategy[Shape] = st.one_of(
     st.tuples(sizes), st.tuples(short_sides, st.integers(1, 6), st.integers(1, 6))
 )
-batches = st.integers(2, 8)  # more than one value per feature, which batch normalisation needs
 
 
 class NetworkPair(LayerPair):
@@ -36,7 +35,7 @@ class NetworkPair(LayerPair):
     """
 
     def shapes(self, module: Any) -> SearchStrategy[Any]:
-        return batches.map(lambda n: each_shape(lambda shape: (n, *shape), vars(module)["drawn_for"]))
+        return several.map(lambda n: each_shape(lambda shape: (n, *shape), vars(module)["drawn_for"]))
 
     def values(self, module: Any, shape: Shape, dtype: np.dtype[Any]) -> SearchStrategy[Any]:
         return arrays(shape, dtype, largest=2.0**3)

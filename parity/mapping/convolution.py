@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,21 +10,27 @@ from hypothesis.strategies import SearchStrategy
 
 from numpynet import Array, Conv2d
 from parity.drawing.strategies import images
+from parity.drawing.tails import integers
 from parity.frameworks.counterpart import Counterpart, TensorView
 from parity.frameworks.lazy import keras_layers, torch
 from parity.mapping.pair import LayerPair, pair
 
+GEOMETRY = (("kernel", 3, 7), ("stride", 3, 5), ("dilation", 2, 4))
 
-def two(least: int, most: int) -> SearchStrategy[tuple[int, int]]:
-    """A strategy of two sizes, one for rows and one for columns, each from `least` to `most`."""
-    return st.tuples(st.integers(least, most), st.integers(least, most))
+
+@functools.cache
+def two(tail: str, least: int, most: int, rare: int) -> SearchStrategy[tuple[int, int]]:
+    """A strategy of two sizes, for rows and for columns, each from `least` to `most`, or in the tail up to `rare`."""
+    size = integers(tail, least, most, rare)
+    return st.tuples(size, size)
 
 
 @st.composite
 def convolutions(draw: st.DrawFn) -> Conv2d:
     groups = draw(st.integers(1, 3))
-    inputs, outputs = draw(two(1, 3 if groups == 1 else 2))
-    geometry = (draw(two(1, 3)), draw(two(1, 3)), draw(two(0, 2)), draw(two(1, 2)))
+    inputs, outputs = draw(two("size", 1, 3 if groups == 1 else 2, 9))
+    kernel, stride, dilation = (draw(two(tail, 1, usual, rare)) for tail, usual, rare in GEOMETRY)
+    geometry = (kernel, stride, draw(two("kernel", 0, 2, 4)), dilation)
     return Conv2d(groups * inputs, groups * outputs, *geometry, groups, draw(st.booleans()))
 
 

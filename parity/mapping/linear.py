@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from numpynet import Linear
-from parity.drawing.strategies import sizes
+from parity.drawing.strategies import batches, sizes
+from parity.drawing.tails import rarely
 from parity.frameworks.counterpart import Counterpart, transposed
 from parity.frameworks.lazy import keras, torch
 from parity.mapping.pair import LayerPair, pair
+
+# A matrix; now and then with more axes between the batch and the features.
+RANKS: SearchStrategy[list[int]] = rarely("rank", st.just([]), st.lists(st.integers(1, 4), min_size=1, max_size=3))
 
 
 @pair(Linear)
@@ -21,7 +25,7 @@ class LinearPair(LayerPair):
     modules = st.builds(Linear, sizes, sizes, st.booleans())
 
     def shapes(self, module: Linear) -> SearchStrategy[tuple[int, ...]]:
-        return st.tuples(sizes, st.just(module.in_features))
+        return st.builds(lambda n, rest: (n, *rest, module.in_features), batches, RANKS)
 
     def torch(self, module: Linear) -> Any:
         layer = torch.nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)

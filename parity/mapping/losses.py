@@ -23,7 +23,8 @@ from numpynet import (
 )
 from numpynet.activations import log_softmax, sigmoid
 from numpynet.losses import ClassCriterion, Reduction, check_labels
-from parity.drawing.strategies import arrays, dyadic, seeds, sizes
+from parity.drawing.strategies import arrays, batches, dyadic, seeds, sizes
+from parity.drawing.tails import ends
 from parity.frameworks.framework import LossFunction
 from parity.frameworks.lazy import tf, torch
 from parity.mapping.loss import Loss
@@ -110,7 +111,7 @@ class L1CriterionPair(LossPair):
 class HuberCriterionPair(LossPair):
     """torch calls it huber_loss; its smooth_l1_loss is divided by the threshold (differences, smooth-l1)."""
 
-    modules = regressed(st.builds(HuberCriterion, reductions, dyadic(1 / 16, 4)))
+    modules = regressed(st.builds(HuberCriterion, reductions, ends(dyadic(1 / 16, 4), 1.0, 2.0**-10, 64.0)))
 
     def torch(self, criterion: HuberCriterion) -> LossFunction:
         return of_elements(torch.nn.functional.huber_loss, criterion, delta=criterion.delta)
@@ -157,7 +158,7 @@ class BinaryCrossEntropyCriterionUnstablePair(LossPair):
     So it is written out in both.
     """
 
-    eps = st.integers(-40, -4).map(lambda exponent: 2.0**exponent)
+    eps = ends(st.integers(-40, -4).map(lambda exponent: 2.0**exponent), 1e-15)
     modules = labelled(st.builds(BinaryCrossEntropyCriterionUnstable, reductions, eps))
 
     def values(self, module: Loss, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Array]:
@@ -182,14 +183,15 @@ class BinaryCrossEntropyCriterionUnstablePair(LossPair):
 @st.composite
 def classified(draw: st.DrawFn, criterion_class: type[ClassCriterion]) -> Loss:
     """A strategy of criteria with class indices or one-hot rows as their target, perhaps weighted and smoothed."""
-    n, classes = draw(sizes), draw(sizes)
-    target: Array = np.random.default_rng(draw(seeds)).integers(0, classes, n)
-    if draw(st.booleans()):
-        target = np.eye(classes, dtype=np.float32)[target]
-    weights = st.lists(dyadic(1 / 16, 4), min_size=classes, max_size=classes)
+    n, classes = draw(batches), draw(sizes)
+    labels: Array = np.random.default_rng(draw(seeds)).integers(0, classes, n)
+    target = np.eye(classes, dtype=np.float32)[labels] if draw(st.booleans()) else labels
+    weights = st.lists(ends(dyadic(1 / 16, 4), 0.0), min_size=classes, max_size=classes)
     smoothing = draw(st.just(0.0) | dyadic(0, 1))
-    criterion = criterion_class(draw(reductions), class_weights=draw(st.none() | weights), label_smoothing=smoothing)
-    return Loss(criterion, target)
+    weighted = draw(st.none() | weights)
+    if weighted is not None and not any(weighted[label] for label in labels):
+        weighted = None  # 0 / 0 is NaN everywhere but in torch's gradient, which is 0 beside the target's class
+    return Loss(criterion_class(draw(reductions), class_weights=weighted, label_smoothing=smoothing), target)
 
 
 class ClassCriterionPair(LossPair):
@@ -204,7 +206,7 @@ class ClassCriterionPair(LossPair):
             return st.just(module.target.shape)
         weights = module.criterion.class_weights  # type: ignore[attr-defined]
         fewest = int(module.target.max()) + 1
-        classes = st.just(fewest) | st.just(8) if weights is None else st.just(len(weights))
+        classes = st.just(fewest) | st.just(max(8, fewest)) if weights is None else st.just(len(weights))
         return st.tuples(st.just(len(module.target)), classes)
 
     def torch_logs(self, criterion: Any, input: Any) -> Any:

@@ -11,7 +11,8 @@ from hypothesis.strategies import SearchStrategy
 from numpynet import Array, BatchNormalization, GroupNormalization, LayerNormalization, Scaling
 from numpynet.features import feature_axes
 from numpynet.normalization import PerExample, standardize
-from parity.drawing.strategies import arrays, dyadic, scales, seeds, short_sides, sizes
+from parity.drawing.strategies import arrays, dyadic, more_sides, scales, seeds, several, short_sides, sizes
+from parity.drawing.tails import ends, integers
 from parity.frameworks.counterpart import Counterpart
 from parity.frameworks.lazy import keras, keras_layers, torch_layers
 from parity.mapping.pair import LayerPair, pair
@@ -27,8 +28,7 @@ class FeaturePair(LayerPair):
         return st.just(module.num_features)
 
     def shapes(self, module: Any) -> SearchStrategy[tuple[int, ...]]:
-        rest = st.lists(short_sides, max_size=2)
-        return st.builds(lambda n, features, more: (n, features, *more), st.integers(2, 8), self.features(module), rest)
+        return st.builds(lambda n, features, more: (n, features, *more), several, self.features(module), more_sides(2))
 
 
 class SharedFeaturePair(FeaturePair):
@@ -110,13 +110,13 @@ class GroupNormalizationFolded(PerExampleFolded, GroupNormalization):
     pass
 
 
-small_eps = st.integers(6, 17).map(lambda exponent: 2.0**-exponent)
+small_eps = ends(st.integers(6, 17).map(lambda exponent: 2.0**-exponent), 1e-3, 1e-5, 2.0**-30, 1.0)
 
 
 @st.composite
 def batch_normalizations(draw: st.DrawFn) -> BatchNormalization:
     """A strategy of batch normalisations whose running statistics are drawn."""
-    module = BatchNormalization(draw(sizes), draw(dyadic(0, 1)), draw(small_eps))
+    module = BatchNormalization(draw(sizes), draw(ends(dyadic(0, 1), 0.9, 0.99, 0.0, 1.0)), draw(small_eps))
     module.running_mean = draw(arrays((module.num_features,), np.dtype(np.float32)))
     spread = np.random.default_rng(draw(seeds)).uniform(0.25, 1, module.num_features) * draw(scales) ** 2
     module.running_var = spread.astype(np.float32)
@@ -165,13 +165,12 @@ class LayerNormalizationPair(LayerPair):
 class GroupNormalizationPair(LayerPair):
     """torch wants to know the number of features, too; eps has other defaults (differences, layernorm-eps)."""
 
-    modules = st.builds(GroupNormalization, st.sampled_from([2, 1, 3, 4]), small_eps)
+    modules = st.builds(GroupNormalization, ends(st.sampled_from([2, 1, 3, 4]), 7), small_eps)
     formulas: ClassVar = {"torch": GroupNormalizationFolded, "tensorflow": GroupNormalizationFolded}
 
     def shapes(self, module: GroupNormalization) -> SearchStrategy[tuple[int, ...]]:
-        rest = st.lists(short_sides, max_size=2)
-        width = st.integers(1, 4)
-        return st.builds(lambda n, each, more: (n, module.groups * each, *more), st.integers(2, 8), width, rest)
+        width = integers("size", 1, 4, 12)
+        return st.builds(lambda n, each, more: (n, module.groups * each, *more), several, width, more_sides(2))
 
     def torch(self, module: GroupNormalization) -> Any:
         return torch_layers.GroupNorm(module.groups, module.eps)

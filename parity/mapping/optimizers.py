@@ -11,6 +11,7 @@ from numpynet import SGD, Array, ClipByGlobalNorm, ClipByNorm, ClipByValue
 from numpynet.clipping import Clip
 from numpynet.optimizers import State
 from parity.drawing.strategies import dyadic
+from parity.drawing.tails import ends
 from parity.frameworks.lazy import keras, torch
 from parity.mapping.pair import OptimizerPair, pair
 
@@ -18,7 +19,7 @@ powers_of_two = st.integers(-4, 6).map(lambda exponent: 2.0**exponent)
 clips: SearchStrategy[Clip | None] = st.none() | st.one_of(
     *(st.builds(clip, powers_of_two) for clip in (ClipByValue, ClipByNorm, ClipByGlobalNorm))
 )
-decays = st.just(0.0) | dyadic(1 / 16, 1 / 4)
+decays = ends(st.just(0.0) | dyadic(1 / 16, 1 / 4), 0.01, 1.0)
 
 
 class SGDOfKeras(SGD):
@@ -34,7 +35,7 @@ class SGDOfKeras(SGD):
 
 @st.composite
 def sgd_arguments(draw: st.DrawFn) -> dict[str, Any]:
-    momentum = draw(dyadic(0, 15 / 16))
+    momentum = draw(ends(dyadic(0, 15 / 16), 0.9, 1.0))
     nesterov = momentum > 0 and draw(st.booleans())
     dampening = 0.0 if nesterov or momentum == 0 else draw(dyadic(0, 0.5))
     rest = {"weight_decay": draw(decays), "nesterov": nesterov, "clip": draw(clips)}

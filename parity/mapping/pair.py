@@ -10,9 +10,10 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from numpynet import SGD, Array, Criterion, Module, Optimizer, Scaling
+from numpynet import SGD, Array, Criterion, Linear, Module, Optimizer, Scaling
 from parity.case import Case, Shape, computing, recast
 from parity.drawing import strategies
+from parity.drawing.tails import rarely
 from parity.frameworks import Framework, framework
 from parity.frameworks.counterpart import Counterpart
 from parity.frameworks.framework import LossFunction, OptimizerTranslation
@@ -76,10 +77,11 @@ class LossPair(Pair):
 class OptimizerPair(Pair):
     """Base of the pairs of optimizers, which are proven on Scaling, whose parameter gradients are the simplest.
 
-    Every layer with parameters is trained by them, too. `arguments` draws all but the learning rate. `slots` says, by
-    framework, what it calls our slots, and `rate_inside` which of them hold the learning rate there, with that sign.
-    `decoupled` weight decay is no L2 penalty. The method `torch` takes a rule of ours and the parameters, and returns
-    torch's optimizer of them; `tensorflow` takes the rule, and returns Keras' optimizer.
+    Now and then it is Linear, whose parameters are a matrix and a vector. Every layer with parameters is trained by
+    them, too. `arguments` draws all but the learning rate. `slots` says, by framework, what it calls our slots, and
+    `rate_inside` which of them hold the learning rate there, with that sign. `decoupled` weight decay is no L2 penalty.
+    The method `torch` takes a rule of ours and the parameters, and returns torch's optimizer of them; `tensorflow`
+    takes the rule, and returns Keras' optimizer.
     """
 
     arguments: SearchStrategy[dict[str, Any]]
@@ -87,13 +89,17 @@ class OptimizerPair(Pair):
     rate_inside: ClassVar[dict[str, dict[str, int]]] = {}
     decoupled: ClassVar[bool] = False
 
-    modules = st.builds(Scaling, strategies.sizes)
+    modules = rarely(
+        "matrix",
+        st.builds(Scaling, strategies.sizes),
+        st.builds(Linear, strategies.sizes, st.integers(1, 8), st.booleans()),
+    )
 
     @property
     def optimizers(self) -> tuple[type[Optimizer], ...]:  # type: ignore[override]
         return (self.module_class,)
 
-    def shapes(self, module: Scaling) -> SearchStrategy[Any]:
+    def shapes(self, module: Module) -> SearchStrategy[Any]:
         return pair_of(module).shapes(module)
 
 

@@ -10,6 +10,7 @@ from hypothesis.strategies import SearchStrategy
 from numpynet import AvgPool2d, GlobalAveragePool2d, MaxPool2d, Module, ZeroPad2d
 from numpynet.pooling import Pool2d
 from parity.drawing.strategies import images, short_sides
+from parity.drawing.tails import integers
 from parity.frameworks.lazy import keras, keras_layers, torch
 from parity.mapping.convolution import two
 from parity.mapping.pair import LayerPair, pair
@@ -17,10 +18,14 @@ from parity.mapping.pair import LayerPair, pair
 
 def pools(pool: type[Pool2d], *more: SearchStrategy[Any]) -> SearchStrategy[Any]:
     """A strategy of layers whose windows overlap or leave gaps, with every padding that is allowed."""
-    kernels = two(1, 3)
+    kernels = two("kernel", 1, 3, 7)
     return kernels.flatmap(
         lambda kernel: st.builds(
-            pool, st.just(kernel), st.none() | two(1, 3), st.tuples(*(st.integers(0, k // 2) for k in kernel)), *more
+            pool,
+            st.just(kernel),
+            st.none() | two("stride", 1, 3, 5),
+            st.tuples(*(st.integers(0, k // 2) for k in kernel)),
+            *more,
         )
     )
 
@@ -79,7 +84,7 @@ class GlobalAveragePool2dPair(ImagePair):
 
 @pair(ZeroPad2d)
 class ZeroPad2dPair(ImagePair):
-    modules = st.builds(ZeroPad2d, st.tuples(*[st.integers(0, 3)] * 4))
+    modules = st.builds(ZeroPad2d, st.tuples(*[integers("kernel", 0, 3, 9)] * 4))
 
     def torch(self, module: ZeroPad2d) -> Any:
         return torch.nn.ZeroPad2d(module.padding)

@@ -9,6 +9,11 @@ from parity.defects.defect import caught_on
 from parity.ladder.trace import CURVE, GRADIENT, OUTPUT
 
 
+def matrix(x: Array) -> Array:
+    """`x` of shape (N, ..., features) as (rows, features)."""
+    return x.reshape(-1, x.shape[-1])
+
+
 @caught_on(OUTPUT)
 class LinearLayoutGuessed(Linear):
     """Tells a weight (in, out) from (out, in) by its shape, and so takes a square one for its transpose."""
@@ -42,10 +47,11 @@ class LinearBiasGradientAveraged(Linear):
     """Averages the bias gradient over the batch, which the loss has done already."""
 
     def accumulate(self, grad_output: Array) -> None:
-        (input,) = self.recall(grad_output)
-        self.weight.accumulate(lambda out: np.matmul(grad_output.T, input, out=out))
+        (rows,) = self.recall(grad_output)
+        gradient = matrix(grad_output)
+        self.weight.accumulate(lambda out: np.matmul(gradient.T, rows, out=out))
         if self.bias is not None:
-            self.bias.accumulate(lambda out: np.mean(grad_output, axis=0, out=out))
+            self.bias.accumulate(lambda out: np.mean(gradient, axis=0, out=out))
 
 
 @caught_on(GRADIENT)
@@ -53,10 +59,10 @@ class LinearGradientOverwritten(Linear):
     """Writes its gradients over those of the backward pass before, where they should add up."""
 
     def accumulate(self, grad_output: Array) -> None:
-        (input,) = self.recall(grad_output)
-        self.weight.grad = grad_output.T @ input
+        (rows,) = self.recall(grad_output)
+        self.weight.grad = matrix(grad_output).T @ rows
         if self.bias is not None:
-            self.bias.grad = np.sum(grad_output, axis=0)
+            self.bias.grad = np.sum(matrix(grad_output), axis=0)
 
 
 @caught_on(GRADIENT)
@@ -74,8 +80,8 @@ class LinearFirstLayerWithoutBias(Linear):
     """The short cut for a network's first layer, which needs no input gradient, forgets the bias."""
 
     def accumulate(self, grad_output: Array) -> None:
-        (input,) = self.recall(grad_output)
-        self.weight.accumulate(lambda out: np.matmul(grad_output.T, input, out=out))
+        (rows,) = self.recall(grad_output)
+        self.weight.accumulate(lambda out: np.matmul(matrix(grad_output).T, rows, out=out))
 
     def backward(self, grad_output: Array) -> Array:
         super().accumulate(grad_output)

@@ -53,6 +53,9 @@ class NumPySubject:
         leaf.forward = observed_forward  # type: ignore[method-assign]
         leaf.backward = observed_backward  # type: ignore[method-assign]
 
+    def mode(self, training: bool) -> None:
+        self.module.train(training)
+
     def zero_grad(self) -> None:
         for parameter in self.parameters.values():
             parameter.zero_grad()

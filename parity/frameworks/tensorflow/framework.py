@@ -94,6 +94,9 @@ class KerasSubject:
             for name, output in self.outputs.items()
         }
 
+    def mode(self, training: bool) -> None:
+        self.training = training
+
     def zero_grad(self) -> None:
         self.found: dict[int, Any] = {}
 

@@ -87,6 +87,9 @@ class TorchSubject:
     def observed(self) -> dict[str, list[Any]]:
         return {name: [each(to_array, output), *_came_back(output)] for name, output in self.outputs.items()}
 
+    def mode(self, training: bool) -> None:
+        self.layer.train(training)
+
     def zero_grad(self) -> None:
         self.layer.zero_grad()
 

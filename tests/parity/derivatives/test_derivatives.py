@@ -52,7 +52,7 @@ def test_gradients_are_the_derivatives(target: type) -> None:
     report = check_derivatives(target, examples=10)  # of the 50 of the main job
     assert report.passed, report.message
     assert report.examples == 10
-    assert report.derivatives > report.kinks, "most directions have a derivative to compare with"
+    assert report.derivatives >= report.kinks, "most directions have a derivative to compare with"
     assert not report.kinks or target.__name__ in BENT
 
 
