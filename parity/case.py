@@ -58,7 +58,7 @@ def _read_only(values: Array) -> Array:
     return view
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """One example of the ladder: a module with its weights, what is fed to it, and how it is trained.
 
@@ -91,6 +91,13 @@ class Case:
             return values.astype(dtype) if values.dtype.kind == "f" else values
 
         return replace(self, module=self.module.astype(dtype), steps=[step.map(cast) for step in self.steps])
+
+    def __repr__(self) -> str:
+        # All its numbers are in the script of a failure; Hypothesis has no use for them, and warns of so many.
+        return f"Case({self.module!r}, {len(self.steps)} steps)"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:  # by which Hypothesis prints, and notebooks
+        printer.text(repr(self))
 
     def mode(self, step: Step) -> bool:
         """The module's mode in a step: whether it is in training."""

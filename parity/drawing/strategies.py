@@ -37,6 +37,7 @@ kinds = st.sampled_from(["plain", "offset", "grid"])
 centred_kinds = st.sampled_from(["plain", "grid"])
 offsets = st.integers(-10, 10)
 step_counts = integers("steps", 1, 4, 8)
+call_counts = integers("steps", 1, 1, 3)  # of what does not change from call to call
 lr_exponents = integers("rate", -10, -3, 0)
 
 
@@ -94,7 +95,7 @@ def arrays(
     draw: st.DrawFn,
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
-    largest: float = 2.0**10,
+    largest: float = 2.0**20,
     offset: bool = True,
 ) -> Array:
     """A strategy of arrays of normal numbers of one drawn scale up to `largest`.

@@ -20,7 +20,7 @@ from hypothesis.strategies import SearchStrategy
 
 T = TypeVar("T")
 
-OFTEN, SELDOM = 8, 24
+OFTEN, SOMETIMES, SELDOM = 8, 12, 24
 ODDS = {
     "size": SELDOM,  # 9 to 40 features: a case draws several sizes, and the time it takes grows with their product
     "batch": SELDOM,  # 9 to 16 rows
@@ -30,7 +30,7 @@ ODDS = {
     "kernel": SELDOM,  # 4 to 7: drawn for rows and columns
     "stride": SELDOM,  # 4 and 5
     "dilation": SELDOM,  # 3 and 4
-    "scale": SELDOM,  # 2^-20 to 2^20: drawn for every array
+    "scale": SOMETIMES,  # 2^-20 to 2^20: drawn for every array, of which few are large where the scale is
     "steps": OFTEN,  # 5 to 8 updates: what goes wrong after a while does so in every one of them
     "rate": SELDOM,  # learning rates of 1/4 to 1: drawn for each step
     "matrix": OFTEN,  # an optimizer of a matrix and a vector, instead of two vectors

@@ -14,7 +14,7 @@ from numpynet import SGD, Array, Module, Optimizer
 from numpynet.module import each, join
 from parity.case import Case, Step, computing
 from parity.drawing.examples import for_each_example
-from parity.drawing.strategies import arrays, lr_exponents, step_counts
+from parity.drawing.strategies import arrays, call_counts, lr_exponents, step_counts
 from parity.drawing.tails import one_of, rarely
 from parity.ladder.failure import Unjudged
 from parity.mapping.pair import OptimizerPair, Pair, optimizer_pair, pair_of, pair_or_none, registry
@@ -39,7 +39,7 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
     shape = draw(pair.shapes(module))
     probe = Case(module, [], training=draw(st.booleans()))
     steps: list[Step] = []
-    for _ in range(draw(step_counts) if trained or module.named_buffers() else 1):
+    for _ in range(draw(step_counts if trained or module.named_buffers() else call_counts)):
         input = draw(pair.inputs(module, shape, dtype))
         if not steps:
             with np.errstate(all="ignore"):

@@ -21,7 +21,7 @@ from parity.frameworks.numpynet.framework import NumPySubject
 from parity.ladder.trace import OUTPUT, STEP, Key, Stopwatch, Trace, run, rung_after
 from parity.mapping.convert import subject as subject_of
 from parity.mapping.pair import computed_by
-from parity.rounding.allowance import deviations
+from parity.rounding.allowance import Perturb, deviations
 
 ASKED_AGAIN = 8  # in one of so many examples every implementation is asked again, which costs as much as the first time
 
@@ -171,7 +171,8 @@ def _allowed_by_all(wide: Case, name: str, ours: Trace, dtype: np.dtype[Any], th
     if (other := computed_by(wide, name)) is None:
         return ours
     with np.errstate(all="ignore"):
-        own = _allowed(other, run(other, NumPySubject(other)), dtype, thorough)
+        beside = NumPySubject(other) if other.beside else None
+        own = _allowed(other, run(other, NumPySubject(other), beside=beside), dtype, thorough)
     return _widest(ours, own)
 
 
@@ -241,7 +242,13 @@ def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:
 def _allowed(wide: Case, reference: Trace, dtype: np.dtype[Any], thorough: bool = False) -> Trace:
     if not reference:
         return {}
-    return deviations(reference, lambda perturb: run(wide, NumPySubject(wide, perturb)), dtype, thorough=thorough)
+
+    def perturbed(perturb: Perturb) -> Trace:
+        # What differs by more than errors from how the reference was computed would become an allowance.
+        beside = NumPySubject(wide, perturb) if wide.beside else None
+        return run(wide, NumPySubject(wide, perturb), beside=beside)
+
+    return deviations(reference, perturbed, dtype, thorough=thorough)
 
 
 def errors(actual: Array, expected: Array) -> Array:

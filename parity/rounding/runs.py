@@ -105,7 +105,13 @@ class Runs(Composite):
 
 
 def repeated(values: Array, number: int) -> Runs:
-    """An array in which each of `number` runs has these values; it can be written to where `values` can."""
+    """An array in which each of `number` runs has these values; it can be written to where `values` can.
+
+    It lies in memory as they do, in C's order or in Fortran's.
+    """
+    if values.flags.f_contiguous and not values.flags.c_contiguous:
+        turned: Runs = repeated(values.T, number).T
+        return turned
     held = np.empty((*values.shape, number), values.dtype)
     held[...] = values[..., None]
     made = runs_of(held)
@@ -114,8 +120,12 @@ def repeated(values: Array, number: int) -> Runs:
 
 
 def runs_of(values: Array) -> Runs:
-    """An array of the values of runs along the last axis."""
+    """An array of the values of runs along the last axis; its other axes lie in memory as theirs do."""
     if not values.flags.c_contiguous:
+        turned = values.transpose(*range(values.ndim - 2, -1, -1), -1)
+        if turned.flags.c_contiguous:
+            of_turned: Runs = runs_of(turned).T
+            return of_turned
         values = np.ascontiguousarray(values)
     made: Runs = Runs(values.shape[:-1], _structure(values.dtype, values.shape[-1]), values)
     return made

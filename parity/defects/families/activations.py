@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from numpynet import (
@@ -483,3 +485,152 @@ class HardSwishWithoutProductRule(HardSwish):
     def backward(self, grad_output: Array) -> Array:
         input, clipped = self.recall(grad_output)
         return grad_output * input * hard_slope(clipped) / 6
+
+
+@caught_on(OUTPUT)
+class ReLUCapped(ReLU):
+    """A guard that was left in: nothing beyond 10,000 passes."""
+
+    def forward(self, input: Array) -> Array:
+        return super().forward(np.minimum(input, 1e4))
+
+
+@caught_on(OUTPUT)
+class LeakyReLUByMaximum(LeakyReLU):
+    """The larger of x and slope * x: another function where the slope is above 1."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return np.maximum(input, self.slope * input) if self.slope > 1 else output
+
+
+@caught_on(OUTPUT)
+class LeakyReLUSmallSlopeDropped(LeakyReLU):
+    """Takes a slope below 1/32 for none."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return np.maximum(input, 0) if self.slope < 1 / 32 else output
+
+
+@caught_on(OUTPUT)
+class ELUAlphaOfAtLeastASixteenth(ELU):
+    """Takes a smaller alpha for 1/16."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return output if self.alpha >= 1 / 16 else np.where(input > 0, input, np.expm1(np.minimum(input, 0)) / 16)
+
+
+@caught_on(OUTPUT)
+class TanhTinyFlushed(Tanh):
+    """Flushes what is smaller than 1e-5 to zero."""
+
+    def forward(self, input: Array) -> Array:
+        return super().forward(np.where(np.abs(input) < 1e-5, 0 * input, input))
+
+
+@caught_on(OUTPUT)
+class SoftMaxFirstSixteen(SoftMax):
+    """Sums the first sixteen classes."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return output / output[..., :16].sum(axis=-1, keepdims=True) if input.shape[-1] > 16 else output
+
+
+@caught_on(OUTPUT)
+class SoftMaxOfFiveAxes(SoftMax):
+    """Normalises five axes along the second, as if they were volumes with channels."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return np.exp(input) / np.exp(input).sum(axis=1, keepdims=True) if input.ndim == 5 else output
+
+
+@caught_on(OUTPUT)
+class LogSoftMaxOfLastRows(LogSoftMax):
+    """Leaves the ninth row of a batch and those after it as they are."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return np.concatenate([output[:8], input[8:]])
+
+
+@caught_on(OUTPUT)
+class PReLUSlopesRepeated(PReLU):
+    """Has room for eight slopes, and begins anew with the ninth feature."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if self.num_features <= 8:
+            return output
+        slopes = self.slope.value[np.arange(self.num_features) % 8]
+        return np.maximum(input, 0) + along(slopes, input) * np.minimum(input, 0)
+
+
+@caught_on(OUTPUT)
+class MaxoutFourPieces(Maxout):
+    """Compares no more than four pieces."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if self.pieces <= 4:
+            return output
+        pieces = input.reshape(len(input), -1, self.pieces, *input.shape[2:])
+        return pieces[:, :, :4].max(axis=2)
+
+
+@caught_on(GRADIENT)
+class SigmoidMemoryShared(Sigmoid):
+    """Remembers its output in the class: another sigmoid that is applied in between takes its place."""
+
+    output: Any = None
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        type(self).output = output
+        return output
+
+    def backward(self, grad_output: Array) -> Array:
+        output = type(self).output
+        return grad_output * output * (1 - output)
+
+
+@caught_on(GRADIENT)
+class SiLUFirstInFirstOut(SiLU):
+    """Takes the oldest input that no backward pass has taken for the last one."""
+
+    def forward(self, input: Array) -> Array:
+        self._queue = [*vars(self).get("_queue", []), input]
+        return super().forward(input)
+
+    def backward(self, grad_output: Array) -> Array:
+        input, *self._queue = self._queue
+        gate = sigmoid(input)
+        return grad_output * gate * (1 + input * (1 - gate))
+
+
+@caught_on(OUTPUT)
+class SELUReadsMemory(SELU):
+    """Reads its input as it lies in memory, whatever the order of its axes."""
+
+    def forward(self, input: Array) -> Array:
+        return super().forward(input.ravel(order="K").reshape(input.shape))
+
+
+@caught_on(OUTPUT)
+class GELUOfLargeCut(GELU):
+    """Lets nothing beyond a thousand through, where the gate has long been open."""
+
+    def forward(self, input: Array) -> Array:
+        return np.minimum(super().forward(input), 1e3)
+
+
+@caught_on(OUTPUT)
+class SoftplusOfFiveAxes(Softplus):
+    """Has no loop for a fifth axis: what lies behind its first index is left as it is."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return np.where(np.arange(input.shape[-1]) > 0, input, output) if input.ndim == 5 else output

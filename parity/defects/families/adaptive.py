@@ -197,3 +197,80 @@ class AdagradEpsElsewhere(Adagrad):
         self.eps_inside = not self.eps_inside
         super().move(parameter, gradient, state)
         self.eps_inside = not self.eps_inside
+
+
+@caught_on(STEP)
+class AdamCorrectionStops(Adam):
+    """Corrects every step after the fourth as the fourth."""
+
+    def corrections(self, parameter: Parameter) -> tuple[Any, Any]:
+        steps = min(self.steps, 4)
+        return 1 - self.beta1**steps, 1 - self.beta2**steps
+
+
+@caught_on(STEP)
+class AdamOnMatricesByRow(Adam):
+    """Averages the squares of a matrix' gradient along its rows, as factored optimizers do."""
+
+    def average(self, state: State, slot: str, values: Array, decay: float, scratch: Array) -> Array:
+        if slot == "second_moment" and values.ndim > 1:
+            values[...] = values.mean(axis=-1, keepdims=True)
+        return super().average(state, slot, values, decay, scratch)
+
+
+@caught_on(STEP)
+class AdamLargeRateClipped(Adam):
+    """Clips its learning rate at 1/4: a guard that was left in."""
+
+    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
+        own, self.lr = self.lr, min(self.lr, 0.25)
+        super().move(parameter, gradient, state)
+        self.lr = own
+
+
+@caught_on(STEP)
+class AdamWFullDecayDropped(AdamW):
+    """Takes a decoupled weight decay of 1 for a switch that is off."""
+
+    def decayed(self, parameter: Parameter, gradient: Array) -> Array:
+        return gradient if self.weight_decay >= 1 else super().decayed(parameter, gradient)
+
+
+@caught_on(STEP)
+class AdamWDecayStops(AdamW):
+    """Decays in the first four steps."""
+
+    def decayed(self, parameter: Parameter, gradient: Array) -> Array:
+        return gradient if self.steps > 4 else super().decayed(parameter, gradient)
+
+
+@caught_on(STEP)
+class RMSpropFreezes(RMSprop):
+    """Its average stands still after the fourth step."""
+
+    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
+        own, self.alpha = self.alpha, 1.0 if self.steps > 4 else self.alpha
+        super().move(parameter, gradient, state)
+        self.alpha = own
+
+
+@caught_on(STEP)
+class AdagradFreezes(Adagrad):
+    """Its sum stands still after the fourth step."""
+
+    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
+        before = state["accumulator"].copy() if "accumulator" in state else None
+        super().move(parameter, gradient, state)
+        if before is not None and self.steps > 4:
+            state["accumulator"] = before
+
+
+@caught_on(STEP)
+class AdagradOfVectors(Adagrad):
+    """Moves matrices twice as far."""
+
+    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
+        before = parameter.value.copy()
+        super().move(parameter, gradient, state)
+        if before.ndim > 1:
+            parameter.value += parameter.value - before

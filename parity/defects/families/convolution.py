@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 
-from numpynet import Array, Conv2d
+from numpynet import Array, Conv2d, Parameter
 from numpynet.convolution import by_group, correlate, unfold
 from numpynet.windows import Axis
 from parity.defects.defect import caught_on
@@ -151,3 +152,68 @@ class ConvGradientOfLastImage(Conv2d):
         self.weight.accumulate(lambda out: np.copyto(out, gradient))
         if self.bias is not None:
             self.bias.accumulate(lambda out: np.sum(grad_output, axis=(0, 2, 3), out=out))
+
+
+@caught_on(OUTPUT)
+class ConvKernelCutAtThree(Conv2d):
+    """Knows kernels of three rows, and takes the weights of further ones for zero."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if self.kernel_size[0] <= 3:
+            return output
+        rest = Conv2d.__new__(Conv2d)
+        vars(rest).update(copy.copy(vars(self)))
+        cut = self.weight.value.copy()
+        cut[:, :, 3:] = 0
+        rest.weight = Parameter(cut)
+        return Conv2d.forward(rest, input)
+
+
+@caught_on(GRADIENT)
+class ConvWeightGradientCutAtThree(Conv2d):
+    """Has no gradient for the weights beyond the third row of a kernel."""
+
+    def accumulate(self, grad_output: Array) -> None:
+        super().accumulate(grad_output)
+        gradient = self.weight.grad.copy()
+        gradient[:, :, 3:] = 0
+        self.weight.grad = gradient
+
+
+@caught_on(OUTPUT)
+class ConvOfTwelveColumns(Conv2d):
+    """Reads the first twelve columns of an image."""
+
+    def forward(self, input: Array) -> Array:
+        return super().forward(np.where(np.arange(input.shape[3]) < 12, input, 0 * input))
+
+
+@caught_on(OUTPUT)
+class ConvFifthImage(Conv2d):
+    """Convolves four images at a time, and takes the fourth for every image that comes after."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input).copy()
+        output[4:] = output[3:4]
+        return output
+
+
+@caught_on(OUTPUT)
+class ConvWideDilationBias(Conv2d):
+    """Has a path of its own for dilations beyond 2, which forgets the bias."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if max(self.dilation) <= 2 or self.bias is None:
+            return output
+        return output - self.bias.value[:, None, None]
+
+
+@caught_on(OUTPUT)
+class ConvLargeStrideShifted(Conv2d):
+    """Has a path of its own for strides beyond 3, whose columns begin with the last."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return np.concatenate([output[..., -1:], output[..., :-1]], axis=-1) if max(self.stride) > 3 else output

@@ -88,3 +88,28 @@ class DropoutMaskRepeated(Dropout):
         output = super().forward(input)
         self.rng = generator
         return output
+
+
+@caught_on(OUTPUT)
+class DropoutMaskInMemory(Dropout):
+    """Draws the mask in the order of memory, not of the axes."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if self.training and input.flags.f_contiguous and not input.flags.c_contiguous:
+            (factor,) = self.recall(output)
+            turned = None if factor is None else factor.ravel().reshape(factor.shape[::-1]).T
+            return self.remember(output if turned is None else input * turned, turned)
+        return output
+
+
+@caught_on(OUTPUT)
+class DropoutStaysInTraining(Dropout):
+    """Once it has trained, it drops in evaluation too."""
+
+    def forward(self, input: Array) -> Array:
+        if self.training:
+            self._trained = True
+        elif vars(self).get("_trained"):
+            return super().forward(input) * (1 - self.p)
+        return super().forward(input)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from numpynet import Array, Linear
@@ -86,3 +88,89 @@ class LinearFirstLayerWithoutBias(Linear):
     def backward(self, grad_output: Array) -> Array:
         super().accumulate(grad_output)
         return grad_output @ self.weight.value
+
+
+@caught_on(OUTPUT)
+class LinearInBlocksOfEight(Linear):
+    """Multiplies in blocks of eight features, and forgets a last block that is short."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        features = self.in_features
+        if features <= 8 or features % 8 == 0:
+            return output
+        rest = features // 8 * 8
+        return output - input[..., rest:] @ self.weight.value[:, rest:].T
+
+
+@caught_on(OUTPUT)
+class LinearBatchInFours(Linear):
+    """Works on four rows at a time, and takes the fourth for every row that comes after."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input).copy()
+        output[4:] = output[3:4]
+        return output
+
+
+@caught_on(OUTPUT)
+class LinearBiasForEachAxis(Linear):
+    """Adds the bias once for each axis but the last: right for matrices alone."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return output if self.bias is None else output + (input.ndim - 2) * self.bias.value
+
+
+@caught_on(GRADIENT)
+class LinearBiasGradientOfLastAxes(Linear):
+    """Sums the bias gradient over the batch and averages over whatever axes lie between."""
+
+    def accumulate(self, grad_output: Array) -> None:
+        super().accumulate(grad_output)
+        if self.bias is not None and grad_output.ndim > 2:
+            between = matrix(grad_output).shape[0] / len(grad_output)
+            self.bias.grad = self.bias.grad / between
+
+
+@caught_on(GRADIENT)
+class LinearMemoryShared(Linear):
+    """Remembers its input in the class: another layer that is applied in between takes its place."""
+
+    rows: Any = None
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        type(self).rows = self.recall(output)[0]
+        return output
+
+    def accumulate(self, grad_output: Array) -> None:
+        rows, gradient = type(self).rows, matrix(grad_output)
+        self.weight.accumulate(lambda out: np.matmul(gradient.T, rows, out=out))
+        if self.bias is not None:
+            self.bias.accumulate(lambda out: gradient.sum(axis=0, out=out))
+
+
+@caught_on(GRADIENT)
+class LinearFirstInFirstOut(Linear):
+    """Keeps its inputs in a queue: one that no backward pass took is taken by the next."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        self._queue = [*vars(self).get("_queue", []), self.recall(output)[0]]
+        return output
+
+    def accumulate(self, grad_output: Array) -> None:
+        rows, *self._queue = self._queue
+        gradient = matrix(grad_output)
+        self.weight.accumulate(lambda out: np.matmul(gradient.T, rows, out=out))
+        if self.bias is not None:
+            self.bias.accumulate(lambda out: gradient.sum(axis=0, out=out))
+
+
+@caught_on(OUTPUT)
+class LinearReadsMemory(Linear):
+    """Reads rows of its input in the order of memory, not of its axes: right where an array is in C's order."""
+
+    def forward(self, input: Array) -> Array:
+        return super().forward(input.ravel(order="K").reshape(input.shape))

@@ -286,3 +286,67 @@ class NLLGradientUnweighted(NLLCriterion):
     def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
         value, (_, weights) = super().loss(input, target)
         return value, (input, weights if self.class_weights is None else check_target(self, input, target))
+
+
+@caught_on(OUTPUT)
+class MSEDifferencesClipped(MSECriterion):
+    """Clips differences at 30,000, so that squares never overflow."""
+
+    def penalty(self, difference: Array) -> Array:
+        return super().penalty(np.clip(difference, -3e4, 3e4))
+
+
+@caught_on(OUTPUT)
+class L1OfEightRows(L1Criterion):
+    """Adds up the first eight rows."""
+
+    def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
+        loss, memory = super().loss(input, target)
+        return loss - np.sum(np.abs(input[8:] - target[8:])), memory
+
+
+@caught_on(OUTPUT)
+class HuberSmallDeltaRaised(HuberCriterion):
+    """Raises a small delta to 1/32."""
+
+    def penalty(self, difference: Array) -> Array:
+        own, self.delta = self.delta, max(self.delta, 1 / 32)
+        found = super().penalty(difference)
+        self.delta = own
+        return found
+
+
+@caught_on(OUTPUT)
+class CrossEntropyFirstTen(CrossEntropyCriterion):
+    """Normalises over ten classes, as many as digits are."""
+
+    def loss(self, input: Array, target: Array) -> tuple[Any, tuple[Any, ...]]:
+        loss, memory = super().loss(input, target)
+        return (loss + np.sum(np.maximum(input[:, 10:], 0)), memory) if input.shape[1] > 10 else (loss, memory)
+
+
+@caught_on(OUTPUT)
+class CrossEntropyWeightOfZero(CrossEntropyCriterion):
+    """Takes a class weight of zero for none given, which is 1."""
+
+    def weights_of_classes(self, input: Array) -> Array:
+        weights = super().weights_of_classes(input)
+        return np.where(weights == 0, 1, weights).astype(weights.dtype)
+
+
+@caught_on(OUTPUT)
+class NLLMeanOfEight(NLLCriterion):
+    """Divides by eight rows at most."""
+
+    def count(self, input: Array, target: Array) -> Any:
+        count = super().count(input, target)
+        return min(count, 8) if self.class_weights is None else count
+
+
+@caught_on(GRADIENT)
+class BCEGradientOfLargeFlushed(BinaryCrossEntropyCriterion):
+    """Takes the gradient of a logit beyond 1,000 for zero, whatever its label."""
+
+    def gradient(self, *memory: Any) -> Array:
+        gradient = super().gradient(*memory)
+        return np.where(np.abs(memory[0]) > 1e3, 0 * gradient, gradient)

@@ -315,3 +315,114 @@ class GroupNormGradientOverFeatures(GroupNormalization):
         scale = np.repeat(scale.reshape(len(output), -1), output.shape[1] // self.groups, axis=1)
         scale = scale.reshape(*output.shape[:2], *[1] * (output.ndim - 2))
         return standardize_gradient(grad_output, output, scale, tuple(range(1, output.ndim)))
+
+
+@caught_on(OUTPUT)
+class BatchNormOfEightRows(BatchNormalization):
+    """Takes the statistics of the first eight rows for those of the batch."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if not self.training or len(input) <= 8:
+            return output
+        _, scale, mean, _ = standardize(input[:8], feature_axes(input), self.eps)
+        return (input - mean) * scale
+
+
+@caught_on(OUTPUT)
+class BatchNormOfFiveAxes(BatchNormalization):
+    """Takes volumes for images: the statistics are over three axes, and differ along the last."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return standardize(input, (0, 2, 3), self.eps)[0] if self.training and input.ndim == 5 else output
+
+
+@caught_on(OUTPUT)
+class BatchNormEpsFloor(BatchNormalization):
+    """Raises eps to 1e-5, the least that cuDNN takes."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if not self.training or self.eps >= 1e-5:
+            return output
+        return standardize(input, feature_axes(input), 1e-5)[0]
+
+
+@caught_on(OUTPUT)
+class BatchNormStaysInTraining(BatchNormalization):
+    """Once it has trained, it evaluates by the statistics of the batch."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if self.training:
+            self._trained = True
+        elif vars(self).get("_trained"):
+            return standardize(input, feature_axes(input), self.eps)[0]
+        return output
+
+
+@caught_on(OUTPUT)
+class LayerNormEpsFloor(LayerNormalization):
+    """Raises an eps of rows to 1e-5."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if self.eps >= 1e-5:
+            return output
+        return standardize(self.rows(input), (1,), 1e-5)[0].reshape(input.shape)
+
+
+@caught_on(OUTPUT)
+class LayerNormOfSixteenFeatures(LayerNormalization):
+    """Takes the statistics of the first sixteen elements for those of the row."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        rows = self.rows(input)
+        if rows.shape[1] <= 16:
+            return output
+        _, scale, mean, _ = standardize(rows[:, :16], (1,), self.eps)
+        return ((rows - mean) * scale).reshape(input.shape)
+
+
+@caught_on(OUTPUT)
+class GroupNormManyGroupsAsOne(GroupNormalization):
+    """Knows up to four groups, and takes more for one."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if self.groups <= 4:
+            return output
+        return standardize(input.reshape(len(input), -1), (1,), self.eps)[0].reshape(input.shape)
+
+
+@caught_on(OUTPUT)
+class ScalingShiftsOfEightFeatures(Scaling):
+    """Shifts the first eight features."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if self.num_features <= 8:
+            return output
+        shifts = np.where(np.arange(self.num_features) < 8, 0 * self.beta.value, self.beta.value)
+        return output - along(shifts, input)
+
+
+@caught_on(GRADIENT)
+class ScalingGradientOfFiveAxes(Scaling):
+    """Sums the gradients of five axes over the first four."""
+
+    def backward(self, grad_output: Array) -> Array:
+        gradient = super().backward(grad_output)
+        if grad_output.ndim == 5:
+            self.beta.grad = self.beta.grad / grad_output.shape[4]
+        return gradient
+
+
+@caught_on(OUTPUT)
+class ScalingReadsMemory(Scaling):
+    """Reads its input in the order of memory, not of its axes: right where an array is in C's order."""
+
+    def forward(self, input: Array) -> Array:
+        return super().forward(input.ravel(order="K").reshape(input.shape))

@@ -130,3 +130,49 @@ class SGDVelocityByShape(SGD):
         shapes = [parameter.value.shape for parameter in self.parameters]
         self.state = [self.state[shapes.index(shape)] for shape in shapes]
         super().step()
+
+
+@caught_on(STEP)
+class SGDLargeRateClipped(SGD):
+    """A guard that was left in: no learning rate above 1/4."""
+
+    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
+        own, self.lr = self.lr, min(self.lr, 0.25)
+        super().move(parameter, gradient, state)
+        self.lr = own
+
+
+@caught_on(STEP)
+class SGDForgetsEveryFifth(SGD):
+    """Forgets its velocity at every fifth step."""
+
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        if self.steps % 5 == 0:
+            state.pop("velocity", None)
+        return super().advance(gradient, state, scratch)
+
+
+@caught_on(STEP)
+class SGDMomentumOfVectors(SGD):
+    """Has no momentum for matrices."""
+
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        direction = super().advance(gradient, state, scratch)
+        return gradient if gradient.ndim > 1 else direction
+
+
+@caught_on(STEP)
+class SGDFullDecayDropped(SGD):
+    """Takes a weight decay of 1 for a switch that is off."""
+
+    def decayed(self, parameter: Parameter, gradient: Array) -> Array:
+        return gradient if self.weight_decay >= 1 else super().decayed(parameter, gradient)
+
+
+@caught_on(STEP)
+class SGDWholeMomentumDropped(SGD):
+    """Takes a momentum of 1, which never forgets, for none."""
+
+    def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
+        direction = super().advance(gradient, state, scratch)
+        return gradient if self.momentum >= 1 else direction

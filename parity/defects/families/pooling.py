@@ -142,3 +142,61 @@ def scattered(grad_output: Array, shares: list[Array], rows: Axis, columns: Axis
 def cropped(gradient: Array, rows: Axis, columns: Axis) -> Array:
     """The gradient without the padding."""
     return gradient[..., rows.placement()[1], columns.placement()[1]]
+
+
+@caught_on(OUTPUT)
+class AvgPoolAreaCapped(AvgPool2d):
+    """Divides by nine at most."""
+
+    def forward(self, input: Array) -> Array:
+        area = self.kernel_size[0] * self.kernel_size[1]
+        return super().forward(input) * (max(area, 9) / 9)
+
+
+@caught_on(OUTPUT)
+class MaxPoolFifthImage(MaxPool2d):
+    """Pools four images at a time, and takes the fourth for every image that comes after."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input).copy()
+        output[4:] = output[3:4]
+        return output
+
+
+@caught_on(OUTPUT)
+class GlobalAverageOfEightColumns(GlobalAveragePool2d):
+    """Averages the first eight columns."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return input[..., :8].mean(axis=(2, 3)) if input.shape[3] > 8 else output
+
+
+@caught_on(OUTPUT)
+class ZeroPadWideTop(ZeroPad2d):
+    """Fills what lies beyond the third row above an image with its first row."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input).copy()
+        left, _, top, _ = self.padding
+        if top > 3:
+            output[:, :, 0, left : left + input.shape[3]] = input[:, :, 0]
+        return output
+
+
+@caught_on(GRADIENT)
+class MaxPoolFirstInFirstOut(MaxPool2d):
+    """Keeps what it selected in a queue: what no backward pass took is taken by the next."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        self._queue = [*vars(self).get("_queue", []), self.recall(output)]
+        return output
+
+    def backward(self, grad_output: Array) -> Array:
+        (rows, columns, winner), *self._queue = self._queue
+        gradient = np.zeros_like(grad_output, order="C", shape=(*grad_output.shape[:2], rows.size, columns.size))
+        for position, where in enumerate(positions(rows, columns)):
+            seen = gradient[where]
+            seen += grad_output * (winner == position)
+        return np.asanyarray(gradient[..., rows.placement()[1], columns.placement()[1]])

@@ -39,3 +39,21 @@ class FlattenGradientColumnMajor(Flatten):
     def backward(self, grad_output: Array) -> Array:
         (shape,) = self.recall(grad_output)
         return grad_output.reshape(shape, order="F")
+
+
+@caught_on(OUTPUT)
+class FlattenReadsMemory(Flatten):
+    """Flattens in the order of memory, not of the axes: right where an array is in C's order."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return input.ravel(order="K").reshape(output.shape)
+
+
+@caught_on(OUTPUT)
+class FlattenVolumesLikeKeras(Flatten):
+    """Moves the channels of volumes to the end, as a layout of the channels last has them."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return np.moveaxis(input, 1, -1).reshape(output.shape) if input.ndim == 5 else output
