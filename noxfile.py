@@ -143,7 +143,7 @@ def tests(session: nox.Session) -> None:
     env = SINGLE_THREADED | triton(environment)
     # A warning is an error on the stack that is worked with; older and newer releases warn of what is not ours to mend.
     lenient = () if options.stack == "current" else ("-W", "default")
-    environment.run("pytest", "-n", "2", "--dist", "loadgroup", *lenient, *(rest or ["tests"]), env=env)
+    environment.run("pytest", "-n", "2", "--dist", "loadfile", *lenient, *(rest or ["tests"]), env=env)
 
 
 def triton(environment: Environment) -> dict[str, str]:
@@ -188,7 +188,7 @@ def coverage(session: nox.Session) -> None:
         "COVERAGE_PROCESS_START": str(Path("pyproject.toml").absolute()),
     }
     counted = SINGLE_THREADED | triton(environment) | env
-    passed = environment.succeeds("pytest", "-n", "2", "--dist", "loadgroup", *(rest or ["tests"]), env=counted)
+    passed = environment.succeeds("pytest", "-n", "2", "--dist", "loadfile", *(rest or ["tests"]), env=counted)
     report = {name: value for name, value in env.items() if name != "COVERAGE_PROCESS_START"}
     environment.run("python", "-m", "coverage", "combine", "--quiet", env=report)
     environment.run("python", "-m", "coverage", "html", "--quiet", "--directory", str(found / "html"), env=report)

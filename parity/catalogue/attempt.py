@@ -12,12 +12,10 @@ from typing import Any
 
 import numpy as np
 from hypothesis import find, settings
-from hypothesis import strategies as st
 
 from numpynet import Array, Dropout, Graph, Module, Optimizer, Sequential
 from numpynet.module import each
 from parity.catalogue.refusals import SETTINGS
-from parity.drawing.strategies import each_shape
 from parity.frameworks import NUMPYNET, framework, implementations
 from parity.frameworks.lazy import keras, torch
 from parity.mapping.convert import convert
@@ -126,21 +124,28 @@ WRONG_LABELS: dict[str, Callable[[Attempt], Attempt]] = {
 }
 
 
+ROWS = np.resize(SAMPLE, (2, 2))
+INPUTS = (ROWS, np.resize(SAMPLE, (2, 2, 2, 2)), (ROWS, ROWS))
+
+
+def _taken(module: Module) -> Any:
+    """The first of `INPUTS` that the module takes; None where it takes none, or works on other than two features."""
+    arguments = module.arguments()
+    if arguments.get("num_features", 2) != 2 or "0.0" in map(repr, arguments.values()):
+        return None
+    return next((taken for taken in INPUTS if not error_of(functools.partial(copy.deepcopy(module), taken))), None)
+
+
 @functools.cache
 def right(target: type) -> Attempt:
-    """The simplest attempt that the pair of `target` draws: a module, and an input of two or more axes, each 2 long."""
-    pair = pair_of(target)
-    module, shapes = find(
-        pair.modules.flatmap(lambda module: st.tuples(st.just(module), pair.shapes(module))),
-        lambda found: (
-            set(np.ravel(found[1])) == {2}
-            and np.shape(found[1])[-1] > 1
-            and "0.0" not in map(repr, found[0].arguments().values())
-        ),
+    """The simplest attempt for the pair of `target`: a module that it draws, and an input with axes that are 2 long."""
+    module = find(
+        pair_of(target).modules,
+        lambda module: _taken(module) is not None,
         settings=settings(database=None, max_examples=10_000),
         random=random.Random(0),
     )
-    attempt = Attempt(module.train(), each_shape(lambda shape: np.resize(SAMPLE, shape), shapes))
+    attempt = Attempt(module.train(), _taken(module))
     labelled = attempt.with_target(lambda target: np.arange(2))
     return attempt if error_of(lambda: attempted(NUMPYNET, labelled)) else labelled
 

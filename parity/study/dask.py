@@ -31,8 +31,8 @@ def cluster(address: str) -> Iterator[Executor]:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterError(f"no Dask scheduler at {address!r}: {error}") from error
-    # What is lost is said below, and not by every task that lost it.
-    for name in ("distributed.client", "asyncio", "tornado.application"):
+    # What is lost is said below, and not by every task and every connection that lost it.
+    for name in ("distributed", "distributed.client", "asyncio", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with client:
         try:

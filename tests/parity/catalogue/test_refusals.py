@@ -24,10 +24,7 @@ def name(target: type) -> str:
     return target.__name__
 
 
-# What is tried on a pair is found once, for all tests of it.
-every_pair = pytest.mark.parametrize(
-    "target", [pytest.param(target, marks=pytest.mark.xdist_group(name(target))) for target in targets()], ids=name
-)
+every_pair = pytest.mark.parametrize("target", targets(), ids=name)
 
 
 # Of all pairs `parity check` looks at them, which CI runs in full.
