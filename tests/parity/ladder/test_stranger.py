@@ -67,7 +67,7 @@ def test_own_layer_is_proven_by_one_pytest_line(tmp_path: Path) -> None:
 
 @both
 def test_own_layer_is_proven_by_the_command_line(tmp_path: Path) -> None:
-    done = run("-m", "parity", "check", str(EXAMPLE), "--examples", "20", cwd=tmp_path)
+    done = run("-m", "parity", "check", str(EXAMPLE), "--examples", "20", "--dtype", "float32", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Swish" in done.stdout
 

@@ -1,0 +1,125 @@
+"""Tails are drawn as often as is said, noted, and reach what small cases do not, in whatever implementation it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from numpynet import Adam, Linear, ReLU
+from parity.case import Case
+from parity.drawing import tails
+from parity.drawing.examples import for_each_example
+from parity.drawing.tails import ODDS, SELDOM, ends, integers, noting, one_of, rarely
+from parity.frameworks import available, framework
+from parity.ladder.cases import for_all
+from parity.ladder.proving import prove
+from parity.ladder.proving import tails as tails_of
+
+
+def drawn(strategy: st.SearchStrategy[Any], number: int) -> list[Any]:
+    found: list[Any] = []
+    for_each_example(lambda example: found.append(example), strategy, "tails", number)
+    return found
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [integers("size", 1, 8, 40), rarely("size", st.integers(1, 8), st.integers(9, 40))],
+    ids=["in one draw", "in two"],
+)
+def test_a_tail_is_drawn_as_often_as_is_said_and_every_value_of_it(strategy: st.SearchStrategy[int]) -> None:
+    number = 4000
+    found = drawn(strategy, number)
+    rare = [value for value in found if value > 8]
+    assert abs(len(rare) - number / SELDOM) < 5 * (number / SELDOM) ** 0.5
+    assert set(found) - set(rare) == set(range(1, 9))
+    assert set(rare) <= set(range(9, 41))
+    assert len(set(rare)) > 25
+
+
+def test_the_tails_of_an_example_are_noted() -> None:
+    strategy = integers("size", 1, 8, 40)
+    with noting() as noted:
+        for value in drawn(st.lists(strategy, min_size=1, max_size=1), 200):
+            del value
+        assert noted == {"size"}
+    assert tails.drawn.get() is None
+
+
+def test_of_several_tails_at_most_one_is_drawn_and_only_of_equal_odds() -> None:
+    found = drawn(one_of("mode", "rehearsal", "layout"), 500)
+    assert set(found) == {"", "mode", "rehearsal", "layout"}
+    assert found.count("") > 400
+    with pytest.raises(ValueError, match="must be drawn equally often"):
+        one_of("mode", "end")
+
+
+def test_ends_are_numbers_that_float32_has() -> None:
+    assert set(drawn(ends(st.just(0.5), 0.9, 1e-8), 200)) == {0.5, *np.array([0.9, 1e-8], np.float32).tolist()}
+
+
+def test_a_hundred_examples_of_an_optimizer_are_from_every_tail_that_it_has() -> None:
+    found = tails_of(Adam, "float32", 100)
+    assert set(found) == set(ODDS)
+    without = {"image", "kernel", "stride", "dilation"}
+    assert {tail for tail, number in found.items() if number} >= set(ODDS) - without - {"optimizer"}
+    assert not any(found[tail] for tail in without)
+
+
+def test_every_part_of_a_case_has_its_tail() -> None:
+    seen: dict[str, int] = dict.fromkeys(("mode", "rehearsal", "layout", "beside", "steps", "batch", "features"), 0)
+
+    def look(case: Case) -> None:
+        for step in case.steps:
+            seen["mode"] += step.training is not None
+            seen["rehearsal"] += step.rehearsal is not None
+            seen["layout"] += not step.input.flags.c_contiguous
+            seen["batch"] += len(step.input) > 8
+            seen["features"] += step.input.shape[-1] > 8
+        seen["beside"] += case.beside
+        seen["steps"] += len(case.steps) > 4
+
+    for_all(look, Linear, "float32", examples=150)
+    assert all(seen.values()), seen
+
+
+LARGE = 2e4
+# What an implementation gets wrong, and the class that shows it: by the input, and how often the module was applied.
+REACH: dict[str, tuple[type, Callable[[Any, int], bool]]] = {
+    "beyond eight features": (ReLU, lambda x, _: x.shape[1] > 8),
+    "from the ninth row on": (ReLU, lambda x, _: len(x) > 8),
+    "five axes": (ReLU, lambda x, _: x.ndim == 5),
+    "values beyond 20,000": (ReLU, lambda x, _: bool(np.abs(x).max() > LARGE)),
+    "a second call": (ReLU, lambda _, call: call > 1),
+    "the fifth step": (Linear, lambda _, call: call > 4),
+}
+
+
+@pytest.mark.parametrize("name", ["numpynet", *available()])
+@pytest.mark.parametrize("reach", REACH)
+@pytest.mark.skipif(len(available()) < 2, reason="it takes two others to tell who is the odd one")
+def test_what_is_wrong_out_of_the_reach_of_small_cases_is_blamed_on_who_is_wrong(
+    name: str, reach: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, wrong = REACH[reach]
+    make = type(framework(name)).subject
+
+    def subject(self: Any, case: Case, translation: Any) -> Any:
+        made = make(self, case, translation)
+        forward, calls = made.forward, [0]
+
+        def damaged(input: Any) -> Any:
+            calls[0] += 1
+            output = forward(input)
+            return output * 1.01 if wrong(input, calls[0]) else output
+
+        made.forward = damaged  # type: ignore[method-assign]  # planted in one instance
+        return made
+
+    monkeypatch.setattr(type(framework(name)), "subject", subject)
+    failure = prove(target, "float32", examples=400, shrink=False).failure or ""
+    assert f"odd one out: {name}" in failure
