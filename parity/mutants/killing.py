@@ -94,9 +94,10 @@ def at_most(seconds: int) -> Iterator[None]:
         raise TooLong(f"after {seconds} s")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
+    # And again each second after that: what is raised while garbage is collected, Python drops.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
