@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import tiny_study
-from tiny_study import COMMAND, ENVIRONMENT, RUNS, contents, written
+from tiny_study import COMMAND, ENVIRONMENT, EPOCHS, RUNS, contents, written
 from typer.testing import CliRunner, Result
 
 from parity.cli import app
@@ -104,7 +104,11 @@ def test_the_exit_code_tells_the_verdict(
 @pytest.mark.filterwarnings("ignore:.* is torn and was skipped")
 def test_killed_at_twenty_random_moments_a_study_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     """One process forks the studies, so that the moments fall into them and not into imports."""
-    environment = {**ENVIRONMENT, "PYTHONPATH": os.pathsep.join([str(Path(tiny_study.__file__).parent), *sys.path])}
+    environment = {
+        **ENVIRONMENT,
+        EPOCHS: "2",
+        "PYTHONPATH": os.pathsep.join([str(Path(tiny_study.__file__).parent), *sys.path]),
+    }
     command = [sys.executable, "-c", KILLING, str(tmp_path)]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     kills = json.loads(done.stdout)
@@ -137,14 +141,16 @@ def test_a_disk_that_fills_up_ends_the_study_which_resumes_where_there_is_room(t
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     command = [*SCRIPT, *COMMAND, str(tmp_path)]
-    stopped = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, preexec_fn=allow_20_kilobytes)
+    stopped = subprocess.run(
+        command, env={**ENVIRONMENT, EPOCHS: "1"}, capture_output=True, text=True, preexec_fn=allow_20_kilobytes
+    )
     assert stopped.returncode == 3
     assert f"parity: cannot write to {tmp_path / 'runs.jsonl'}" in stopped.stderr
     assert "Earlier records are intact; make room" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     kept = written(tmp_path)
     assert 0 < len(kept) < RUNS
-    finished = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+    finished = subprocess.run(command, env={**ENVIRONMENT, EPOCHS: "1"}, capture_output=True, text=True)
     assert finished.returncode == 0
     assert written(tmp_path)[: len(kept)] == kept
     assert len(written(tmp_path)) == len({run["key"] for run in written(tmp_path)}) == RUNS
