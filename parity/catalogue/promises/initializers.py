@@ -18,7 +18,7 @@ from numpynet import initializers
 from numpynet.initializers import Initializer
 from numpynet.module import Array
 from parity.case import Shape
-from parity.catalogue.promises.promise import Promise
+from parity.catalogue.promises.promise import Promise, judged
 from parity.discovery import Lazy
 from parity.frameworks.lazy import keras, torch
 
@@ -103,7 +103,7 @@ class Start:
         if found.pvalue < LEVEL:
             return f"is distributed otherwise than {there}: D = {found.statistic:.4f}, p = {found.pvalue:.0e}"
         ends = [(float(values.min()), float(values.max())) for values in (own, other)]
-        if self.uniform and not np.allclose(ends[0], ends[1], rtol=2 * SHORT / own.size):
+        if self.uniform and not np.allclose(ends[0], ends[1], rtol=2 * SHORT / own.size, atol=0):  # SHORT says why
             return "is {:.6g} to {:.6g}; ".format(*ends[0]) + there + ", {:.6g} to {:.6g}".format(*ends[1])
         return ""
 
@@ -226,7 +226,7 @@ def _of_generator(draw: Callable[[np.random.Generator | None], Array]) -> Iterat
 
 
 def _promise(key: str, said: str, lines: list[str]) -> Promise:
-    return Promise(TOPIC, key, said, len(lines), [f"{key} {line}" for line in lines if line])
+    return judged(TOPIC, key, said, [line and f"{key} {line}" for line in lines])
 
 
 def promises(frameworks: list[str]) -> Iterator[Promise]:

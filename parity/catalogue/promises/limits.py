@@ -100,7 +100,6 @@ RULES = {
 NEEDED |= {rule: {"parameters": [nn.Parameter(np.ones(1))], "lr": 0.5} for rule in RULES}
 SMOOTHED = (nn.NLLCriterion, nn.NLLCriterionUnstable, nn.CrossEntropyCriterion)
 CLIPS = (nn.ClipByValue, nn.ClipByNorm, nn.ClipByGlobalNorm)
-SMALL = "size is too small"
 
 
 def _size(of: type, least: int, *names: str) -> list[Limit]:

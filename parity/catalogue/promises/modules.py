@@ -16,7 +16,7 @@ import numpynet
 from numpynet import Graph, Module, Optimizer
 from numpynet.module import each
 from parity.case import Case, parts
-from parity.catalogue.promises.promise import Promise
+from parity.catalogue.promises.promise import Promise, judged
 from parity.drawing.examples import for_each_example
 from parity.ladder.cases import cases
 from parity.ladder.proving import targets
@@ -112,7 +112,4 @@ def _of(target: type) -> list[Promise]:
                 found[said].append(line and f"{module!r} {line}")
 
     for_each_example(look, cases(target, DTYPE), f"modules/{target.__name__}", EXAMPLES, shrink=False)
-    return [
-        Promise(TOPIC, f"{target.__name__}: {said}", said, len(lines), [line for line in lines if line])
-        for said, lines in found.items()
-    ]
+    return [judged(TOPIC, f"{target.__name__}: {said}", said, lines) for said, lines in found.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,11 @@ class Promise:
         )
 
 
+def judged(topic: str, key: str, said: str, lines: Sequence[str]) -> Promise:
+    """The promise, of which each try left a line on what came out otherwise; an empty one where nothing did."""
+    return Promise(topic, key, said, len(lines), [line for line in lines if line])
+
+
 @dataclass(frozen=True)
 class Try:
     """A call that must be accepted or, with a ValueError that names what refuses, be refused.
@@ -74,5 +79,4 @@ class Try:
 
 def kept(topic: str, key: str, said: str, tries: Iterable[Try]) -> Promise:
     """The promise, after all its tries."""
-    lines = [each.wrong() for each in tries]
-    return Promise(topic, key, said, len(lines), [line for line in lines if line])
+    return judged(topic, key, said, [each.wrong() for each in tries])

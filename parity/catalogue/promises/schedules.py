@@ -1,6 +1,7 @@
 """The rates of schedules, step after step, beside those of the schedulers that their docstrings name.
 
-Rates are compared in float64, in which torch's compute; Keras' are rounded to float32 at each operation.
+What rounding may make of a rate is measured on the schedule itself: in float64, in which torch computes, and in
+float32, in which Keras does.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 import numpynet as nn
-from parity.catalogue.promises.promise import Promise
+from parity.catalogue.difference import claim
+from parity.catalogue.promises.promise import Promise, judged
 from parity.frameworks.lazy import keras, torch
 
 TOPIC = "schedules"
 STEPS = 24
 FIRST = 0.5  # the rate that every schedule begins with, or is warmed up to
-# Each rate takes a handful of operations, torch's one after another on the rate of the step before.
-UNITS = {"torch": 4 * STEPS * 2.0**-52, "tensorflow": 16 * 2.0**-23}
+FORMATS = {"torch": np.float64, "tensorflow": np.float32}
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,13 @@ class Scheduled:
 
     def lines(self, name: str) -> Iterator[str]:
         """Yields a line for each step: empty where the rates are the same."""
-        schedule = self.made()
-        for step, other in enumerate(self.theirs(name) or ()):
-            own = schedule(step)
-            apart = abs(own - other) > UNITS[name] * FIRST
-            yield f"is {own:.9g} at step {step}, {other:.9g} in {name}" if apart else ""
+        if (theirs := self.theirs(name)) is None:
+            return
+        values = np.array(theirs, FORMATS[name])
+        said = claim(values, self.made().rates, np.arange(len(values), dtype=values.dtype))
+        apart = np.abs(said.values - said.predicted) > said.allowed
+        for step, (own, other, off) in enumerate(zip(said.predicted, values, apart, strict=True)):
+            yield f"is {own:.9g} at step {step}, {other:.9g} in {name}" if off else ""
 
 
 def _line(over: int, start: float, then: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -112,4 +117,4 @@ def promises(frameworks: list[str]) -> Iterator[Promise]:
         if lines:
             schedule = scheduled.made()
             said = (inspect.getdoc(type(schedule)) or "").partition("\n")[0]
-            yield Promise(TOPIC, str(schedule), said, len(lines), [line for line in lines if line])
+            yield judged(TOPIC, str(schedule), said, lines)

@@ -27,6 +27,7 @@ from numpynet import (
 from numpynet.activations import hard_slope, sigmoid, softmax
 from numpynet.features import along, sum_features
 from parity.defects.defect import caught_on
+from parity.defects.mistakes import ReadsMemory
 from parity.ladder.trace import GRADIENT, OUTPUT
 
 
@@ -612,11 +613,8 @@ class SiLUFirstInFirstOut(SiLU):
 
 
 @caught_on(OUTPUT)
-class SELUReadsMemory(SELU):
+class SELUReadsMemory(ReadsMemory, SELU):
     """Reads its input as it lies in memory, whatever the order of its axes."""
-
-    def forward(self, input: Array) -> Array:
-        return super().forward(input.ravel(order="K").reshape(input.shape))
 
 
 @caught_on(OUTPUT)

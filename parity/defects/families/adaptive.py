@@ -10,6 +10,7 @@ from numpynet import Adagrad, Adam, AdamW, Array, Parameter, RMSprop
 from numpynet.adaptive import moving_average
 from numpynet.optimizers import State
 from parity.defects.defect import caught_on
+from parity.defects.mistakes import FullDecayDropped, RateClipped
 from parity.ladder.trace import STEP
 
 
@@ -219,21 +220,13 @@ class AdamOnMatricesByRow(Adam):
 
 
 @caught_on(STEP)
-class AdamLargeRateClipped(Adam):
+class AdamLargeRateClipped(RateClipped, Adam):
     """Clips its learning rate at 1/4: a guard that was left in."""
-
-    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
-        own, self.lr = self.lr, min(self.lr, 0.25)
-        super().move(parameter, gradient, state)
-        self.lr = own
 
 
 @caught_on(STEP)
-class AdamWFullDecayDropped(AdamW):
+class AdamWFullDecayDropped(FullDecayDropped, AdamW):
     """Takes a decoupled weight decay of 1 for a switch that is off."""
-
-    def decayed(self, parameter: Parameter, gradient: Array) -> Array:
-        return gradient if self.weight_decay >= 1 else super().decayed(parameter, gradient)
 
 
 @caught_on(STEP)

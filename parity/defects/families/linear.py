@@ -8,6 +8,7 @@ import numpy as np
 
 from numpynet import Array, Linear
 from parity.defects.defect import caught_on
+from parity.defects.mistakes import FourAtATime, ReadsMemory
 from parity.ladder.trace import CURVE, GRADIENT, OUTPUT
 
 
@@ -104,13 +105,8 @@ class LinearInBlocksOfEight(Linear):
 
 
 @caught_on(OUTPUT)
-class LinearBatchInFours(Linear):
+class LinearBatchInFours(FourAtATime, Linear):
     """Works on four rows at a time, and takes the fourth for every row that comes after."""
-
-    def forward(self, input: Array) -> Array:
-        output = super().forward(input).copy()
-        output[4:] = output[3:4]
-        return output
 
 
 @caught_on(OUTPUT)
@@ -169,8 +165,5 @@ class LinearFirstInFirstOut(Linear):
 
 
 @caught_on(OUTPUT)
-class LinearReadsMemory(Linear):
+class LinearReadsMemory(ReadsMemory, Linear):
     """Reads rows of its input in the order of memory, not of its axes: right where an array is in C's order."""
-
-    def forward(self, input: Array) -> Array:
-        return super().forward(input.ravel(order="K").reshape(input.shape))

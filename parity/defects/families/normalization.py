@@ -8,6 +8,7 @@ from numpynet import Array, BatchNormalization, GroupNormalization, LayerNormali
 from numpynet.features import along, feature_axes
 from numpynet.normalization import PerExample, standardize, standardize_gradient
 from parity.defects.defect import caught_on
+from parity.defects.mistakes import ReadsMemory
 from parity.ladder.trace import GRADIENT, OUTPUT
 
 
@@ -421,8 +422,5 @@ class ScalingGradientOfFiveAxes(Scaling):
 
 
 @caught_on(OUTPUT)
-class ScalingReadsMemory(Scaling):
+class ScalingReadsMemory(ReadsMemory, Scaling):
     """Reads its input in the order of memory, not of its axes: right where an array is in C's order."""
-
-    def forward(self, input: Array) -> Array:
-        return super().forward(input.ravel(order="K").reshape(input.shape))

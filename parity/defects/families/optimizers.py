@@ -7,6 +7,7 @@ import numpy as np
 from numpynet import SGD, Array, Parameter
 from numpynet.optimizers import State
 from parity.defects.defect import caught_on
+from parity.defects.mistakes import FullDecayDropped, RateClipped
 from parity.ladder.trace import GRADIENT, STEP
 
 
@@ -133,13 +134,8 @@ class SGDVelocityByShape(SGD):
 
 
 @caught_on(STEP)
-class SGDLargeRateClipped(SGD):
+class SGDLargeRateClipped(RateClipped, SGD):
     """A guard that was left in: no learning rate above 1/4."""
-
-    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
-        own, self.lr = self.lr, min(self.lr, 0.25)
-        super().move(parameter, gradient, state)
-        self.lr = own
 
 
 @caught_on(STEP)
@@ -162,11 +158,8 @@ class SGDMomentumOfVectors(SGD):
 
 
 @caught_on(STEP)
-class SGDFullDecayDropped(SGD):
+class SGDFullDecayDropped(FullDecayDropped, SGD):
     """Takes a weight decay of 1 for a switch that is off."""
-
-    def decayed(self, parameter: Parameter, gradient: Array) -> Array:
-        return gradient if self.weight_decay >= 1 else super().decayed(parameter, gradient)
 
 
 @caught_on(STEP)

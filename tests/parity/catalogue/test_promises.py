@@ -124,12 +124,6 @@ def _of_another_generator(shape: tuple[int, ...], rng: np.random.Generator, dtyp
     return initializers.he_normal(shape, np.random.default_rng(7), dtype)
 
 
-def _a_step_late(self: nn.CosineDecay, steps: Any) -> Any:
-    return (
-        nn.CosineDecay(self.lr, self.over, self.final).rates(np.maximum(steps - 1, 0)) if np.any(steps > 1) else self.lr
-    )
-
-
 @pytest.mark.parametrize(
     ("topic", "where", "name", "value", "said"),
     [
@@ -143,17 +137,16 @@ def _a_step_late(self: nn.CosineDecay, steps: Any) -> Any:
             "Flatten of float32 of shape (2,) is acc",
         ),
         ("inputs", nn.Graph, "_check", lambda self: None, "is accepted"),
-        ("modules", nn.ELU, "__repr__", lambda self: "ELU()", "repr makes ELU()"),
+        ("modules", nn.ELU, "__repr__", lambda self: "ELU()", "computes something else with its own state"),
         ("modules", nn.Scaling, "accumulate", lambda self, gradient: None, "accumulate adds other gradients"),
-        ("modules", nn.Tanh, "__repr__", lambda self: "Tanh", "ELU"),
+        ("modules", nn.Tanh, "__repr__", lambda self: "Tanh", "repr tells of the same module: TypeError"),
     ],
 )
 def test_a_promise_that_is_broken_is_told(
     topic: str, where: type, name: str, value: Callable[..., Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(where, name, value)
-    assert any(said in line for line in broken(topic)) or topic == "modules"
-    assert broken(topic)
+    assert any(said in line for line in broken(topic))
 
 
 @pytest.mark.skipif(not available(), reason="no framework to compare with")

@@ -1,0 +1,38 @@
+"""Mistakes that can be made in any layer or optimizer: bases of planted defects, before the class of each."""
+
+from __future__ import annotations
+
+from numpynet import Array, Module, Optimizer, Parameter
+from numpynet.optimizers import State
+
+
+class FourAtATime(Module):
+    """Works on four rows at a time, and takes the fourth for every row that comes after."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input).copy()
+        output[4:] = output[3:4]
+        return output
+
+
+class ReadsMemory(Module):
+    """Reads its input in the order of memory, not of its axes: right where an array is in C's order."""
+
+    def forward(self, input: Array) -> Array:
+        return super().forward(input.ravel(order="K").reshape(input.shape))
+
+
+class RateClipped(Optimizer):
+    """Takes no learning rate above 1/4."""
+
+    def move(self, parameter: Parameter, gradient: Array, state: State) -> None:
+        own, self.lr = self.lr, min(self.lr, 0.25)
+        super().move(parameter, gradient, state)
+        self.lr = own
+
+
+class FullDecayDropped(Optimizer):
+    """Takes a weight decay of 1 for a switch that is off."""
+
+    def decayed(self, parameter: Parameter, gradient: Array) -> Array:
+        return gradient if self.weight_decay >= 1 else super().decayed(parameter, gradient)
