@@ -22,6 +22,7 @@ from parity.ladder.trace import OUTPUT, STEP, Key, Stopwatch, Trace, run, rung_a
 from parity.mapping.convert import subject as subject_of
 from parity.mapping.pair import computed_by
 from parity.rounding.allowance import Perturb, deviations
+from parity.rounding.noisy import as_noisy
 
 ASKED_AGAIN = 8  # in one of so many examples every implementation is asked again, which costs as much as the first time
 
@@ -132,7 +133,7 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
     judgement = Judgement(case, {})
     name = f"numpynet in {wide.dtype}"
     judgement.attempt(name, wide, lambda: NumPySubject(wide), Stopwatch())
-    judgement.ask_again(name, wide, lambda: NumPySubject(wide), Stopwatch())
+    _ask_reference_again(judgement, name, wide)
     if name not in judgement.crashes:
         judgement.reference = judgement.traces.pop(name)
     if judgement.unsteady:
@@ -166,13 +167,34 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
     return judgement
 
 
+def _ask_reference_again(judgement: Judgement, name: str, wide: Case) -> None:
+    """Run the reference once more, on the arrays of the perturbed runs but without an error: it is equal to the bit.
+
+    A layer that computes something else on such arrays would be allowed the difference.
+    """
+    judgement.ask_again(name, wide, lambda: NumPySubject(wide, as_noisy), Stopwatch())
+    if not judgement.unsteady:
+        return
+    other = judgement.unsteady.pop(name)
+    judgement.ask_again(name, wide, lambda: NumPySubject(wide), Stopwatch())
+    if not judgement.unsteady:
+        if other is None:  # what it raises on such arrays each time is told as it is
+            _computed(wide, as_noisy)
+        judgement.unsteady[f"{name} on a subclass of np.ndarray"] = other
+
+
+def _computed(wide: Case, perturb: Perturb = np.asarray) -> Trace:
+    """What numpynet computes of a case on the arrays that `perturb` makes."""
+    # What differs by more than errors from how the reference was computed would become an allowance.
+    return run(wide, NumPySubject(wide, perturb), beside=NumPySubject(wide, perturb) if wide.beside else None)
+
+
 def _allowed_by_all(wide: Case, name: str, ours: Trace, dtype: np.dtype[Any], thorough: bool) -> Trace:
     """The allowance of an implementation: `ours`, numpynet's, widened to that of its own formulas where it has some."""
     if (other := computed_by(wide, name)) is None:
         return ours
     with np.errstate(all="ignore"):
-        beside = NumPySubject(other) if other.beside else None
-        own = _allowed(other, run(other, NumPySubject(other), beside=beside), dtype, thorough)
+        own = _allowed(other, _computed(other), dtype, thorough)
     return _widest(ours, own)
 
 
@@ -242,13 +264,7 @@ def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:
 def _allowed(wide: Case, reference: Trace, dtype: np.dtype[Any], thorough: bool = False) -> Trace:
     if not reference:
         return {}
-
-    def perturbed(perturb: Perturb) -> Trace:
-        # What differs by more than errors from how the reference was computed would become an allowance.
-        beside = NumPySubject(wide, perturb) if wide.beside else None
-        return run(wide, NumPySubject(wide, perturb), beside=beside)
-
-    return deviations(reference, perturbed, dtype, thorough=thorough)
+    return deviations(reference, functools.partial(_computed, wide), dtype, thorough=thorough)
 
 
 def errors(actual: Array, expected: Array) -> Array:

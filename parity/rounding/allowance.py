@@ -87,60 +87,59 @@ def deviations(
     runs with the large ones. What is not selected by rounding is allowed the same.
     """
     rng, epsilon = np.random.default_rng(0), 2 * format_of(dtype).unit
-    largest = {
-        size: {key: np.zeros(value.shape, value.dtype) for key, value in reference.items()} for size in (SLACK, 1.0)
-    }
-    still = {key: np.zeros(value.shape, int) for key, value in reference.items()}  # runs without a deviation
-    least = {key: np.full(value.shape, np.inf) for key, value in reference.items()}  # under errors of natural size
+    expected = np.concatenate([value.ravel() for value in reference.values()])  # every element of every tensor
+    ends = itertools.accumulate(value.size for value in reference.values())
+    places = dict(zip(reference, map(slice, *zip(*itertools.pairwise([0, *ends]), strict=True)), strict=True))
+    largest = {size: np.zeros_like(expected) for size in (SLACK, 1.0)}
+    still = np.zeros(expected.shape, int)  # runs without a deviation
+    least = np.full(expected.shape, np.inf)  # under errors of natural size
     apart = False  # whether losing or rounding takes a branch that random errors miss
 
-    def deviating(errors: Errors, perturb: Perturb) -> dict[Key, Array]:
-        """How far every tensor deviates under these errors; the runs are along the last axis."""
+    def deviating(errors: Errors, perturb: Perturb, runs: int) -> Array:
+        """How far every element deviates under these errors; the runs are along the last axis."""
+        found = np.empty((expected.size, runs), expected.dtype)
         with np.errstate(all="ignore"):
             with making(errors):
                 perturbed = run(perturb)
-            found = {key: np.abs(runs_in(perturbed[key]) - value[..., None]) for key, value in reference.items()}
+            for key, value in reference.items():
+                deviation = found[places[key]].reshape(*value.shape, runs)
+                np.subtract(runs_in(perturbed[key]), value[..., None], out=deviation)
+            np.abs(found, out=found)
             # Jumps are finite, and inf - inf is none; the logarithm of what was lost is another matter.
-            return {key: np.where(np.isinf(deviation), 0, deviation) for key, deviation in found.items()}
+            found[np.isinf(found)] = 0
+        return found
 
-    def deviating_each(*groups: Sequence[Errors]) -> list[dict[Key, Array]]:
-        """How far every tensor deviates under each of these errors, group by group: at once, or one after another."""
+    def deviating_each(*groups: Sequence[Errors]) -> list[Array]:
+        """How far every element deviates under each of these errors, group by group: at once, or one after another."""
         nonlocal together
         errors = [one for group in groups for one in group]
         found = None
         if together:
             try:
-                found = deviating(Together.of(errors), lambda values: repeated(values, len(errors)))
+                found = deviating(Together.of(errors), lambda values: repeated(values, len(errors)), len(errors))
             except Exception:  # what is wrong with the computation itself is raised by each run alone
                 together = False
         if found is None:
-            alone = [deviating(one, as_noisy) for one in errors]
-            found = {key: np.concatenate([deviation[key] for deviation in alone], axis=-1) for key in reference}
-        ends = list(itertools.accumulate(map(len, groups)))
-        return [
-            {key: deviation[..., start:end] for key, deviation in found.items()}
-            for start, end in itertools.pairwise([0, *ends])
-        ]
+            found = np.concatenate([deviating(one, as_noisy, 1) for one in errors], axis=-1)
+        return np.split(found, list(itertools.accumulate(map(len, groups[:-1]))), axis=-1)
 
     def pairs(number: int, make: Callable[[int, bytes, bool], list[Errors]], first: int = 0) -> list[Errors]:
         """The errors that `make` makes of the index of a pair and its seed, and their mirror images."""
         seeds = [(pair, rng.bytes(8)) for pair in range(first, first + number)]
         return [one for pair, seed in seeds for mirrored in (False, True) for one in make(pair, seed, mirrored)]
 
-    def observe(errors: Sequence[Errors], found: dict[Key, Array]) -> None:
-        """Take in how far every tensor deviated under each of these errors."""
-        nonlocal apart
-        large, small = (np.array([one.size == size for one in errors]) for size in (SLACK, 1.0))
-        for key, deviation in found.items():
-            still[key] += np.sum(deviation[..., large] == 0, axis=-1)
-            least[key] = np.fmin(least[key], np.fmin.reduce(deviation[..., small], axis=-1, initial=np.inf))
-            for size, which in ((SLACK, large), (1.0, small)):
-                largest[size][key] = np.fmax(
-                    largest[size][key], np.fmax.reduce(deviation[..., which], axis=-1, initial=0)
-                )
-            for number in np.flatnonzero(~large & ~small):  # lost, or rounded
-                apart = apart or bool(np.any(deviation[..., number] > largest[SLACK][key]))
-                largest[SLACK][key] = np.fmax(largest[SLACK][key], deviation[..., number])
+    def observe(errors: Sequence[Errors], found: Array) -> None:
+        """Take in how far every element deviated under each of these errors."""
+        nonlocal least, apart
+        sizes = np.array([one.size for one in errors])
+        large, small = found[:, sizes == SLACK], found[:, sizes == 1]
+        still[...] += np.sum(large == 0, axis=-1)
+        least = np.fmin(least, np.fmin.reduce(small, axis=-1, initial=np.inf))
+        for size, deviations in ((SLACK, large), (1.0, small)):
+            np.fmax(largest[size], np.fmax.reduce(deviations, axis=-1, initial=0), out=largest[size])
+        for deviation in found.T[sizes == 0]:  # lost, or rounded
+            apart = apart or bool(np.any(deviation > largest[SLACK]))
+            np.fmax(largest[SLACK], deviation, out=largest[SLACK])
 
     def at_random(pair: int, seed: bytes, mirrored: bool) -> list[Errors]:
         return [RandomErrors(dtype, seed, 1.0 if pair % SMALL_EVERY == 0 else SLACK, mirrored)]
@@ -151,30 +150,28 @@ def deviations(
     def in_half(pair: int, seed: bytes, mirrored: bool) -> list[Errors]:
         return [InHalf(Losing(dtype), seed, mirrored), InHalf(Nearest(dtype), seed, mirrored)]
 
-    def left(rounded: dict[Key, Array]) -> bool:
+    def left(rounded: Array) -> bool:
         """Tells whether every random error, however small, spoils an element that rounding itself leaves as it is."""
         with np.errstate(all="ignore"):
-            sizes = {key: np.abs(value) for key, value in reference.items()}
-            return any(
-                np.any((size > 0) & (least[key] > size / SLACK) & (rounded[key] < size * epsilon**0.5))
-                for key, size in sizes.items()
-            )
+            size = np.abs(expected)
+            return bool(np.any((size > 0) & (least > size / SLACK) & (rounded < size * epsilon**0.5)))
 
     random, others = pairs(PAIRS, at_random), [Losing(dtype), Nearest(dtype)]
     at_once, not_random = deviating_each(random, others)
     observe(random, at_once)
+    selected = (still > 0) & (largest[SLACK] > 0)
     # In a format that is no wider, a small error may come to nothing.
-    if any(np.any((still[key] > 0) & (bound > 0)) for key, bound in largest[SLACK].items() if bound.dtype != dtype):
+    if expected.dtype != dtype and selected.any():
         for first in range(PAIRS, PAIRS + MORE, PAIRS):
             more = pairs(PAIRS, at_random, first)
             observe(more, *deviating_each(more))
-        selected = {key: (still[key] > 0) & (bound > 0) for key, bound in largest[SLACK].items()}
+        selected = (still > 0) & (largest[SLACK] > 0)
         for _ in range(MANY // MORE if thorough else 0):
             more = [one for one in pairs(MORE, at_random) if one.size == SLACK]
             (found,) = deviating_each(more)
-            observe(more, {key: np.where(selected[key][..., None], deviation, 0) for key, deviation in found.items()})
+            observe(more, np.where(selected[:, None], found, 0))
     observe(others, not_random)
-    if apart or left({key: deviation[..., -1] for key, deviation in not_random.items()}):
+    if apart or left(not_random[:, -1]):
         bits = range(FEWER_BITS + 1)
         fewer = [one for n in bits for one in (Losing(dtype, Nearest(dtype, n)), Nearest(dtype, n))]
         behind = pairs(PAIRS, behind_forward)
@@ -187,4 +184,5 @@ def deviations(
     # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
     jumps = 1 + SLACK * SLACK * format_of(dtype).unit
     with np.errstate(over="ignore"):
-        return {key: jumps * bound + SLACK * largest[1.0][key] for key, bound in largest[SLACK].items()}
+        allowed = jumps * largest[SLACK] + SLACK * largest[1.0]
+    return {key: allowed[places[key]].reshape(value.shape) for key, value in reference.items()}

@@ -98,6 +98,26 @@ def test_a_layer_that_raises_once_and_once_not_is_unsteady() -> None:
     assert "it raises once and once not" in str(report.failure)
 
 
+def test_a_layer_that_computes_otherwise_on_the_arrays_of_perturbed_runs_is_found_out() -> None:
+    class ForPlainArrays(Plain):
+        def forward(self, input: Array) -> Array:
+            return self.remember(input * (2.02 if type(input) is np.ndarray else 2))
+
+    report = prove(paired(ForPlainArrays), frameworks=[], examples=1)
+    assert "on a subclass of np.ndarray answers otherwise when it is asked again" in str(report.failure)
+
+
+def test_what_is_raised_on_the_arrays_of_perturbed_runs_alone_is_told_as_it_is() -> None:
+    class Choosy(Plain):
+        def forward(self, input: Array) -> Array:
+            if type(input) is not np.ndarray:
+                raise TypeError("plain arrays alone")
+            return super().forward(input)
+
+    report = prove(paired(Choosy), frameworks=[], examples=1)
+    assert str(report.failure).startswith("judging an example raised TypeError: plain arrays alone")
+
+
 def test_layers_with_masks_and_state_repeat_themselves() -> None:
     case = Case(Linear(2, 2, rng=np.random.default_rng(0)), [Step(np.ones((3, 2), "f4"), np.ones((3, 2), "f4"))])
     assert not judge(case).unsteady
