@@ -66,20 +66,17 @@ def test_own_layer_is_proven_by_one_pytest_line(tmp_path: Path) -> None:
 
 
 @both
-def test_own_layer_is_proven_by_the_command_line(tmp_path: Path) -> None:
-    done = run("-m", "parity", "check", str(EXAMPLE), "--examples", "20", "--dtype", "float32", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "Swish" in done.stdout
-
-
-@both
-def test_broken_layer_of_a_user_is_explained_and_reproduced_by_a_script(
+def test_own_layer_is_proven_by_the_command_line_and_a_broken_one_explained_and_reproduced_by_a_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text(EXAMPLE.read_text().replace(" * (1 + x * (1 - gate))", ""))
-    done = run("-m", "parity", "check", str(broken), "--examples", "20", "--dtype", "float32", cwd=tmp_path)
+    files = (str(EXAMPLE), str(broken))
+    done = run("-m", "parity", "check", *files, "--examples", "20", "--dtype", "float32", cwd=tmp_path)
     assert done.returncode == 1
+    right, wrong = (line for line in done.stdout.splitlines() if line.startswith("│ Swish"))
+    assert "within" in right
+    assert "failed" in wrong
     for said in (
         "rung 2 (gradient)",
         "odd one out: numpynet",

@@ -134,7 +134,9 @@ def test_a_torn_last_line_is_said_and_its_run_alone_is_repeated(tmp_path: Path, 
     assert json.loads(lines[-1])["key"] == before[-1]["key"]
 
 
-def test_a_disk_that_fills_up_ends_the_study_which_resumes_where_there_is_room(tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_ends_the_study_which_resumes_where_there_is_room(
+    tmp_path: Path, parity: Parity
+) -> None:
     resource = pytest.importorskip("resource")
 
     def allow_20_kilobytes() -> None:
@@ -150,8 +152,7 @@ def test_a_disk_that_fills_up_ends_the_study_which_resumes_where_there_is_room(t
     assert "Traceback" not in stopped.stderr
     kept = written(tmp_path)
     assert 0 < len(kept) < RUNS
-    finished = subprocess.run(command, env={**ENVIRONMENT, EPOCHS: "1"}, capture_output=True, text=True)
-    assert finished.returncode == 0
+    assert parity(*COMMAND, tmp_path).exit_code == 0
     assert written(tmp_path)[: len(kept)] == kept
     assert len(written(tmp_path)) == len({run["key"] for run in written(tmp_path)}) == RUNS
 
