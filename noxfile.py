@@ -23,6 +23,9 @@ nox.options.sessions = ["lint", "typecheck", "tests"]
 STACKS = ("current", "oldest", "newest")
 # One process must not take the cores that another one counts on.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+# A file is one process's, so that what it computes once is; xdist would put those of many tests first, which are not
+# the long ones, and end with a long one alone.
+PYTEST = ("pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 SINGLE_THREADED = dict.fromkeys(THREADS, "1") | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -143,7 +146,7 @@ def tests(session: nox.Session) -> None:
     env = SINGLE_THREADED | triton(environment)
     # A warning is an error on the stack that is worked with; older and newer releases warn of what is not ours to mend.
     lenient = () if options.stack == "current" else ("-W", "default")
-    environment.run("pytest", "-n", "2", "--dist", "loadfile", *lenient, *(rest or ["tests"]), env=env)
+    environment.run(*PYTEST, *lenient, *(rest or ["tests"]), env=env)
 
 
 def triton(environment: Environment) -> dict[str, str]:
@@ -188,7 +191,7 @@ def coverage(session: nox.Session) -> None:
         "COVERAGE_PROCESS_START": str(Path("pyproject.toml").absolute()),
     }
     counted = SINGLE_THREADED | triton(environment) | env
-    passed = environment.succeeds("pytest", "-n", "2", "--dist", "loadfile", *(rest or ["tests"]), env=counted)
+    passed = environment.succeeds(*PYTEST, *(rest or ["tests"]), env=counted)
     report = {name: value for name, value in env.items() if name != "COVERAGE_PROCESS_START"}
     environment.run("python", "-m", "coverage", "combine", "--quiet", env=report)
     environment.run("python", "-m", "coverage", "html", "--quiet", "--directory", str(found / "html"), env=report)
