@@ -24,7 +24,10 @@ is on such a branch, random errors leave it each time, however small they are, a
 branch has runs of its own: rounding to ever fewer bits, down to a unit of `SLACK`, with and without losing what may be
 lost; and forward passes that are rounded to the nearest number, with random errors behind them alone. Of several jumps
 that cancel, an implementation may make one and not another: in `PARTIAL` pairs of runs one half of the results, drawn
-anew for each operation, is lost or rounded, and then the other half.
+anew for each operation, is lost or rounded, and then the other half. All of this is also done before anybody is
+accused, with about `MANY` such pairs: where a branch is taken by what one operation loses, and what comes after it
+would lose its result as well (a gradient that jumps, times a derivative that underflows), random errors rarely make the
+first and spare the second.
 
 Where some elements deviate in one run and not at all in another, something is selected by rounding. One run shows one
 selection, and any of the six nearly equal elements of a window may be the selected one: then `MORE` pairs are run. In
@@ -62,7 +65,7 @@ PAIRS = 6
 MORE = 30  # so that of nine nearly equal elements one is the largest or the smallest in none of 36: 1e-4
 MANY = 150  # of which a third have large errors not: a selection that one run in fifty makes is missed by 200 in 2%
 SMALL_EVERY = 3
-PARTIAL = 8  # of two jumps that cancel, none of the pairs parts them in 1 of 256 such cases
+PARTIAL = 8  # of two jumps that cancel, none of the pairs parts them in 1 of 256 such cases; of five, MANY miss 1e-4
 FEWER_BITS = int(math.log2(SLACK))  # of a format whose unit is SLACK times as large
 
 
@@ -84,7 +87,7 @@ def deviations(
     the second is the rounding beside it. The generator is seeded: the same computation is always allowed the same.
     Runs are made at once, unless `together` says otherwise or the computation does not allow it. A `thorough` look is
     one before somebody is accused: where something is selected by rounding, it draws `MANY` pairs of errors more, and
-    runs with the large ones. What is not selected by rounding is allowed the same.
+    runs with the large ones; and it looks at every branch that losing or rounding may take.
     """
     rng, epsilon = np.random.default_rng(0), 2 * format_of(dtype).unit
     expected = np.concatenate([value.ravel() for value in reference.values()])  # every element of every tensor
@@ -171,14 +174,14 @@ def deviations(
             (found,) = deviating_each(more)
             observe(more, np.where(selected[:, None], found, 0))
     observe(others, not_random)
-    if apart or left(not_random[:, -1]):
+    if apart or thorough or left(not_random[:, -1]):
         bits = range(FEWER_BITS + 1)
         fewer = [one for n in bits for one in (Losing(dtype, Nearest(dtype, n)), Nearest(dtype, n))]
         behind = pairs(PAIRS, behind_forward)
         of_fewer, of_behind = deviating_each(fewer, behind)
         observe(fewer, of_fewer)
         observe(behind, of_behind)
-    if apart:
+    for _ in range(MANY // PARTIAL if thorough else apart):
         halves = pairs(PARTIAL, in_half)
         observe(halves, *deviating_each(halves))
     # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.

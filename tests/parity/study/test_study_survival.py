@@ -134,9 +134,7 @@ def test_a_torn_last_line_is_said_and_its_run_alone_is_repeated(tmp_path: Path, 
     assert json.loads(lines[-1])["key"] == before[-1]["key"]
 
 
-def test_a_disk_that_fills_up_ends_the_study_which_resumes_where_there_is_room(
-    tmp_path: Path, parity: Parity
-) -> None:
+def test_a_disk_that_fills_up_ends_the_study_which_resumes_where_there_is_room(tmp_path: Path, parity: Parity) -> None:
     resource = pytest.importorskip("resource")
 
     def allow_20_kilobytes() -> None:
