@@ -15,6 +15,8 @@ from parity.importing import keep_triton_and_tensorflow_apart
 
 if TYPE_CHECKING:
     from parity.case import Case, Step
+    from parity.comparison.comparing import compare
+    from parity.comparison.result import Comparison
     from parity.frameworks.counterpart import Counterpart, TensorView, transposed
     from parity.ladder.failure import ParityError
     from parity.ladder.proving import check, explain, load, prove
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "case": ("Case", "Step"),
+    "comparison.comparing": ("compare",),
+    "comparison.result": ("Comparison",),
     "frameworks.counterpart": ("Counterpart", "TensorView", "transposed"),
     "ladder.failure": ("ParityError",),
     "ladder.proving": ("check", "explain", "load", "prove"),
@@ -34,6 +38,7 @@ _HOMES = {
 
 __all__ = [
     "Case",
+    "Comparison",
     "Counterpart",
     "LayerPair",
     "LossPair",
@@ -42,6 +47,7 @@ __all__ = [
     "Step",
     "TensorView",
     "check",
+    "compare",
     "explain",
     "load",
     "load_weights",

@@ -13,6 +13,8 @@ COMMANDS = {
     "list": "The pairs, and the versions of the implementations found here.",
     "begin": "Writes down that a job is about to run these commands, so that the report misses what never started.",
     "check": "Rungs 1 to 3: outputs, gradients and update steps, on random examples, judged by derived allowances.",
+    "compare": "Any two models: whether they compute the same and, if not, which layer is at fault and what it "
+    "probably is.",
     "examples": "Digests of the examples that `parity check` draws: equal ones mean the same examples, here and "
     "elsewhere.",
     "soak": "How often a right implementation is called wrong: every pair with fresh seeds. Resumes where it was "

@@ -1,0 +1,324 @@
+"""Whether two models compute the same outputs, gradients and states and, if not, which layer is at fault."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array
+from parity.comparison.alignment import Aligned, aligned
+from parity.comparison.causes import causes
+from parity.comparison.known import known
+from parity.comparison.layout import Layout, closest
+from parity.comparison.model import Call, Model, Run, Unfit, floats
+from parity.comparison.operations import allowed
+from parity.comparison.pairing import paired
+from parity.comparison.result import Comparison, Fault, Judged
+from parity.comparison.sides import side
+from parity.ladder.judge import errors, share_used
+from parity.ladder.trace import GRADIENT, OUTPUT, Key, Trace
+from parity.rounding.errors import current_errors
+
+SINGLE = np.dtype(np.float32)  # the format that is judged: torch has no wider one than float64 for a reference
+
+
+def compare(
+    first: Any,
+    second: Any,
+    inputs: Any,
+    *,
+    weights: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Tell whether two models compute the same function, with the weights of the first copied into the second.
+
+    first, second: a torch module and a built Keras model, in either order, or two torch modules, in float32. The second
+        is given the first's weights, for good if it is a Keras model; the first is left as it is.
+    inputs: an array or tensor of the shape that the first takes, or a sequence of them. How they lie in the second
+        (channels last, time first) is found out.
+    weights: names of the first's arrays and of the second's that hold the same, as far as they are known better
+    seed: draws the random cotangents that gradients are compared under
+
+    Raises `Unfit`, a ValueError, where the two cannot be compared; it says why and what to do.
+    """
+    one, other = side(first, "first"), side(second, "second")
+    with one.left_as_it_was():
+        return _Comparing(one, other, _arrays(inputs), weights or {}, np.random.default_rng(seed)).done()
+
+
+def _arrays(inputs: Any) -> list[Array]:
+    given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
+    if isinstance(inputs, Mapping) or not given:
+        raise Unfit(
+            "inputs: give an array, or a sequence of the arrays that the model is called with, one after another"
+        )
+    found = [np.array(getattr(values, "detach", lambda values=values: values)()) for values in given]
+    for place, values in enumerate(found):
+        if values.dtype.kind not in "fiub":
+            raise Unfit(
+                f"inputs: the {place + 1}. is of {values.dtype}; only real numbers, integers and truth values are taken"
+            )
+        if not np.isfinite(values).all():
+            raise Unfit(f"inputs: the {place + 1}. holds NaN or an infinity, from which nothing can be told")
+    return [values.astype(SINGLE) if values.dtype.kind == "f" else values for values in found]
+
+
+class _Comparing:
+    """The steps of a comparison, each of which knows what the ones before found out."""
+
+    def __init__(
+        self, first: Model, second: Model, inputs: list[Array], weights: Mapping[str, str], rng: np.random.Generator
+    ) -> None:
+        self.first, self.second, self.inputs, self.given, self.rng = first, second, inputs, weights, rng
+        for model, which in ((first, "first"), (second, "second")):
+            for name, values in model.weights().items():
+                if values.dtype != SINGLE:
+                    raise Unfit(
+                        f"{name} of the {which} model is {values.dtype}: only models in float32 are judged so far"
+                    )
+                if not np.isfinite(values).all():
+                    raise Unfit(f"{name} of the {which} model holds NaN or an infinity")
+        self.swapped = first.wide() is None
+        self.reference, self.other = (second, first) if self.swapped else (first, second)
+        wide = self.reference.wide()
+        if wide is None:
+            raise Unfit(
+                f"two {first.framework} models: rounding is modelled on torch's operations, so that one of the two has "
+                "to be torch's"
+            )
+        self.unmodelled: set[str] = set()
+        self.earlier: list[tuple[int, ...]] = []  # shapes that an example has before it may be flattened
+        self.notes: list[str] = []
+
+    def done(self) -> Comparison:
+        pairing = paired(self.first, self.second, self.inputs, self.given)
+        self.matching, self.layouts, self.there = pairing.matching, pairing.layouts, pairing.there
+        self.notes += pairing.notes
+        wide = self.reference.wide()
+        assert wide is not None
+        judged, itself, pairs = {}, 0.0, []
+        faults: list[Fault] = []
+        for mode in ("evaluation", "training"):
+            training = mode == "training"
+            if training and (why := self._no_training()):
+                self.notes.append(why)
+                continue
+            judgement = self._judge(wide, training)
+            judged[mode], pairs = judgement.tensors, judgement.pairs
+            itself = max(itself, judgement.itself)
+            if not all(tensor.passed for tensor in judged[mode]):
+                known = {fault.layer for fault in faults}
+                faults += [one for one in self._faults(wide, judgement, training) if one.layer not in known]
+        return Comparison(
+            self.first.framework,
+            self.second.framework,
+            self.reference.framework,
+            judged,
+            itself,
+            faults,
+            self.matching.table(),
+            len(pairs),
+            judgement.calls,
+            sorted(self.unmodelled),
+            self.notes,
+        )
+
+    def _no_training(self) -> str:
+        for layer in self.reference.layers.values():
+            if layer.kind == "dropout" and (rate := layer.settings.get("rate")) and rate.value:
+                return (
+                    f"training mode was not looked at: {layer.name} drops at random, with masks that are not shared yet"
+                )
+        return ""
+
+    # The judgement.
+
+    def _judge(self, wide: Model, training: bool) -> _Judgement:
+        here, there = (self.there, self.inputs) if self.swapped else (self.inputs, self.there)
+        probe = self.reference.run(here, training)
+        cotangents = [self.rng.standard_normal(output.shape).astype(SINGLE) for output in probe.outputs]
+        expected = _trace(wide.run(here, training, cotangents))
+        reference = self.reference.run(here, training, cotangents)
+        bounds, unmodelled = allowed(expected, lambda: _trace(wide.run(here, training, cotangents)), SINGLE)
+        self.unmodelled |= set(unmodelled)
+        plain = self.other.run(there, training)
+        outputs = [closest(*pair) for pair in zip(reference.outputs, plain.outputs, strict=False)]
+        if len(reference.outputs) != len(plain.outputs) or None in outputs:
+            shapes = [[output.shape for output in run.outputs] for run in (reference, plain)]
+            raise Unfit(f"the models' outputs are not of the same shapes in any layout: {shapes[0]} and {shapes[1]}")
+        placed = [layout for layout in outputs if layout is not None]
+        other = self.other.run(there, training, [lay.there(c) for lay, c in zip(placed, cotangents, strict=True)])
+        pairs = aligned(reference, other, self.matching, self.swapped)
+        shapes_of = [array.shape[1:] for call in reference.calls for array in call.outputs if array.ndim > 2]
+        self.earlier = list(dict.fromkeys(shapes_of))
+        found = self._as_reference(reference, other, pairs, placed)
+        own = _trace(reference)
+        tensors = [
+            self._judged(key, found[key], value, bounds[key], reference)
+            for key, value in expected.items()
+            if key in found
+        ]
+        itself = max((share_used(own[key], value, bounds[key], SINGLE) for key, value in expected.items()), default=0.0)
+        return _Judgement(tensors, itself, pairs, len(other.calls), reference)
+
+    def _judged(self, key: Key, found: Array, expected: Array, bound: Array, reference: Run) -> Judged:
+        """One tensor, judged by the reference or, where it is outside, by what is known to differ."""
+        judged = Judged(key, share_used(found, expected, bound, SINGLE), _digits(found, expected))
+        if not judged.passed and key.quantity == "state" and self.first.framework != self.second.framework:
+            before = self.reference.state()[key.layer, key.tensor]
+            for difference in known(reference, key.layer, key.tensor):
+                predicted = difference.predicted(before.astype(expected.dtype), expected)
+                share = share_used(found, predicted, bound, SINGLE)
+                if share <= 1:
+                    return Judged(key, share, _digits(found, predicted), difference)
+        return judged
+
+    def _as_reference(self, reference: Run, other: Run, pairs: Sequence[Aligned], outputs: Sequence[Layout]) -> Trace:
+        """The other model's tensors, by the reference's keys and in its layout."""
+        found: Trace = {}
+        for pair in pairs:
+            for place, values in enumerate(pair.other.outputs):
+                if place >= len(pair.last.outputs) or place not in floats(pair.last.outputs):
+                    continue
+                layout = closest(pair.last.outputs[place], values, self.earlier)
+                if layout is None:
+                    continue
+                found[_key(OUTPUT, pair.last.site, "output", place, pair.last.outputs)] = layout.back(values)
+                if (gradient := pair.other.gradients[place]) is not None:
+                    found[_key(GRADIENT, pair.last.site, "output gradient", place, pair.last.outputs)] = layout.back(
+                        gradient
+                    )
+        for place, (layout, values) in enumerate(zip(outputs, other.outputs, strict=True)):
+            found[_key(OUTPUT, "", "output", place, other.outputs)] = layout.back(values)
+        layouts = self.layouts
+        for place, gradient in enumerate(other.input_gradients):
+            if gradient is not None:
+                turned = layouts[place].there(gradient) if self.swapped else layouts[place].back(gradient)
+                found[_key(GRADIENT, "", "input gradient", place, other.input_gradients)] = turned
+        for match in self.matching.matches:
+            ours, theirs = (match.second, match.first) if self.swapped else (match.first, match.second)
+            turn = match.there if self.swapped else match.back
+            for role, second in match.roles.items():
+                own, name = (second, role) if self.swapped else (role, second)
+                for rung, quantity, held in (
+                    (GRADIENT, "parameter gradient", other.parameter_gradients),
+                    (OUTPUT, "state", other.state),
+                ):
+                    if (theirs.name, name) in held:
+                        found[Key(0, rung, ours.name, quantity, own)] = turn(role, held[theirs.name, name])
+        return found
+
+    # Whose fault it is.
+
+    def _faults(self, wide: Model, judgement: _Judgement, training: bool) -> Iterator[Fault]:
+        """Yields the layers whose own error is outside, in the order in which they are called."""
+        for pair in judgement.pairs:
+            own = functools.partial(self._own_share, wide, pair, training, judgement.reference)
+            if (share := own()) is not None and not share <= 1:
+                found = causes(pair.reference, pair.other.layer)
+                yield Fault(
+                    pair.other.site,
+                    pair.other.layer.title,
+                    " and ".join(call.site for call in pair.reference),
+                    share,
+                    next((cause for cause in found if cause.removes(own)), None),
+                )
+
+    def _own_share(self, wide: Model, pair: Aligned, training: bool, reference: Run) -> float | None:
+        """The share that the other's layer uses, given the reference's input; None where its input is not the same."""
+        inputs = pair.reference[0].inputs
+        laid = [closest(*both, self.earlier) for both in zip(inputs, pair.other.inputs, strict=False)]
+        if len(inputs) != len(pair.other.inputs) or None in laid:
+            return None
+
+        def expected() -> Trace:
+            arrays = [_rounded(values) for values in inputs]
+            state: Trace = {}
+            for call in pair.reference:
+                arrays, after = wide.apply(_same_call(wide, call), arrays, training)
+                state |= {Key(0, OUTPUT, call.layer.name, "state", role): values for role, values in after.items()}
+            return {Key(0, OUTPUT, "", "output", str(place)): arrays[place] for place in floats(arrays)} | state
+
+        wanted = expected()
+        bounds, _ = allowed(wanted, expected, SINGLE)
+        theirs, after = self.other.apply(
+            pair.other, [layout.there(values) for layout, values in zip(laid, inputs, strict=True) if layout], training
+        )
+        shares = []
+        for key, value in wanted.items():
+            if key.quantity == "state":
+                if key.tensor in after:
+                    shares.append(self._judged(key, after[key.tensor], value, bounds[key], reference).share)
+                continue
+            if int(key.tensor) >= len(theirs):
+                continue
+            found = theirs[int(key.tensor)]
+            if (layout := closest(value.astype(SINGLE), found, self.earlier)) is not None:
+                shares.append(share_used(layout.back(found), value, bounds[key], SINGLE))
+            elif found.ndim == value.ndim:  # of another rank it may be the last step of what the reference has whole
+                shares.append(math.inf)
+        return max(shares, default=None)
+
+
+@dataclass
+class _Judgement:
+    tensors: list[Judged]
+    itself: float
+    pairs: list[Aligned]
+    calls: int
+    reference: Run
+
+
+def _rounded(values: Array) -> Array:
+    """The input of a layer, with the error of what rounded it: one formula is more sensitive to it than another."""
+    errors = current_errors()
+    if errors is None or values.dtype.kind != "f":
+        return values
+    values = values.astype(np.float64)
+    errors.perturb(values, np.abs(values), 1, True)
+    return values
+
+
+def _same_call(wide: Model, call: Call) -> Call:
+    return replace(call, layer=wide.layers[call.layer.name])
+
+
+def _key(rung: int, layer: str, quantity: str, place: int, of: Sequence[Any]) -> Key:
+    return Key(0, rung, layer, quantity, f"[{place}]" if len(of) > 1 else "")
+
+
+def _trace(run: Run) -> Trace:
+    """Everything floating that a run computed, in the order in which it did."""
+    found: Trace = {}
+    for call in run.calls:
+        for place in floats(call.outputs):
+            found[_key(OUTPUT, call.site, "output", place, call.outputs)] = call.outputs[place]
+    for place in floats(run.outputs):
+        found[_key(OUTPUT, "", "output", place, run.outputs)] = run.outputs[place]
+    for (layer, role), values in run.state.items():
+        found[Key(0, OUTPUT, layer, "state", role)] = values
+    for call in reversed(run.calls):
+        for place, gradient in enumerate(call.gradients):
+            if gradient is not None:
+                found[_key(GRADIENT, call.site, "output gradient", place, call.outputs)] = gradient
+    for (layer, role), values in run.parameter_gradients.items():
+        found[Key(0, GRADIENT, layer, "parameter gradient", role)] = values
+    for place, gradient in enumerate(run.input_gradients):
+        if gradient is not None:
+            found[_key(GRADIENT, "", "input gradient", place, run.input_gradients)] = gradient
+    return found
+
+
+def _digits(actual: Array, expected: Array) -> float:
+    """The decimal digits in which two arrays agree, of the largest element's; those of float32 where they are equal."""
+    most = -math.log10(np.finfo(SINGLE).eps)
+    size = float(np.max(np.abs(expected), initial=0))
+    if actual.shape != expected.shape or not size:
+        return 0.0 if actual.shape != expected.shape else most
+    error = float(np.max(errors(actual, expected), initial=0)) / size
+    return most if not error else min(most, max(0.0, -math.log10(error))) if math.isfinite(error) else 0.0

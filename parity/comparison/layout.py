@@ -1,0 +1,87 @@
+"""How the arrays of one model lie in the other: the channels last, the time first, or flattened in another order."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from numpynet import Array
+
+# The orders that an array's axes may have in the other model, by its rank; the first that fits is believed first.
+ORDERS: dict[int, list[tuple[int, ...]]] = {
+    2: [(0, 1), (1, 0)],
+    3: [(0, 1, 2), (0, 2, 1), (1, 0, 2)],
+    4: [(0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2)],
+    5: [(0, 1, 2, 3, 4), (0, 2, 3, 4, 1), (0, 4, 1, 2, 3)],
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The order in which the other model has an array's axes.
+
+    before: of an array (N, features) that was flattened, the shape that one example had; `order` is that of its axes
+    """
+
+    order: tuple[int, ...]
+    before: tuple[int, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        return self.order == tuple(range(len(self.order)))
+
+    def there(self, values: Array) -> Array:
+        """The array as the other model has it."""
+        if self.before:
+            return values.reshape(len(values), *self.before).transpose(self.order).reshape(len(values), -1)
+        return values.transpose(self.order)
+
+    def back(self, values: Array) -> Array:
+        """The other model's array as this one has it."""
+        back = tuple(np.argsort(self.order))
+        if self.before:
+            shape = (len(values), *(self.before[axis - 1] for axis in self.order[1:]))
+            return values.reshape(shape).transpose(back).reshape(len(values), -1)
+        return values.transpose(back)
+
+    def __str__(self) -> str:
+        order = ", ".join(map(str, self.order))
+        return f"flattened from axes ({order}) of {self.before}" if self.before else f"axes ({order})"
+
+
+def layouts(shape: Sequence[int], other: Sequence[int | None], before: Sequence[tuple[int, ...]] = ()) -> list[Layout]:
+    """The layouts in which an array of this shape has the `other` one, where None stands for any number.
+
+    `before` are the shapes that an example may have had before it was flattened.
+    """
+    orders = ORDERS.get(len(shape), [tuple(range(len(shape)))]) if len(shape) == len(other) else []
+    found = [
+        Layout(order)
+        for order in orders
+        if all(wanted in (None, shape[axis]) for axis, wanted in zip(order, other, strict=True))
+    ]
+    if len(shape) == 2 and tuple(other) == tuple(shape):
+        flattened = [earlier for earlier in before if math.prod(earlier) == shape[1]]
+        orders_before = [(earlier, ORDERS.get(len(earlier) + 1, [])) for earlier in flattened]
+        found += [Layout(order, earlier) for earlier, orders in orders_before for order in orders[1:]]
+    return found
+
+
+def closest(values: Array, other: Array, before: Sequence[tuple[int, ...]] = ()) -> Layout | None:
+    """The layout in which `values` are nearest to the `other` model's; None where none has its shape."""
+    found = layouts(values.shape, other.shape, before)
+
+    def apart(layout: Layout) -> float:
+        with np.errstate(all="ignore"):
+            return float(np.nan_to_num(np.mean(np.abs(layout.there(values).astype(float) - other)), nan=np.inf))
+
+    return min(found, key=apart, default=None)
+
+
+def combinations(found: Sequence[Sequence[Layout]]) -> list[tuple[Layout, ...]]:
+    """Every choice of a layout for each of several arrays, the likely ones first."""
+    return list(itertools.product(*found))

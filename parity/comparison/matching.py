@@ -1,0 +1,237 @@
+"""Which array of one model is which of the other, and how what the first holds is copied into the second."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from numpynet import Array
+from parity.comparison.layout import Layout
+from parity.comparison.model import Layer, Model, Run, Unfit
+
+# What an array is where only the other model has it, so that both compute the same: no bias, a scale of 1.
+NEUTRAL = {"bias": 0.0, "packed bias": 0.0, "output bias": 0.0, "biases": 0.0, "weight": 1.0}
+TRIED = 24  # orders of layers that cannot be told apart: of four
+
+
+@dataclass
+class Match:
+    """A layer of each model that hold the same.
+
+    roles: which role of the second is which of the first
+    transposed: the roles of the first that lie the other way round in the second
+    shapes: the shapes of the first's arrays
+    columns: how the columns of the weight lie in the second, where its input was flattened in another order
+    given: whether it was said that these two go together
+    """
+
+    first: Layer
+    second: Layer
+    roles: Mapping[str, str]
+    transposed: frozenset[str]
+    shapes: Mapping[str, tuple[int, ...]]
+    columns: Layout | None = None
+    given: bool = False
+
+    def there(self, role: str, values: Array) -> Array:
+        """An array of the first layer as the second has it."""
+        if role in self.transposed:
+            return values.T
+        return self.columns.there(values) if self.columns and role == "weight" else values
+
+    def back(self, role: str, values: Array) -> Array:
+        """An array of the second layer as the first has it."""
+        if role in self.transposed:
+            return values.T
+        return self.columns.back(values) if self.columns and role == "weight" else values
+
+
+@dataclass
+class Matching:
+    """The layers that hold arrays, matched.
+
+    ambiguous: groups of layers of the second model that nothing but their order and names tells apart
+    notes: what was assumed
+    """
+
+    matches: list[Match]
+    ambiguous: list[list[Match]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def table(self) -> dict[str, str]:
+        """The names of the first model's arrays, and those of the second's that hold the same."""
+        return {
+            match.first.held[role].name: match.second.held[other].name
+            for match in self.matches
+            for role, other in match.roles.items()
+        }
+
+
+def matching(first: Model, second: Model, runs: tuple[Run, Run], given: Mapping[str, str] | None = None) -> Matching:
+    """The proposal for which array is which: by kind and shapes, in the order of calls; `given` is kept to.
+
+    Raises `Unfit` where the models do not hold the same, or `given` names what there is not.
+    """
+    ones, others = ([layer for layer in run.order if layer.held] for run in runs)
+    matches, found = [], Matching([])
+    for one, other in _given(first, second, given or {}):
+        match = _match(first, second, one, other)
+        if match is None:
+            raise Unfit(
+                f"weights: {one.name} ({one.title}) and {other.name} ({other.title}) do not hold arrays of one shape"
+            )
+        match.given = True
+        matches.append(match)
+        ones, others = [layer for layer in ones if layer is not one], [layer for layer in others if layer is not other]
+    left: list[Layer] = []
+    for one in ones:
+        fitting = [(other, match) for other in others if (match := _match(first, second, one, other)) is not None]
+        if not fitting:
+            left.append(one)
+            continue
+        other, match = fitting[0]
+        others.remove(other)
+        matches.append(match)
+    if left or others:
+        raise Unfit(_unmatched(first, second, left, others))
+    order = {layer.name: place for place, layer in enumerate(runs[0].order)}
+    found.matches = sorted(matches, key=lambda match: order.get(match.first.name, len(order)))
+    found.ambiguous = _groups(found.matches)
+    for model, run in zip((first, second), runs, strict=True):
+        called = {layer.name for layer in run.order}
+        for name, layer in model.layers.items():
+            if layer.held and name not in called:
+                found.notes.append(
+                    f"{name} ({layer.title}) of the {model.framework} model was never called, and is not compared"
+                )
+    return found
+
+
+def _match(first: Model, second: Model, one: Layer, other: Layer) -> Match | None:
+    """The match of two layers; None where they do not hold the same."""
+    shapes = {role: first.read(held).shape for role, held in one.held.items()}
+    there = {role: second.read(held).shape for role, held in other.held.items()}
+    if {one.kind, other.kind} & KINDS:
+        both = [role for role in shapes if role in there]
+        alone = (set(shapes) | set(there)) - set(both)
+        fits = one.kind == other.kind and both and alone <= set(NEUTRAL)
+        same = all(shapes[role] == there[role] for role in both)
+        return Match(one, other, {r: r for r in both}, frozenset(), shapes) if fits and same else None
+    if len(shapes) != len(there):
+        return None
+    roles, turned = {}, set()
+    for role, theirs in zip(shapes, there, strict=True):
+        if shapes[role] != there[theirs]:
+            if shapes[role] != there[theirs][::-1] or len(shapes[role]) != 2:
+                return None
+            turned.add(role)
+        roles[role] = theirs
+    return Match(one, other, roles, frozenset(turned), shapes)
+
+
+KINDS = {
+    "linear",
+    "convolution",
+    "transposed convolution",
+    "batch normalization",
+    "layer normalization",
+    "group normalization",
+    "embedding",
+    "lstm",
+    "gru",
+    "rnn",
+    "attention",
+    "prelu",
+}
+
+
+def _given(first: Model, second: Model, given: Mapping[str, str]) -> Iterator[tuple[Layer, Layer]]:
+    """Yields the pairs of layers that hold the arrays of these names."""
+    for name, other in given.items():
+        yield _holder(first, "first", name), _holder(second, "second", other)
+
+
+def _holder(model: Model, which: str, name: str) -> Layer:
+    names = {own: layer for layer in model.layers.values() for held in layer.held.values() for own in held.names}
+    if name in names:
+        return names[name]
+    near = difflib.get_close_matches(name, names, n=3) or list(names)[:3]
+    raise Unfit(f"weights: the {which} model holds no {name!r}; it holds {', '.join(near)}, ...")
+
+
+def _unmatched(first: Model, second: Model, ones: Sequence[Layer], others: Sequence[Layer]) -> str:
+    def told(model: Model, layers: Sequence[Layer]) -> str:
+        held = [
+            f"\n  {layer.name} ({layer.title}): "
+            + ", ".join(f"{held.name} {model.read(held).shape}" for held in layer.held.values())
+            for layer in layers
+        ]
+        return f"of the {model.framework} model{''.join(held)}" if held else ""
+
+    sides = "\n".join(filter(None, (told(first, ones), told(second, others))))
+    return f"the models do not hold the same: no counterpart was found\n{sides}"
+
+
+def interchangeable(match: Match, other: Match) -> bool:
+    """Tells whether what the layers hold does not tell two matches apart, and nobody said which is which."""
+    return match.shapes == other.shapes and match.first.kind == other.first.kind and not (match.given or other.given)
+
+
+def _groups(matches: Sequence[Match]) -> list[list[Match]]:
+    """The matches that what the layers hold does not tell apart."""
+    groups: list[list[Match]] = []
+    for match in matches:
+        home = next((group for group in groups if interchangeable(group[0], match)), None)
+        if home is None:
+            groups.append([match])
+        else:
+            home.append(match)
+    return [group for group in groups if len(group) > 1]
+
+
+def alternatives(found: Matching) -> Iterator[Matching]:
+    """Yields matchings with layers of one group in another order: that of their names first, at most `TRIED`."""
+    orders = []
+    for group in found.ambiguous:
+        seconds = [match.second for match in group]
+        by_name = sorted(
+            itertools.permutations(seconds) if len(group) <= 4 else [tuple(seconds)],
+            key=lambda order: -sum(map(_alike, (match.first.name for match in group), (layer.name for layer in order))),
+        )
+        orders += [(group, order) for order in by_name if list(order) != seconds]
+    for group, order in orders[:TRIED]:
+        swapped = {id(match): layer for match, layer in zip(group, order, strict=True)}
+        matches = [replace(match, second=swapped.get(id(match), match.second), columns=None) for match in found.matches]
+        yield Matching(matches, found.ambiguous, found.notes)
+
+
+def _alike(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
+
+
+def copied(first: Model, second: Model, found: Matching) -> list[str]:
+    """Copy what the first model holds into the second; returns what was assumed of what only one of them has.
+
+    Raises `Unfit` where the first holds something that the second has no place for.
+    """
+    alone = []
+    for match in found.matches:
+        for role, held in match.first.held.items():
+            if role in match.roles:
+                second.write(match.second.held[match.roles[role]], match.there(role, first.read(held)))
+            elif not np.all(first.read(held) == NEUTRAL[role]):
+                place = f"{match.second.name} ({match.second.title})"
+                raise Unfit(f"{held.name} has no place in {place}, and is not {NEUTRAL[role]:g}")
+        for role, held in match.second.held.items():
+            if role not in match.roles.values():
+                second.write(held, np.full_like(second.read(held), NEUTRAL[role]))
+                alone.append(f"{held.name} ({NEUTRAL[role]:g})")
+    if not alone:
+        return []
+    more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
+    moved = "have no counterpart and were set to that: a training would move them"
+    return [f"of the second model's arrays, {alone[0]}{more} {moved}"]

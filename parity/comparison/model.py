@@ -1,0 +1,225 @@
+"""What `parity compare` must know of a model, whatever it is written in: its layers, its weights, and how it runs."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array
+
+STATE = ("running mean", "running variance")  # the roles of what is no parameter: it has no gradient
+# The kinds of layers that another layer may apply in the end.
+ACTIVATIONS = frozenset(
+    (
+        "relu",
+        "relu6",
+        "leaky relu",
+        "gelu",
+        "elu",
+        "selu",
+        "silu",
+        "mish",
+        "sigmoid",
+        "tanh",
+        "softplus",
+        "hardswish",
+        "hardsigmoid",
+        "softmax",
+        "log softmax",
+    )
+)
+
+
+def _alone(arrays: Sequence[Array]) -> Array:
+    (array,) = arrays
+    return array
+
+
+def _in_one(array: Array) -> Sequence[Array]:
+    return (array,)
+
+
+@dataclass(frozen=True)
+class Held:
+    """One array of a layer, in torch's layout, and the tensors that hold it.
+
+    names: what the framework calls the tensors
+    to_one: makes the array of the tensors' values
+    from_one: makes the tensors' values of the array
+    of_gradients: makes the array's gradient of the tensors' gradients; without it, as `to_one`
+    """
+
+    names: tuple[str, ...]
+    tensors: tuple[Any, ...]
+    to_one: Callable[[Sequence[Array]], Array] = _alone
+    from_one: Callable[[Array], Sequence[Array]] = _in_one
+    of_gradients: Callable[[Sequence[Array]], Array] | None = None
+
+    @property
+    def name(self) -> str:
+        return " + ".join(self.names)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One of a layer's hyper-parameters, in torch's terms, with what it is called and how it is changed where it is.
+
+    value: in torch's terms, so that two layers' are comparable
+    written: makes the line of code that gives the layer a value, in the framework's own terms
+    change: gives the layer a value, in torch's terms
+    """
+
+    value: Any
+    written: Callable[[Any], str]
+    change: Callable[[Any], None] | None = None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a model.
+
+    name: in the model
+    title: the name of its class
+    kind: what it is called in both frameworks: "linear", "convolution", ...; the class's own name where nobody knows it
+    held: its arrays, by role: "weight", "bias", "running mean", ...
+    settings: its hyper-parameters, by name
+    activation: the kind of the activation that it applies in the end; empty where it applies none
+    """
+
+    name: str
+    title: str
+    kind: str
+    held: Mapping[str, Held] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    activation: str = ""
+
+
+@dataclass
+class Call:
+    """One call of a layer in a forward pass.
+
+    site: the layer's name, with the number of the call where there are several
+    arguments: what it was called with, for `Model.apply`
+    inputs: the arrays among these, in order
+    outputs: the arrays that came out
+    gradients: those that came back to the outputs; None for one that nothing came back to
+    """
+
+    site: str
+    layer: Layer
+    arguments: Any
+    inputs: list[Array]
+    outputs: list[Array]
+    gradients: list[Array | None]
+
+
+@dataclass
+class Run:
+    """What a model computed of its inputs; gradients are empty where no cotangents were given.
+
+    parameter_gradients, state: by the layer's name and the array's role
+    """
+
+    outputs: list[Array]
+    calls: list[Call]
+    input_gradients: list[Array | None] = field(default_factory=list)
+    parameter_gradients: dict[tuple[str, str], Array] = field(default_factory=dict)
+    state: dict[tuple[str, str], Array] = field(default_factory=dict)
+
+    @property
+    def order(self) -> list[Layer]:
+        """The layers, each once, in the order in which they were called."""
+        return list({call.layer.name: call.layer for call in self.calls}.values())
+
+
+class Unfit(ValueError):
+    """Raised where a model, a weight or an input does not allow a comparison; the message says what to do."""
+
+
+class Model(ABC):
+    """A model of some framework, as `parity compare` sees it.
+
+    framework: the name of the framework
+    layers: every layer without parts, by name
+    """
+
+    framework: str
+    layers: dict[str, Layer]
+
+    @abstractmethod
+    def run(self, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array] | None = None) -> Run:
+        """Run the model; its weights and running statistics are as before afterwards."""
+
+    @abstractmethod
+    def apply(self, call: Call, inputs: Sequence[Array], training: bool) -> tuple[list[Array], dict[str, Array]]:
+        """Run the layer of `call` alone on other inputs: its outputs, and its running statistics after them by role.
+
+        They are as before afterwards.
+        """
+
+    @abstractmethod
+    def read(self, held: Held) -> Array:
+        """A copy of an array of the model's."""
+
+    @abstractmethod
+    def write(self, held: Held, values: Array) -> None:
+        """Give an array of the model's these values."""
+
+    @abstractmethod
+    def input_shapes(self) -> list[tuple[int | None, ...] | None]:
+        """The shapes of the inputs that it says it takes, None for what it leaves open; empty where it says none."""
+
+    @abstractmethod
+    def wide(self) -> Model | None:
+        """The same model in float64, on which rounding errors can be made; None where there is no such thing."""
+
+    def weights(self) -> dict[str, Array]:
+        """Copies of all arrays, by the framework's names."""
+        return {held.name: self.read(held) for layer in self.layers.values() for held in layer.held.values()}
+
+    @contextlib.contextmanager
+    def left_as_it_was(self, layer: Layer | None = None) -> Iterator[None]:
+        """A context after which the running statistics, of one layer or of all, are what they were."""
+        kept = [
+            (held, self.read(held))
+            for one in ([layer] if layer else self.layers.values())
+            for role, held in one.held.items()
+            if role in STATE
+        ]
+        try:
+            yield
+        finally:
+            for held, values in kept:
+                self.write(held, values)
+
+    def state(self) -> dict[tuple[str, str], Array]:
+        """Copies of the running statistics, by the layer's name and their role."""
+        return {
+            (name, role): values for name, layer in self.layers.items() for role, values in self.state_of(layer).items()
+        }
+
+    def state_of(self, layer: Layer) -> dict[str, Array]:
+        """Copies of a layer's running statistics, by their role."""
+        return {role: self.read(held) for role, held in layer.held.items() if role in STATE}
+
+
+class Sites:
+    """Names the calls of layers, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+
+    def of_call(self, name: str) -> str:
+        self.calls[name] += 1
+        return name if self.calls[name] == 1 else f"{name} (call {self.calls[name]})"
+
+
+def floats(arrays: Sequence[Array]) -> list[int]:
+    """The places of the arrays of floating-point numbers, which have gradients and are judged."""
+    return [place for place, array in enumerate(arrays) if np.asarray(array).dtype.kind == "f"]

@@ -1,0 +1,175 @@
+"""How two models go together, found out by running them: which array is which, and how the inputs lie."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from numpynet import Array
+from parity.comparison.layout import Layout, closest, combinations, layouts
+from parity.comparison.matching import Matching, alternatives, copied, interchangeable, matching
+from parity.comparison.model import Layer, Model, Run, Unfit
+
+NEAR = 1e-3  # of their size: outputs that are nearer need no other order of layers; nothing is judged by it
+
+
+@dataclass
+class Pairing:
+    """Two models with the weights of the first in both.
+
+    layouts: how each input lies in the second
+    there: the inputs as the second takes them
+    notes: what was assumed
+    """
+
+    matching: Matching
+    layouts: tuple[Layout, ...]
+    there: list[Array]
+    notes: list[str]
+
+
+def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[str, str]) -> Pairing:
+    """Match the weights, copy them from the first into the second, and find out how the inputs lie there.
+
+    Raises `Unfit` where that cannot be done.
+    """
+    ran = _asked_twice(first, inputs)
+    best: tuple[float, Pairing] | None = None
+    refused: Exception | None = None
+    for choice in combinations([_fitting(second, values, place) for place, values in enumerate(inputs)]):
+        there = [layout.there(values) for layout, values in zip(choice, inputs, strict=True)]
+        try:
+            theirs = second.run(there, training=False)
+        except Exception as error:  # whatever is raised: the inputs do not lie so
+            refused = error
+            continue
+        found = matching(first, second, (ran, theirs), given)
+        for proposal in [found, *alternatives(found)]:
+            apart = _settled(first, second, proposal, ran, there)
+            if best is None or apart < best[0]:
+                best = apart, Pairing(proposal, choice, there, [])
+            if apart < NEAR:
+                break
+        if best and best[0] < NEAR:
+            break
+    if best is None:
+        shapes = [values.shape for values in inputs]
+        raise Unfit(f"the second model takes inputs of shapes {shapes} in no layout: {refused}") from refused
+    pairing = best[1]
+    pairing.notes = [*pairing.matching.notes, *copied(first, second, pairing.matching)]
+    pairing.notes += [
+        f"input {place + 1} lies otherwise in the second model: its {layout} are the first's"
+        for place, layout in enumerate(pairing.layouts)
+        if not layout.same
+    ]
+    return pairing
+
+
+def _asked_twice(model: Model, inputs: Sequence[Array]) -> Run:
+    """A run of the first model, which has to be finite and the same when it is made again."""
+    try:
+        ran, again = model.run(inputs, training=False), model.run(inputs, training=False)
+    except Exception as error:  # whatever is raised, it is the model's verdict
+        shapes = [values.shape for values in inputs]
+        raise Unfit(
+            f"the first model does not run on inputs of shapes {shapes}: {type(error).__name__}: {error}"
+        ) from error
+    if not all(np.array_equal(*pair, equal_nan=True) for pair in zip(ran.outputs, again.outputs, strict=True)):
+        raise Unfit(
+            "the first model answers differently when it is asked again, in evaluation mode: nothing can be told"
+        )
+    if not all(np.isfinite(output).all() for output in ran.outputs):
+        raise Unfit("the first model's outputs hold NaN or an infinity from the start")
+    return ran
+
+
+def _fitting(model: Model, values: Array, place: int) -> list[Layout]:
+    """The layouts in which an input has a shape that the model says it takes."""
+    shapes = model.input_shapes()
+    wanted = shapes[place] if place < len(shapes) else None
+    found = layouts(values.shape, wanted or [None] * values.ndim)
+    if not found:
+        raise Unfit(
+            f"input {place + 1} of shape {values.shape} fits {wanted}, which the second model takes, in no layout"
+        )
+    return found
+
+
+def _settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array]) -> float:
+    """Copy the weights, and set right what the inputs of layers tell then, until they tell nothing more.
+
+    Returns how far the outputs are apart in the end, of their size.
+    """
+    for _ in range(len(found.matches) + 1):  # each time something is set right, from the first layer on
+        copied(first, second, found)
+        theirs = second.run(there, training=False)
+        if not (_columns(found, ran, theirs) or _reordered(found, ran, theirs)):
+            break
+    return _apart(ran.outputs, theirs.outputs)
+
+
+def _columns(found: Matching, ran: Run, theirs: Run) -> bool:
+    """Find the layers whose inputs were flattened in another order; tells whether there are any."""
+    earlier = _earlier(ran)
+    changed = False
+    for match in found.matches:
+        if match.first.kind != "linear":
+            continue
+        ours, other = _first_input(ran, match.first), _first_input(theirs, match.second)
+        if ours is None or other is None or ours.ndim != 2 or ours.shape != other.shape:
+            continue
+        layout = closest(ours, other, earlier)
+        if layout is not None and layout.before and layout != match.columns:
+            match.columns, changed = layout, True
+    return changed
+
+
+def _reordered(found: Matching, ran: Run, theirs: Run) -> bool:
+    """Swap the first layer whose input is another one's, of those that hold the same shapes, with that one."""
+    for place, match in enumerate(found.matches):
+        others = [other for other in found.matches[place + 1 :] if interchangeable(match, other)]
+        if not others:
+            continue
+        own = _inputs_apart(ran, theirs, match.first, match.second)
+        best = min(others, key=lambda other: _inputs_apart(ran, theirs, match.first, other.second))
+        # Half as far: what is equal, as the inputs of two layers side by side, tells nothing.
+        if _inputs_apart(ran, theirs, match.first, best.second) < own / 2:
+            match.second, best.second = best.second, match.second
+            match.columns = best.columns = None
+            return True
+    return False
+
+
+def _inputs_apart(ran: Run, theirs: Run, first: Layer, second: Layer) -> float:
+    """How far the inputs of two layers are apart, of their size."""
+    ours, other = _first_input(ran, first), _first_input(theirs, second)
+    if ours is None or other is None or (layout := closest(ours, other, _earlier(ran))) is None:
+        return math.inf
+    return float(np.mean(np.abs(ours - layout.back(other)))) / (float(np.mean(np.abs(ours))) or 1.0)
+
+
+def _earlier(run: Run) -> list[tuple[int, ...]]:
+    """The shapes that an example has before it may be flattened."""
+    return list(
+        dict.fromkeys(array.shape[1:] for call in run.calls for array in call.inputs + call.outputs if array.ndim > 2)
+    )
+
+
+def _first_input(run: Run, layer: Layer) -> Array | None:
+    return next((call.inputs[0] for call in run.calls if call.layer.name == layer.name and call.inputs), None)
+
+
+def _apart(ours: Sequence[Array], theirs: Sequence[Array]) -> float:
+    """How far outputs are apart, of their size; infinity where they are others."""
+    if len(ours) != len(theirs):
+        return math.inf
+    found = [0.0]
+    for one, other in zip(ours, theirs, strict=True):
+        if (layout := closest(one, other)) is None:
+            return math.inf
+        size = float(np.max(np.abs(one), initial=0)) or 1.0
+        found.append(float(np.max(np.abs(one - layout.back(other)), initial=0)) / size)
+    return max(found)

@@ -1,0 +1,157 @@
+"""What a comparison found, and how it is told."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from parity.comparison.causes import Cause
+from parity.comparison.known import Known
+from parity.ladder.failure import ParityError
+from parity.ladder.trace import Key
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One tensor of the other model.
+
+    share: the largest share of its allowance that an element uses
+    digits: the number of decimal digits in which it agrees with the reference, of its largest element
+    known: what is known to differ in it between the two frameworks; then `share` and `digits` are from what it predicts
+    """
+
+    key: Key
+    share: float
+    digits: float
+    known: Known | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is within its allowance, from the reference or from what the other is known to compute instead."""
+        return self.share <= 1
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A layer whose own error, given the reference's input, is outside what rounding allows.
+
+    share: of the allowance of its output
+    cause: what it probably is, the error being gone without it; None where nothing that is known removes it
+    """
+
+    layer: str
+    title: str
+    beside: str
+    share: float
+    cause: Cause | None
+
+
+@dataclass
+class Comparison:
+    """What two models were found to compute.
+
+    judged: by mode ("evaluation", "training"), the other model's tensors in the order of computation
+    itself: the largest share that the reference model uses in its own format
+    faults: the layers at fault, in the order in which they are called
+    weights: the names of the first model's arrays, and those of the second's that hold the same
+    aligned, calls: how many of the other model's calls of layers could be compared, of how many
+    unmodelled: operations that nothing is known of the rounding of
+    notes: what was assumed, and what was not looked at
+    """
+
+    first: str
+    second: str
+    reference: str
+    judged: dict[str, list[Judged]]
+    itself: float
+    faults: list[Fault]
+    weights: dict[str, str]
+    aligned: int
+    calls: int
+    unmodelled: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def fault(self) -> Fault | None:
+        """The first layer that is at fault; None where none is."""
+        return self.faults[0] if self.faults else None
+
+    @property
+    def passed(self) -> bool:
+        return all(tensor.passed for tensors in self.judged.values() for tensor in tensors)
+
+    def check(self) -> None:
+        """Raise ParityError, with all that was found, where the two do not compute the same: a line for a test."""
+        if not self.passed:
+            raise ParityError(describe(self))
+
+    def __str__(self) -> str:
+        return describe(self)
+
+    @property
+    def worst(self) -> Judged:
+        """The tensor that uses most of its allowance."""
+        return max(itertools.chain(*self.judged.values()), key=lambda tensor: tensor.share)
+
+
+def describe(found: Comparison) -> str:
+    """The text on a comparison: what came out, whose fault it is, what was assumed and what was not looked at."""
+    lines = [_headline(found)]
+    if found.faults:
+        lines += _faults(found.faults)
+    elif not found.passed:
+        lines.append(
+            f"None of the {found.aligned} calls that were compared alone is at fault, given the same input: look at "
+            "what the models do between their layers, and at gradients that they define themselves."
+        )
+    lines += [
+        f"known difference, no fault of a port: {tensor.key}: {tensor.known.told} (catalogue: {tensor.known.entry})"
+        for tensor in itertools.chain(*found.judged.values())
+        if tensor.known is not None
+    ]
+    if found.aligned < found.calls:
+        left = found.calls - found.aligned
+        lines.append(f"{left} of {found.calls} calls of layers have no counterpart and were not compared alone")
+    if found.unmodelled:
+        lines.append(f"no model of rounding: {', '.join(found.unmodelled)}; allowed as much as a function such as tanh")
+    return "\n".join([*lines, *found.notes])
+
+
+def _headline(found: Comparison) -> str:
+    tensors = [(mode, tensor) for mode, judged in found.judged.items() for tensor in judged]
+    other = found.first if found.reference == found.second and found.first != found.second else found.second
+    if found.passed:
+        return (
+            f"{other} computes what {found.reference} computes: {len(tensors)} tensors in {' and '.join(found.judged)} "
+            f"mode are within what rounding allows; the largest share of it is {found.worst.share:.2g}, "
+            f"{found.worst.key} ({found.reference} itself: {found.itself:.2g})"
+        )
+    outside = [(mode, tensor) for mode, tensor in tensors if not tensor.passed]
+    mode, first = outside[0]
+    return (
+        f"{other} does not compute what {found.reference} computes: {len(outside)} of {len(tensors)} tensors are "
+        f"outside what rounding allows. The first, in {mode} mode: {first.key}, {first.share:.3g} of what is allowed, "
+        f"{first.digits:.1f} digits agree"
+    )
+
+
+def _faults(faults: Sequence[Fault]) -> Iterator[str]:
+    """Yields what is said of the first layer at fault, and of those that have other causes or none."""
+    by_cause: dict[str, list[Fault]] = {}
+    for fault in faults:
+        by_cause.setdefault("" if fault.cause is None else f"{fault.title} {fault.cause.mend}", []).append(fault)
+    for alike in by_cause.values():
+        fault, more = alike[0], len(alike) - 1
+        yield (
+            f"At fault: {fault.layer} ({fault.title}), beside {fault.beside}. Given the same input, its own error is "
+            f"{fault.share:.3g} of what rounding allows; what comes after it inherits it."
+        )
+        if fault.cause is None:
+            yield "None of the known differences of its kind removes the error."
+        else:
+            yield f"Probably {fault.cause.told}: without this it is within. Mend: {fault.cause.mend}"
+        if more:
+            yield f"So {'is' if more == 1 else 'are'} {more} more: {', '.join(other.layer for other in alike[1:6])}" + (
+                ", ..." if more > 5 else ""
+            )

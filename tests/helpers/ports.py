@@ -1,0 +1,169 @@
+"""Models in torch and right ports of them to Keras, with places where a port goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array
+from parity.frameworks.lazy import keras, torch
+
+
+@dataclass(frozen=True)
+class Port:
+    """A model in torch, and its port; arguments of `keras` change a part of it.
+
+    inputs: makes an input of a generator
+    there: the input as the port takes it
+    """
+
+    torch: Callable[[], Any]
+    keras: Callable[..., Any]
+    inputs: Callable[[np.random.Generator], Array]
+    there: Callable[[Array], Array] = np.asarray
+
+    def both(self, **changes: Any) -> tuple[Any, Any]:
+        """The model and its port, with weights of their own, which are random."""
+        torch.manual_seed(1)
+        keras.utils.set_random_seed(2)
+        model, port = self.torch(), self.keras(**changes)
+        with torch.no_grad():  # running statistics that are not 0 and 1
+            for name, held in model.named_buffers():
+                if name.endswith("running_mean"):
+                    held.normal_()
+                elif name.endswith("running_var"):
+                    held.uniform_(0.5, 2)
+        return model, port
+
+
+def images(shape: tuple[int, ...]) -> Callable[[np.random.Generator], Array]:
+    return lambda rng: rng.standard_normal(shape).astype(np.float32)
+
+
+def mlp() -> Any:
+    nn = torch.nn
+    return nn.Sequential(nn.Linear(6, 16), nn.GELU(), nn.LayerNorm(16), nn.Linear(16, 16), nn.SiLU(), nn.Linear(16, 3))
+
+
+def mlp_in_keras(
+    eps: float = 1e-5, gelu: Any = None, twist: Callable[[Any], Any] | None = None, silu: str = "silu"
+) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(16, activation=gelu or keras.activations.gelu),
+            layers.LayerNormalization(epsilon=eps),
+            layers.Dense(16, activation=silu),
+            *([layers.Lambda(twist)] if twist else []),
+            layers.Dense(3),
+        ]
+    )
+
+
+def convolutional() -> Any:
+    nn = torch.nn
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 8, 3, padding=1, groups=8),
+        nn.LeakyReLU(0.25),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(8 * 2 * 2, 5),
+    )
+
+
+def convolutional_in_keras(eps: float = 1e-5, momentum: float = 0.9, slope: float = 0.25) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(8, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(epsilon=eps, momentum=momentum),
+            layers.ReLU(),
+            layers.MaxPooling2D(2),
+            layers.DepthwiseConv2D(3, padding="same"),
+            layers.LeakyReLU(negative_slope=slope),
+            layers.AveragePooling2D(2),
+            layers.Flatten(),
+            layers.Dense(5),
+        ]
+    )
+
+
+def transformer() -> Any:
+    nn = torch.nn
+
+    class Encoder(nn.Module):  # type: ignore[name-defined]
+        """One block, with normalisation ahead."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(11, 8)
+            self.ahead = nn.LayerNorm(8)
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+            self.behind = nn.LayerNorm(8)
+            self.wide, self.gelu, self.narrow = nn.Linear(8, 32), nn.GELU(), nn.Linear(32, 8)
+
+        def forward(self, tokens: Any) -> Any:
+            x = self.embedding(tokens)
+            y = self.ahead(x)
+            x = x + self.attention(y, y, y, need_weights=False)[0]
+            return x + self.narrow(self.gelu(self.wide(self.behind(x))))
+
+    return Encoder()
+
+
+def transformer_in_keras(eps: float = 1e-5, gelu: Any = None) -> Any:
+    layers = keras.layers
+    tokens = keras.Input((7,), dtype="int64")
+    x = layers.Embedding(11, 8)(tokens)
+    y = layers.LayerNormalization(epsilon=1e-5)(x)
+    x = x + layers.MultiHeadAttention(2, 4)(y, y)
+    y = layers.LayerNormalization(epsilon=eps)(x)
+    y = layers.Dense(32, activation=gelu or keras.activations.gelu)(y)
+    return keras.Model(tokens, x + layers.Dense(8)(y))
+
+
+def recurrent() -> Any:
+    nn = torch.nn
+
+    class Recurrent(nn.Module):  # type: ignore[name-defined]
+        """An LSTM, a GRU and a head on the last step; the time comes first."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm, self.gru, self.head = nn.LSTM(4, 6), nn.GRU(6, 5), nn.Linear(5, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.gru(self.lstm(x)[0])[0][-1])
+
+    return Recurrent()
+
+
+def recurrent_in_keras(reset_after: bool = True) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((9, 4)),
+            layers.LSTM(6, return_sequences=True),
+            layers.GRU(5, reset_after=reset_after),
+            layers.Dense(2),
+        ]
+    )
+
+
+PORTS = {
+    "mlp": Port(mlp, mlp_in_keras, images((5, 6))),
+    "convolutional": Port(
+        convolutional, convolutional_in_keras, images((4, 3, 8, 8)), lambda x: x.transpose(0, 2, 3, 1)
+    ),
+    "transformer": Port(transformer, transformer_in_keras, lambda rng: rng.integers(0, 11, (3, 7))),
+    "recurrent": Port(recurrent, recurrent_in_keras, images((9, 3, 4)), lambda x: x.transpose(1, 0, 2)),
+}
