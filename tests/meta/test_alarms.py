@@ -241,3 +241,24 @@ def test_a_normalised_batch_that_is_normalised_once_more_by_the_same_layer(seed:
     input = rng.standard_normal((8, 3)).astype(np.float32)
     cotangent = (rng.standard_normal((8, 3)) + 2).astype(np.float32) * 100
     assert judge(Case(network, [Step(input, cotangent)])).passed
+
+
+@pytest.mark.skipif("torch" not in available(), reason="it is torch's output that underflows")
+@pytest.mark.parametrize("many", [0, 150])
+def test_a_jump_where_one_result_underflows_times_one_that_would(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's softplus of -744.17 is 0, so that PReLU's gradient is its slope, and softplus' derivative, as small, is
+    not: random errors that lose the first nearly always lose the second as well."""
+    monkeypatch.setattr("parity.rounding.allowance.MANY", many)
+    network = Sequential(Linear(6, 4, dtype="float64"), Softplus(), PReLU(4, dtype="float64"))
+    weight = [[-6, 6, -20, 10, 8, 0], [0, -4, 8, 6, 4, 0], [-2, 0, -24, 0, -4, 8], [12, -12, 2, -6, 0, 2]]
+    slope = np.array([-38.0, -46, -22, -31])
+    network.load_state_dict({"0.weight": np.array(weight, float), "0.bias": np.array([4.0, 0, 0, 4]), "2.slope": slope})
+    rows = [
+        [-49.28, -57.31, -69.97, -74.57, -73.92, -66.07],
+        [-61.39, -57.05, -67.83, -71.74, -66.18, -58.32],
+        [-55.74, -65.13, -71.78, -79.5, -66.45, -63.69],
+        [-65.31, -49.43, -48.38, -48.0, -66.72, -60.61],  # the second feature of which is -744.17
+    ]
+    cotangent = [[-0.19, 0.37, 0.18, 0.06], [4.97, 4.23, 4.34, 4.17], [-0.72, -1.12, -1.1, -1.32]]
+    step = Step(np.array(rows), np.array([*cotangent, [-0.66, -1.48, -1.18, -1.68]]))
+    assert judge(Case(network, [step], training=False), frameworks=["torch"]).passed == (many > 0)
