@@ -5,18 +5,18 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from numpynet import Array
 from parity.comparison.alignment import Aligned, aligned
+from parity.comparison.allowing import Allowances
 from parity.comparison.causes import causes
 from parity.comparison.known import known
 from parity.comparison.layout import Layout, closest
 from parity.comparison.model import Call, Model, Run, Unfit, floats
-from parity.comparison.operations import allowed
 from parity.comparison.pairing import paired
 from parity.comparison.result import Comparison, Fault, Judged
 from parity.comparison.sides import side
@@ -109,11 +109,16 @@ class _Comparing:
                 self.notes.append(why)
                 continue
             judgement = self._judge(wide, training)
+            off = [tensor for tensor in judgement.tensors if not tensor.passed]
+            found = list(self._faults(wide, judgement, training)) if off else []
+            if judgement.itself > 1 or (off and not found):  # before anybody is accused, there is another look
+                judgement.allowances.look_again()
+                judgement = self._judged_by(judgement)
             judged[mode], pairs = judgement.tensors, judgement.pairs
             itself = max(itself, judgement.itself)
-            if not all(tensor.passed for tensor in judged[mode]):
-                known = {fault.layer for fault in faults}
-                faults += [one for one in self._faults(wide, judgement, training) if one.layer not in known]
+            self.unmodelled |= set(judgement.allowances.unmodelled)
+            already = {fault.layer for fault in faults}
+            faults += [fault for fault in found if fault.layer not in already]
         return Comparison(
             self.first.framework,
             self.second.framework,
@@ -144,8 +149,8 @@ class _Comparing:
         cotangents = [self.rng.standard_normal(output.shape).astype(SINGLE) for output in probe.outputs]
         expected = _trace(wide.run(here, training, cotangents))
         reference = self.reference.run(here, training, cotangents)
-        bounds, unmodelled = allowed(expected, lambda: _trace(wide.run(here, training, cotangents)), SINGLE)
-        self.unmodelled |= set(unmodelled)
+        allowances = Allowances(expected, lambda: _trace(wide.run(here, training, cotangents)), SINGLE)
+        allowances.look()
         plain = self.other.run(there, training)
         outputs = [closest(*pair) for pair in zip(reference.outputs, plain.outputs, strict=False)]
         if len(reference.outputs) != len(plain.outputs) or None in outputs:
@@ -157,14 +162,18 @@ class _Comparing:
         shapes_of = [array.shape[1:] for call in reference.calls for array in call.outputs if array.ndim > 2]
         self.earlier = list(dict.fromkeys(shapes_of))
         found = self._as_reference(reference, other, pairs, placed)
-        own = _trace(reference)
+        return self._judged_by(_Judgement(allowances, reference, found, pairs, len(other.calls)))
+
+    def _judged_by(self, judgement: _Judgement) -> _Judgement:
+        """The judgement by what its allowances are now."""
+        expected, bounds, own = judgement.allowances.reference, judgement.allowances.bounds, _trace(judgement.reference)
         tensors = [
-            self._judged(key, found[key], value, bounds[key], reference)
+            self._judged(key, judgement.found[key], value, bounds[key], judgement.reference)
             for key, value in expected.items()
-            if key in found
+            if key in judgement.found
         ]
         itself = max((share_used(own[key], value, bounds[key], SINGLE) for key, value in expected.items()), default=0.0)
-        return _Judgement(tensors, itself, pairs, len(other.calls), reference)
+        return replace(judgement, tensors=tensors, itself=itself)
 
     def _judged(self, key: Key, found: Array, expected: Array, bound: Array, reference: Run) -> Judged:
         """One tensor, judged by the reference or, where it is outside, by what is known to differ."""
@@ -245,33 +254,43 @@ class _Comparing:
             return {Key(0, OUTPUT, "", "output", str(place)): arrays[place] for place in floats(arrays)} | state
 
         wanted = expected()
-        bounds, _ = allowed(wanted, expected, SINGLE)
+        allowances = Allowances(wanted, expected, SINGLE)
+        allowances.look()
         theirs, after = self.other.apply(
             pair.other, [layout.there(values) for layout, values in zip(laid, inputs, strict=True) if layout], training
         )
-        shares = []
-        for key, value in wanted.items():
-            if key.quantity == "state":
-                if key.tensor in after:
-                    shares.append(self._judged(key, after[key.tensor], value, bounds[key], reference).share)
-                continue
-            if int(key.tensor) >= len(theirs):
-                continue
-            found = theirs[int(key.tensor)]
-            if (layout := closest(value.astype(SINGLE), found, self.earlier)) is not None:
-                shares.append(share_used(layout.back(found), value, bounds[key], SINGLE))
-            elif found.ndim == value.ndim:  # of another rank it may be the last step of what the reference has whole
-                shares.append(math.inf)
-        return max(shares, default=None)
+
+        def shares() -> Iterator[float]:
+            bounds = allowances.bounds
+            for key, value in wanted.items():
+                if key.quantity == "state":
+                    if key.tensor in after:
+                        yield self._judged(key, after[key.tensor], value, bounds[key], reference).share
+                elif int(key.tensor) < len(theirs):
+                    found = theirs[int(key.tensor)]
+                    if (layout := closest(value.astype(SINGLE), found, self.earlier)) is not None:
+                        yield share_used(layout.back(found), value, bounds[key], SINGLE)
+                    elif found.ndim == value.ndim:  # of another rank it may be the last step of what is whole there
+                        yield math.inf
+
+        largest = max(shares(), default=None)
+        if largest is not None and not largest <= 1:
+            allowances.look_again()
+            largest = max(shares(), default=None)
+        return largest
 
 
 @dataclass
 class _Judgement:
-    tensors: list[Judged]
-    itself: float
+    """One mode's: what was found of the other model, and how it is judged by the allowances."""
+
+    allowances: Allowances
+    reference: Run
+    found: Trace
     pairs: list[Aligned]
     calls: int
-    reference: Run
+    tensors: list[Judged] = field(default_factory=list)
+    itself: float = 0.0
 
 
 def _rounded(values: Array) -> Array:

@@ -1,0 +1,71 @@
+"""The allowance of a whole model: deviations under rounding errors, run after run, since one run of it may be large.
+
+The errors and their sum are those of `parity.rounding.allowance`, which makes many runs of a small computation at once.
+A first look is at `PAIRS` pairs of random errors, at losing and at rounding; a second, before anybody is accused, at
+`MORE` pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from parity.comparison.operations import Rounding
+from parity.formats import format_of
+from parity.ladder.trace import Trace
+from parity.rounding.allowance import MORE, PAIRS, SMALL_EVERY
+from parity.rounding.errors import SLACK, Errors, Losing, Nearest, RandomErrors, making
+
+
+class Allowances:
+    """How far each tensor of `reference` may be off in the format `dtype`.
+
+    run: computes it anew, in float64, under the errors that are being made
+    unmodelled: the names of torch's operations that there is no model of rounding for
+    """
+
+    def __init__(self, reference: Trace, run: Callable[[], Trace], dtype: np.dtype[Any]) -> None:
+        self.reference, self.run, self.dtype = reference, run, dtype
+        self.rounding = Rounding()
+        self.pairs = 0
+        self.largest: dict[float, Trace] = {
+            size: {key: np.zeros_like(value) for key, value in reference.items()} for size in (SLACK, 1.0)
+        }
+
+    def look(self) -> None:
+        """Look at what random errors, losing and rounding make of every tensor."""
+        self._look_at(PAIRS)
+        for errors in (Losing(self.dtype), Nearest(self.dtype)):
+            self._observe(errors, SLACK)
+
+    def look_again(self) -> None:
+        """Look at `MORE` pairs of random errors more."""
+        self._look_at(MORE)
+
+    def _look_at(self, pairs: int) -> None:
+        for pair in range(self.pairs, self.pairs + pairs):
+            size = 1.0 if pair % SMALL_EVERY == 0 else SLACK
+            for mirrored in (False, True):
+                self._observe(RandomErrors(self.dtype, f"pair {pair}".encode(), size, mirrored), size)
+        self.pairs += pairs
+
+    def _observe(self, errors: Errors, size: float) -> None:
+        with np.errstate(all="ignore"), self.rounding, making(errors):
+            found = self.run()
+        for key, largest in self.largest[size].items():
+            with np.errstate(all="ignore"):
+                deviation = np.abs(found[key] - self.reference[key])
+            deviation[np.isinf(deviation)] = 0  # jumps are finite
+            np.fmax(largest, deviation, out=largest)
+
+    @property
+    def bounds(self) -> Trace:
+        """The allowance of every tensor."""
+        jumps = 1 + SLACK * SLACK * format_of(self.dtype).unit  # the rounding beside a jump may have made it smaller
+        return {key: jumps * large + SLACK * self.largest[1.0][key] for key, large in self.largest[SLACK].items()}
+
+    @property
+    def unmodelled(self) -> list[str]:
+        return sorted(self.rounding.unmodelled)
