@@ -90,8 +90,6 @@ def _print(found: Comparison, every: bool) -> None:
                     if tensor.known is None
                     else "[yellow]known"
                 )
-                table.add_row(
-                    mode, str(tensor.key).removesuffix(", step 1"), f"{tensor.share:.3g}", f"{tensor.digits:.1f}", mark
-                )
+                table.add_row(mode, tensor.name, f"{tensor.share:.3g}", f"{tensor.digits:.1f}", mark)
     if table.row_count:
         console().print(table)

@@ -27,6 +27,10 @@ class Judged:
     known: Known | None = None
 
     @property
+    def name(self) -> str:
+        return str(self.key).removesuffix(", step 1")  # there is one
+
+    @property
     def passed(self) -> bool:
         """Whether it is within its allowance, from the reference or from what the other is known to compute instead."""
         return self.share <= 1
@@ -106,7 +110,7 @@ def describe(found: Comparison) -> str:
             "what the models do between their layers, and at gradients that they define themselves."
         )
     lines += [
-        f"known difference, no fault of a port: {tensor.key}: {tensor.known.told} (catalogue: {tensor.known.entry})"
+        f"known difference, no fault of a port: {tensor.name}: {tensor.known.told} (catalogue: {tensor.known.entry})"
         for tensor in itertools.chain(*found.judged.values())
         if tensor.known is not None
     ]
@@ -125,13 +129,13 @@ def _headline(found: Comparison) -> str:
         return (
             f"{other} computes what {found.reference} computes: {len(tensors)} tensors in {' and '.join(found.judged)} "
             f"mode are within what rounding allows; the largest share of it is {found.worst.share:.2g}, "
-            f"{found.worst.key} ({found.reference} itself: {found.itself:.2g})"
+            f"{found.worst.name} ({found.reference} itself: {found.itself:.2g})"
         )
     outside = [(mode, tensor) for mode, tensor in tensors if not tensor.passed]
     mode, first = outside[0]
     return (
         f"{other} does not compute what {found.reference} computes: {len(outside)} of {len(tensors)} tensors are "
-        f"outside what rounding allows. The first, in {mode} mode: {first.key}, {first.share:.3g} of what is allowed, "
+        f"outside what rounding allows. The first, in {mode} mode: {first.name}, {first.share:.3g} of what is allowed, "
         f"{first.digits:.1f} digits agree"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from parity.comparison.model import Unfit
 from parity.frameworks import available
 from parity.frameworks.lazy import keras, torch
 
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(len(available()) < 2, reason="the models are written in torch and in Keras")
 
 
@@ -179,6 +181,18 @@ first = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.{0}())
 second = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="tanh")])
 inputs = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)
 """
+
+
+def test_readme_prints_what_the_command_says_of_the_example() -> None:
+    printed = re.findall(r"```\n(keras does not.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    keras.utils.clear_session()
+    said = CliRunner().invoke(app, ["compare", str(ROOT / "examples" / "port.py")]).output
+    assert [without_numbers(text) for text in printed] == [without_numbers(said[said.index("keras does not") :])]
+
+
+def without_numbers(text: str) -> str:
+    """The text without the numbers that depend on the machine's kernels."""
+    return re.sub(r"\d+\.?\d*(e[+-]\d+)?", "#", text)
 
 
 def test_a_file_is_compared_by_the_command_line(tmp_path: Path) -> None:
