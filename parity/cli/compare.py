@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from parity.cli.command import command, fail
-from parity.cli.terminal import console
+from parity.cli.terminal import console, progress
 from parity.comparison.comparing import compare as compare_models
 from parity.comparison.model import Unfit
 from parity.comparison.result import Comparison, describe
@@ -43,7 +43,8 @@ def compare(
     named = _named(file)
     given = _mapping(weights) if weights else named.get("weights") or {}
     try:
-        found = compare_models(*(named[name] for name in NAMES), weights=given, seed=seed)
+        with progress("runs under rounding errors") as show:
+            found = compare_models(*(named[name] for name in NAMES), weights=given, seed=seed, show=show)
     except Unfit as error:
         fail(str(error), code=3)
     _print(found, every)

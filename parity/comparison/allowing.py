@@ -18,6 +18,8 @@ from parity.ladder.trace import Trace
 from parity.rounding.allowance import MORE, PAIRS, SMALL_EVERY
 from parity.rounding.errors import SLACK, Errors, Losing, Nearest, RandomErrors, making
 
+RUNS = 2 * PAIRS + 2  # of a first look
+
 
 class Allowances:
     """How far each tensor of `reference` may be off in the format `dtype`.
@@ -34,21 +36,23 @@ class Allowances:
             size: {key: np.zeros_like(value) for key, value in reference.items()} for size in (SLACK, 1.0)
         }
 
-    def look(self) -> None:
-        """Look at what random errors, losing and rounding make of every tensor."""
-        self._look_at(PAIRS)
+    def look(self, made: Callable[[], None] = lambda: None) -> None:
+        """Look at what random errors, losing and rounding make of every tensor; `made` is called after each run."""
+        self._look_at(PAIRS, made)
         for errors in (Losing(self.dtype), Nearest(self.dtype)):
             self._observe(errors, SLACK)
+            made()
 
-    def look_again(self) -> None:
+    def look_again(self, made: Callable[[], None] = lambda: None) -> None:
         """Look at `MORE` pairs of random errors more."""
-        self._look_at(MORE)
+        self._look_at(MORE, made)
 
-    def _look_at(self, pairs: int) -> None:
+    def _look_at(self, pairs: int, made: Callable[[], None]) -> None:
         for pair in range(self.pairs, self.pairs + pairs):
             size = 1.0 if pair % SMALL_EVERY == 0 else SLACK
             for mirrored in (False, True):
                 self._observe(RandomErrors(self.dtype, f"pair {pair}".encode(), size, mirrored), size)
+                made()
         self.pairs += pairs
 
     def _observe(self, errors: Errors, size: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.alignment import Aligned, aligned
-from parity.comparison.allowing import Allowances
+from parity.comparison.allowing import RUNS, Allowances
 from parity.comparison.causes import causes
 from parity.comparison.known import known
 from parity.comparison.layout import Layout, closest
+from parity.comparison.masks import Masks, Unshared, shared
 from parity.comparison.model import Call, Model, Run, Unfit, floats
 from parity.comparison.pairing import paired
 from parity.comparison.result import Comparison, Fault, Judged
@@ -24,6 +25,7 @@ from parity.ladder.judge import errors, share_used
 from parity.ladder.trace import GRADIENT, OUTPUT, Key, Trace
 from parity.rounding.errors import current_errors
 
+Show = Callable[[int, int], None]
 SINGLE = np.dtype(np.float32)  # the format that is judged: torch has no wider one than float64 for a reference
 
 
@@ -34,6 +36,7 @@ def compare(
     *,
     weights: Mapping[str, str] | None = None,
     seed: int = 0,
+    show: Show | None = None,
 ) -> Comparison:
     """Tell whether two models compute the same function, with the weights of the first copied into the second.
 
@@ -42,13 +45,14 @@ def compare(
     inputs: an array or tensor of the shape that the first takes, or a sequence of them. How they lie in the second
         (channels last, time first) is found out.
     weights: names of the first's arrays and of the second's that hold the same, as far as they are known better
-    seed: draws the random cotangents that gradients are compared under
+    seed: draws the random cotangents that gradients are compared under, and the masks of dropout
+    show: is told after each run under rounding errors how many were made, of how many
 
     Raises `Unfit`, a ValueError, where the two cannot be compared; it says why and what to do.
     """
     one, other = side(first, "first"), side(second, "second")
     with one.left_as_it_was():
-        return _Comparing(one, other, _arrays(inputs), weights or {}, np.random.default_rng(seed)).done()
+        return _Comparing(one, other, _arrays(inputs), weights or {}, np.random.default_rng(seed), show).done()
 
 
 def _arrays(inputs: Any) -> list[Array]:
@@ -72,9 +76,16 @@ class _Comparing:
     """The steps of a comparison, each of which knows what the ones before found out."""
 
     def __init__(
-        self, first: Model, second: Model, inputs: list[Array], weights: Mapping[str, str], rng: np.random.Generator
+        self,
+        first: Model,
+        second: Model,
+        inputs: list[Array],
+        weights: Mapping[str, str],
+        rng: np.random.Generator,
+        show: Show | None,
     ) -> None:
         self.first, self.second, self.inputs, self.given, self.rng = first, second, inputs, weights, rng
+        self.show, self.made = show, 0
         for model, which in ((first, "first"), (second, "second")):
             for name, values in model.weights().items():
                 if values.dtype != SINGLE:
@@ -91,7 +102,6 @@ class _Comparing:
                 f"two {first.framework} models: rounding is modelled on torch's operations, so that one of the two has "
                 "to be torch's"
             )
-        self.unmodelled: set[str] = set()
         self.earlier: list[tuple[int, ...]] = []  # shapes that an example has before it may be flattened
         self.notes: list[str] = []
 
@@ -101,68 +111,68 @@ class _Comparing:
         self.notes += pairing.notes
         wide = self.reference.wide()
         assert wide is not None
-        judged, itself, pairs = {}, 0.0, []
-        faults: list[Fault] = []
-        for mode in ("evaluation", "training"):
-            training = mode == "training"
-            if training and (why := self._no_training()):
-                self.notes.append(why)
-                continue
-            judgement = self._judge(wide, training)
+        evaluation = self._judge(wide, False, {}, {})
+        judgements = {"evaluation": evaluation}
+        try:
+            kept = shared(evaluation.reference.calls, evaluation.other, evaluation.pairs, self.earlier, self.rng)
+        except Unshared as unshared:
+            self.notes.append(str(unshared))
+        else:
+            judgements["training"] = self._judge(wide, True, *kept)
+        faults: dict[str, Fault] = {}
+        for mode, judgement in judgements.items():
             off = [tensor for tensor in judgement.tensors if not tensor.passed]
-            found = list(self._faults(wide, judgement, training)) if off else []
+            found = list(self._faults(wide, judgement, mode == "training")) if off else []
             if judgement.itself > 1 or (off and not found):  # before anybody is accused, there is another look
-                judgement.allowances.look_again()
-                judgement = self._judged_by(judgement)
-            judged[mode], pairs = judgement.tensors, judgement.pairs
-            itself = max(itself, judgement.itself)
-            self.unmodelled |= set(judgement.allowances.unmodelled)
-            already = {fault.layer for fault in faults}
-            faults += [fault for fault in found if fault.layer not in already]
+                judgement.allowances.look_again(self._made)
+                judgements[mode] = self._judged_by(judgement)
+            faults |= {fault.layer: fault for fault in found if fault.layer not in faults}
         return Comparison(
             self.first.framework,
             self.second.framework,
             self.reference.framework,
-            judged,
-            itself,
-            faults,
+            {mode: judgement.tensors for mode, judgement in judgements.items()},
+            max(judgement.itself for judgement in judgements.values()),
+            list(faults.values()),
             self.matching.table(),
-            len(pairs),
-            judgement.calls,
-            sorted(self.unmodelled),
+            len(evaluation.pairs),
+            len(evaluation.other),
+            sorted({name for judgement in judgements.values() for name in judgement.allowances.unmodelled}),
             self.notes,
         )
 
-    def _no_training(self) -> str:
-        for layer in self.reference.layers.values():
-            if layer.kind == "dropout" and (rate := layer.settings.get("rate")) and rate.value:
-                return (
-                    f"training mode was not looked at: {layer.name} drops at random, with masks that are not shared yet"
-                )
-        return ""
-
     # The judgement.
 
-    def _judge(self, wide: Model, training: bool) -> _Judgement:
+    def _judge(self, wide: Model, training: bool, kept: Masks, kept_there: Masks) -> _Judgement:
         here, there = (self.there, self.inputs) if self.swapped else (self.inputs, self.there)
-        probe = self.reference.run(here, training)
+        probe = self.reference.run(here, training, kept=kept)
         cotangents = [self.rng.standard_normal(output.shape).astype(SINGLE) for output in probe.outputs]
-        expected = _trace(wide.run(here, training, cotangents))
-        reference = self.reference.run(here, training, cotangents)
-        allowances = Allowances(expected, lambda: _trace(wide.run(here, training, cotangents)), SINGLE)
-        allowances.look()
-        plain = self.other.run(there, training)
+
+        def computed() -> Trace:
+            return _trace(wide.run(here, training, cotangents, kept))
+
+        reference = self.reference.run(here, training, cotangents, kept)
+        allowances = Allowances(computed(), computed, SINGLE)
+        allowances.look(self._made)
+        plain = self.other.run(there, training, kept=kept_there)
         outputs = [closest(*pair) for pair in zip(reference.outputs, plain.outputs, strict=False)]
         if len(reference.outputs) != len(plain.outputs) or None in outputs:
             shapes = [[output.shape for output in run.outputs] for run in (reference, plain)]
             raise Unfit(f"the models' outputs are not of the same shapes in any layout: {shapes[0]} and {shapes[1]}")
         placed = [layout for layout in outputs if layout is not None]
-        other = self.other.run(there, training, [lay.there(c) for lay, c in zip(placed, cotangents, strict=True)])
+        sent = [layout.there(cotangent) for layout, cotangent in zip(placed, cotangents, strict=True)]
+        other = self.other.run(there, training, sent, kept_there)
         pairs = aligned(reference, other, self.matching, self.swapped)
         shapes_of = [array.shape[1:] for call in reference.calls for array in call.outputs if array.ndim > 2]
         self.earlier = list(dict.fromkeys(shapes_of))
         found = self._as_reference(reference, other, pairs, placed)
-        return self._judged_by(_Judgement(allowances, reference, found, pairs, len(other.calls)))
+        return self._judged_by(_Judgement(allowances, reference, found, pairs, other.calls))
+
+    def _made(self) -> None:
+        """Tell how many runs were made, of those that two modes take."""
+        self.made += 1
+        if self.show is not None:
+            self.show(self.made, max(self.made, 2 * RUNS))
 
     def _judged_by(self, judgement: _Judgement) -> _Judgement:
         """The judgement by what its allowances are now."""
@@ -228,6 +238,10 @@ class _Comparing:
         """Yields the layers whose own error is outside, in the order in which they are called."""
         for pair in judgement.pairs:
             own = functools.partial(self._own_share, wide, pair, training, judgement.reference)
+            if pair.other.layer.kind == "dropout":  # it is told by its rate alone: by itself it drops at random
+                if rates := list(causes(pair.reference, pair.other.layer)):
+                    yield Fault(pair.other.site, pair.other.layer.title, pair.last.site, math.inf, rates[0])
+                continue
             if (share := own()) is not None and not share <= 1:
                 found = causes(pair.reference, pair.other.layer)
                 yield Fault(
@@ -288,7 +302,7 @@ class _Judgement:
     reference: Run
     found: Trace
     pairs: list[Aligned]
-    calls: int
+    other: list[Call]
     tensors: list[Judged] = field(default_factory=list)
     itself: float = 0.0
 

@@ -36,6 +36,9 @@ ACTIVATIONS = frozenset(
 )
 
 
+NOTHING: Mapping[str, Array] = {}
+
+
 def _alone(arrays: Sequence[Array]) -> Array:
     (array,) = arrays
     return array
@@ -123,19 +126,21 @@ class Call:
 class Run:
     """What a model computed of its inputs; gradients are empty where no cotangents were given.
 
+    entered: the layers in the order in which they were entered, with those that have parts and hold arrays themselves
     parameter_gradients, state: by the layer's name and the array's role
     """
 
     outputs: list[Array]
     calls: list[Call]
+    entered: list[Layer]
     input_gradients: list[Array | None] = field(default_factory=list)
     parameter_gradients: dict[tuple[str, str], Array] = field(default_factory=dict)
     state: dict[tuple[str, str], Array] = field(default_factory=dict)
 
     @property
     def order(self) -> list[Layer]:
-        """The layers, each once, in the order in which they were called."""
-        return list({call.layer.name: call.layer for call in self.calls}.values())
+        """The layers, each once, in the order in which they were entered."""
+        return list({layer.name: layer for layer in self.entered}.values())
 
 
 class Unfit(ValueError):
@@ -146,15 +151,25 @@ class Model(ABC):
     """A model of some framework, as `parity compare` sees it.
 
     framework: the name of the framework
-    layers: every layer without parts, by name
+    layers: every layer that does the work itself, and every one that holds arrays itself, by name
     """
 
     framework: str
     layers: dict[str, Layer]
 
     @abstractmethod
-    def run(self, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array] | None = None) -> Run:
-        """Run the model; its weights and running statistics are as before afterwards."""
+    def run(
+        self,
+        inputs: Sequence[Array],
+        training: bool,
+        cotangents: Sequence[Array] | None = None,
+        kept: Mapping[str, Array] = NOTHING,
+    ) -> Run:
+        """Run the model; its weights and running statistics are as before afterwards.
+
+        `kept` are masks, by the site of a call of a dropout layer: what is 1 in a mask is kept, and divided by the
+        layer's own probability of that. Other dropout layers draw.
+        """
 
     @abstractmethod
     def apply(self, call: Call, inputs: Sequence[Array], training: bool) -> tuple[list[Array], dict[str, Array]]:

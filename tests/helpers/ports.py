@@ -74,12 +74,14 @@ def convolutional() -> Any:
         nn.Conv2d(8, 8, 3, padding=1, groups=8),
         nn.LeakyReLU(0.25),
         nn.AvgPool2d(2),
+        nn.Dropout2d(0.25),
         nn.Flatten(),
+        nn.Dropout(0.5),
         nn.Linear(8 * 2 * 2, 5),
     )
 
 
-def convolutional_in_keras(eps: float = 1e-5, momentum: float = 0.9, slope: float = 0.25) -> Any:
+def convolutional_in_keras(eps: float = 1e-5, momentum: float = 0.9, slope: float = 0.25, rate: float = 0.5) -> Any:
     layers = keras.layers
     return keras.Sequential(
         [
@@ -91,7 +93,9 @@ def convolutional_in_keras(eps: float = 1e-5, momentum: float = 0.9, slope: floa
             layers.DepthwiseConv2D(3, padding="same"),
             layers.LeakyReLU(negative_slope=slope),
             layers.AveragePooling2D(2),
+            layers.SpatialDropout2D(0.25),
             layers.Flatten(),
+            layers.Dropout(rate),
             layers.Dense(5),
         ]
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.model import STATE, Call, Held, Layer, Model, Run, Setting, Sites, Unfit, floats
+from parity.comparison.model import NOTHING, STATE, Call, Held, Layer, Model, Run, Setting, Sites, Unfit, floats
 from parity.frameworks.lazy import keras, tf
 
 FRAMEWORK = "keras"
@@ -34,23 +34,42 @@ class KerasModel(Model):
             name = layer.path or layer.name  # which is no path before it is built, as what holds nothing need not be
             self.of_name[name if name not in self.of_name else f"{name} ({len(self.of_name)})"] = layer
         self.layers = {name: layer_of(name, layer) for name, layer in self.of_name.items()}
+        self.holders: dict[str, Any] = {}
+        for layer in model._flatten_layers():
+            own = _own_weights(layer)
+            if own and not any(layer is leaf for leaf in self.of_name.values()) and not _inside_whole(model, layer):
+                name, title = layer.path or layer.name, layer.__class__.__name__
+                self.holders[name] = layer
+                self.layers[name] = Layer(name, title, title, {variable.name: _one(variable) for variable in own})
 
-    def run(self, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array] | None = None) -> Run:
+    def run(
+        self,
+        inputs: Sequence[Array],
+        training: bool,
+        cotangents: Sequence[Array] | None = None,
+        kept: Mapping[str, Array] = NOTHING,
+    ) -> Run:
         tensors = [self._input(values) for values in inputs]
         calls: list[Call] = []
+        entered: list[Layer] = []
         observed: list[list[Any]] = []
         sites = Sites()
         before = {name: layer.call for name, layer in self.of_name.items()}
         for name, layer in self.of_name.items():
-            layer.call = self._observer(self.layers[name], layer.call, sites, calls, observed)
+            layer.call = self._observer(self.layers[name], layer.call, sites, calls, observed, kept)
+        for name, layer in self.holders.items():
+            before[name] = layer.call
+            layer.call = _entering(entered, self.layers[name], layer.call)
+        for name, layer in self.of_name.items():
+            layer.call = _entering(entered, self.layers[name], layer.call)
         variables = [tensor.value for held in self._trained().values() for tensor in held.tensors]
         try:
             with self.left_as_it_was(), tf.GradientTape() as tape:
                 tape.watch([tensor for tensor in [*tensors, *variables] if tensor.dtype.is_floating])
                 outputs = tf.nest.flatten(self.model(tensors[0] if len(tensors) == 1 else tensors, training=training))
-                run = Run([_array(output) for output in outputs], calls, state=self.state())
+                run = Run([_array(output) for output in outputs], calls, entered, state=self.state())
         finally:
-            for name, layer in self.of_name.items():
+            for name, layer in {**self.of_name, **self.holders}.items():
                 layer.call = before[name]
         if cotangents is not None:
             places = floats(run.outputs)
@@ -96,16 +115,27 @@ class KerasModel(Model):
         return np.dtype(self.model.compute_dtype)
 
     def _observer(
-        self, layer: Layer, call: Callable[..., Any], sites: Sites, calls: list[Call], observed: list[list[Any]]
+        self,
+        layer: Layer,
+        call: Callable[..., Any],
+        sites: Sites,
+        calls: list[Call],
+        observed: list[list[Any]],
+        kept: Mapping[str, Array],
     ) -> Callable[..., Any]:
         def observe(*args: Any, **kwargs: Any) -> Any:
-            # Tensors of their own, also where a layer hands on its input.
-            output = tf.nest.map_structure(tf.identity, call(*args, **kwargs))
+            site = sites.of_call(layer.name)
+            if site in kept:
+                rate = self.of_name[layer.name].rate
+                output = args[0] * tf.constant(kept[site], args[0].dtype) * (1 / (1 - rate))
+            else:
+                # Tensors of their own, also where a layer hands on its input.
+                output = tf.nest.map_structure(tf.identity, call(*args, **kwargs))
             outputs = tf.nest.flatten(output)
             inputs = [_array(tensor) for tensor in tensors_in((args, kwargs))]
             calls.append(
                 Call(
-                    sites.of_call(layer.name),
+                    site,
                     layer,
                     (args, kwargs),
                     inputs,
@@ -180,6 +210,27 @@ def _leaves(layer: Any) -> list[Any]:
     return list({id(leaf): leaf for part in parts for leaf in _leaves(part)}.values())
 
 
+def _own_weights(layer: Any) -> list[Any]:
+    """The variables of a layer that none of its parts holds."""
+    parts = layer._flatten_layers(include_self=False, recursive=False)
+    of_parts = {id(variable) for part in parts for variable in part.weights}
+    return [variable for variable in layer.weights if id(variable) not in of_parts and "float" in str(variable.dtype)]
+
+
+def _inside_whole(model: Any, layer: Any) -> bool:
+    """Whether the layer is a part of one whose parts are none to be compared."""
+    wholes = [one for one in model._flatten_layers() if one.__class__.__name__ in WHOLE]
+    return any(layer is part for whole in wholes for part in whole._flatten_layers(include_self=False))
+
+
+def _entering(entered: list[Layer], layer: Layer, call: Callable[..., Any]) -> Callable[..., Any]:
+    def enter(*args: Any, **kwargs: Any) -> Any:
+        entered.append(layer)
+        return call(*args, **kwargs)
+
+    return enter
+
+
 def layer_of(name: str, layer: Any) -> Layer:
     """What is known of a leaf."""
     title = layer.__class__.__name__
@@ -189,7 +240,7 @@ def layer_of(name: str, layer: Any) -> Layer:
             return Layer(name, title, kind, holds(layer), sets(layer), activation)
     if title == "Activation":
         return Layer(name, title, activation_of(layer) or title, {}, _activation(layer))
-    return Layer(name, title, title, {variable.name: _one(variable) for variable in layer.weights})
+    return Layer(name, title, title, {variable.name: _one(variable) for variable in _own_weights(layer)})
 
 
 def _one(
@@ -450,10 +501,10 @@ KNOWN: list[Known] = [
     (("LayerNormalization",), "layer normalization", _normalization, _settings(eps="epsilon")),
     (("GroupNormalization",), "group normalization", _normalization, _settings(eps="epsilon", groups="groups")),
     (("Embedding",), "embedding", lambda layer: _present(weight=_one(layer.embeddings)), _settings()),
-    (("LSTM",), "lstm", _lstm, _settings()),
-    (("GRU",), "gru", _gru, _settings()),
-    (("SimpleRNN",), "rnn", _lstm, _settings()),
-    (("MultiHeadAttention",), "attention", _attention, _settings(heads="_num_heads")),
+    (("LSTM",), "lstm", _lstm, _settings(rate="dropout")),
+    (("GRU",), "gru", _gru, _settings(rate="dropout")),
+    (("SimpleRNN",), "rnn", _lstm, _settings(rate="dropout")),
+    (("MultiHeadAttention",), "attention", _attention, _settings(heads="_num_heads", rate="_dropout")),
     (("PReLU",), "prelu", lambda layer: _present(weight=_one(layer.alpha)), _settings()),
     (("ReLU",), "relu", _nothing, _settings()),
     (("LeakyReLU",), "leaky relu", _nothing, _settings(slope="negative_slope")),

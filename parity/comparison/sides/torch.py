@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from numpynet import Array
 from numpynet.module import join
-from parity.comparison.model import STATE, Call, Held, Layer, Model, Run, Setting, Sites, Unfit, floats
+from parity.comparison.model import NOTHING, STATE, Call, Held, Layer, Model, Run, Setting, Sites, Unfit, floats
 from parity.frameworks.lazy import torch
 from parity.rounding.errors import forward_pass
 
@@ -29,20 +30,39 @@ class TorchModel(Model):
         except Exception as error:
             raise Unfit(f"the torch model cannot be copied ({error}): a fresh one, not yet trained on, can") from error
         self.modules = dict(_leaves(self.module))
-        self.layers = {name: layer_of(name, module) for name, module in self.modules.items()}
+        self.holders = {
+            name: module
+            for name, module in self.module.named_modules()
+            if name not in self.modules and _as_they_are(name, module) and not _inside_whole(self.modules, name)
+        }
+        self.layers = {name: layer_of(name, module) for name, module in self.modules.items()} | {
+            name: Layer(name, type(module).__name__, type(module).__name__, _as_they_are(name, module))
+            for name, module in self.holders.items()
+        }
         for name, tensor in [*self.module.named_parameters(), *self.module.named_buffers()]:
             if tensor.layout != torch.strided or tensor.is_complex():
                 raise Unfit(
                     f"{name} is {'complex' if tensor.is_complex() else 'sparse'}: only dense real tensors are compared"
                 )
 
-    def run(self, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array] | None = None) -> Run:
+    def run(
+        self,
+        inputs: Sequence[Array],
+        training: bool,
+        cotangents: Sequence[Array] | None = None,
+        kept: Mapping[str, Array] = NOTHING,
+    ) -> Run:
         tensors = [self._input(values, cotangents is not None) for values in inputs]
         calls: list[Call] = []
+        entered: list[Layer] = []
         sites = Sites()
         observers = [
-            module.register_forward_hook(self._observer(self.layers[name], sites, calls), with_kwargs=True)
+            module.register_forward_hook(self._observer(self.layers[name], sites, calls, kept), with_kwargs=True)
             for name, module in self.modules.items()
+        ]
+        observers += [
+            module.register_forward_pre_hook(functools.partial(_enter, entered, self.layers[name]))
+            for name, module in [*self.modules.items(), *self.holders.items()]
         ]
         self.module.train(training)
         try:
@@ -50,7 +70,12 @@ class TorchModel(Model):
                 self.module.zero_grad()
                 with forward_pass():
                     outputs = tensors_in(self.module(*tensors))
-                run = Run([_array(output) for output in outputs], calls)
+                run = Run([_array(output) for output in outputs], calls, entered)
+                for place, (tensor, values) in enumerate(zip(tensors, inputs, strict=True)):
+                    if not np.array_equal(_array(tensor), values):
+                        raise Unfit(
+                            f"a torch model changes input {place + 1} in place: give it one that leaves it alone"
+                        )
                 if cotangents is not None:
                     self._backward(run, outputs, tensors, cotangents)
                 run.state = self.state()
@@ -81,11 +106,14 @@ class TorchModel(Model):
         floating = [tensor.dtype for tensor in self.module.parameters() if tensor.is_floating_point()]
         return floating[0] if floating else torch.get_default_dtype()
 
-    def _observer(self, layer: Layer, sites: Sites, calls: list[Call]) -> Callable[..., Any]:
-        def observe(module: Any, args: Any, kwargs: Any, output: Any) -> None:
+    def _observer(self, layer: Layer, sites: Sites, calls: list[Call], kept: Mapping[str, Array]) -> Callable[..., Any]:
+        def observe(module: Any, args: Any, kwargs: Any, output: Any) -> Any:
+            site = sites.of_call(layer.name)
+            if site in kept:
+                output = args[0] * torch.tensor(kept[site], dtype=args[0].dtype) * (1 / (1 - module.p))
             outputs = tensors_in(output)
             call = Call(
-                sites.of_call(layer.name),
+                site,
                 layer,
                 (args, kwargs),
                 [_array(tensor) for tensor in tensors_in((args, kwargs))],
@@ -97,6 +125,7 @@ class TorchModel(Model):
                 if tensor.requires_grad:
                     # A hook, not retain_grad: what is registered before a change in place sees the gradient before it.
                     tensor.register_hook(_keeper(call, place))
+            return output
 
         return observe
 
@@ -156,6 +185,15 @@ def _array(tensor: Any) -> Array:
     tensor = tensor.detach()
     array: Array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy().copy()
     return array
+
+
+def _enter(entered: list[Layer], layer: Layer, module: Any, args: Any) -> None:
+    entered.append(layer)
+
+
+def _inside_whole(modules: Mapping[str, Any], name: str) -> bool:
+    """Whether the module is a part of one whose parts nobody calls."""
+    return any(name.startswith(f"{whole}.") for whole in modules)
 
 
 def _keeper(call: Call, place: int) -> Callable[[Any], None]:
@@ -288,10 +326,10 @@ KNOWN: list[Known] = [
     (("LayerNorm",), "layer normalization", _weight_and_bias, {"eps": "eps"}),
     (("GroupNorm",), "group normalization", _weight_and_bias, {"eps": "eps", "groups": "num_groups"}),
     (("Embedding",), "embedding", lambda name, module: _held(name, module, weight="weight"), {}),
-    (("LSTM",), "lstm", _recurrent, {}),
-    (("GRU",), "gru", _recurrent, {}),
-    (("RNN",), "rnn", _recurrent, {"activation": "nonlinearity"}),
-    (("MultiheadAttention",), "attention", _attention, {"heads": "num_heads"}),
+    (("LSTM",), "lstm", _recurrent, {"rate": "dropout"}),
+    (("GRU",), "gru", _recurrent, {"rate": "dropout"}),
+    (("RNN",), "rnn", _recurrent, {"rate": "dropout"}),
+    (("MultiheadAttention",), "attention", _attention, {"heads": "num_heads", "rate": "dropout"}),
     (("PReLU",), "prelu", lambda name, module: _held(name, module, weight="weight"), {}),
     (("ReLU",), "relu", _nothing, {}),
     (("ReLU6",), "relu6", _nothing, {}),

@@ -59,6 +59,7 @@ MISTAKES: list[tuple[str, dict[str, Any], str, str]] = [
     ("convolutional", {"momentum": 0.99}, "BatchNormalization", "momentum=0.9"),
     ("convolutional", {"momentum": 0.1}, "BatchNormalization", "momentum=0.9"),
     ("convolutional", {"slope": 0.2}, "LeakyReLU", "negative_slope=0.25"),
+    ("convolutional", {"rate": 0.4}, "Dropout", "rate=0.5"),
     ("transformer", {"eps": 1e-6}, "LayerNormalization", "epsilon=1e-05"),
     ("transformer", {"gelu": "relu"}, "Dense", "activation='gelu'"),
 ]

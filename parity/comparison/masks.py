@@ -1,0 +1,55 @@
+"""The masks of dropout that both models share in training mode, by the order of their calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from numpynet import Array
+from parity.comparison.alignment import Aligned
+from parity.comparison.layout import closest
+from parity.comparison.model import Call, Unfit
+
+WHOLE_CHANNELS = ("Dropout1d", "Dropout2d", "Dropout3d")
+Masks = dict[str, Array]
+
+
+class Unshared(Unfit):
+    """Raised where a model drops at random in a place where the masks cannot be shared."""
+
+
+def shared(
+    reference: Sequence[Call],
+    other: Sequence[Call],
+    pairs: Sequence[Aligned],
+    earlier: Sequence[tuple[int, ...]],
+    rng: np.random.Generator,
+) -> tuple[Masks, Masks]:
+    """A mask for each call of a dropout layer in the reference, and the same for the other model, by their sites.
+
+    `earlier` are the shapes that an example has before it may be flattened.
+
+    Raises `Unshared` where one of them drops and nothing of the other is known to do so in its place.
+    """
+    known = [(pair.last, pair.other) for pair in pairs if pair.last.layer.kind == pair.other.layer.kind == "dropout"]
+    paired = {id(call) for pair in known for call in pair}
+    for call in [*reference, *other]:
+        rate = call.layer.settings.get("rate")
+        if rate is not None and rate.value and id(call) not in paired:
+            raise Unshared(
+                f"training mode was not looked at: {call.site} drops at random, and its masks cannot be shared"
+            )
+    ours: Masks = {}
+    theirs: Masks = {}
+    for here, there in known:
+        values = here.inputs[0]
+        shape = values.shape[:2] + (1,) * (values.ndim - 2) if here.layer.title in WHOLE_CHANNELS else values.shape
+        layout = closest(values, there.inputs[0], earlier)
+        if layout is None:
+            raise Unshared(
+                f"training mode was not looked at: what {here.site} drops from lies otherwise in the second model"
+            )
+        ours[here.site] = (rng.random(shape) >= here.layer.settings["rate"].value).astype(np.float32)
+        theirs[there.site] = layout.there(np.broadcast_to(ours[here.site], values.shape))
+    return ours, theirs
