@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from parity.comparison.matching import Matching
 from parity.comparison.model import ACTIVATIONS, Call, Run
 
+POOLINGS = ("max pooling", "average pooling", "global average pooling")
+
 
 @dataclass(frozen=True)
 class Aligned:
@@ -42,7 +44,7 @@ def aligned(reference: Run, other: Run, found: Matching, swapped: bool) -> list[
         start = places.get(here, -1)
         end = places.get(after, len(reference.calls))
         if here >= 0:
-            pairs += _anchored(reference.calls, start, other.calls[here], taken)
+            pairs += _anchored(reference, start, other.calls[here], taken)
         free = [place for place in range(start + 1, end) if place not in taken]
         pairs += _between([reference.calls[place] for place in free], other.calls[here + 1 : after])
     return pairs
@@ -61,26 +63,33 @@ def _anchors(reference: Sequence[Call], other: Sequence[Call], of_layer: dict[st
 
 
 def _between(reference: Sequence[Call], other: Sequence[Call]) -> list[Aligned]:
-    """Calls of layers that hold nothing, between two that do: by kind, and what is left in order if it is as many."""
+    """Calls of layers that hold nothing, between two that do: by kind, then activations and poolings in order."""
     left, pairs = list(reference), {}
     for place, call in enumerate(other):
         if same := [one for one in left if one.layer.kind == call.layer.kind]:
             pairs[place] = same[0]
             left.remove(same[0])
-    rest = [place for place in range(len(other)) if place not in pairs]
-    if len(rest) == len(left):
-        pairs |= dict(zip(rest, left, strict=True))
+    for kinds in (ACTIVATIONS, POOLINGS):
+        rest = [place for place, call in enumerate(other) if place not in pairs and call.layer.kind in kinds]
+        alike = [one for one in left if one.layer.kind in kinds]
+        if len(rest) == len(alike):
+            pairs |= dict(zip(rest, alike, strict=True))
     return [Aligned((pairs[place],), other[place]) for place in sorted(pairs)]
 
 
-def _anchored(reference: Sequence[Call], place: int, call: Call, taken: set[int]) -> list[Aligned]:
-    first = reference[place]
+def _anchored(run: Run, place: int, call: Call, taken: set[int]) -> list[Aligned]:
+    """A call of a layer that holds arrays, with the activation behind it if the other model's applies one as well."""
+    first = run.calls[place]
     taken.add(place)
     activation = call.layer.activation
     if not activation or activation == first.layer.activation:
         return [Aligned((first,), call)]
-    following = reference[place + 1] if place + 1 < len(reference) else None
+    following = run.calls[place + 1] if place + 1 < len(run.calls) else None
     if following is not None and following.layer.kind in ACTIVATIONS:
         taken.add(place + 1)
         return [Aligned((first, following), call)]
+    after = following.inputs if following else run.outputs
+    # What comes next is what came out: no function in between has activated it, and the other's activation is too many.
+    if after and after[0].shape == first.outputs[0].shape and (after[0] == first.outputs[0]).all():
+        return [Aligned((first,), call)]
     return []

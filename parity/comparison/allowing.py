@@ -64,6 +64,12 @@ class Allowances:
             deviation[np.isinf(deviation)] = 0  # jumps are finite
             np.fmax(largest, deviation, out=largest)
 
+    def widen(self, other: Allowances) -> None:
+        """Allow as much as `other` does where that is more."""
+        for size, largest in self.largest.items():
+            for key, deviation in largest.items():
+                np.fmax(deviation, other.largest[size][key], out=deviation)
+
     @property
     def bounds(self) -> Trace:
         """The allowance of every tensor."""

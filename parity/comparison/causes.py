@@ -38,6 +38,8 @@ class Cause:
 def causes(reference: Sequence[Call], other: Layer) -> Iterator[Cause]:
     """Yields the settings in which the other layer differs from the reference's, which are one layer or two."""
     applied = other.settings.get("activation")
+    if applied is not None and not any(call.layer.kind in ACTIVATIONS for call in reference):
+        yield Cause(f"activation: none there, {applied.written(applied.value)} here", applied.written(""), applied, "")
     for call in reference:
         kind = call.layer.kind
         if applied is not None and kind in ACTIVATIONS and applied.value != kind:

@@ -26,6 +26,8 @@ from parity.ladder.trace import GRADIENT, OUTPUT, Key, Trace
 from parity.rounding.errors import current_errors
 
 Show = Callable[[int, int], None]
+NEARLY = 0.5  # of the allowance: the other's own formulas cost as much again, and are consulted beyond it
+IDLE = ("identity", "dropout", "flatten")  # which compute nothing, or nothing in evaluation mode
 SINGLE = np.dtype(np.float32)  # the format that is judged: torch has no wider one than float64 for a reference
 
 
@@ -137,6 +139,7 @@ class _Comparing:
             self.matching.table(),
             len(evaluation.pairs),
             len(evaluation.other),
+            _alone(evaluation),
             sorted({name for judgement in judgements.values() for name in judgement.allowances.unmodelled}),
             self.notes,
         )
@@ -154,6 +157,7 @@ class _Comparing:
         reference = self.reference.run(here, training, cotangents, kept)
         allowances = Allowances(computed(), computed, SINGLE)
         allowances.look(self._made)
+        formulas = wide.by_formulas() if self.first.framework != self.second.framework else None
         plain = self.other.run(there, training, kept=kept_there)
         outputs = [closest(*pair) for pair in zip(reference.outputs, plain.outputs, strict=False)]
         if len(reference.outputs) != len(plain.outputs) or None in outputs:
@@ -166,7 +170,18 @@ class _Comparing:
         shapes_of = [array.shape[1:] for call in reference.calls for array in call.outputs if array.ndim > 2]
         self.earlier = list(dict.fromkeys(shapes_of))
         found = self._as_reference(reference, other, pairs, placed)
-        return self._judged_by(_Judgement(allowances, reference, found, pairs, other.calls))
+        judgement = self._judged_by(_Judgement(allowances, reference, found, pairs, other.calls))
+        if formulas is not None and not all(tensor.share <= NEARLY for tensor in judgement.tensors):
+            by_formulas = formulas
+
+            def computed_so() -> Trace:
+                return _trace(by_formulas.run(here, training, cotangents, kept))
+
+            beside = Allowances(computed_so(), computed_so, SINGLE)
+            beside.look(self._made)
+            allowances.widen(beside)
+            judgement = self._judged_by(judgement)
+        return judgement
 
     def _made(self) -> None:
         """Tell how many runs were made, of those that two modes take."""
@@ -259,17 +274,22 @@ class _Comparing:
         if len(inputs) != len(pair.other.inputs) or None in laid:
             return None
 
-        def expected() -> Trace:
+        def expected(model: Model) -> Trace:
             arrays = [_rounded(values) for values in inputs]
             state: Trace = {}
             for call in pair.reference:
-                arrays, after = wide.apply(_same_call(wide, call), arrays, training)
+                arrays, after = model.apply(_same_call(model, call), arrays, training)
                 state |= {Key(0, OUTPUT, call.layer.name, "state", role): values for role, values in after.items()}
             return {Key(0, OUTPUT, "", "output", str(place)): arrays[place] for place in floats(arrays)} | state
 
-        wanted = expected()
-        allowances = Allowances(wanted, expected, SINGLE)
+        wanted = expected(wide)
+        allowances = Allowances(wanted, functools.partial(expected, wide), SINGLE)
         allowances.look()
+        formulas = wide.by_formulas() if self.first.framework != self.second.framework else None
+        if formulas is not None:
+            beside = Allowances(expected(formulas), functools.partial(expected, formulas), SINGLE)
+            beside.look()
+            allowances.widen(beside)
         theirs, after = self.other.apply(
             pair.other, [layout.there(values) for layout, values in zip(laid, inputs, strict=True) if layout], training
         )
@@ -305,6 +325,13 @@ class _Judgement:
     other: list[Call]
     tensors: list[Judged] = field(default_factory=list)
     itself: float = 0.0
+
+
+def _alone(judgement: _Judgement) -> list[str]:
+    """The reference's calls of layers that compute something and have no counterpart, with the layers' classes."""
+    paired = {id(call) for pair in judgement.pairs for call in pair.reference}
+    calls = [call for call in judgement.reference.calls if id(call) not in paired and call.layer.kind not in IDLE]
+    return [f"{call.site} ({call.layer.title})" for call in calls]
 
 
 def _rounded(values: Array) -> Array:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from parity.comparison.decompositions import decomposition_of
 from parity.frameworks.lazy import torch
 from parity.rounding.errors import LOST
 
@@ -89,9 +90,14 @@ def _outer(of: Mapping[str, Any], results: Sequence[Any]) -> list[int]:
 
 
 def _trilinear(of: Mapping[str, Any], results: Sequence[Any]) -> list[int]:
-    """The terms of `_trilinear`: the elements along the axes that it sums over."""
-    sides = [max(tensor.shape) for tensor in (of["i1"], of["i2"], of["i3"])]
-    return [math.prod([max(sides)] * len(of["sumdim"]))]
+    """The terms of a sum of products of three, each of which lacks some of the axes."""
+    sides = dict.fromkeys(of["sumdim"], 1)
+    for number in "123":
+        shape = list(of[f"i{number}"].shape)
+        for axis in sorted(of[f"expand{number}"]):
+            shape.insert(axis, 1)
+        sides = {axis: max(side, shape[axis]) for axis, side in sides.items()}
+    return [math.prod(sides.values())]
 
 
 def _convolved(of: Mapping[str, Any], results: Sequence[Any]) -> list[int]:
@@ -128,7 +134,7 @@ def _bagged(of: Mapping[str, Any], results: Sequence[Any]) -> list[int]:
 LINEAR: dict[str, Terms | None] = {
     **dict.fromkeys(_names("sum mean nansum trace prod"), _reduced),
     **dict.fromkeys(_names("cumsum cumprod"), _accumulated),
-    **dict.fromkeys(_names("mm bmm mv dot vdot addmm addmv baddbmm _addmm_activation"), _contracted),
+    **dict.fromkeys(_names("mm bmm mv dot vdot addmm addmv baddbmm"), _contracted),
     "addbmm": _batched,
     "addr": _outer,
     "_trilinear": _trilinear,
@@ -159,68 +165,57 @@ LINEAR: dict[str, Terms | None] = {
 }
 
 
-def _var(self: Any, dim: Any = None, *, correction: Any = None, keepdim: bool = False) -> Any:
-    return _var_mean(self, dim, correction=correction, keepdim=keepdim)[0]
-
-
-def _var_mean(self: Any, dim: Any = None, *, correction: Any = None, keepdim: bool = False) -> Any:
-    """The variance and the mean, written out: torch's own decomposition ends in one operation."""
-    axes = dim or list(range(self.dim()))
-    mean = self.mean(axes, keepdim=True)
-    count = self.numel() / max(mean.numel(), 1)
-    squares = (self - mean).square().sum(axes, keepdim=keepdim)
-    variance = squares / max(count - (1 if correction is None else correction), 0)
-    return variance, mean if keepdim else mean.reshape(variance.shape)
-
-
-def _softplus(self: Any, beta: float = 1, threshold: float = 20) -> Any:
-    """The softplus without its threshold, above which torch copies its input and others round."""
-    return torch.logaddexp(self * beta, torch.zeros_like(self)) / beta
-
-
-def _softplus_backward(back: Any, self: Any, beta: float, threshold: float) -> Any:
-    return back * torch.sigmoid(self * beta)
-
-
-def _weight_norm_backward(back: Any, v: Any, g: Any, norm: Any, dim: int) -> Any:
-    """The gradients of g * v / |v| for v and g, for which torch has no decomposition."""
-    axes = [axis for axis in range(v.dim()) if axis != dim]
-    along = (back * v).sum(axes, keepdim=True) / norm
-    return g / norm * (back - v * (along / norm)), along
-
-
-def _interpolation_backward(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """The gradient of an interpolation: the product with a matrix along each axis, what `forward` makes of the unit's.
-
-    So it has the errors of the places between which is interpolated: torch's kernels compute these in the format, too.
-    """
-
-    def backward(back: Any, output_size: Any, input_size: Any, align_corners: bool, *scales: Any) -> Any:
-        sides = list(zip(input_size[2:], output_size, strict=True))
-        for axis, (given, made) in enumerate(sides):
-            others = [1] * axis, [1] * (len(sides) - axis - 1)
-            unit = torch.eye(given, dtype=back.dtype).view(1, given, *others[0], given, *others[1])
-            scale = [one if at == axis else None for at, one in enumerate(scales)]
-            matrix = forward(unit, [*others[0], made, *others[1]], align_corners, *scale).view(given, made)
-            back = (back.movedim(axis + 2, -1) @ matrix.T).movedim(-1, axis + 2)
-        return back
-
-    return backward
+@functools.cache
+def treatment_of(operation: Any) -> str:
+    """The name of the method of `Rounding` that performs the operation."""
+    name, schema = name_of(operation), operation._schema
+    ours = operation.namespace == "aten"
+    returned = [one.alias_info for one in schema.returns]
+    if returned and all(alias is not None and not alias.is_write for alias in returned):
+        return "_exact"  # another view of the same memory
+    if ours and name in EXACT and "reduce" not in schema.overload_name:
+        return "_exact"
+    if ours and name.startswith("_foreach_"):
+        return "_each"
+    if returned and all(alias is not None for alias in returned):
+        return "_unmodelled" if functional_of(operation) is None else "_writing"
+    if ours and name in ELEMENTARY:
+        return "_elementary"
+    if ours and name in LINEAR:
+        return "_linear"
+    return "_unmodelled" if decomposition_of(operation) is None else "_decomposed"
 
 
 @functools.cache
-def decompositions() -> dict[Any, Callable[..., Any]]:
-    """What composite operations consist of, by operation: from torch's own tables, or written out here."""
-    aten = torch.ops.aten
-    return {
-        **torch._decomp.decomposition_table,
-        aten.var.correction: _var,
-        aten.var_mean.correction: _var_mean,
-        aten.softplus.default: _softplus,
-        aten.softplus_backward.default: _softplus_backward,
-        aten._weight_norm_interface_backward.default: _weight_norm_backward,
-        aten.upsample_linear1d_backward.default: _interpolation_backward(aten.upsample_linear1d.default),
-        aten.upsample_bilinear2d_backward.default: _interpolation_backward(aten.upsample_bilinear2d.default),
-        aten.upsample_trilinear3d_backward.default: _interpolation_backward(aten.upsample_trilinear3d.default),
-        aten.upsample_bicubic2d_backward.default: _interpolation_backward(aten.upsample_bicubic2d.default),
-    }
+def name_of(operation: Any) -> str:
+    """What the operation is called, without its namespace and without the underscore of its in-place form."""
+    name: str = operation._schema.name.partition("::")[2]
+    return name if name.endswith("__") else name.removesuffix("_")
+
+
+@functools.cache
+def functional_of(operation: Any) -> Any:
+    """The operation of the same arguments that writes into none of them; None where there is none."""
+    wanted = [str(argument.type) for argument in operation._schema.arguments if argument.name not in out_of(operation)]
+    packet = getattr(getattr(torch.ops, operation.namespace), name_of(operation), None)
+    for overload in packet.overloads() if packet is not None else ():
+        found = getattr(packet, overload)
+        schema = found._schema
+        if not schema.is_mutable and [str(argument.type) for argument in schema.arguments] == wanted:
+            return found
+    return None
+
+
+def is_written(argument: Any) -> bool:
+    return argument.alias_info is not None and argument.alias_info.is_write
+
+
+def out_of(operation: Any) -> set[str]:
+    """The names of the arguments that are there for the result alone."""
+    return {each.name for each in operation._schema.arguments if each.kwarg_only and is_written(each)}
+
+
+def arguments_of(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments by name, defaults too."""
+    of = {each.name: each.default_value for each in operation._schema.arguments if each.has_default_value()}
+    return of | dict(zip((each.name for each in operation._schema.arguments), args, strict=False)) | dict(kwargs)

@@ -194,6 +194,10 @@ class Model(ABC):
     def wide(self) -> Model | None:
         """The same model in float64, on which rounding errors can be made; None where there is no such thing."""
 
+    def by_formulas(self) -> Model | None:
+        """The same model by the formulas of other frameworks that round worse; None where no layer has such a one."""
+        return None
+
     def weights(self) -> dict[str, Array]:
         """Copies of all arrays, by the framework's names."""
         return {held.name: self.read(held) for layer in self.layers.values() for held in layer.held.values()}

@@ -16,14 +16,24 @@ from typing import Any, TypeVar
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.kinds import ELEMENTARY, EXACT, LINEAR, ROUNDED_ONCE, decompositions
+from parity.comparison.decompositions import Perform, decomposition_of
+from parity.comparison.kinds import (
+    ELEMENTARY,
+    LINEAR,
+    ROUNDED_ONCE,
+    arguments_of,
+    functional_of,
+    is_written,
+    name_of,
+    out_of,
+    treatment_of,
+)
 from parity.frameworks.lazy import torch
 from parity.rounding.allowance import deviations
 from parity.rounding.errors import LOST, SLACK, current_errors
 from parity.rounding.noisy import LONGEST, MARGIN
 
 Key = TypeVar("Key")
-Perform = Callable[..., Any]
 
 
 def allowed(
@@ -48,8 +58,8 @@ def allowed(
 class Rounding:
     """A context in which every floating operation of torch on the CPU makes the errors of `current_errors()`.
 
-    Where none are being made, it changes nothing. Attention is computed in its unfused form meanwhile, and transformer
-    layers without their fast path.
+    Where none are being made, it changes nothing. Entered where some are, as it should be, it has attention computed in
+    its unfused form, and transformer layers without their fast path.
 
     unmodelled: how often each operation without a model of rounding was met; `LOST` roundings of its result are made
     """
@@ -61,8 +71,8 @@ class Rounding:
 
     def __enter__(self) -> Rounding:
         with contextlib.ExitStack() as entering:
-            entering.enter_context(torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH))
-            entering.enter_context(_without_fast_path())
+            if current_errors() is not None:
+                entering.enter_context(_unfused())
             self._mode = entering.enter_context(_mode()(self._perform))
             self._entered = entering.pop_all()
         return self
@@ -73,9 +83,9 @@ class Rounding:
     def _perform(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         if current_errors() is None:
             return operation(*args, **kwargs)
-        treatment = _treatment(operation)
+        treatment = treatment_of(operation)
         roots = ("abs", "sgn")  # where numbers are complex
-        if (treatment != "_exact" or _name(operation) in roots) and _has_complex([*args, *kwargs.values()]):
+        if (treatment != "_exact" or name_of(operation) in roots) and _has_others([*args, *kwargs.values()]):
             treatment = "_unmodelled"
         return getattr(self, treatment)(operation, args, kwargs)
 
@@ -84,28 +94,30 @@ class Rounding:
 
     def _elementary(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The result, off by some roundings of its own size."""
-        name = _name(operation)
-        if name in ("add", "sub", "rsub") and kwargs.get("alpha", 1) != 1:
-            return self._scaled(operation, args, kwargs)
+        name = name_of(operation)
+        is_sum = name in ("add", "sub", "rsub")
+        if is_sum and (factor := args[2] if len(args) > 2 else kwargs.get("alpha", 1)) != 1:
+            return self._scaled(name, args[0], args[1], factor)
         result = operation(*args, **kwargs)
         if name == "mul" and any(each.dtype == torch.bool for each in _tensors(args)):
             return result  # a product with a mask is a selection
-        if name in ("mul", "div") and isinstance(args[1], int | float) and abs(args[1]) == 1:
+        number = args[1] if len(args) > 1 and isinstance(args[1], int | float) else None
+        if name in ("mul", "div") and number in (1, -1):
             return result
-        if name == "add" and isinstance(args[1], int) and args[0].dim() == 0:
+        if name == "add" and isinstance(number, int) and args[0].dim() == 0:
             return result  # a count of steps
-        weight = 1 if name == "pow" and args[1] in ROUNDED_ONCE else ELEMENTARY[name]
-        larger = _larger(*args[:2]) if name in ("add", "sub", "rsub") and _losing() else None
+        weight = 1 if name == "pow" and number in ROUNDED_ONCE else ELEMENTARY[name]
+        larger = _larger(*args[:2]) if is_sum and _losing() else None
         for values in _floating(result):
             _perturb(values, np.abs(_array(values)), weight, larger=larger)
         return result
 
-    def _scaled(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """The sum or difference with a multiple: a product, and then the sum."""
-        first, second = reversed(args) if _name(operation) == "rsub" else args
+    def _scaled(self, name: str, first: Any, second: Any, factor: float) -> Any:
+        """The sum or difference with a multiple of the second: a product, and then the sum."""
+        if name == "rsub":
+            first, second = second, first
         with self._mode:
-            multiple = second * kwargs["alpha"]
-            return first + multiple if _name(operation) == "add" else first - multiple
+            return first + second * factor if name == "add" else first - second * factor
 
     def _linear(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The result, off by what rounding of its terms and of their sums may add up to."""
@@ -113,8 +125,8 @@ class Rounding:
         if not (found := _floating(result)):
             return result  # a sum of integers
         sizes = _floating(_applied(_absolute, operation, args, kwargs))
-        if (terms := LINEAR[_name(operation)]) is not None:
-            numbers = terms(_arguments(operation, args, kwargs), found)
+        if (terms := LINEAR[name_of(operation)]) is not None:
+            numbers = terms(arguments_of(operation, args, kwargs), found)
             for values, size, number in zip(found, sizes, numbers, strict=True):
                 _perturb(values, _array(size), _weight(number))
             return result
@@ -125,19 +137,19 @@ class Rounding:
 
     def _decomposed(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The result of the operations that this one consists of, each of which errs."""
-        consisting = _consisting(operation)
-        if consisting is None or operation in self._inside:  # what consists of itself
+        decomposition = decomposition_of(operation)
+        if decomposition is None or operation in self._inside:  # what consists of itself
             return self._unmodelled(operation, args, kwargs)
         self._inside.append(operation)
         try:
             with self._mode:
-                return consisting(*args, **kwargs)
+                return decomposition(*args, **kwargs)
         finally:
             self._inside.pop()
 
     def _each(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The results of an operation on lists of tensors, item by item; an in-place one's are copied."""
-        single = getattr(torch.ops.aten, _name(operation).removeprefix("_foreach_"))
+        single = getattr(torch.ops.aten, name_of(operation).removeprefix("_foreach_"))
         named = dict(kwargs)
         if single in (torch.ops.aten.addcmul, torch.ops.aten.addcdiv) and len(args) > 3:
             named["value"], args = args[3], args[:3]  # which the single one takes by its name alone
@@ -160,10 +172,10 @@ class Rounding:
 
     def _writing(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The result of an in-place operation, or of one with `out`: that of its functional form, copied."""
-        written = [argument.name for argument in operation._schema.arguments if _is_written(argument)]
-        of = _arguments(operation, args, kwargs)
-        given = {name: value for name, value in kwargs.items() if name not in _out(operation)}
-        results = self._perform(_functional(operation), args, given)
+        written = [argument.name for argument in operation._schema.arguments if is_written(argument)]
+        of = arguments_of(operation, args, kwargs)
+        given = {name: value for name, value in kwargs.items() if name not in out_of(operation)}
+        results = self._perform(functional_of(operation), args, given)
         targets = [of[name] for name in written]
         for target, values in zip(targets, results if isinstance(results, tuple) else [results], strict=True):
             if target.shape != values.shape:
@@ -174,13 +186,14 @@ class Rounding:
     def _unmodelled(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The result, off by `LOST` roundings of its own size, and the name of the operation in the list."""
         result = operation(*args, **kwargs)
-        of = _arguments(operation, args, kwargs)
-        written = [of.get(argument.name) for argument in operation._schema.arguments if _is_written(argument)]
+        of = arguments_of(operation, args, kwargs)
+        written = [of.get(argument.name) for argument in operation._schema.arguments if is_written(argument)]
         computed = _floating([result, written])
         if computed:
             self.unmodelled[operation._schema.name] += 1
         for values in {each.data_ptr(): each for each in computed}.values():
-            _perturb(values, np.abs(_array(values)), LOST)
+            if values.dtype in (torch.float32, torch.float64):  # what is narrower than what is judged is rounded anyway
+                _perturb(values, np.abs(_array(values)), LOST)
         return result
 
 
@@ -200,83 +213,28 @@ def _mode() -> Any:
 
 
 @contextlib.contextmanager
-def _without_fast_path() -> Iterator[None]:
-    """A context in which transformer layers are made of operations in evaluation, too."""
-    enabled = torch.backends.mha.get_fastpath_enabled()
+def _unfused() -> Iterator[None]:
+    """A context in which attention and transformer layers are made of operations that have a model of rounding."""
+    flash, fast = torch.backends.cuda.flash_sdp_enabled(), torch.backends.mha.get_fastpath_enabled()
+    torch.backends.cuda.enable_flash_sdp(False)  # of the CPU, too
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(enabled)
-
-
-@functools.cache
-def _treatment(operation: Any) -> str:
-    """The name of the method of `Rounding` that performs the operation."""
-    name, schema = _name(operation), operation._schema
-    ours = operation.namespace == "aten"
-    returned = [one.alias_info for one in schema.returns]
-    if returned and all(alias is not None and not alias.is_write for alias in returned):
-        return "_exact"  # another view of the same memory
-    if ours and name in EXACT and "reduce" not in schema.overload_name:
-        return "_exact"
-    if ours and name.startswith("_foreach_"):
-        return "_each"
-    if returned and all(alias is not None for alias in returned):
-        return "_unmodelled" if _functional(operation) is None else "_writing"
-    if ours and name in ELEMENTARY:
-        return "_elementary"
-    if ours and name in LINEAR:
-        return "_linear"
-    return "_unmodelled" if _consisting(operation) is None else "_decomposed"
-
-
-def _consisting(operation: Any) -> Perform | None:
-    """The function of other operations that computes the operation; None where there is none."""
-    if (known := decompositions().get(operation)) is not None:
-        return known
-    if operation._can_decompose():
-        return operation.decompose
-    return getattr(operation, "impl_aten", None)  # of torch's prims, which some of its decompositions end in
-
-
-def _name(operation: Any) -> str:
-    """What the operation is called, without its namespace and without the underscore of its in-place form."""
-    name: str = operation._schema.name.partition("::")[2]
-    return name if name.endswith("__") else name.removesuffix("_")
-
-
-@functools.cache
-def _functional(operation: Any) -> Any:
-    """The operation of the same arguments that writes into none of them; None where there is none."""
-    wanted = [str(argument.type) for argument in operation._schema.arguments if argument.name not in _out(operation)]
-    packet = getattr(getattr(torch.ops, operation.namespace), _name(operation), None)
-    for overload in packet.overloads() if packet is not None else ():
-        found = getattr(packet, overload)
-        schema = found._schema
-        if not schema.is_mutable and [str(argument.type) for argument in schema.arguments] == wanted:
-            return found
-    return None
-
-
-def _is_written(argument: Any) -> bool:
-    return argument.alias_info is not None and argument.alias_info.is_write
-
-
-def _out(operation: Any) -> set[str]:
-    """The names of the arguments that are there for the result alone."""
-    return {each.name for each in operation._schema.arguments if each.kwarg_only and _is_written(each)}
-
-
-def _arguments(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments by name, defaults too."""
-    of = {each.name: each.default_value for each in operation._schema.arguments if each.has_default_value()}
-    return of | dict(zip((each.name for each in operation._schema.arguments), args, strict=False)) | dict(kwargs)
+        torch.backends.cuda.enable_flash_sdp(flash)
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def _weight(number: int) -> int:
-    """How many roundings the sum of so many terms may be off, as `parity.rounding.noisy.terms` has it."""
-    return 1 << max(int(MARGIN * min(number, LONGEST) / SLACK).bit_length() - 1, 0)
+    """How many roundings the sum of so many terms may be off, as a power of two.
+
+    It is the root of their number, as rounding errors of either sign add up (Higham and Mary, SIAM J. Sci. Comput. 41
+    (2019) A2815): the errors that are made are SLACK times as large, which for up to SLACK^2 terms, and LONGEST is no
+    more, is the n - 1 roundings of equal terms as well. `parity.rounding.noisy.terms`, by which cases are judged that
+    are made of such, allows as much for few terms and up to four times as much for many.
+    """
+    terms = min(number, LONGEST)
+    return 1 << max(min(int(MARGIN * terms / SLACK).bit_length(), (terms.bit_length() + 1) // 2) - 1, 0)
 
 
 def _losing() -> bool:
@@ -309,8 +267,9 @@ def _floating(values: Any) -> list[Any]:
     return [each for each in floating if each.is_floating_point()]
 
 
-def _has_complex(values: Any) -> bool:
-    return any(each.is_complex() for each in _tensors(values))
+def _has_others(values: Any) -> bool:
+    """Tells whether there are tensors of complex numbers, or of formats that NumPy does not have."""
+    return any(each.is_complex() or each.dtype in (torch.float16, torch.bfloat16) for each in _tensors(values))
 
 
 def _tensors(values: Any) -> list[Any]:

@@ -11,6 +11,8 @@ from parity.comparison.known import Known
 from parity.ladder.failure import ParityError
 from parity.ladder.trace import Key
 
+SHOWN = 8  # of the layers that are listed
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -60,6 +62,7 @@ class Comparison:
     faults: the layers at fault, in the order in which they are called
     weights: the names of the first model's arrays, and those of the second's that hold the same
     aligned, calls: how many of the other model's calls of layers could be compared, of how many
+    alone: the reference's calls of layers that have no counterpart
     unmodelled: operations that nothing is known of the rounding of
     notes: what was assumed, and what was not looked at
     """
@@ -73,6 +76,7 @@ class Comparison:
     weights: dict[str, str]
     aligned: int
     calls: int
+    alone: list[str] = field(default_factory=list)
     unmodelled: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -117,6 +121,8 @@ def describe(found: Comparison) -> str:
     if found.aligned < found.calls:
         left = found.calls - found.aligned
         lines.append(f"{left} of {found.calls} calls of layers have no counterpart and were not compared alone")
+    if found.alone and not found.passed:
+        lines.append(f"without a counterpart in the other model: {', '.join(found.alone[:SHOWN])}")
     if found.unmodelled:
         lines.append(f"no model of rounding: {', '.join(found.unmodelled)}; allowed as much as a function such as tanh")
     return "\n".join([*lines, *found.notes])

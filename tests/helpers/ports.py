@@ -101,6 +101,52 @@ def convolutional_in_keras(eps: float = 1e-5, momentum: float = 0.9, slope: floa
     )
 
 
+def residual() -> Any:
+    nn = torch.nn
+
+    class Residual(nn.Module):  # type: ignore[name-defined]
+        """A strided stem, a residual sum, and a head that averages."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.norm, self.relu = nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.GroupNorm(2, 8), nn.ReLU()
+            self.pool = nn.MaxPool2d(3, 2)
+            self.inner, self.elu = nn.Conv2d(8, 8, 3, padding="same"), nn.ELU(0.5)
+            self.average, self.flatten = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+            self.head = nn.Linear(8, 5)
+
+        def forward(self, x: Any) -> Any:
+            x = self.pool(self.relu(self.norm(self.stem(x))))
+            return self.head(self.flatten(self.average(x + self.elu(self.inner(x)))))
+
+    return Residual()
+
+
+def residual_in_keras(
+    same: bool = False,
+    groups: int = 2,
+    eps: float = 1e-5,
+    dilation: int = 1,
+    alpha: float = 0.5,
+    pool: int = 3,
+    last: str | None = None,
+    skip: bool = True,
+    active: bool = True,
+) -> Any:
+    layers = keras.layers
+    image = keras.Input((16, 16, 3))
+    x = image if same else layers.ZeroPadding2D(1)(image)
+    x = layers.Conv2D(8, 3, strides=2, padding="same" if same else "valid")(x)
+    x = layers.GroupNormalization(groups, epsilon=eps)(x)
+    if active:
+        x = layers.ReLU()(x)
+    x = layers.MaxPooling2D(pool, 2)(x)
+    y = layers.Conv2D(8, 3, padding="same", dilation_rate=dilation)(x)
+    y = layers.ELU(alpha)(y)
+    y = layers.GlobalAveragePooling2D()(x + y if skip else y)
+    return keras.Model(image, layers.Dense(5, activation=last)(y))
+
+
 def transformer() -> Any:
     nn = torch.nn
 
@@ -168,6 +214,7 @@ PORTS = {
     "convolutional": Port(
         convolutional, convolutional_in_keras, images((4, 3, 8, 8)), lambda x: x.transpose(0, 2, 3, 1)
     ),
+    "residual": Port(residual, residual_in_keras, images((4, 3, 16, 16)), lambda x: x.transpose(0, 2, 3, 1)),
     "transformer": Port(transformer, transformer_in_keras, lambda rng: rng.integers(0, 11, (3, 7))),
     "recurrent": Port(recurrent, recurrent_in_keras, images((9, 3, 4)), lambda x: x.transpose(1, 0, 2)),
 }

@@ -419,9 +419,9 @@ def _activation(layer: Any) -> dict[str, Setting]:
     names = {kind: name for name, kind in reversed(NAMED.items())}
 
     def replace(kind: str) -> None:
-        layer.activation = own if kind == applied else getattr(keras.activations, names[kind])
+        layer.activation = own if kind == applied else getattr(keras.activations, names.get(kind, "linear"))
 
-    found = {"activation": Setting(applied, lambda kind: f"activation={names.get(kind, kind)!r}", replace)}
+    found = {"activation": Setting(applied, lambda kind: f"activation={names.get(kind, kind) or None!r}", replace)}
     if applied != "gelu":
         return found
 
@@ -474,9 +474,42 @@ def _settings(**names: str) -> Callable[[Any], dict[str, Setting]]:
 
 def _convolution_settings(layer: Any) -> dict[str, Setting]:
     return {
-        "stride": _attribute(layer, "strides", _same, _same),
-        "dilation": _attribute(layer, "dilation_rate", _same, _same),
+        "stride": _attribute(layer, "strides", tuple, tuple),
+        "dilation": _attribute(layer, "dilation_rate", tuple, tuple),
+        "padding": _padding(layer, layer.kernel_size),
     } | _activation(layer)
+
+
+def _pool_settings(layer: Any) -> dict[str, Setting]:
+    return {
+        "size": _attribute(layer, "pool_size", tuple, tuple),
+        "stride": _attribute(layer, "strides", tuple, tuple),
+        "padding": _padding(layer, layer.pool_size),
+    }
+
+
+def _padding(layer: Any, window: Sequence[int]) -> Setting:
+    """What a layer pads with: as many zeros on both sides, as torch says it, or "same".
+
+    With a stride above 1 the latter may pad the end alone, which no number of torch's does.
+    """
+    own, call = layer.padding, layer.call
+    value = (0,) * len(window) if own == "valid" else own
+
+    def change(padding: Any) -> None:
+        layer.padding, layer.call = own, call
+        if padding != value:
+            layer.padding = "valid"
+            layer.call = lambda x, *args, **kwargs: call(
+                tf.pad(x, [(0, 0), *((p, p) for p in padding), (0, 0)]), *args, **kwargs
+            )
+
+    def written(padding: Any) -> str:
+        if isinstance(padding, str) or not any(padding):
+            return f"padding={padding if isinstance(padding, str) else 'valid'!r}"
+        return f"padding='valid' behind keras.layers.ZeroPadding{len(window)}D({tuple(padding)})"
+
+    return Setting(value, written, change)
 
 
 def _batch_settings(layer: Any) -> dict[str, Setting]:
@@ -516,8 +549,8 @@ KNOWN: list[Known] = [
         _nothing,
         _settings(rate="rate"),
     ),
-    (("MaxPooling1D", "MaxPooling2D", "MaxPooling3D"), "max pooling", _nothing, _settings()),
-    (("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"), "average pooling", _nothing, _settings()),
+    (("MaxPooling1D", "MaxPooling2D", "MaxPooling3D"), "max pooling", _nothing, _pool_settings),
+    (("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"), "average pooling", _nothing, _pool_settings),
     (
         ("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"),
         "global average pooling",

@@ -152,6 +152,16 @@ class TorchModel(Model):
     def wide(self) -> Model:
         return TorchModel(copy.deepcopy(self.module).double())
 
+    def by_formulas(self) -> Model | None:
+        """The same model by Keras' formulas where they round worse; None where no layer has such a one."""
+        if not any(layer.kind in FORMULAS for layer in self.layers.values()):
+            return None
+        other = TorchModel(self.module)
+        for name, module in other.modules.items():
+            if (formula := FORMULAS.get(other.layers[name].kind)) is not None:
+                module.forward = functools.partial(formula, module, module.forward)
+        return other
+
 
 def kind() -> type:
     module: type = torch.nn.Module
@@ -292,9 +302,13 @@ def _attention(name: str, module: Any) -> dict[str, Held]:
 def _settings(module: Any, names: Mapping[str, str]) -> dict[str, Setting]:
     """The settings of these names, each by the attribute that holds it."""
 
+    axes = next((int(axes) for axes in "123" if type(module).__name__.endswith(f"{axes}d")), 0)
+
     def of(attribute: str) -> Setting:
+        value = getattr(module, attribute)
         return Setting(
-            getattr(module, attribute),
+            # Of windows, one number stands for as many as there are axes.
+            (value,) * axes if attribute in PER_AXIS and isinstance(value, int) else value,
             lambda value: f"{attribute}={value!r}",
             lambda value: setattr(module, attribute, value),
         )
@@ -302,11 +316,58 @@ def _settings(module: Any, names: Mapping[str, str]) -> dict[str, Setting]:
     return {name: of(attribute) for name, attribute in names.items() if hasattr(module, attribute)}
 
 
+def _exponential(module: Any, own: Any, x: Any) -> Any:
+    """ELU by exp(x) - 1, of whose digits those that cancel are lost."""
+    return torch.where(x > 0, x, module.alpha * (x.exp() - 1))
+
+
+def _selu(module: Any, own: Any, x: Any) -> Any:
+    return SELU_SCALE * torch.where(x > 0, x, SELU_ALPHA * (x.exp() - 1))
+
+
+def _folded(x: Any, mean: Any, variance: Any, eps: float, weight: Any, bias: Any) -> Any:
+    """A normalisation as one product and one sum, whose terms may be large where their sum is small."""
+    scale = (variance + eps).rsqrt()
+    scale = scale if weight is None else scale * weight
+    shift = -mean * scale
+    return x * scale + (shift if bias is None else shift + bias)
+
+
+def _batch_folded(module: Any, own: Any, x: Any) -> Any:
+    if module.training:
+        own(x)  # moves the running statistics
+    axes = [axis for axis in range(x.dim()) if axis != 1]
+    shape = [1, -1, *[1] * (x.dim() - 2)]
+    batch = module.training or module.running_mean is None
+    mean = x.mean(axes) if batch else module.running_mean
+    variance = (x - mean.reshape(shape)).square().mean(axes) if batch else module.running_var
+    parts = [None if part is None else part.reshape(shape) for part in (module.weight, module.bias)]
+    return _folded(x, mean.reshape(shape), variance.reshape(shape), module.eps, *parts)
+
+
+def _layer_folded(module: Any, own: Any, x: Any) -> Any:
+    axes = list(range(-len(module.normalized_shape), 0))
+    mean = x.mean(axes, keepdim=True)
+    return _folded(x, mean, (x - mean).square().mean(axes, keepdim=True), module.eps, module.weight, module.bias)
+
+
+# By kind: Keras' formula, where it is another one and rounds worse, of the module, its own forward pass and the input.
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+FORMULAS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "elu": _exponential,
+    "selu": _selu,
+    "batch normalization": _batch_folded,
+    "layer normalization": _layer_folded,
+}
+
+
 def _nothing(name: str, module: Any) -> dict[str, Held]:
     return {}
 
 
 Known = tuple[tuple[str, ...], str, Callable[[str, Any], dict[str, Held]], Mapping[str, str]]
+PER_AXIS = ("stride", "padding", "dilation", "kernel_size")
+POOLING = {"size": "kernel_size", "stride": "stride", "padding": "padding"}
 CONVOLUTION = {"stride": "stride", "padding": "padding", "dilation": "dilation", "groups": "groups"}
 KNOWN: list[Known] = [
     (("Linear",), "linear", _weight_and_bias, {}),
@@ -347,8 +408,8 @@ KNOWN: list[Known] = [
     (("Softmax",), "softmax", _nothing, {"axis": "dim"}),
     (("LogSoftmax",), "log softmax", _nothing, {"axis": "dim"}),
     (("Dropout", "Dropout1d", "Dropout2d", "Dropout3d"), "dropout", _nothing, {"rate": "p"}),
-    (("MaxPool1d", "MaxPool2d", "MaxPool3d"), "max pooling", _nothing, {"size": "kernel_size", "stride": "stride"}),
-    (("AvgPool1d", "AvgPool2d", "AvgPool3d"), "average pooling", _nothing, {"size": "kernel_size", "stride": "stride"}),
+    (("MaxPool1d", "MaxPool2d", "MaxPool3d"), "max pooling", _nothing, POOLING),
+    (("AvgPool1d", "AvgPool2d", "AvgPool3d"), "average pooling", _nothing, POOLING),
     (("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d"), "global average pooling", _nothing, {}),
     (("Flatten",), "flatten", _nothing, {}),
     (("Identity",), "identity", _nothing, {}),

@@ -33,7 +33,7 @@ def test_a_right_port_is_within_what_rounding_allows(name: str) -> None:
     assert found.passed, str(found)
     assert found.itself <= 1
     assert found.fault is None
-    assert found.aligned == found.calls
+    assert not found.alone
     assert set(found.judged) == {"evaluation", "training"}
     found.check()
 
@@ -60,6 +60,12 @@ MISTAKES: list[tuple[str, dict[str, Any], str, str]] = [
     ("convolutional", {"momentum": 0.1}, "BatchNormalization", "momentum=0.9"),
     ("convolutional", {"slope": 0.2}, "LeakyReLU", "negative_slope=0.25"),
     ("convolutional", {"rate": 0.4}, "Dropout", "rate=0.5"),
+    ("residual", {"same": True}, "Conv2D", "padding='valid' behind keras.layers.ZeroPadding2D((1, 1))"),
+    ("residual", {"groups": 4}, "GroupNormalization", "groups=2"),
+    ("residual", {"eps": 1e-3}, "GroupNormalization", "epsilon=1e-05"),
+    ("residual", {"dilation": 2}, "Conv2D", "dilation_rate=(1, 1)"),
+    ("residual", {"alpha": 1.0}, "ELU", "alpha=0.5"),
+    ("residual", {"last": "softmax"}, "Dense", "activation=None"),
     ("transformer", {"eps": 1e-6}, "LayerNormalization", "epsilon=1e-05"),
     ("transformer", {"gelu": "relu"}, "Dense", "activation='gelu'"),
 ]
@@ -77,6 +83,20 @@ def test_of_a_wrong_port_the_layer_at_fault_and_its_cause_are_named(
     assert mend in found.fault.cause.mend
     with pytest.raises(parity.ParityError, match=f"At fault: .*{title}"):
         found.check()
+
+
+def test_a_layer_that_was_forgotten_is_named() -> None:
+    found = compared("residual", active=False)
+    assert not found.passed
+    assert found.fault is None
+    assert found.alone == ["relu (ReLU)"]
+    assert "without a counterpart in the other model: relu (ReLU)" in str(found)
+
+
+def test_a_sum_that_was_forgotten_is_no_layers_fault() -> None:
+    found = compared("residual", skip=False)
+    assert not found.passed
+    assert found.fault is None
 
 
 def test_what_is_wrong_between_layers_is_no_layers_fault() -> None:
