@@ -108,7 +108,7 @@ class Call:
     """One call of a layer in a forward pass.
 
     site: the layer's name, with the number of the call where there are several
-    arguments: what it was called with, for `Model.apply`
+    arguments: what it was called with, with empty tensors in place of its own, for `Model.apply`
     inputs: the arrays among these, in order
     outputs: the arrays that came out
     gradients: those that came back to the outputs; None for one that nothing came back to

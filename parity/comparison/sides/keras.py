@@ -132,13 +132,13 @@ class KerasModel(Model):
                 # Tensors of their own, also where a layer hands on its input.
                 output = tf.nest.map_structure(tf.identity, call(*args, **kwargs))
             outputs = tf.nest.flatten(output)
-            inputs = [_array(tensor) for tensor in tensors_in((args, kwargs))]
+            given = tensors_in((args, kwargs))
             calls.append(
                 Call(
                     site,
                     layer,
-                    (args, kwargs),
-                    inputs,
+                    replaced((args, kwargs), [tf.zeros(0)] * len(given)),
+                    [_array(tensor) for tensor in given],
                     [_array(tensor) for tensor in outputs],
                     [None] * len(outputs),
                 )

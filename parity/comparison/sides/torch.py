@@ -20,11 +20,15 @@ WHOLE = ("MultiheadAttention",)  # layers that have parts which nobody calls
 
 
 class TorchModel(Model):
-    """A torch module, observed while it runs; what is compared is a copy of the user's."""
+    """A torch module, observed while it runs; what is compared is a copy of the user's.
+
+    A `lean` one, which is run again and again, does not keep what its layers are called with.
+    """
 
     framework = FRAMEWORK
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, lean: bool = False) -> None:
+        self.lean = lean
         try:
             self.module = copy.deepcopy(module)
         except Exception as error:
@@ -111,12 +115,14 @@ class TorchModel(Model):
             site = sites.of_call(layer.name)
             if site in kept:
                 output = args[0] * torch.tensor(kept[site], dtype=args[0].dtype) * (1 / (1 - module.p))
-            outputs = tensors_in(output)
+            outputs, given = tensors_in(output), tensors_in((args, kwargs))
             call = Call(
                 site,
                 layer,
-                (args, kwargs),
-                [_array(tensor) for tensor in tensors_in((args, kwargs))],
+                replaced(
+                    (args, kwargs), [torch.empty(0)] * len(given)
+                ),  # what it was called with keeps its whole graph
+                [] if self.lean else [_array(tensor) for tensor in given],
                 [_array(tensor) for tensor in outputs],
                 [None] * len(outputs),
             )
@@ -150,13 +156,13 @@ class TorchModel(Model):
         return []
 
     def wide(self) -> Model:
-        return TorchModel(copy.deepcopy(self.module).double())
+        return TorchModel(copy.deepcopy(self.module).double(), lean=True)
 
     def by_formulas(self) -> Model | None:
         """The same model by Keras' formulas where they round worse; None where no layer has such a one."""
         if not any(layer.kind in FORMULAS for layer in self.layers.values()):
             return None
-        other = TorchModel(self.module)
+        other = TorchModel(self.module, lean=True)
         for name, module in other.modules.items():
             if (formula := FORMULAS.get(other.layers[name].kind)) is not None:
                 module.forward = functools.partial(formula, module, module.forward)
