@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +12,8 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.alignment import Aligned, aligned
 from parity.comparison.allowing import RUNS, Allowances
-from parity.comparison.causes import causes
+from parity.comparison.faults import Bench, StateShare
+from parity.comparison.faults import faults as find_faults
 from parity.comparison.known import known
 from parity.comparison.layout import Layout, closest
 from parity.comparison.masks import Masks, Unshared, shared
@@ -23,7 +23,6 @@ from parity.comparison.result import Comparison, Fault, Judged
 from parity.comparison.sides import side
 from parity.ladder.judge import errors, share_used
 from parity.ladder.trace import GRADIENT, OUTPUT, Key, Trace
-from parity.rounding.errors import current_errors
 
 Show = Callable[[int, int], None]
 NEARLY = 0.5  # of the allowance: the other's own formulas cost as much again, and are consulted beyond it
@@ -113,6 +112,7 @@ class _Comparing:
         self.notes += pairing.notes
         wide = self.reference.wide()
         assert wide is not None
+        self.formulas = wide.by_formulas() if self.first.framework != self.second.framework else None
         evaluation = self._judge(wide, False, {}, {})
         judgements = {"evaluation": evaluation}
         try:
@@ -124,7 +124,16 @@ class _Comparing:
         faults: dict[str, Fault] = {}
         for mode, judgement in judgements.items():
             off = [tensor for tensor in judgement.tensors if not tensor.passed]
-            found = list(self._faults(wide, judgement, mode == "training")) if off else []
+            bench = Bench(
+                wide,
+                self.formulas,
+                self.other,
+                mode == "training",
+                self.earlier,
+                SINGLE,
+                self._state_share(judgement.reference),
+            )
+            found = list(find_faults(bench, judgement.pairs)) if off else []
             if judgement.itself > 1 or (off and not found):  # before anybody is accused, there is another look
                 judgement.allowances.look_again(self._made)
                 judgements[mode] = self._judged_by(judgement)
@@ -157,7 +166,6 @@ class _Comparing:
         reference = self.reference.run(here, training, cotangents, kept)
         allowances = Allowances(computed(), computed, SINGLE)
         allowances.look(self._made)
-        formulas = wide.by_formulas() if self.first.framework != self.second.framework else None
         plain = self.other.run(there, training, kept=kept_there)
         outputs = [closest(*pair) for pair in zip(reference.outputs, plain.outputs, strict=False)]
         if len(reference.outputs) != len(plain.outputs) or None in outputs:
@@ -171,11 +179,10 @@ class _Comparing:
         self.earlier = list(dict.fromkeys(shapes_of))
         found = self._as_reference(reference, other, pairs, placed)
         judgement = self._judged_by(_Judgement(allowances, reference, found, pairs, other.calls))
-        if formulas is not None and not all(tensor.share <= NEARLY for tensor in judgement.tensors):
-            by_formulas = formulas
+        if (formulas := self.formulas) is not None and not all(tensor.share <= NEARLY for tensor in judgement.tensors):
 
             def computed_so() -> Trace:
-                return _trace(by_formulas.run(here, training, cotangents, kept))
+                return _trace(formulas.run(here, training, cotangents, kept))
 
             beside = Allowances(computed_so(), computed_so, SINGLE)
             beside.look(self._made)
@@ -247,71 +254,8 @@ class _Comparing:
                         found[Key(0, rung, ours.name, quantity, own)] = turn(role, held[theirs.name, name])
         return found
 
-    # Whose fault it is.
-
-    def _faults(self, wide: Model, judgement: _Judgement, training: bool) -> Iterator[Fault]:
-        """Yields the layers whose own error is outside, in the order in which they are called."""
-        for pair in judgement.pairs:
-            own = functools.partial(self._own_share, wide, pair, training, judgement.reference)
-            if pair.other.layer.kind == "dropout":  # it is told by its rate alone: by itself it drops at random
-                if rates := list(causes(pair.reference, pair.other.layer)):
-                    yield Fault(pair.other.site, pair.other.layer.title, pair.last.site, math.inf, rates[0])
-                continue
-            if (share := own()) is not None and not share <= 1:
-                found = causes(pair.reference, pair.other.layer)
-                yield Fault(
-                    pair.other.site,
-                    pair.other.layer.title,
-                    " and ".join(call.site for call in pair.reference),
-                    share,
-                    next((cause for cause in found if cause.removes(own)), None),
-                )
-
-    def _own_share(self, wide: Model, pair: Aligned, training: bool, reference: Run) -> float | None:
-        """The share that the other's layer uses, given the reference's input; None where its input is not the same."""
-        inputs = pair.reference[0].inputs
-        laid = [closest(*both, self.earlier) for both in zip(inputs, pair.other.inputs, strict=False)]
-        if len(inputs) != len(pair.other.inputs) or None in laid:
-            return None
-
-        def expected(model: Model) -> Trace:
-            arrays = [_rounded(values) for values in inputs]
-            state: Trace = {}
-            for call in pair.reference:
-                arrays, after = model.apply(_same_call(model, call), arrays, training)
-                state |= {Key(0, OUTPUT, call.layer.name, "state", role): values for role, values in after.items()}
-            return {Key(0, OUTPUT, "", "output", str(place)): arrays[place] for place in floats(arrays)} | state
-
-        wanted = expected(wide)
-        allowances = Allowances(wanted, functools.partial(expected, wide), SINGLE)
-        allowances.look()
-        formulas = wide.by_formulas() if self.first.framework != self.second.framework else None
-        if formulas is not None:
-            beside = Allowances(expected(formulas), functools.partial(expected, formulas), SINGLE)
-            beside.look()
-            allowances.widen(beside)
-        theirs, after = self.other.apply(
-            pair.other, [layout.there(values) for layout, values in zip(laid, inputs, strict=True) if layout], training
-        )
-
-        def shares() -> Iterator[float]:
-            bounds = allowances.bounds
-            for key, value in wanted.items():
-                if key.quantity == "state":
-                    if key.tensor in after:
-                        yield self._judged(key, after[key.tensor], value, bounds[key], reference).share
-                elif int(key.tensor) < len(theirs):
-                    found = theirs[int(key.tensor)]
-                    if (layout := closest(value.astype(SINGLE), found, self.earlier)) is not None:
-                        yield share_used(layout.back(found), value, bounds[key], SINGLE)
-                    elif found.ndim == value.ndim:  # of another rank it may be the last step of what is whole there
-                        yield math.inf
-
-        largest = max(shares(), default=None)
-        if largest is not None and not largest <= 1:
-            allowances.look_again()
-            largest = max(shares(), default=None)
-        return largest
+    def _state_share(self, reference: Run) -> StateShare:
+        return lambda key, found, expected, bound: self._judged(key, found, expected, bound, reference).share
 
 
 @dataclass
@@ -332,20 +276,6 @@ def _alone(judgement: _Judgement) -> list[str]:
     paired = {id(call) for pair in judgement.pairs for call in pair.reference}
     calls = [call for call in judgement.reference.calls if id(call) not in paired and call.layer.kind not in IDLE]
     return [f"{call.site} ({call.layer.title})" for call in calls]
-
-
-def _rounded(values: Array) -> Array:
-    """The input of a layer, with the error of what rounded it: one formula is more sensitive to it than another."""
-    errors = current_errors()
-    if errors is None or values.dtype.kind != "f":
-        return values
-    values = values.astype(np.float64)
-    errors.perturb(values, np.abs(values), 1, True)
-    return values
-
-
-def _same_call(wide: Model, call: Call) -> Call:
-    return replace(call, layer=wide.layers[call.layer.name])
 
 
 def _key(rung: int, layer: str, quantity: str, place: int, of: Sequence[Any]) -> Key:
