@@ -12,10 +12,12 @@ from parity.comparison.model import ACTIVATIONS, Call, Layer, Setting
 class Cause:
     """A difference between two layers, and the change that mends it.
 
+    name: of the setting
     told: the difference, in words
     mend: the change to the other model's code
     """
 
+    name: str
     told: str
     mend: str
     setting: Setting
@@ -39,16 +41,23 @@ def causes(reference: Sequence[Call], other: Layer) -> Iterator[Cause]:
     """Yields the settings in which the other layer differs from the reference's, which are one layer or two."""
     applied = other.settings.get("activation")
     if applied is not None and not any(call.layer.kind in ACTIVATIONS for call in reference):
-        yield Cause(f"activation: none there, {applied.written(applied.value)} here", applied.written(""), applied, "")
+        yield Cause(
+            "activation",
+            f"activation: none there, {applied.written(applied.value)} here",
+            applied.written(""),
+            applied,
+            "",
+        )
     for call in reference:
         kind = call.layer.kind
         if applied is not None and kind in ACTIVATIONS and applied.value != kind:
             told = f"activation: {call.layer.title} there, {applied.written(applied.value)} here"
-            yield Cause(told, applied.written(kind), applied, kind)
+            yield Cause("activation", told, applied.written(kind), applied, kind)
         for name, ours in call.layer.settings.items():
             theirs = other.settings.get(name)
             if theirs is not None and theirs.value != ours.value:
                 yield Cause(
+                    name,
                     f"{name}: {ours.written(ours.value)} there, {theirs.written(theirs.value)} here",
                     theirs.written(ours.value),
                     theirs,

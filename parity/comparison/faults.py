@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ from parity.ladder.trace import OUTPUT, Key, Trace
 from parity.rounding.errors import current_errors
 
 # Judges a running statistic (what it is, what was found, the reference's, its allowance), with what is known to differ.
+PROVEN = 3  # times: the batch normalisations of a deep network have all the same eps, and it matters in each
+EVERYWHERE = ("eps", "momentum")  # the settings that matter whatever a layer is given; a padding does not
 StateShare = Callable[[Key, Array, Array, Array], float]
 
 
@@ -46,18 +49,30 @@ class Bench:
 def faults(bench: Bench, pairs: Sequence[Aligned]) -> Iterator[Fault]:
     """Yields the layers whose own error is outside, in the order in which they are called.
 
-    Before one is accused that no known difference explains, there is another look at its allowance.
+    Before one is accused that no known difference explains, there is another look at its allowance. What a difference
+    has done `PROVEN` times, it is taken to do in further layers that have it.
     """
+    proven: Counter[tuple[str, str]] = Counter()
     for pair in pairs:
+        differences = {
+            (pair.other.layer.title, cause.told): cause for cause in causes(pair.reference, pair.other.layer)
+        }
+        known = next((cause for key, cause in differences.items() if proven[key] >= PROVEN), None)
         beside = " and ".join(call.site for call in pair.reference)
         if pair.other.layer.kind == "dropout":  # it is told by its rate alone: by itself it drops at random
-            if rates := list(causes(pair.reference, pair.other.layer)):
-                yield Fault(pair.other.site, pair.other.layer.title, beside, math.inf, rates[0])
+            if differences:
+                rate = next(iter(differences.values()))
+                yield Fault(pair.other.site, pair.other.layer.title, beside, math.inf, rate)
+            continue
+        if known is not None:
+            yield Fault(pair.other.site, pair.other.layer.title, beside, None, known)
             continue
         if (own := OwnError.of(bench, pair)) is None or (share := own.share()) is None or share <= 1:
             continue
-        cause = next((cause for cause in causes(pair.reference, pair.other.layer) if cause.removes(own.share)), None)
-        if cause is None:
+        cause = next((cause for cause in differences.values() if cause.removes(own.share)), None)
+        if cause is not None and cause.name in EVERYWHERE:
+            proven[pair.other.layer.title, cause.told] += 1
+        elif cause is None:
             own.allowances.look_again()
             if (again := own.share()) is not None and again <= 1:
                 continue

@@ -23,7 +23,7 @@ class Match:
     """A layer of each model that hold the same.
 
     roles: which role of the second is which of the first
-    transposed: the roles of the first that lie the other way round in the second
+    turned: the order of the axes of the first's arrays in the second, where it is another one
     shapes: the shapes of the first's arrays
     columns: how the columns of the weight lie in the second, where its input was flattened in another order
     given: whether it was said that these two go together
@@ -32,21 +32,21 @@ class Match:
     first: Layer
     second: Layer
     roles: Mapping[str, str]
-    transposed: frozenset[str]
+    turned: Mapping[str, tuple[int, ...]]
     shapes: Mapping[str, tuple[int, ...]]
     columns: Layout | None = None
     given: bool = False
 
     def there(self, role: str, values: Array) -> Array:
         """An array of the first layer as the second has it."""
-        if role in self.transposed:
-            return values.T
+        if role in self.turned:
+            return values.transpose(self.turned[role])
         return self.columns.there(values) if self.columns and role == "weight" else values
 
     def back(self, role: str, values: Array) -> Array:
         """An array of the second layer as the first has it."""
-        if role in self.transposed:
-            return values.T
+        if role in self.turned:
+            return values.transpose(np.argsort(self.turned[role]))
         return self.columns.back(values) if self.columns and role == "weight" else values
 
 
@@ -115,22 +115,26 @@ def _match(first: Model, second: Model, one: Layer, other: Layer) -> Match | Non
     """The match of two layers; None where they do not hold the same."""
     shapes = {role: first.read(held).shape for role, held in one.held.items()}
     there = {role: second.read(held).shape for role, held in other.held.items()}
-    if {one.kind, other.kind} & KINDS:
+    if one.kind == other.kind and one.kind in KINDS:
         both = [role for role in shapes if role in there]
         alone = (set(shapes) | set(there)) - set(both)
-        fits = one.kind == other.kind and both and alone <= set(NEUTRAL)
+        fits = both and alone <= set(NEUTRAL)
         same = all(shapes[role] == there[role] for role in both)
-        return Match(one, other, {r: r for r in both}, frozenset(), shapes) if fits and same else None
+        return Match(one, other, {r: r for r in both}, {}, shapes) if fits and same else None
     if len(shapes) != len(there):
         return None
-    roles, turned = {}, set()
+    turned = {}
     for role, theirs in zip(shapes, there, strict=True):
         if shapes[role] != there[theirs]:
-            if shapes[role] != there[theirs][::-1] or len(shapes[role]) != 2:
+            order = TURNS.get(len(shapes[role]))
+            if order is None or tuple(shapes[role][axis] for axis in order) != there[theirs]:
                 return None
-            turned.add(role)
-        roles[role] = theirs
-    return Match(one, other, roles, frozenset(turned), shapes)
+            turned[role] = order
+    return Match(one, other, dict(zip(shapes, there, strict=True)), turned, shapes)
+
+
+# How the axes of torch's weights lie in Keras' of the same kind: of matrices, and of kernels of one to three axes.
+TURNS = {2: (1, 0), 3: (2, 1, 0), 4: (2, 3, 1, 0), 5: (2, 3, 4, 1, 0)}
 
 
 KINDS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -42,14 +43,14 @@ class Judged:
 class Fault:
     """A layer whose own error, given the reference's input, is outside what rounding allows.
 
-    share: of the allowance of its output
+    share: of the allowance of its output; None where it has a difference that was proven to do so in other layers
     cause: what it probably is, the error being gone without it; None where nothing that is known removes it
     """
 
     layer: str
     title: str
     beside: str
-    share: float
+    share: float | None
     cause: Cause | None
 
 
@@ -155,7 +156,7 @@ def _faults(faults: Sequence[Fault]) -> Iterator[str]:
         fault, more = alike[0], len(alike) - 1
         yield (
             f"At fault: {fault.layer} ({fault.title}), beside {fault.beside}. Given the same input, its own error is "
-            f"{fault.share:.3g} of what rounding allows; what comes after it inherits it."
+            f"{fault.share or math.inf:.3g} of what rounding allows; what comes after it inherits it."
         )
         if fault.cause is None:
             yield "None of the known differences of its kind removes the error."

@@ -16,8 +16,9 @@ def layer_of(name: str, module: Any) -> Layer:
     """What is known of a leaf."""
     title = type(module).__name__
     kind, held, settings = title, as_they_are(name, module), {}
+    names = {base.__name__ for base in type(module).__mro__ if base.__module__.startswith("torch.")}
     for classes, known, holds, sets in KNOWN:
-        if title in classes:
+        if names & set(classes):
             kind, held, settings = known, holds(name, module), _settings(module, sets)
     return Layer(name, title, kind, held, settings)
 

@@ -28,8 +28,8 @@ class TorchModel(Model):
 
     framework = FRAMEWORK
 
-    def __init__(self, module: Any, lean: bool = False) -> None:
-        self.lean = lean
+    def __init__(self, module: Any, lean: bool = False, dtype: Any = None) -> None:
+        self.lean, self.dtype = lean, dtype or torch.float32
         try:
             self.module = copy.deepcopy(module)
         except Exception as error:
@@ -104,12 +104,8 @@ class TorchModel(Model):
     def _input(self, values: Array, watched: bool) -> Any:
         tensor = torch.tensor(values)
         if tensor.is_floating_point():
-            tensor = tensor.to(self._dtype()).requires_grad_(watched)
+            tensor = tensor.to(self.dtype).requires_grad_(watched)
         return tensor
-
-    def _dtype(self) -> Any:
-        floating = [tensor.dtype for tensor in self.module.parameters() if tensor.is_floating_point()]
-        return floating[0] if floating else torch.get_default_dtype()
 
     def _observer(self, layer: Layer, sites: Sites, calls: list[Call], kept: Mapping[str, Array]) -> Callable[..., Any]:
         def observe(module: Any, args: Any, kwargs: Any, output: Any) -> Any:
@@ -157,13 +153,13 @@ class TorchModel(Model):
         return []
 
     def wide(self) -> Model:
-        return TorchModel(copy.deepcopy(self.module).double(), lean=True)
+        return TorchModel(copy.deepcopy(self.module).double(), lean=True, dtype=torch.float64)
 
     def by_formulas(self) -> Model | None:
         """The same model by Keras' formulas where they round worse; None where no layer has such a one."""
         if not any(layer.kind in FORMULAS for layer in self.layers.values()):
             return None
-        other = TorchModel(self.module, lean=True)
+        other = TorchModel(self.module, self.lean, self.dtype)
         for name, module in other.modules.items():
             if (formula := FORMULAS.get(other.layers[name].kind)) is not None:
                 module.forward = functools.partial(formula, module, module.forward)

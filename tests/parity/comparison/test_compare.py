@@ -127,6 +127,13 @@ def test_the_first_model_is_left_as_it_was() -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_the_reference_is_in_float64_where_a_model_holds_nothing() -> None:
+    model, port = torch.nn.Sequential(torch.nn.Softmax(1), torch.nn.Tanh()), torch.nn.Sequential(torch.nn.Softmax(1))
+    x = PORTS["mlp"].inputs(np.random.default_rng(0))
+    assert parity.compare(model, model, x).itself > 0
+    assert not parity.compare(model, port, x).passed
+
+
 def mixed() -> Port:
     """Linear layers of one shape in torch, and in Keras in the order in which they are called."""
 
