@@ -24,6 +24,7 @@ class Match:
 
     roles: which role of the second is which of the first
     turned: the order of the axes of the first's arrays in the second, where it is another one
+    flat: the roles of arrays that have axes of one element in one of the two alone, with their shapes in the second
     shapes: the shapes of the first's arrays
     columns: how the columns of the weight lie in the second, where its input was flattened in another order
     given: whether it was said that these two go together
@@ -34,17 +35,22 @@ class Match:
     roles: Mapping[str, str]
     turned: Mapping[str, tuple[int, ...]]
     shapes: Mapping[str, tuple[int, ...]]
+    flat: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     columns: Layout | None = None
     given: bool = False
 
     def there(self, role: str, values: Array) -> Array:
         """An array of the first layer as the second has it."""
+        if role in self.flat:
+            return values.reshape(self.flat[role])
         if role in self.turned:
             return values.transpose(self.turned[role])
         return self.columns.there(values) if self.columns and role == "weight" else values
 
     def back(self, role: str, values: Array) -> Array:
         """An array of the second layer as the first has it."""
+        if role in self.flat:
+            return values.reshape(self.shapes[role])
         if role in self.turned:
             return values.transpose(np.argsort(self.turned[role]))
         return self.columns.back(values) if self.columns and role == "weight" else values
@@ -123,14 +129,21 @@ def _match(first: Model, second: Model, one: Layer, other: Layer) -> Match | Non
         return Match(one, other, {r: r for r in both}, {}, shapes) if fits and same else None
     if len(shapes) != len(there):
         return None
-    turned = {}
+    turned, flat = {}, {}
     for role, theirs in zip(shapes, there, strict=True):
-        if shapes[role] != there[theirs]:
+        if _without_ones(shapes[role]) == _without_ones(there[theirs]):
+            if shapes[role] != there[theirs]:
+                flat[role] = there[theirs]
+        else:
             order = TURNS.get(len(shapes[role]))
             if order is None or tuple(shapes[role][axis] for axis in order) != there[theirs]:
                 return None
             turned[role] = order
-    return Match(one, other, dict(zip(shapes, there, strict=True)), turned, shapes)
+    return Match(one, other, dict(zip(shapes, there, strict=True)), turned, shapes, flat)
+
+
+def _without_ones(shape: Sequence[int]) -> list[int]:
+    return [length for length in shape if length != 1]
 
 
 # How the axes of torch's weights lie in Keras' of the same kind: of matrices, and of kernels of one to three axes.
@@ -208,8 +221,14 @@ def alternatives(found: Matching) -> Iterator[Matching]:
         )
         orders += [(group, order) for order in by_name if list(order) != seconds]
     for group, order in orders[:TRIED]:
+        roles = {match.second.name: match.roles for match in group}
         swapped = {id(match): layer for match, layer in zip(group, order, strict=True)}
-        matches = [replace(match, second=swapped.get(id(match), match.second), columns=None) for match in found.matches]
+        matches = [
+            replace(match, second=layer, roles=roles[layer.name], columns=None)
+            if (layer := swapped.get(id(match)))
+            else match
+            for match in found.matches
+        ]
         yield Matching(matches, found.ambiguous, found.notes)
 
 

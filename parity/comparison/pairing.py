@@ -138,6 +138,7 @@ def _reordered(found: Matching, ran: Run, theirs: Run) -> bool:
         # Half as far: what is equal, as the inputs of two layers side by side, tells nothing.
         if _inputs_apart(ran, theirs, match.first, best.second) < own / 2:
             match.second, best.second = best.second, match.second
+            match.roles, best.roles = best.roles, match.roles  # which are called otherwise in each layer, may be
             match.columns = best.columns = None
             return True
     return False

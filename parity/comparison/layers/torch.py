@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -107,13 +108,32 @@ def _settings(module: Any, names: Mapping[str, str]) -> dict[str, Setting]:
     return {name: of(attribute) for name, attribute in names.items() if hasattr(module, attribute)}
 
 
-def _exponential(module: Any, own: Any, x: Any) -> Any:
-    """ELU by exp(x) - 1, of whose digits those that cancel are lost."""
-    return torch.where(x > 0, x, module.alpha * (x.exp() - 1))
+@functools.cache
+def _exponential() -> Any:
+    """scale * ELU by exp(x) - 1, of whose digits those that cancel are lost, and its derivative by what came out."""
+
+    class Exponential(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, alpha: float, scale: float) -> Any:
+            output = torch.where(x > 0, x * scale, (x.exp() - 1) * (alpha * scale))
+            ctx.save_for_backward(output)
+            ctx.factors = alpha, scale
+            return output
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            (output,), (alpha, scale) = ctx.saved_tensors, ctx.factors
+            return torch.where(output > 0, grad * scale, grad * (output + alpha * scale)), None, None
+
+    return Exponential
+
+
+def _elu(module: Any, own: Any, x: Any) -> Any:
+    return _exponential().apply(x, module.alpha, 1.0)
 
 
 def _selu(module: Any, own: Any, x: Any) -> Any:
-    return SELU_SCALE * torch.where(x > 0, x, SELU_ALPHA * (x.exp() - 1))
+    return _exponential().apply(x, SELU_ALPHA, SELU_SCALE)
 
 
 def _folded(x: Any, mean: Any, variance: Any, eps: float, weight: Any, bias: Any) -> Any:
@@ -145,7 +165,7 @@ def _layer_folded(module: Any, own: Any, x: Any) -> Any:
 # By kind: Keras' formula, where it is another one and rounds worse, of the module, its own forward pass and the input.
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 FORMULAS: dict[str, Callable[[Any, Any, Any], Any]] = {
-    "elu": _exponential,
+    "elu": _elu,
     "selu": _selu,
     "batch normalization": _batch_folded,
     "layer normalization": _layer_folded,
