@@ -180,7 +180,8 @@ class Rounding:
         for target, values in zip(targets, results if isinstance(results, tuple) else [results], strict=True):
             if target.shape != values.shape:
                 target.resize_(values.shape)
-            target.copy_(values)
+            shared = target.untyped_storage().data_ptr() == values.untyped_storage().data_ptr()
+            target.copy_(values.clone() if shared else values)  # the functional form may return a view of its argument
         return targets[0] if len(targets) == 1 else tuple(targets)
 
     def _unmodelled(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -161,7 +161,8 @@ class TorchModel(Model):
             return None
         other = TorchModel(self.module, self.lean, self.dtype)
         for name, module in other.modules.items():
-            if (formula := FORMULAS.get(other.layers[name].kind)) is not None:
+            own = type(module).__module__.startswith("torch.")  # a subclass may compute it otherwise
+            if own and (formula := FORMULAS.get(other.layers[name].kind)) is not None:
                 module.forward = functools.partial(formula, module, module.forward)
         return other
 
