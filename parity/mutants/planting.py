@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from parity.mutants.mutant import Mutant, path
+from parity.mutants.modules import path
+from parity.mutants.mutant import Mutant
 
 COMPUTED = ("__code__", "__defaults__", "__kwdefaults__")  # what makes a function compute what it does
 LEFT = ("__dict__", "__weakref__", "__doc__", "__module__", "__name__", "__qualname__", "__annotations__")

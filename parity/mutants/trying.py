@@ -1,0 +1,53 @@
+"""Whether tests see a mutant of parity's judgement: those that concern its module, run until one fails."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from parity.mutants.checkout import Checkout, Tested
+from parity.mutants.killing import SECONDS, Death
+from parity.mutants.modules import tests_of
+from parity.mutants.mutant import Mutant
+
+LONGER = 3  # times as long as without a mutant: what a test draws and shrinks where it fails takes longer
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the tests make of the tree as it is, which is in `folder`: all passed."""
+
+    folder: Path
+    tested: Tested
+
+
+def baseline(folder: Path, modules: Iterable[str]) -> Baseline:
+    """Copy the checkout to a folder, and run all tests that concern these modules; raises ValueError if one fails."""
+    tests = list(dict.fromkeys(test for module in modules for test in tests_of(module)))
+    checkout = Checkout(folder / "unchanged")
+    try:
+        tested = checkout.run(tests, limit=SECONDS * len(tests) * LONGER, bytecode=True)
+    finally:
+        checkout.close()
+    if tested.by:
+        raise ValueError(f"{tested.by} does not pass on the unchanged tree: no mutant can be told from it")
+    return Baseline(folder, tested)
+
+
+def tried(mutant: Mutant, before: Baseline) -> Death:
+    """Plant the mutant in this process's own copy of the tree, and run the tests that concern it."""
+    tests = tests_of(mutant.module)
+    least = sum(took for test, took in before.tested.seconds.items() if test.partition("::")[0] in tests)
+    checkout = _own(before.folder, tuple(before.tested.imported))
+    with checkout.planted(mutant):
+        found = checkout.run(tests, SECONDS + LONGER * least, before.tested.seconds)
+    return Death(found.by or None, None, len(found.seconds))
+
+
+@functools.cache
+def _own(folder: Path, imported: Sequence[str]) -> Checkout:
+    """The copy that this process plants its mutants in; the bytecode of what is unchanged comes with it."""
+    return Checkout(folder / str(os.getpid()), folder / "unchanged", imported)
