@@ -81,6 +81,8 @@ class Checkout:
         if not line:
             raise RuntimeError(f"the process that runs tests in {self.folder} has died")
         found = json.loads(line)
+        if "raised" in found:
+            raise RuntimeError(found["raised"])
         if "late" in found:
             return Tested(f"more than {limit:.0f} s")
         if "signal" in found:

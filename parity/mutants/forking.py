@@ -20,8 +20,9 @@ import os
 import select
 import signal
 import sys
+import traceback
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any
 
 import pytest
 
@@ -77,8 +78,12 @@ def _forked(asked: dict[str, Any], tree: str) -> dict[str, Any]:
     child = os.fork()
     if child == 0:
         with os.fdopen(writing, "w") as told:
-            _run(asked, tree, told)
-        os._exit(0)
+            try:
+                found = _run(asked, tree)
+            except BaseException:  # of this file's making: a mutant's errors are pytest's to tell
+                found = {"raised": traceback.format_exc()}
+            print(json.dumps(found), file=told, flush=True)
+            os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as told:
         try:
@@ -89,27 +94,26 @@ def _forked(asked: dict[str, Any], tree: str) -> dict[str, Any]:
                 os.killpg(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
     if line:
-        found: dict[str, Any] = json.loads(line)
-        return found
+        return dict(json.loads(line))
     return {"signal": os.waitstatus_to_exitcode(status)} if ready else {"late": True}
 
 
-def _run(asked: dict[str, Any], tree: str, told: TextIO) -> None:
-    """Run the tests in this process, a child, and tell what came of it."""
+def _run(asked: dict[str, Any], tree: str) -> dict[str, Any]:
+    """Run the tests in this process, a child; returns what came of it."""
     os.setsid()  # whatever a test starts is of this group, and ends with it
     _silence(0, 1, 2)
     if not asked["bytecode"]:
         sys.dont_write_bytecode = True
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     watch = Watch(asked["seconds"])
-    code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *asked["tests"]], plugins=[watch])
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of plugins
+    code = pytest.main([*options, *asked["tests"]], plugins=[watch])
     elsewhere = [
         name
         for name, module in sys.modules.items()
         if not str(getattr(module, "__file__", None) or tree).startswith(tree)
     ]
-    found = {"code": int(code), "failed": watch.failed, "seconds": watch.seconds, "imported": elsewhere}
-    print(json.dumps(found), file=told, flush=True)
+    return {"code": int(code), "failed": watch.failed, "seconds": watch.seconds, "imported": elsewhere}
 
 
 if __name__ == "__main__":

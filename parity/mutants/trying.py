@@ -23,6 +23,14 @@ class Baseline:
     folder: Path
     tested: Tested
 
+    def seconds(self) -> dict[str, float]:
+        """How long each file of tests takes."""
+        found: dict[str, float] = {}
+        for test, took in self.tested.seconds.items():
+            file = test.partition("::")[0]
+            found[file] = found.get(file, 0.0) + took
+        return found
+
 
 def baseline(folder: Path, modules: Iterable[str]) -> Baseline:
     """Copy the checkout to a folder, and run all tests that concern these modules; raises ValueError if one fails."""
@@ -40,14 +48,20 @@ def baseline(folder: Path, modules: Iterable[str]) -> Baseline:
 def tried(mutant: Mutant, before: Baseline) -> Death:
     """Plant the mutant in this process's own copy of the tree, and run the tests that concern it."""
     tests = tests_of(mutant.module)
-    least = sum(took for test, took in before.tested.seconds.items() if test.partition("::")[0] in tests)
-    checkout = _own(before.folder, tuple(before.tested.imported))
+    seconds = before.seconds()
+    checkout = _own(before.folder, tuple(before.tested.imported), min(seconds, key=seconds.__getitem__))
     with checkout.planted(mutant):
-        found = checkout.run(tests, SECONDS + LONGER * least, before.tested.seconds)
+        found = checkout.run(tests, SECONDS + LONGER * sum(seconds[test] for test in tests), before.tested.seconds)
     return Death(found.by or None, None, len(found.seconds))
 
 
 @functools.cache
-def _own(folder: Path, imported: Sequence[str]) -> Checkout:
-    """The copy that this process plants its mutants in; the bytecode of what is unchanged comes with it."""
-    return Checkout(folder / str(os.getpid()), folder / "unchanged", imported)
+def _own(folder: Path, imported: Sequence[str], test: str) -> Checkout:
+    """The copy that this process plants its mutants in; the bytecode of what is unchanged comes with it.
+
+    Raises RuntimeError where the test fails there without a mutant, as it did not elsewhere: all would be killed.
+    """
+    checkout = Checkout(folder / str(os.getpid()), folder / "unchanged", imported)
+    if by := checkout.run([test], SECONDS * LONGER).by:
+        raise RuntimeError(f"{by} does not pass in a child of a process that has imported what it needs")
+    return checkout
