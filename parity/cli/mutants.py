@@ -24,6 +24,8 @@ from parity.cli.terminal import console, print_crashes
 from parity.items.mutants import KIND, calls
 from parity.mutants import mutant
 from parity.mutants.modules import Of, modules
+from parity.mutants.reasons import reason_of
+from parity.report.mutants import UNKNOWN, keep
 from parity.work.performing import Records, crashed, off
 
 KILLERS = {Of.NUMPYNET: "the ladder", Of.JUDGEMENT: "its tests"}
@@ -41,6 +43,7 @@ def mutants(
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     workers: WorkersOption = 1,
+    to_keep: Annotated[bool, typer.Option("--keep", help="Write it to the documentation's page of mutants.")] = False,
 ) -> None:
     """Small changes of numpynet's source, one at a time: the ladder must see them. Resumes where it was stopped.
 
@@ -51,6 +54,8 @@ def mutants(
     """
     frameworks = frameworks_of(framework)
     store = results_in(results)
+    if to_keep and module:
+        fail("of some modules alone nothing is kept")
     if unknown := [name for name in module or [] if name not in modules(of)]:
         fail(f"no module of {of.value} that has mutants is called {unknown[0]!r}: {', '.join(modules(of))}")
     drawn = mutant.sample(mutant.candidates(module or modules(of)), number, seed)
@@ -65,6 +70,10 @@ def mutants(
         done = work(store, "mutants", waiting, workers, "mutants", frameworks=frameworks, seed=seed)
     found = [*before, *done.of(KIND)]
     _print_mutants(found, len(drawn) - len(asked), KILLERS[of])
+    if to_keep and not done.crashes:
+        sampled = f" --sample {number} --seed {seed}" if number else ""
+        for path in keep(of, store, found, len(drawn) - len(asked), f"--of {of.value}{sampled}"):
+            typer.echo(f"wrote {path}")
     raise typer.Exit(1 if any(map(off, found)) else done.exit_code)
 
 
@@ -79,6 +88,8 @@ def _print_mutants(records: Records, left_out: int, killer: str) -> None:
     for record in filter(off, looked_at):
         console().print(f"{record['module']}:{record['line']} {record['definition']}", highlight=False, markup=False)
         console().print("\n".join(f"    {line}" for line in record["diff"]), highlight=False, markup=False)
+        reason = reason_of(record["module"], record["diff"])
+        console().print(f"    {reason.reason if reason else UNKNOWN}", highlight=False, markup=False)
     dead = sum(not off(record) for record in looked_at)
     console().print(
         f"{killer} killed {dead} of {len(looked_at)} mutants; {left_out} more are no Python, or change an annotation"

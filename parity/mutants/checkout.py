@@ -22,7 +22,7 @@ FORKING = Path(__file__).with_name("forking.py")
 
 
 @dataclass(frozen=True)
-class Tested:
+class Ran:
     """What came of running tests until one failed.
 
     by: the test that failed, or how the process ended; empty where all passed
@@ -73,7 +73,7 @@ class Checkout:
 
     def run(
         self, tests: Sequence[str], limit: float, seconds: Mapping[str, float] | None = None, bytecode: bool = False
-    ) -> Tested:
+    ) -> Ran:
         """Run the tests of these files, quick ones first as far as `seconds` tells, until one fails."""
         self._ask({"tests": list(tests), "limit": limit, "seconds": dict(seconds or {}), "bytecode": bytecode})
         assert self.process.stdout is not None
@@ -84,11 +84,11 @@ class Checkout:
         if "raised" in found:
             raise RuntimeError(found["raised"])
         if "late" in found:
-            return Tested(f"more than {limit:.0f} s")
+            return Ran(f"more than {limit:.0f} s")
         if "signal" in found:
-            return Tested(f"exit code {found['signal']}")
+            return Ran(f"exit code {found['signal']}")
         by = "" if found["code"] == 0 else found["failed"] or f"pytest's exit code {found['code']}"
-        return Tested(by, found["seconds"], found["imported"])
+        return Ran(by, found["seconds"], found["imported"])
 
     @contextmanager
     def planted(self, mutant: Mutant) -> Iterator[None]:

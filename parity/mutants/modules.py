@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from enum import Enum
 from pathlib import Path
 
@@ -50,21 +51,19 @@ def path(module: str) -> Path:
     return file.with_suffix(".py") if file.with_suffix(".py").is_file() else file / "__init__.py"
 
 
-def tests_of(module: str) -> list[str]:
+def files_of_tests(module: str) -> list[str]:
     """The files of tests that judge a module of parity: all of its room, and those of tests/meta that import it.
 
     However indirectly: but not through parity itself, which names everything.
     """
     room, meta = ROOT / "tests" / "parity" / module.split(".")[1], ROOT / "tests" / "meta"
     found = sorted(room.glob("test_*.py"))
-    found += [
-        file for file in sorted(meta.glob("test_*.py")) if module in reachable(_imports(file), frozenset({"parity"}))
-    ]
+    found += [file for file in sorted(meta.glob("test_*.py")) if module in _reached(file)]
     return [file.relative_to(ROOT).as_posix() for file in found]
 
 
-def _imports(file: Path) -> list[str]:
+@functools.cache
+def _reached(file: Path) -> set[str]:
     nodes = [node for node in ast.walk(ast.parse(file.read_bytes())) if isinstance(node, ast.ImportFrom)]
-    return [
-        name for node in nodes for name in (node.module or "", *(f"{node.module}.{each.name}" for each in node.names))
-    ]
+    named = [f"{node.module}.{each.name}" for node in nodes for each in node.names]
+    return reachable([*named, *(node.module or "" for node in nodes)], but=frozenset({"parity"}))

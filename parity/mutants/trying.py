@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parity.mutants.checkout import Checkout, Tested
+from parity.mutants.checkout import Checkout, Ran
 from parity.mutants.killing import SECONDS, Death
-from parity.mutants.modules import tests_of
+from parity.mutants.modules import files_of_tests
 from parity.mutants.mutant import Mutant
 
 LONGER = 3  # times as long as without a mutant: what a test draws and shrinks where it fails takes longer
@@ -21,12 +21,12 @@ class Baseline:
     """What the tests make of the tree as it is, which is in `folder`: all passed."""
 
     folder: Path
-    tested: Tested
+    ran: Ran
 
     def seconds(self) -> dict[str, float]:
         """How long each file of tests takes."""
         found: dict[str, float] = {}
-        for test, took in self.tested.seconds.items():
+        for test, took in self.ran.seconds.items():
             file = test.partition("::")[0]
             found[file] = found.get(file, 0.0) + took
         return found
@@ -34,24 +34,24 @@ class Baseline:
 
 def baseline(folder: Path, modules: Iterable[str]) -> Baseline:
     """Copy the checkout to a folder, and run all tests that concern these modules; raises ValueError if one fails."""
-    tests = list(dict.fromkeys(test for module in modules for test in tests_of(module)))
+    tests = list(dict.fromkeys(test for module in modules for test in files_of_tests(module)))
     checkout = Checkout(folder / "unchanged")
     try:
-        tested = checkout.run(tests, limit=SECONDS * len(tests) * LONGER, bytecode=True)
+        ran = checkout.run(tests, limit=SECONDS * len(tests) * LONGER, bytecode=True)
     finally:
         checkout.close()
-    if tested.by:
-        raise ValueError(f"{tested.by} does not pass on the unchanged tree: no mutant can be told from it")
-    return Baseline(folder, tested)
+    if ran.by:
+        raise ValueError(f"{ran.by} does not pass on the unchanged tree: no mutant can be told from it")
+    return Baseline(folder, ran)
 
 
 def tried(mutant: Mutant, before: Baseline) -> Death:
     """Plant the mutant in this process's own copy of the tree, and run the tests that concern it."""
-    tests = tests_of(mutant.module)
+    tests = files_of_tests(mutant.module)
     seconds = before.seconds()
-    checkout = _own(before.folder, tuple(before.tested.imported), min(seconds, key=seconds.__getitem__))
+    checkout = _own(before.folder, tuple(before.ran.imported), min(seconds, key=seconds.__getitem__))
     with checkout.planted(mutant):
-        found = checkout.run(tests, SECONDS + LONGER * sum(seconds[test] for test in tests), before.tested.seconds)
+        found = checkout.run(tests, SECONDS + LONGER * sum(seconds[test] for test in tests), before.ran.seconds)
     return Death(found.by or None, None, len(found.seconds))
 
 
