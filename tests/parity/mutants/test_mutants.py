@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import numpynet
-from numpynet import LeakyReLU, Linear, MaxPool2d, Softplus, Tanh
+from numpynet import GELU, LeakyReLU, Linear, MaxPool2d, Softplus, Tanh
 from parity.cli import app
 from parity.mutants import killing, mutant
 from parity.mutants.killing import TooLong, at_most, killed, reached
@@ -67,6 +67,15 @@ def test_properties_and_defaults_are_taken_over_and_given_back(module: str, chan
         within = seen()
     assert seen() == before
     assert (within == before) == change.startswith("def ")
+
+
+def test_what_was_remembered_of_a_function_is_computed_anew_with_a_mutant_and_without_it() -> None:
+    layer, x = GELU(), np.array([[1.0]])
+    right = layer(x)
+    for change in ("PI = 4 -> PI = 3", "np.log(64 -> np.log(1e-9"):
+        with planted(edited("numpynet.normal", change)):
+            assert layer(x) != right
+        assert layer(x) == right
 
 
 def test_a_mutant_that_is_no_python_raises_and_leaves_nothing() -> None:

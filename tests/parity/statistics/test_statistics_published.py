@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -80,6 +81,8 @@ def test_tost_agrees_with_statsmodels_and_the_t_test_with_scipy(margin: float) -
         assert tuple(significant(limit, 9) for limit in ours.interval_95) == tuple(
             significant(limit, 9) for limit in (interval.low, interval.high)
         )
+    pooled = math.sqrt((np.var(x, ddof=1) + np.var(y[:8], ddof=1)) / 2)
+    assert significant(welch.standard_deviation, 9) == significant(pooled, 9)
 
 
 def discordant_tables() -> list[PairedTable]:
