@@ -39,8 +39,6 @@ class Checkout:
     """A copy of `source` in a folder that does not exist, and a process that runs tests in it.
 
     imported: the modules of other packages that the process imports once for all
-
-    A stranger's package that is installed from the checkout itself is found in the copy: that comes first on the path.
     """
 
     def __init__(self, folder: Path, source: Path = ROOT, imported: Sequence[str] = ()) -> None:
@@ -54,6 +52,7 @@ class Checkout:
         temporary = folder / "tmp"
         temporary.mkdir()
         env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        # The copy comes first, before the checkout that is installed.
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
         env["TMPDIR"] = str(temporary)
         self.process = subprocess.Popen(

@@ -33,7 +33,12 @@ class Baseline:
 
 
 def baseline(folder: Path, modules: Iterable[str]) -> Baseline:
-    """Copy the checkout to a folder, and run all tests that concern these modules; raises ValueError if one fails."""
+    """Copy the checkout to a folder, and run all tests that concern these modules.
+
+    Raises ValueError if one fails, and where processes are not forked.
+    """
+    if not hasattr(os, "fork"):
+        raise ValueError("mutants of the judgement need a system that forks processes, such as Linux")
     tests = list(dict.fromkeys(test for module in modules for test in files_of_tests(module)))
     checkout = Checkout(folder / "unchanged")
     try:
@@ -51,7 +56,9 @@ def tried(mutant: Mutant, before: Baseline) -> Death:
     seconds = before.seconds()
     checkout = _own(before.folder, tuple(before.ran.imported), min(seconds, key=seconds.__getitem__))
     with checkout.planted(mutant):
-        found = checkout.run(tests, SECONDS + LONGER * sum(seconds[test] for test in tests), before.ran.seconds)
+        found = checkout.run(
+            tests, SECONDS + LONGER * sum(seconds.get(test, 0.0) for test in tests), before.ran.seconds
+        )
     return Death(found.by or None, None, len(found.seconds))
 
 

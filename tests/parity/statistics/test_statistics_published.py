@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
 from parity.statistics import (
     PairedTable,
+    difference_power,
     mcnemar,
     newcombe_interval,
     paired_tost,
@@ -61,6 +63,14 @@ def test_paired_tost_of_sleep_is_that_of_toster() -> None:
 @pytest.mark.parametrize(("n", "power"), [(15, 0.66629), (30, 0.93855)])
 def test_power_of_the_paired_tost(n: int, power: float) -> None:
     assert round(tost_power(n, 25.4558, 19.2, difference=-4, alpha=0.05), 5) == power
+
+
+@pytest.mark.parametrize("n", [3, 10, 30])
+@pytest.mark.parametrize(("paired", "theirs"), [(True, TTestPower()), (False, TTestIndPower())])
+def test_power_of_the_t_test_agrees_with_statsmodels(paired: bool, theirs: TTestPower, n: int) -> None:
+    for effect in (0.2, 0.8, 1.5):
+        expected = float(theirs.power(effect, n, 0.05 / 2, alternative="larger"))  # a difference of the right sign
+        assert significant(difference_power(n, 2.0, 2.0 * effect, 0.05, paired), 6) == significant(expected, 6)
 
 
 @pytest.mark.parametrize("margin", [0.1, 0.5, 3.0])
