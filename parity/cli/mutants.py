@@ -26,6 +26,7 @@ from parity.mutants import mutant
 from parity.mutants.modules import Of, modules
 from parity.mutants.reasons import reason_of
 from parity.report.mutants import UNKNOWN, keep
+from parity.results.records import Json
 from parity.work.performing import Records, crashed, off
 
 KILLERS = {Of.NUMPYNET: "the ladder", Of.JUDGEMENT: "its tests"}
@@ -39,7 +40,7 @@ def mutants(
     number: Annotated[int | None, typer.Option("--sample", min=1, help="So many, drawn by the seed; else all.")] = None,
     seed: Annotated[int, typer.Option(help="Names the sample; the first n of a larger one are the same.")] = 0,
     module: Annotated[list[str] | None, typer.Option(help="Of these modules alone.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Look again at what survived, by tests of today.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Look again at what survived and is not equivalent.")] = False,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     workers: WorkersOption = 1,
@@ -60,7 +61,9 @@ def mutants(
         fail(f"no module of {of.value} that has mutants is called {unknown[0]!r}: {', '.join(modules(of))}")
     drawn = mutant.sample(mutant.candidates(module or modules(of)), number, seed)
     asked = [one for one in drawn if one.counts]
-    known = {record["key"]: record for record in store.read(KIND) if not (crashed(record) or (again and off(record)))}
+    known = {
+        record["key"]: record for record in store.read(KIND) if not crashed(record) and not (again and _open(record))
+    }
     # What was looked at before an edit may have been another change of the same name.
     before = [record for one in asked if (record := known.get(one.key)) and record["diff"] == one.diff()]
     looked_at = {record["key"] for record in before}
@@ -75,6 +78,12 @@ def mutants(
         for path in keep(of, store, found, len(drawn) - len(asked), f"--of {of.value}{sampled}"):
             typer.echo(f"wrote {path}")
     raise typer.Exit(1 if any(map(off, found)) else done.exit_code)
+
+
+def _open(record: Json) -> bool:
+    """Tells whether a mutant survived that is not known to be equivalent."""
+    reason = reason_of(record["module"], record["diff"])
+    return off(record) and not (reason and reason.equivalent)
 
 
 def _print_mutants(records: Records, left_out: int, killer: str) -> None:
