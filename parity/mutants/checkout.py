@@ -18,6 +18,7 @@ from parity.mutants.mutant import Mutant
 from parity.results.code import ROOT
 
 PARTS = ("numpynet", "parity", "tests", "examples", "README.md", "pyproject.toml")  # what the tests read
+PATIENCE = 10  # on a busy machine a process has a tenth of a processor
 FORKING = Path(__file__).with_name("forking.py")
 
 
@@ -71,10 +72,20 @@ class Checkout:
         self.process.communicate()
 
     def run(
-        self, tests: Sequence[str], limit: float, seconds: Mapping[str, float] | None = None, bytecode: bool = False
+        self,
+        tests: Sequence[str],
+        limit: int,
+        seconds: Mapping[str, float] | None = None,
+        bytecode: bool = False,
+        patience: int = PATIENCE,
     ) -> Ran:
-        """Run the tests of these files, quick ones first as far as `seconds` tells, until one fails."""
-        self._ask({"tests": list(tests), "limit": limit, "seconds": dict(seconds or {}), "bytecode": bytecode})
+        """Run the tests of these files, quick ones first as far as `seconds` tells, until one fails.
+
+        They are ended after `limit` seconds of computing, or `patience` times as many of the clock. Bytecode is written
+        where it is asked for: not of a file that will be what it was.
+        """
+        asked = {"tests": list(tests), "seconds": dict(seconds or {}), "bytecode": bytecode}
+        self._ask({**asked, "limit": limit, "waiting": patience * limit})
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -83,7 +94,7 @@ class Checkout:
         if "raised" in found:
             raise RuntimeError(found["raised"])
         if "late" in found:
-            return Ran(f"more than {limit:.0f} s")
+            return Ran(f"more than {found['late']} s")
         if "signal" in found:
             return Ran(f"exit code {found['signal']}")
         by = "" if found["code"] == 0 else found["failed"] or f"pytest's exit code {found['code']}"

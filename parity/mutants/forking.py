@@ -6,7 +6,7 @@ what it is asked and writes what it found, each a line of JSON:
 
 import: the modules to be imported before any child is forked
 tests: the files of tests to be run until one fails, and `seconds`, how long each test takes as far as is known
-limit: the seconds after which a run is ended
+limit: the seconds of computing after which a run is ended, and `waiting`, those of the clock
 bytecode: whether a child may write some; not where a file is changed that will be what it was
 """
 
@@ -17,6 +17,7 @@ import importlib
 import json
 import math
 import os
+import resource
 import select
 import signal
 import sys
@@ -73,7 +74,7 @@ def _silence(*streams: int) -> None:
 
 
 def _forked(asked: dict[str, Any], tree: str) -> dict[str, Any]:
-    """What a child found; `late` where it was ended, `signal` where it died."""
+    """What a child found; `late` where it was ended, after how many seconds, `signal` where it died."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -87,7 +88,7 @@ def _forked(asked: dict[str, Any], tree: str) -> dict[str, Any]:
     os.close(writing)
     with os.fdopen(reading) as told:
         try:
-            ready, _, _ = select.select([told], [], [], asked["limit"])
+            ready, _, _ = select.select([told], [], [], asked["waiting"])
             line = told.readline() if ready else ""
         finally:  # and whatever it has started
             with suppress(ProcessLookupError):
@@ -95,13 +96,17 @@ def _forked(asked: dict[str, Any], tree: str) -> dict[str, Any]:
             _, status = os.waitpid(child, 0)
     if line:
         return dict(json.loads(line))
-    return {"signal": os.waitstatus_to_exitcode(status)} if ready else {"late": True}
+    if not ready:
+        return {"late": asked["waiting"]}
+    code = os.waitstatus_to_exitcode(status)
+    return {"late": asked["limit"]} if code == -signal.SIGXCPU else {"signal": code}
 
 
 def _run(asked: dict[str, Any], tree: str) -> dict[str, Any]:
     """Run the tests in this process, a child; returns what came of it."""
     os.setsid()  # whatever a test starts is of this group, and ends with it
     _silence(0, 1, 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (asked["limit"], resource.RLIM_INFINITY))
     if not asked["bytecode"]:
         sys.dont_write_bytecode = True
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def tried(mutant: Mutant, before: Baseline) -> Death:
     checkout = _own(before.folder, tuple(before.ran.imported), min(seconds, key=seconds.__getitem__))
     with checkout.planted(mutant):
         found = checkout.run(
-            tests, SECONDS + LONGER * sum(seconds.get(test, 0.0) for test in tests), before.ran.seconds
+            tests, SECONDS + LONGER * math.ceil(sum(seconds.get(test, 0.0) for test in tests)), before.ran.seconds
         )
     return Death(found.by or None, None, len(found.seconds))
 

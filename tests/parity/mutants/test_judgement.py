@@ -93,11 +93,15 @@ def test_a_mutant_that_is_no_python_is_killed_by_the_file_that_cannot_be_importe
     assert checkout.run(["tests/test_quick.py"], 60).by == "tests/test_quick.py"
 
 
-def test_what_does_not_end_is_ended_with_all_that_it_has_started(checkout: Checkout, tmp_path: Path) -> None:
+def test_what_computes_for_ever_is_ended_after_so_many_seconds_of_computing(checkout: Checkout) -> None:
+    assert checkout.run(odd(checkout, "while True: pass"), 2, patience=50).by == "more than 2 s"
+
+
+def test_what_waits_for_ever_is_ended_with_all_that_it_has_started(checkout: Checkout, tmp_path: Path) -> None:
     told = tmp_path / "child"
     child = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']).pid"
     tests = odd(checkout, f"open({str(told)!r}, 'w').write(str({child})); time.sleep(600)")
-    assert checkout.run(tests, 10).by == "more than 10 s"
+    assert checkout.run(tests, 10, patience=1).by == "more than 10 s"
     with suppress(ProcessLookupError, FileNotFoundError):  # it has ended, or its new parent has yet to hear of it
         for _ in range(100):
             os.kill(int(told.read_text()), 0)
