@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TypeVar
 
 from parity.mutants.killing import Death, killed
 from parity.mutants.modules import Of
@@ -19,6 +19,7 @@ from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
 KIND = MutantRecord.KIND
+T = TypeVar("T")  # what a mutant is looked at by: frameworks, or tests with their baseline
 
 
 @contextmanager
@@ -32,11 +33,11 @@ def calls(of: Of, mutants: Sequence[Mutant], frameworks: list[str]) -> Iterator[
         yield _calls(tried, mutants, before)
 
 
-def _calls(looking: Callable[..., Death], mutants: Sequence[Mutant], by: Any) -> list[Call]:
+def _calls(looking: Callable[[Mutant, T], Death], mutants: Sequence[Mutant], by: T) -> list[Call]:
     return [Call(Item(KIND, mutant.key, asdict(mutant)), plant, (looking, mutant, by)) for mutant in mutants]
 
 
-def plant(looking: Callable[[Mutant, Any], Death], mutant: Mutant, by: Any) -> Records:
+def plant(looking: Callable[[Mutant, T], Death], mutant: Mutant, by: T) -> Records:
     death = looking(mutant, by)
     record = MutantRecord(
         key=mutant.key, passed=death.by is not None, diff=mutant.diff(), **asdict(mutant), **asdict(death)
