@@ -12,7 +12,7 @@ from numpynet import Linear
 from parity.case import Case, Step
 from parity.formats import DTYPES
 from parity.frameworks import available
-from parity.ladder.judge import judge
+from parity.ladder.judge import errors, judge
 from parity.ladder.proving import prove, targets
 from parity.ladder.trace import STEP
 from parity.mapping.pair import registry
@@ -47,3 +47,10 @@ def test_an_update_is_judged_however_small_its_gradient_is(scale: float) -> None
     input, cotangent = (rng.standard_normal(shape).astype(np.float32) for shape in ((5, 3), (5, 2)))
     judgement = judge(Case(Linear(3, 2), [Step(input, np.float32(scale) * cotangent)], arguments={}), frameworks=[])
     assert STEP in {key.rung for key in judgement.reference}
+
+
+def test_the_same_infinity_or_nan_is_no_error_and_another_is_an_infinite_one() -> None:
+    expected = np.array([np.inf, np.nan, 1, 1, np.inf, np.inf, 1])
+    actual = np.array([np.inf, np.nan, np.inf, np.nan, 1, -np.inf, 1.5], np.float32)
+    np.testing.assert_array_equal(errors(actual, expected), [0, 0, np.inf, np.inf, np.inf, np.inf, 0.5])
+    np.testing.assert_array_equal(errors(actual[-1:], expected[-1:]), [0.5])
