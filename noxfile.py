@@ -266,7 +266,7 @@ MUTATION = {"cosmic-ray": "8.7.0", "parso": "0.8.7", "stevedore": "5.10.0", "att
 
 @nox.session(python=False, default=False)
 def mutants(session: nox.Session) -> None:
-    """Changes numpynet's source in small ways, which the ladder must see. -- --sample N --seed S; resumes."""
+    """Changes numpynet (or --of judgement) in small ways, which the ladder (tests) must see. -- --sample N; resumes."""
     options, rest = asked(session)
     environment = Environment(session, options.stack, options.python)
     folders = [environment.beside(name, pin) for name, pin in MUTATION.items()]

@@ -1,1 +1,1 @@
-"""Mutants of numpynet: one small change of its source each, which the ladder should see without any test of ours."""
+"""Mutants: small changes of the source, of numpynet for the ladder to see, of what judges in parity for its tests."""

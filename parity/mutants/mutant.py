@@ -7,25 +7,20 @@ import difflib
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpynet
 from parity.discovery import Lazy
+from parity.mutants.modules import path
 
 cosmic_ray_ast: Any = Lazy("cosmic_ray.ast")
 cosmic_ray_query: Any = Lazy("cosmic_ray.ast.ast_query")
 cosmic_ray_mutating: Any = Lazy("cosmic_ray.mutating")
 cosmic_ray_plugins: Any = Lazy("cosmic_ray.plugins")
 
-HOME = Path(numpynet.__file__).parent
-# What reads files and draws nothing that the ladder compares, and what only trains: rung 4 and studies look at it.
-APART = ("datasets", "training")
-
 
 @dataclass(frozen=True)
 class Mutant:
-    """The change that `operator` makes at its position number `occurrence` in a file of numpynet.
+    """The change that `operator` makes at its position number `occurrence` in a file.
 
     module: the module's dotted name
     definition: the function or class that is changed; empty where it is the module
@@ -74,19 +69,6 @@ def _evaluated(source: str) -> str:
         elif isinstance(node, ast.AnnAssign):
             node.annotation = ast.Constant(None)
     return ast.dump(tree)
-
-
-def path(module: str) -> Path:
-    """The file of a module of numpynet."""
-    file = HOME.parent.joinpath(*module.split("."))
-    return file.with_suffix(".py") if file.with_suffix(".py").is_file() else file / "__init__.py"
-
-
-def modules() -> list[str]:
-    """The modules of numpynet that compute what rungs 1 to 3 compare."""
-    found = [file.relative_to(HOME.parent).with_suffix("") for file in HOME.rglob("*.py")]
-    names = [".".join(file.parts).removesuffix(".__init__") for file in found if not set(APART) & set(file.parts)]
-    return sorted(name for name in names if name != "numpynet")
 
 
 def candidates(names: Iterable[str]) -> Iterator[Mutant]:

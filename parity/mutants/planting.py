@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import types
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from parity.mutants.mutant import Mutant, path
+from parity.mutants.modules import path
+from parity.mutants.mutant import Mutant
 
 COMPUTED = ("__code__", "__defaults__", "__kwdefaults__")  # what makes a function compute what it does
 LEFT = ("__dict__", "__weakref__", "__doc__", "__module__", "__name__", "__qualname__", "__annotations__")
@@ -27,10 +29,21 @@ def planted(mutant: Mutant) -> Iterator[None]:
     changed.__file__, changed.__package__ = str(path(mutant.module)), module.__package__
     exec(compile(mutant.source(), changed.__file__, "exec"), vars(changed))
     with ExitStack() as undo:
+        # What is remembered was computed without the mutant, and what is remembered within is the mutant's: a module
+        # that it was imported into has the same cache.
+        undo.callback(_forget, module)
         for name, value in vars(changed).items():
             if name in vars(module) and not name.startswith("__"):
                 _take_over(module, name, vars(module)[name], value, mutant.module, undo)
+        _forget(module)
         yield
+
+
+def _forget(module: types.ModuleType) -> None:
+    """Empty the caches of the module's functions."""
+    for value in vars(module).values():
+        if isinstance(value, functools._lru_cache_wrapper):
+            value.cache_clear()
 
 
 def _take_over(holder: Any, name: str, old: Any, new: Any, home: str, undo: ExitStack) -> None:
@@ -41,6 +54,8 @@ def _take_over(holder: Any, name: str, old: Any, new: Any, home: str, undo: Exit
         else:
             for part in COMPUTED:
                 _set(old, part, getattr(new, part), undo)
+    elif isinstance(old, functools._lru_cache_wrapper) and isinstance(new, functools._lru_cache_wrapper):
+        _take_over(old, "__wrapped__", old.__wrapped__, new.__wrapped__, home, undo)
     elif isinstance(old, property) and isinstance(new, property):
         for get in ("fget", "fset", "fdel"):
             _take_over(old, get, getattr(old, get), getattr(new, get), home, undo)

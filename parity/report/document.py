@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from parity.mutants.modules import kind
+from parity.mutants.reasons import reason_of
 from parity.report import absent
 from parity.report.records import Evidence, Json, read
 from parity.report.reds import reds
@@ -65,8 +67,22 @@ def build(folders: Sequence[Path]) -> Json:
         "soak_curves": kinds["soak-curves"],
         "machines": kinds["machines"],
         "twins": kinds["twins"],
+        "mutants": kinds["mutants"],
+        "mutant_scores": _scores(kinds["mutants"]),
         "runs": kinds["runs"],
     }
+
+
+def _scores(mutants: Sequence[Json]) -> list[Json]:
+    """How many mutants of numpynet and of parity's judgement were killed, by stack, and how many cannot be."""
+    rows = []
+    for stack, of in dict.fromkeys((mutant["stack"], kind(mutant["module"])) for mutant in mutants):
+        own = [mutant for mutant in mutants if (mutant["stack"], kind(mutant["module"])) == (stack, of)]
+        reasons = [reason_of(mutant["module"], mutant["diff"]) for mutant in own if not mutant["passed"]]
+        equivalent = sum(reason is not None and reason.equivalent for reason in reasons)
+        killed = len(own) - len(reasons)
+        rows.append({"stack": stack, "of": of.value, "mutants": len(own), "killed": killed, "equivalent": equivalent})
+    return rows
 
 
 def _notes(evidence: Evidence) -> list[str]:

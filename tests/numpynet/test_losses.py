@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ from numpynet import (
     NLLCriterion,
     NLLCriterionUnstable,
 )
-from numpynet.losses import Reduction
+from numpynet.losses import ClassCriterion, Reduction
 
 
 def inputs(dtype: str = "float32") -> Array:
@@ -133,3 +134,10 @@ def test_arguments_outside_their_range_are_refused_by_name(make: Callable[[], An
 def test_they_read_as_the_constructor_call() -> None:
     assert repr(HuberCriterion(delta=0.5)) == "HuberCriterion(delta=0.5)"
     assert repr(NLLCriterion("sum", (1, 2))) == "NLLCriterion(reduction='sum', class_weights=(1.0, 2.0))"
+
+
+@pytest.mark.parametrize("criterion", [NLLCriterion, NLLCriterionUnstable, CrossEntropyCriterion])
+def test_criteria_of_classes_have_one_set_of_defaults(criterion: type[ClassCriterion]) -> None:
+    """The docstrings name those of `ClassCriterion`."""
+    expected, found = (inspect.signature(each).parameters for each in (ClassCriterion, criterion))
+    assert {name: found[name].default for name in expected} == {name: expected[name].default for name in expected}

@@ -167,13 +167,15 @@ def _of_baseline(stored: Mapping[str, Any]) -> Json:
 
 @dataclass(frozen=True, kw_only=True)
 class MutantRecord(Judged, kind="mutants", planned=True):
-    """One small change of numpynet's source. It has passed where the ladder killed it.
+    """One small change of numpynet's source, or of what judges in parity. It has passed where it was killed.
+
+    The ladder kills the former, and the tests of its room the latter.
 
     module, definition, line: where the change is
     operator, occurrence: which change of cosmic-ray's it is
     diff: the lines that were taken out and put in
-    by, rung: what killed it
-    examples: the number that it took, or that it survived
+    by, rung: what killed it; a test has no rung
+    examples: the number of examples, or of tests, that it took, or that it survived
     """
 
     module: str

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
 
 import numpynet
+from numpynet import Linear
+from parity.case import Case, Step
 from parity.formats import DTYPES
 from parity.frameworks import available
+from parity.ladder.judge import errors, judge
 from parity.ladder.proving import prove, targets
+from parity.ladder.trace import STEP
 from parity.mapping.pair import registry
 
 EXAMPLES = int(os.environ.get("PARITY_EXAMPLES", "5"))  # the first of the 60 of the main job, which CI runs in full
@@ -33,3 +38,19 @@ def test_every_public_class_that_computes_has_a_pair() -> None:
     ]
     missing = [c.__name__ for c in computing if c not in abstract and c not in registry()]
     assert not missing, f"no pair for {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**-30])
+def test_an_update_is_judged_however_small_its_gradient_is(scale: float) -> None:
+    """That it is nothing but rounding is a matter of what it is made of, not of its size."""
+    rng = np.random.default_rng(1)
+    input, cotangent = (rng.standard_normal(shape).astype(np.float32) for shape in ((5, 3), (5, 2)))
+    judgement = judge(Case(Linear(3, 2), [Step(input, np.float32(scale) * cotangent)], arguments={}), frameworks=[])
+    assert STEP in {key.rung for key in judgement.reference}
+
+
+def test_the_same_infinity_or_nan_is_no_error_and_another_is_an_infinite_one() -> None:
+    expected = np.array([np.inf, np.nan, 1, 1, np.inf, np.inf, 1])
+    actual = np.array([np.inf, np.nan, np.inf, np.nan, 1, -np.inf, 1.5], np.float32)
+    np.testing.assert_array_equal(errors(actual, expected), [0, 0, np.inf, np.inf, np.inf, np.inf, 0.5])
+    np.testing.assert_array_equal(errors(actual[-1:], expected[-1:]), [0.5])

@@ -188,6 +188,19 @@ def test_a_class_that_is_in_no_file_is_named_where_its_definition_belongs(monkey
     assert "# here goes the definition of Typed, which is in no file" in script
 
 
+def test_a_class_that_another_one_holds_is_imported_with_that_one() -> None:
+    class Inner(Module):
+        def forward(self, input: Array) -> Array:
+            return self.remember(input)
+
+        def __repr__(self) -> str:
+            return "Halved.Inner()"
+
+    Inner.__qualname__, one = "Halved.Inner", np.ones((1, 1), np.float32)
+    lines = reproduction(Case(Inner(), [Step(one, one)])).splitlines()
+    assert f"from {__name__} import Halved" in lines
+
+
 def test_class_without_a_pair_is_told_how_to_get_one() -> None:
     class Unknown(Module):
         pass

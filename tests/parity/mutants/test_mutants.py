@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,16 @@ import pytest
 from typer.testing import CliRunner
 
 import numpynet
-from numpynet import LeakyReLU, Linear, MaxPool2d, Softplus, Tanh
+from numpynet import GELU, LeakyReLU, Linear, MaxPool2d, Softplus, Tanh
 from parity.cli import app
 from parity.mutants import killing, mutant
 from parity.mutants.killing import TooLong, at_most, killed, reached
-from parity.mutants.mutant import Mutant, candidates, modules, path, sample
+from parity.mutants.modules import Of, modules, path
+from parity.mutants.mutant import Mutant, candidates, sample
 from parity.mutants.planting import planted
+from parity.mutants.reasons import Reason, bare
 from parity.results.store import Results
+from parity.work.pool import Call
 
 needs_cosmic_ray = pytest.mark.skipif(
     importlib.util.find_spec("cosmic_ray") is None, reason="cosmic-ray, which `nox -s mutants` installs, is not here"
@@ -66,6 +71,15 @@ def test_properties_and_defaults_are_taken_over_and_given_back(module: str, chan
         within = seen()
     assert seen() == before
     assert (within == before) == change.startswith("def ")
+
+
+def test_what_was_remembered_of_a_function_is_computed_anew_with_a_mutant_and_without_it() -> None:
+    layer, x = GELU(), np.array([[1.0]])
+    right = layer(x)
+    for change in ("PI = 4 -> PI = 3", "np.log(64 -> np.log(1e-9"):
+        with planted(edited("numpynet.normal", change)):
+            assert layer(x) != right
+        assert layer(x) == right
 
 
 def test_a_mutant_that_is_no_python_raises_and_leaves_nothing() -> None:
@@ -131,24 +145,55 @@ def test_mutants_of_a_module_are_changes_of_one_line_and_those_of_annotations_do
     assert not any(one.counts for one in of_annotations if "=" not in one.diff()[0].split("|")[0])
 
 
+ALIVE = edited("numpynet.activations", "np.log1p -> np.expm1")
+
+
+def survived(folder: Path, diff: list[str]) -> None:
+    """Write down that `ALIVE` survived when its lines were these."""
+    record = {"passed": False, "definition": "Softplus.forward", "line": 200, "diff": diff, "by": None, "examples": 600}
+    of = {"key": ALIVE.key, "module": ALIVE.module, "operator": ALIVE.operator, "occurrence": 0}
+    Results(folder).append("mutants", ALIVE.key, of | record)
+
+
 def test_the_command_resumes_and_tells_what_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    alive = edited("numpynet.activations", "np.log1p -> np.expm1")
-    monkeypatch.setattr(mutant, "candidates", lambda names: [alive])
-    record = {
-        "key": alive.key,
-        "passed": False,
-        "module": alive.module,
-        "definition": "Softplus.forward",
-        "line": 200,
-        "operator": alive.operator,
-        "occurrence": 0,
-        "diff": ["-np.log1p(x)", "+np.expm1(x)"],
-        "by": None,
-        "examples": 600,
-    }
-    Results(tmp_path).append("mutants", alive.key, record)
+    monkeypatch.setattr(mutant, "candidates", lambda names: [ALIVE])
+    survived(tmp_path, ALIVE.diff())
     found = CliRunner().invoke(app, ["mutants", "--results", str(tmp_path)], env={"COLUMNS": "120"})
     assert found.exit_code == 1
     assert "numpynet.activations:200 Softplus.forward" in found.output
-    assert "+np.expm1(x)" in found.output
+    assert f"    {ALIVE.diff()[1]}" in found.output
     assert "the ladder killed 0 of 1 mutants" in found.output
+
+
+@pytest.mark.parametrize(
+    ("diff", "equivalent", "options", "again"),
+    [
+        (ALIVE.diff(), False, [], False),
+        (["-what it was", "+before an edit"], False, [], True),
+        (ALIVE.diff(), False, ["--again"], True),
+        (ALIVE.diff(), True, ["--again"], False),
+    ],
+    ids=["known", "of other lines", "asked for", "equivalent"],
+)
+def test_what_survived_is_looked_at_again_where_it_may_be_killed(
+    diff: list[str],
+    equivalent: bool,
+    options: list[str],
+    again: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[Mutant] = []
+
+    @contextmanager
+    def calls(of: Of, mutants: list[Mutant], frameworks: list[str]) -> Iterator[list[Call]]:
+        looked_at.extend(mutants)
+        yield []
+
+    known = Reason(ALIVE.module, tuple(map(bare, diff)), equivalent, "It is known.")
+    monkeypatch.setattr("parity.mutants.reasons.reasons", lambda: [known])
+    monkeypatch.setattr(mutant, "candidates", lambda names: [ALIVE])
+    monkeypatch.setattr("parity.cli.mutants.calls", calls)
+    survived(tmp_path, diff)
+    CliRunner().invoke(app, ["mutants", "--results", str(tmp_path), *options])
+    assert looked_at == [ALIVE] * again

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 from made_up_records import DEFECTS, N_TEST, SEEDS, STACK, add_facts, add_ladder, add_modes, add_study, bare, filled
 
+from parity.mutants.reasons import Reason
 from parity.report import Summary, page, write_report
 from parity.report.schema import FILE as SCHEMA_FILE
 from parity.report.schema import current
@@ -251,6 +252,33 @@ def test_a_twin_that_the_ladder_caught_is_red_and_the_baselines_alarms_are_count
     assert (summary.status, summary.exit_code) == ("invalid", 3)
     assert "undamaged twins left alone" in summary.headline
     assert len(ElementTree.parse(out / "junit.xml").findall(".//testsuite[@name='twins']/testcase/failure")) == 1
+
+
+def test_mutants_of_numpynet_and_of_the_judgement_are_scored_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mutants(results: Results) -> None:
+        for number, passed in enumerate((True, True, False)):
+            for module in ("numpynet.linear", "parity.ladder.judge"):
+                diff = [f"-    a{number}", f"+    b{number}"]
+                record = bare("mutants", module=module, diff=diff, passed=passed)
+                results.append("mutants", f"{module}/{number}", record)
+
+    known = Reason("parity.ladder.judge", ("-a2", "+b2"), True, "It is the same.")
+    monkeypatch.setattr("parity.mutants.reasons.reasons", lambda: [known])
+    summary, out = report(tmp_path, add_ladder, mutants)
+    scores = {
+        score["of"]: (score["killed"], score["mutants"], score["equivalent"])
+        for score in summary.document["mutant_scores"]
+    }
+    assert scores == {"numpynet": (2, 3, 0), "judgement": (2, 3, 1)}
+    text = (out / "report.md").read_text()
+    assert "of numpynet, killed by the ladder | 2 of 3; 0 of the others equivalent" in text
+    assert "of parity's judgement, killed by its tests | 2 of 3; 1 of the others equivalent" in text
+    shown = (out / "report.html").read_text()
+    assert "the ladder killed 2 of 3 mutants" in shown
+    assert "<code>a2</code>" in shown
+    assert "<code>a1</code>" not in shown
 
 
 def test_with_one_framework_the_report_says_what_was_not_compared(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from parity.case import Case, Step
 from parity.formats import format_of
 from parity.ladder.judge import judge, share_used
 from parity.rounding.allowance import Perturb, deviations
-from parity.rounding.errors import SLACK, Nearest, RandomErrors, making
+from parity.rounding.errors import SLACK, Nearest, RandomErrors, current_errors, making
 from parity.rounding.noisy import Noisy
 
 F32 = np.dtype(np.float32)
@@ -41,6 +41,8 @@ def perturbed(function: Callable[..., Any], *arrays: Array) -> Array:
         lambda a: a * (a > 0),
         lambda a: np.max(a, axis=0),
         lambda a: np.clip(a, -1, 1),
+        lambda a: np.sort(a, axis=None),
+        lambda a: np.sort(a, axis=0),
     ],
 )
 def test_exact_operations_make_no_error(function: Callable[[Array], Array]) -> None:
@@ -165,6 +167,20 @@ def test_jump_is_allowed_where_the_rounding_beside_it_made_it_smaller_in_every_r
         return {0: np.array([1.0 if natural else 0.4 + 4 * UNIT])}
 
     assert deviations({0: np.ones(1)}, run, F32, together=False)[0] >= 0.6
+
+
+def test_what_only_errors_of_natural_size_do_is_allowed_as_often_as_large_ones_are_large() -> None:
+    """One pair of three has them: a variance that is all rounding, say, deviates by less under large ones."""
+    sizes: list[float] = []
+
+    def run(_: Perturb) -> dict[int, Array]:
+        errors = current_errors()
+        assert errors is not None
+        sizes.append(errors.size)
+        return {0: np.array([1 + (UNIT if errors.size == 1 else 0)])}
+
+    assert deviations({0: np.ones(1)}, run, F32, together=False)[0] == SLACK * ((1 + UNIT) - 1)
+    assert (sizes.count(1.0), sizes.count(SLACK)) == (4, 8)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -117,7 +117,17 @@ def assigned(a: Any) -> Any:
     return out
 
 
-@pytest.mark.parametrize("function", [*FUNCTIONS, assigned])
+def placed(a: Any) -> Any:
+    out = np.zeros_like(a)
+    np.putmask(out, x > 1, a)
+    np.place(out, x < -1, a[1, :3])
+    np.put(out, [3, 20], a[0, :2])
+    np.put(out, [4], v=7)
+    np.fill_diagonal(out, a[2, 0])
+    return out
+
+
+@pytest.mark.parametrize("function", [*FUNCTIONS, assigned, placed])
 @pytest.mark.parametrize("errors", [Nearest(F32), Losing(F32)], ids=["nearest", "losing"])
 def test_functions_do_to_each_run_what_they_do_to_one(function: Callable[[Any], Any], errors: Errors) -> None:
     values = [x, 1.25 * x, 0.75 * x]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -66,6 +68,19 @@ def test_without_ties_paired_superiority_has_wilsons_interval() -> None:
         assert interval is not None
         wilson = stats.binomtest(wins, 20).proportion_ci(0.95, method="wilson")
         assert tuple(round(limit, 9) for limit in interval) == (round(wilson.low, 9), round(wilson.high, 9))
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_superiority_of_one_is_the_rest_of_the_others_with_any_number_of_ties(paired: bool) -> None:
+    for wins, losses, ties in itertools.product(range(4), repeat=3):
+        if (n := wins + losses + ties) > 1:
+            first, second = [0.6] * wins + [0.4] * losses + [0.5] * ties, [0.5] * n
+            one, other = superiority(first, second, paired), superiority(second, first, paired)
+            assert one.interval is not None
+            assert other.interval is not None
+            assert one.estimate == pytest.approx((wins + ties / 2) / n)
+            assert other.estimate == pytest.approx(1 - one.estimate)
+            assert one.interval == pytest.approx((1 - other.interval[1], 1 - other.interval[0]))
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.0, 2.0])

@@ -45,6 +45,7 @@ def test_a_constant_shift_is_different_and_equivalent_only_within_a_wider_margin
 def test_two_constant_samples_are_judged_by_regrouping() -> None:
     result = welch_tost(np.full(4, 0.9), np.full(4, 0.8), margin=0.2)
     assert (result.p_equivalent, result.p_different) == (1 / 70, 2 / 70)
+    assert result.degrees_of_freedom == 4 + 4 - 2
 
 
 def test_one_constant_sample_leaves_welchs_test_defined() -> None:

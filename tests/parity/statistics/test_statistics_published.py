@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
 from parity.statistics import (
     PairedTable,
+    difference_power,
     mcnemar,
     newcombe_interval,
     paired_tost,
@@ -62,6 +65,14 @@ def test_power_of_the_paired_tost(n: int, power: float) -> None:
     assert round(tost_power(n, 25.4558, 19.2, difference=-4, alpha=0.05), 5) == power
 
 
+@pytest.mark.parametrize("n", [3, 10, 30])
+@pytest.mark.parametrize(("paired", "theirs"), [(True, TTestPower()), (False, TTestIndPower())])
+def test_power_of_the_t_test_agrees_with_statsmodels(paired: bool, theirs: TTestPower, n: int) -> None:
+    for effect in (0.2, 0.8, 1.5):
+        expected = float(theirs.power(effect, n, 0.05 / 2, alternative="larger"))  # a difference of the right sign
+        assert significant(difference_power(n, 2.0, 2.0 * effect, 0.05, paired), 6) == significant(expected, 6)
+
+
 @pytest.mark.parametrize("margin", [0.1, 0.5, 3.0])
 def test_tost_agrees_with_statsmodels_and_the_t_test_with_scipy(margin: float) -> None:
     x, y = SLEEP
@@ -80,6 +91,8 @@ def test_tost_agrees_with_statsmodels_and_the_t_test_with_scipy(margin: float) -
         assert tuple(significant(limit, 9) for limit in ours.interval_95) == tuple(
             significant(limit, 9) for limit in (interval.low, interval.high)
         )
+    pooled = math.sqrt((np.var(x, ddof=1) + np.var(y[:8], ddof=1)) / 2)
+    assert significant(welch.standard_deviation, 9) == significant(pooled, 9)
 
 
 def discordant_tables() -> list[PairedTable]:

@@ -138,6 +138,13 @@ def test_an_executor_that_breaks_down_is_no_run_that_crashed(problem: Exception)
         on(Broken())
 
 
+def test_seeds_of_the_disjoint_arm_are_further_apart_than_any_study_is_long_and_stay_what_they_were() -> None:
+    """A study that was begun goes on from the same ones."""
+    names = ("numpynet", "torch", "tensorflow")
+    assert [ARMS["disjoint"].seed(name, 7) for name in names] == [7, 10_007, 20_007]
+    assert [COUPLED.seed(name, 7) for name in names] == [7, 7, 7]
+
+
 def test_every_arm_makes_its_trainer_from_the_seed_alone() -> None:
     hashes = {name: [perform(job(arm, 7))["initial_weights"] for _ in range(2)] for name, arm in ARMS.items()}
     assert all(first == second for first, second in hashes.values())
