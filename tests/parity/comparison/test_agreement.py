@@ -23,7 +23,7 @@ from parity.rounding.errors import LOST, SLACK, forward_pass
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="one of the two models is of torch")
 F32 = np.dtype(np.float32)
-EXAMPLES = 4
+EXAMPLES = 2
 FACTOR = 16
 
 
