@@ -17,6 +17,7 @@ from parity.report.pages import rows_of
 from parity.results.code import ROOT
 from parity.results.planning import KIND as PLANS
 from parity.results.records import Json
+from parity.results.records.facts import MutantRecord
 from parity.results.store import Results
 
 KEPT, PAGE = ROOT / "parity" / "results" / "mutants.json", ROOT / "docs" / "pages" / "mutants.md"
@@ -31,11 +32,12 @@ def keep(of: Of, store: Results, records: Sequence[Json], left_out: int, asked: 
     asked: the arguments of the command that made the records
     """
     plans = {plan["key"]: plan["commit"][:7] for plan in store.read(PLANS)}
+    made_for = {record["key"]: record["plan"] for record in store.read(MutantRecord.KIND)}
     outcomes = Counter((record["module"], record["passed"]) for record in records)
     measured = {
         "asked": asked,
         "stack": store.stack,
-        "commits": sorted({plans.get(record["plan"], "") for record in records} - {""}),
+        "commits": sorted({plans.get(made_for[record["key"]], "") for record in records} - {""}),
         "left_out": left_out,
         "modules": {
             name: {"killed": outcomes[name, True], "survived": outcomes[name, False]}

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from made_up_records import bare
 
 from parity.mutants.modules import Of, path
 from parity.mutants.reasons import Reason, reason_of, reasons
+from parity.report import mutants as report
 from parity.report.mutants import PAGE, kept, page
+from parity.results.planning import planned
+from parity.results.records import Json
+from parity.results.store import Results
 
 MEASURED = {
     "numpynet": {
@@ -54,3 +61,24 @@ def test_a_survivor_is_known_by_its_lines_wherever_they_are_and_is_told_with_its
 def test_a_survivor_of_which_no_reason_is_known_says_so() -> None:
     assert "No reason is known yet." in page(MEASURED)
     assert "so that 66.7% of the others were killed" in page(MEASURED)
+
+
+def test_what_is_kept_names_the_commits_of_the_plans_that_the_records_were_made_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "KEPT", tmp_path / "mutants.json")
+    monkeypatch.setattr(report, "PAGE", tmp_path / "mutants.md")
+    store = Results(tmp_path)
+    records: list[Json] = []
+    for commit, passed in (("1111111aaa", True), ("2222222bbb", False), ("2222222bbb", True)):
+        monkeypatch.setattr("parity.results.planning._commit", lambda commit=commit: commit)
+        made = bare("mutants", module="numpynet.linear", diff=["-a", "+b"], passed=passed) | {"key": f"{len(records)}"}
+        with planned(store, "mutants", {}):
+            store.append("mutants", made["key"], made)
+        records.append(made)
+    report.keep(Of.NUMPYNET, store, records, 3, "--of numpynet")
+    (measured,) = report.kept().values()
+    assert measured["commits"] == ["1111111", "2222222"]
+    assert measured["modules"] == {"numpynet.linear": {"killed": 2, "survived": 1}}
+    assert [each["diff"] for each in measured["survivors"]] == [["-a", "+b"]]
+    assert report.PAGE.read_text("utf-8") == page(report.kept())
