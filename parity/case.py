@@ -31,6 +31,7 @@ class Step:
 
     training: the module's mode in this step; None is the case's
     rehearsal: another input that the module is applied to before; what comes of it is not looked at
+    backwards: how many backward passes, each with this cotangent, follow the forward pass; their gradients add up
     """
 
     input: Any
@@ -39,6 +40,7 @@ class Step:
     zero_grad: bool = True
     training: bool | None = None
     rehearsal: Any = None
+    backwards: int = 1
 
     def __post_init__(self) -> None:
         for name in ("input", "cotangent", "rehearsal"):

@@ -178,7 +178,7 @@ class Digest:
             case.arguments,
             sorted(case.frozen),
             case.optimizer.__name__,
-            [(step.lr, step.zero_grad, step.training) for step in case.steps],
+            [(step.lr, step.zero_grad, step.training, step.backwards) for step in case.steps],
             case.beside,
         )
         self._hash.update(repr(described).encode())

@@ -36,6 +36,7 @@ ODDS = {
     "matrix": OFTEN,  # an optimizer of a matrix and a vector, instead of two vectors
     "mode": SELDOM,  # training where the case evaluates, and the other way: drawn for each step
     "rehearsal": SELDOM,  # a forward pass that no backward pass follows: drawn for each step
+    "backward": SELDOM,  # a second backward pass after one forward pass: drawn for each step
     "layout": SELDOM,  # arrays in Fortran's order: drawn for each step
     "beside": SELDOM,  # another instance of the module, at work in between
     "optimizer": OFTEN,  # another one than SGD

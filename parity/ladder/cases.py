@@ -22,7 +22,7 @@ from parity.mapping.pair import OptimizerPair, Pair, optimizer_pair, pair_of, pa
 Failure = TypeVar("Failure", bound=Exception)
 
 
-tails_of_a_step = one_of("mode", "rehearsal", "layout")
+tails_of_a_step = one_of("mode", "rehearsal", "backward", "layout")
 tails_of_a_case = one_of("beside")
 
 
@@ -51,7 +51,7 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
         tail = draw(tails_of_a_step)
         mode = draw(st.booleans()) if tail == "mode" else None
         rehearsal = draw(pair.inputs(module, shape, dtype)) if tail == "rehearsal" else None
-        step = Step(input, cotangent, lr, zero_grad, mode, rehearsal)
+        step = Step(input, cotangent, lr, zero_grad, mode, rehearsal, backwards=1 + (tail == "backward"))
         steps.append(step.map(in_fortrans_order) if tail == "layout" else step)
     beside = bool(draw(tails_of_a_case))
     optimizer = draw(optimizers(pair)) if trained else SGD

@@ -269,6 +269,7 @@ def reproduction(case: Case) -> str:
         more = "" if step.zero_grad else ", zero_grad=False"
         more += "" if step.training is None else f", training={step.training}"
         more += "" if step.rehearsal is None else f", rehearsal={_literal(step.rehearsal)}"
+        more += "" if step.backwards == 1 else f", backwards={step.backwards}"
         lines.append(f"    parity.Step({_literal(step.input)}, {_literal(step.cotangent)}, lr={step.lr!r}{more}),")
     lines.append("]")
     extra = "".join(

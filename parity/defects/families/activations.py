@@ -612,6 +612,21 @@ class SiLUFirstInFirstOut(SiLU):
         return grad_output * gate * (1 + input * (1 - gate))
 
 
+@caught_on(GRADIENT)
+class TanhSlopeInPlace(Tanh):
+    """Writes its slope over the output that it remembers, of which a second backward pass takes the slope again."""
+
+    def forward(self, input: Array) -> Array:
+        super().forward(input)
+        (output,) = self.recall(input)
+        return self.remember(output.copy(), output)
+
+    def backward(self, grad_output: Array) -> Array:
+        (output,) = self.recall(grad_output)
+        output[...] = 1 - output * output
+        return grad_output * output
+
+
 @caught_on(OUTPUT)
 class SELUReadsMemory(ReadsMemory, SELU):
     """Reads its input as it lies in memory, whatever the order of its axes."""

@@ -164,6 +164,16 @@ class LinearFirstInFirstOut(Linear):
             self.bias.accumulate(lambda out: gradient.sum(axis=0, out=out))
 
 
+@caught_on(GRADIENT)
+class LinearFreesMemory(Linear):
+    """Lets go of its input once the gradient was taken: a second backward pass finds nothing."""
+
+    def backward(self, grad_output: Array) -> Array:
+        grad = super().backward(grad_output)
+        self._memory = None
+        return grad
+
+
 @caught_on(OUTPUT)
 class LinearReadsMemory(ReadsMemory, Linear):
     """Reads rows of its input in the order of memory, not of its axes: right where an array is in C's order."""

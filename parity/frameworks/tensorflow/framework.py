@@ -71,6 +71,7 @@ class KerasSubject:
         if (rule := case.rule()) and self.moved:
             with precision(case.dtype):
                 self.rule = keras_optimizers.Rule(rule, translation.optimizer(rule), self.moved)
+        self.again = any(step.backwards > 1 for step in case.steps)
         self.outputs: dict[str, Any] = {}
         self.sites = CallSites(module)
         for name, leaf in self.counterpart.leaves().items():
@@ -105,7 +106,7 @@ class KerasSubject:
         self.input = each(tf.constant, input)
         self.output_gradients: dict[str, Any] = {}
         variables = {id(tensor): _variable(tensor) for tensor in distinct(self.trained)}
-        with precision(self.dtype), tf.GradientTape() as self.tape:
+        with precision(self.dtype), tf.GradientTape(persistent=self.again) as self.tape:
             self.sources = self.input, variables
             self.tape.watch([part for part in tf.nest.flatten(self.sources) if part.dtype.is_floating])
             self.output = self.layer(self.input, training=self.training)

@@ -63,6 +63,7 @@ class TorchSubject:
         self.rule = None
         if (rule := case.rule()) and self.moved:
             self.rule = torch_optimizers.Rule(rule, translation.optimizer(rule), self.moved)
+        self.again = any(step.backwards > 1 for step in case.steps)
         self.outputs: dict[str, Any] = {}
         self.sites = CallSites(module)
         for name, leaf in self.counterpart.leaves().items():
@@ -100,7 +101,10 @@ class TorchSubject:
         return each(to_array, self.output)
 
     def backward(self, cotangent: Any) -> Any:
-        torch.autograd.backward(parts(self.output), parts(each(_constant, cotangent)))
+        for tensor in parts((self.input, *self.outputs.values())):
+            tensor.grad = None  # of the pass before
+        gradients = parts(each(_constant, cotangent))
+        torch.autograd.backward(parts(self.output), gradients, retain_graph=self.again)
         return each(_of_input, self.input)
 
     def gradients(self) -> dict[str, Array]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from numpynet import Adam, Linear, ReLU
-from parity.case import Case
+from numpynet import Adam, Linear, ReLU, Scaling, Sequential, Tanh
+from parity.case import Case, Step
 from parity.drawing import tails
 from parity.drawing.examples import for_each_example
 from parity.drawing.tails import ODDS, SELDOM, ends, integers, noting, one_of, rarely
@@ -18,6 +18,8 @@ from parity.frameworks import available, framework
 from parity.ladder.cases import for_all
 from parity.ladder.proving import prove
 from parity.ladder.proving import tails as tails_of
+from parity.ladder.trace import run
+from parity.mapping.convert import subject
 
 
 def drawn(strategy: st.SearchStrategy[Any], number: int) -> list[Any]:
@@ -70,12 +72,15 @@ def test_a_hundred_examples_of_an_optimizer_are_from_every_tail_that_it_has() ->
 
 
 def test_every_part_of_a_case_has_its_tail() -> None:
-    seen: dict[str, int] = dict.fromkeys(("mode", "rehearsal", "layout", "beside", "steps", "batch", "features"), 0)
+    seen: dict[str, int] = dict.fromkeys(
+        ("mode", "rehearsal", "backward", "layout", "beside", "steps", "batch", "features"), 0
+    )
 
     def look(case: Case) -> None:
         for step in case.steps:
             seen["mode"] += step.training is not None
             seen["rehearsal"] += step.rehearsal is not None
+            seen["backward"] += step.backwards > 1
             seen["layout"] += not step.input.flags.c_contiguous
             seen["batch"] += len(step.input) > 8
             seen["features"] += step.input.shape[-1] > 8
@@ -84,6 +89,18 @@ def test_every_part_of_a_case_has_its_tail() -> None:
 
     for_all(look, Linear, "float32", examples=150)
     assert all(seen.values()), seen
+
+
+@pytest.mark.parametrize("name", ["numpynet", *available()])
+def test_a_second_backward_pass_adds_to_the_parameters_and_returns_the_same_for_the_input(name: str) -> None:
+    x, cotangent = np.array([[[1, -2], [3, 4]], [[1, 2], [-1, 1]]], np.float32)
+    network = Sequential(Linear(2, 2, rng=np.random.default_rng(0)), Tanh(), Scaling(2))
+    once, twice = (
+        run(case, subject(case, name)) for case in (Case(network, [Step(x, cotangent, backwards=n)]) for n in (1, 2))
+    )
+    assert list(once) == list(twice)
+    for key, values in once.items():
+        np.testing.assert_array_equal(twice[key], 2 * values if key.quantity == "parameter gradient" else values)
 
 
 LARGE = 2e4
@@ -107,7 +124,7 @@ def test_what_is_wrong_out_of_the_reach_of_small_cases_is_blamed_on_who_is_wrong
     target, wrong = REACH[reach]
     make = type(framework(name)).subject
 
-    def subject(self: Any, case: Case, translation: Any) -> Any:
+    def damaged_subject(self: Any, case: Case, translation: Any) -> Any:
         made = make(self, case, translation)
         forward, calls = made.forward, [0]
 
@@ -119,6 +136,6 @@ def test_what_is_wrong_out_of_the_reach_of_small_cases_is_blamed_on_who_is_wrong
         made.forward = damaged  # type: ignore[method-assign]  # planted in one instance
         return made
 
-    monkeypatch.setattr(type(framework(name)), "subject", subject)
+    monkeypatch.setattr(type(framework(name)), "subject", damaged_subject)
     failure = prove(target, "float32", examples=400, shrink=False).failure or ""
     assert f"odd one out: {name}" in failure
