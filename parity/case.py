@@ -11,6 +11,7 @@ import numpy as np
 
 from numpynet import SGD, Array, Criterion, Module, Optimizer
 from numpynet.module import Parameter, each
+from parity.layout import as_in, step_of
 
 Shape = tuple[int, ...]
 T = TypeVar("T")
@@ -48,9 +49,13 @@ class Step:
                 object.__setattr__(self, name, each(_read_only, getattr(self, name)))
 
     def map(self, change: Callable[[Array], Array]) -> Step:
-        """The same step with `change` of each of its arrays."""
-        input, cotangent = each(change, self.input), each(change, self.cotangent)
-        rehearsal = None if self.rehearsal is None else each(change, self.rehearsal)
+        """The same step with `change` of each of its arrays, with gaps in memory where these have gaps."""
+
+        def changed(values: Array) -> Array:
+            return as_in(change(values), values) if step_of(values) != 1 else change(values)
+
+        input, cotangent = each(changed, self.input), each(changed, self.cotangent)
+        rehearsal = None if self.rehearsal is None else each(changed, self.rehearsal)
         return replace(self, input=input, cotangent=cotangent, rehearsal=rehearsal)
 
 

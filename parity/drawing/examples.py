@@ -29,6 +29,7 @@ from hypothesis.strategies import SearchStrategy
 from numpynet import Array
 from numpynet.module import each
 from parity.case import Case
+from parity.layout import step_of
 
 BACKEND = "parity"
 SPECIAL = 1 / 8  # how often a float is zero, an end of its range or not finite: small cases find these first
@@ -191,7 +192,7 @@ class Digest:
                 each(self._take, step.rehearsal)
 
     def _take(self, values: Array) -> None:
-        order = "F" if values.flags.f_contiguous and not values.flags.c_contiguous else ""
+        order = "F" if values.flags.f_contiguous and not values.flags.c_contiguous else step_of(values)
         self._hash.update(f"{values.dtype.str}{values.shape}{order}".encode() + np.ascontiguousarray(values).tobytes())
 
     def __str__(self) -> str:

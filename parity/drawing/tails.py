@@ -38,6 +38,7 @@ ODDS = {
     "rehearsal": SELDOM,  # a forward pass that no backward pass follows: drawn for each step
     "backward": SELDOM,  # a second backward pass after one forward pass: drawn for each step
     "layout": SELDOM,  # arrays in Fortran's order: drawn for each step
+    "gaps": SELDOM,  # every other element of a wider array, or an array backwards: drawn for each step
     "beside": SELDOM,  # another instance of the module, at work in between
     "optimizer": OFTEN,  # another one than SGD
     "end": OFTEN,  # a hyper-parameter at its default, or at an end of what it may be

@@ -17,12 +17,14 @@ from parity.drawing.examples import for_each_example
 from parity.drawing.strategies import arrays, call_counts, lr_exponents, step_counts
 from parity.drawing.tails import one_of, rarely
 from parity.ladder.failure import Unjudged
+from parity.layout import spread
 from parity.mapping.pair import OptimizerPair, Pair, optimizer_pair, pair_of, pair_or_none, registry
 
 Failure = TypeVar("Failure", bound=Exception)
 
 
-tails_of_a_step = one_of("mode", "rehearsal", "backward", "layout")
+tails_of_a_step = one_of("mode", "rehearsal", "backward", "layout", "gaps")
+steps_of_memory = st.sampled_from([2, -1, -2])
 tails_of_a_case = one_of("beside")
 
 
@@ -52,7 +54,11 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
         mode = draw(st.booleans()) if tail == "mode" else None
         rehearsal = draw(pair.inputs(module, shape, dtype)) if tail == "rehearsal" else None
         step = Step(input, cotangent, lr, zero_grad, mode, rehearsal, backwards=1 + (tail == "backward"))
-        steps.append(step.map(in_fortrans_order) if tail == "layout" else step)
+        if tail == "layout":
+            step = step.map(in_fortrans_order)
+        elif tail == "gaps":
+            step = step.map(with_gaps(draw(steps_of_memory)))
+        steps.append(step)
     beside = bool(draw(tails_of_a_case))
     optimizer = draw(optimizers(pair)) if trained else SGD
     arguments = draw(optimizer_pair(optimizer).arguments) if trained else None
@@ -67,6 +73,11 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
 def in_fortrans_order(values: Array) -> Array:
     """The same values in another layout of memory."""
     return np.array(values, order="F")
+
+
+def with_gaps(step: int) -> Callable[[Array], Array]:
+    """A function that returns the same values `step` elements of memory apart along the last axis, if there is one."""
+    return lambda values: spread(values, step)[..., ::step] if values.ndim else values
 
 
 @functools.cache

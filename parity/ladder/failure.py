@@ -12,6 +12,7 @@ from numpynet import SGD, Graph, Module
 from parity.case import Case, computing
 from parity.ladder.judge import Judgement, errors, shares
 from parity.ladder.trace import OUTPUT, RUNGS, Key, rung_after
+from parity.layout import spread, step_of
 from parity.rounding.errors import SLACK
 
 
@@ -309,5 +310,7 @@ def _import_of(stranger: type) -> str:
 def _literal(values: Any) -> str:
     if isinstance(values, tuple):
         return f"({', '.join(map(_literal, values))})"
+    if (step := step_of(values)) != 1:
+        return f"{_literal(spread(values, step))}[..., ::{step}]"
     order = ", order='F'" if values.flags.f_contiguous and not values.flags.c_contiguous else ""
     return f"np.array({values.tolist()!r}, {values.dtype.name!r}{order})"

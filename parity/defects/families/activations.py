@@ -27,7 +27,7 @@ from numpynet import (
 from numpynet.activations import hard_slope, sigmoid, softmax
 from numpynet.features import along, sum_features
 from parity.defects.defect import caught_on
-from parity.defects.mistakes import ReadsMemory
+from parity.defects.mistakes import ReadsMemory, ReadsPacked
 from parity.ladder.trace import GRADIENT, OUTPUT
 
 
@@ -630,6 +630,11 @@ class TanhSlopeInPlace(Tanh):
 @caught_on(OUTPUT)
 class SELUReadsMemory(ReadsMemory, SELU):
     """Reads its input as it lies in memory, whatever the order of its axes."""
+
+
+@caught_on(OUTPUT)
+class SiLUReadsPacked(ReadsPacked, SiLU):
+    """Takes a view of every other element for the first half of the array that it is a view of."""
 
 
 @caught_on(OUTPUT)

@@ -12,6 +12,7 @@ from numpynet.training import Trainer
 from parity.case import Case
 from parity.frameworks.counterpart import Counterpart, TensorView
 from parity.frameworks.framework import CallSites, Framework, FrameworkTrainer, Look, LossFunction, Subject, Translation
+from parity.layout import as_in
 from parity.rounding.allowance import Perturb
 from parity.rounding.errors import forward_pass
 
@@ -70,7 +71,8 @@ class NumPySubject:
         return self.module.backward(self._perturbed(cotangent))
 
     def _perturbed(self, values: Any) -> Any:
-        return each(lambda array: self.perturb(array) if array.dtype.kind == "f" else array, values)
+        # With gaps where it has gaps: what a layer reads wrong because of them would else be its allowance.
+        return each(lambda array: as_in(self.perturb(array), array) if array.dtype.kind == "f" else array, values)
 
     def gradients(self) -> dict[str, Array]:
         return {name: parameter.grad.copy() for name, parameter in self.parameters.items()}

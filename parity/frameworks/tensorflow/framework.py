@@ -103,7 +103,7 @@ class KerasSubject:
 
     def forward(self, input: Any) -> Any:
         self.sites.calls.clear()
-        self.input = each(tf.constant, input)
+        self.input = each(tf.constant, input)  # in C's order, whatever the array's: no tensor has another, or gaps
         self.output_gradients: dict[str, Any] = {}
         variables = {id(tensor): _variable(tensor) for tensor in distinct(self.trained)}
         with precision(self.dtype), tf.GradientTape(persistent=self.again) as self.tape:

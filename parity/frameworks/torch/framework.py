@@ -16,6 +16,7 @@ from parity.case import Case, dtype_of, parts
 from parity.frameworks.counterpart import Counterpart, TensorView
 from parity.frameworks.framework import CallSites, Framework, FrameworkTrainer, Look, LossFunction, Subject, Translation
 from parity.frameworks.lazy import torch, torch_layers, torch_optimizers
+from parity.layout import as_in, step_of
 
 
 @contextlib.contextmanager
@@ -171,7 +172,9 @@ def _tensor(values: Array) -> Any:
 
 
 def _constant(values: Array) -> Any:
-    return torch.from_numpy(np.array(values))
+    copied = np.array(values)
+    # A tensor of torch may have gaps, but none lies backwards.
+    return torch.from_numpy(as_in(copied, values) if step_of(values) > 0 else copied)
 
 
 def _came_back(output: Any) -> list[Any]:

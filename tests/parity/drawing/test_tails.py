@@ -15,10 +15,13 @@ from parity.drawing import tails
 from parity.drawing.examples import for_each_example
 from parity.drawing.tails import ODDS, SELDOM, ends, integers, noting, one_of, rarely
 from parity.frameworks import available, framework
-from parity.ladder.cases import for_all
+from parity.ladder.cases import for_all, with_gaps
+from parity.ladder.failure import reproduction
+from parity.ladder.judge import judge
 from parity.ladder.proving import prove
 from parity.ladder.proving import tails as tails_of
 from parity.ladder.trace import run
+from parity.layout import step_of
 from parity.mapping.convert import subject
 
 
@@ -73,7 +76,7 @@ def test_a_hundred_examples_of_an_optimizer_are_from_every_tail_that_it_has() ->
 
 def test_every_part_of_a_case_has_its_tail() -> None:
     seen: dict[str, int] = dict.fromkeys(
-        ("mode", "rehearsal", "backward", "layout", "beside", "steps", "batch", "features"), 0
+        ("mode", "rehearsal", "backward", "layout", "gaps", "backwards", "beside", "steps", "batch", "features"), 0
     )
 
     def look(case: Case) -> None:
@@ -81,7 +84,9 @@ def test_every_part_of_a_case_has_its_tail() -> None:
             seen["mode"] += step.training is not None
             seen["rehearsal"] += step.rehearsal is not None
             seen["backward"] += step.backwards > 1
-            seen["layout"] += not step.input.flags.c_contiguous
+            seen["layout"] += step.input.flags.f_contiguous and not step.input.flags.c_contiguous
+            seen["gaps"] += step_of(step.input) > 1
+            seen["backwards"] += step_of(step.input) < 0
             seen["batch"] += len(step.input) > 8
             seen["features"] += step.input.shape[-1] > 8
         seen["beside"] += case.beside
@@ -103,6 +108,47 @@ def test_a_second_backward_pass_adds_to_the_parameters_and_returns_the_same_for_
         np.testing.assert_array_equal(twice[key], 2 * values if key.quantity == "parameter gradient" else values)
 
 
+@pytest.mark.parametrize("step", [2, -1, -2])
+def test_gaps_are_the_same_in_another_dtype_in_the_perturbed_runs_and_in_the_script_of_a_failure(step: int) -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    case = Case(Tanh(), [Step(values, values).map(with_gaps(step))])
+    met: list[Any] = []
+
+    class Looking(Tanh):
+        def forward(self, input: Any) -> Any:
+            met.append(input)
+            return super().forward(input)
+
+        def backward(self, grad_output: Any) -> Any:
+            met.append(grad_output)
+            return super().backward(grad_output)
+
+    judge(case.with_module(Looking()), [])
+    assert {type(array).__name__ for array in met} == {"ndarray", "Noisy", "Runs"}
+    assert {array.dtype.name for array in met} == {"float32", "float64"}
+    assert {step_of(array) for array in met} == {step}
+    assert not any(array.flags.writeable for array in met)
+    names: dict[str, Any] = {}
+    exec(reproduction(case).rpartition("\n")[0], names)
+    (again,) = names["steps"]
+    assert step_of(again.input) == step_of(again.cotangent) == step
+    np.testing.assert_array_equal(again.input, values)
+
+
+@pytest.mark.skipif("torch" not in available(), reason="TensorFlow's tensors have no gaps")
+@pytest.mark.parametrize(("step", "strides"), [(2, (6, 2)), (-2, (3, 1))])
+def test_a_tensor_of_torch_has_the_gaps_of_the_array_unless_it_lies_backwards(
+    step: int, strides: tuple[int, int]
+) -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    case = Case(Tanh(), [Step(values, values).map(with_gaps(step))])
+    made = subject(case, "torch")
+    run(case, made)
+    tensor = vars(made)["input"]
+    assert tensor.stride() == strides
+    np.testing.assert_array_equal(tensor.detach().numpy(), values)
+
+
 LARGE = 2e4
 # What an implementation gets wrong, and the class that shows it: by the input, and how often the module was applied.
 REACH: dict[str, tuple[type, Callable[[Any, int], bool]]] = {
@@ -110,6 +156,8 @@ REACH: dict[str, tuple[type, Callable[[Any, int], bool]]] = {
     "from the ninth row on": (ReLU, lambda x, _: len(x) > 8),
     "five axes": (ReLU, lambda x, _: x.ndim == 5),
     "values beyond 20,000": (ReLU, lambda x, _: bool(np.abs(x).max() > LARGE)),
+    "every other element": (ReLU, lambda x, _: step_of(x) > 1),
+    "backwards in memory": (ReLU, lambda x, _: step_of(x) < 0),
     "a second call": (ReLU, lambda _, call: call > 1),
     "the fifth step": (Linear, lambda _, call: call > 4),
 }
