@@ -25,7 +25,7 @@ ODDS = {
     "size": SELDOM,  # 9 to 40 features: a case draws several sizes, and the time it takes grows with their product
     "batch": SELDOM,  # 9 to 16 rows
     "side": SELDOM,  # 5 to 12 along an axis after the second: images have two
-    "rank": OFTEN,  # five axes
+    "rank": OFTEN,  # five axes, or one alone where a layer takes it
     "image": SELDOM,  # up to 12 pixels beyond the smallest image that holds a window
     "kernel": SELDOM,  # 4 to 7: drawn for rows and columns
     "stride": SELDOM,  # 4 and 5

@@ -612,6 +612,23 @@ class SiLUFirstInFirstOut(SiLU):
         return grad_output * gate * (1 + input * (1 - gate))
 
 
+@caught_on(OUTPUT)
+class TanhOfMatrices(Tanh):
+    """Makes a matrix of one row of a vector, and returns that."""
+
+    def forward(self, input: Array) -> Array:
+        return np.atleast_2d(super().forward(input))
+
+
+@caught_on(OUTPUT)
+class LogSoftMaxOfOneAxis(LogSoftMax):
+    """Takes the only axis of a vector for the batch's: each row has one class, and is sure of it."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return 0 * output if input.ndim == 1 else output
+
+
 @caught_on(GRADIENT)
 class TanhSlopeInPlace(Tanh):
     """Writes its slope over the output that it remembers, of which a second backward pass takes the slope again."""

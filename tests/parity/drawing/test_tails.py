@@ -152,8 +152,9 @@ def test_a_tensor_of_torch_has_the_gaps_of_the_array_unless_it_lies_backwards(
 LARGE = 2e4
 # What an implementation gets wrong, and the class that shows it: by the input, and how often the module was applied.
 REACH: dict[str, tuple[type, Callable[[Any, int], bool]]] = {
-    "beyond eight features": (ReLU, lambda x, _: x.shape[1] > 8),
+    "beyond eight features": (ReLU, lambda x, _: x.shape[-1] > 8),
     "from the ninth row on": (ReLU, lambda x, _: len(x) > 8),
+    "one axis": (ReLU, lambda x, _: x.ndim == 1),
     "five axes": (ReLU, lambda x, _: x.ndim == 5),
     "values beyond 20,000": (ReLU, lambda x, _: bool(np.abs(x).max() > LARGE)),
     "every other element": (ReLU, lambda x, _: step_of(x) > 1),
