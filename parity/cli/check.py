@@ -105,6 +105,8 @@ def _print_proven(records: Records) -> None:
     seconds = sum(record["seconds"] for record in records)
     inside = sum(record["seconds_inside"] for record in records)
     count = sum(record["examples"] for record in records)
+    if beyond := sum(record.get("beyond", 0) for record in records):
+        console().print(f"{beyond} more are not counted: their numbers leave the format's range at once")
     if seconds and inside:
         console().print(
             f"{count} examples in {seconds:.0f} s ({count / seconds:.0f} a second), {seconds / inside:.2f} times what "

@@ -45,11 +45,13 @@ class Use:
 class Report:
     """The findings of checking one pair in one dtype: examples, time, and the largest share of allowance used.
 
+    examples: how many were judged
+    beyond: how many were drawn besides, of which nothing is left to judge: their numbers leave the range at once
     seed: the seed that names the examples
     digest: a digest of these examples; equal ones mean the same examples
     uses: by implementation and quantity, the largest share of the allowance and where it was
     error: the failure of the shrunk example; None where every example passed; not part of the record
-    failed_after: the number of examples until the first that failed
+    failed_after: the number of examples drawn until the first that failed
     shares: by implementation and quantity, the largest share of every example; not part of the record
     """
 
@@ -57,6 +59,7 @@ class Report:
     dtype: str
     frameworks: list[str]
     examples: int = 0
+    beyond: int = 0
     seconds: float = 0.0
     seconds_inside: float = 0.0
     uses: dict[str, Use] = field(default_factory=dict)
@@ -102,8 +105,9 @@ class Report:
         return CheckRecord(key=self.key, passed=self.passed, uses=uses, **found)
 
     def count(self, judgement: Judgement) -> None:
-        """Count in the judgement of one more example."""
-        self.examples += 1
+        """Count in the judgement of one more example, apart where nothing of it was left to judge."""
+        self.examples += not judgement.beyond
+        self.beyond += judgement.beyond
         self.seconds_inside += judgement.seconds_inside
         for name, shares in judgement.used.items():
             largest: dict[str, float] = {}
@@ -158,7 +162,7 @@ def prove(
         if found is None or (found.rung or OUTPUT) > (highest or OUTPUT):
             return None
         if first:
-            report.failed_after = report.examples
+            report.failed_after = report.examples + report.beyond
         return found
 
     start = time.perf_counter()
