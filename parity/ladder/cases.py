@@ -121,15 +121,16 @@ def for_all(
     examples: int,
     random_seed: int | None = None,
     shrink: bool = True,
+    score: Callable[[], float] | None = None,
 ) -> None:
     """Call `property_` with random cases of the pair of `target`; what it raises is raised for the shrunk case.
 
-    The cases are the same every time and everywhere; `random_seed` names others (see `parity.drawing.examples`). Raises
-    LookupError as `must_have_a_pair` does.
+    The cases are the same every time and everywhere; `random_seed` names others, and `score` guides them (see
+    `parity.drawing.examples`). Raises LookupError as `must_have_a_pair` does.
     """
     must_have_a_pair(target)
     stream = f"{target.__name__}/{dtype}/{random_seed or 0}"
-    for_each_example(property_, cases(target, np.dtype(dtype)), stream, examples, shrink=shrink)
+    for_each_example(property_, cases(target, np.dtype(dtype)), stream, examples, shrink=shrink, score=score)
 
 
 def first_failure(
@@ -140,6 +141,7 @@ def first_failure(
     examples: int,
     random_seed: int | None = None,
     shrink: bool = True,
+    score: Callable[[], float] | None = None,
 ) -> Failure | Unjudged | None:
     """The failure that `look` finds in the first example that fails, of the shrunk one; None where none fails.
 
@@ -156,7 +158,7 @@ def first_failure(
 
     must_have_a_pair(target)
     try:
-        for_all(property_, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
+        for_all(property_, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink, score=score)
     except Exception as error:
         # What fails once and then no more, Hypothesis finds flaky: it failed.
         if failed is None or (error is not failed and not isinstance(error, Flaky)):

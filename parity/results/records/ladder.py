@@ -33,6 +33,7 @@ class CheckRecord(Judged, kind="checks", case=True):
     failed_after: the number of examples drawn until the first that failed
     shrunk: the module of the smallest example that fails, as its constructor's call
     seed: the seed that names the examples
+    guided: whether many of them are variations of those that used the largest shares
     digest: the digest of the examples; equal ones rest on the same examples
     """
 
@@ -50,6 +51,7 @@ class CheckRecord(Judged, kind="checks", case=True):
     failed_after: Count | None = None
     shrunk: str | None = None
     seed: int | None = None
+    guided: bool = False
     digest: str = ""
 
     @staticmethod

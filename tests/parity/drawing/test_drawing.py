@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -51,6 +52,44 @@ def test_what_else_is_imported_changes_no_example() -> None:
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert said.strip() == KNOWN["Linear", "float32"]
+
+
+def numbers(number: int, score: Callable[[list[int]], float] | None) -> list[list[int]]:
+    """The examples that are drawn of six numbers up to 1000, guided by `score` if there is one."""
+    found: list[list[int]] = []
+    for_each_example(
+        lambda example: found.append(example),
+        st.lists(st.integers(0, 1000), min_size=6, max_size=6),
+        "guided",
+        number,
+        score=None if score is None else lambda: score(found[-1]),
+    )
+    return found
+
+
+def test_guided_examples_climb_and_one_of_three_is_the_streams_own() -> None:
+    stream, guided = numbers(300, None), numbers(300, sum)
+    assert max(map(sum, guided)) > max(map(sum, stream)) + 500
+    assert guided[2::3] == stream[2::3]
+    assert not any(one == other for one, other in zip(guided[3::3], stream[3::3], strict=True))
+
+
+def test_the_first_guided_examples_are_the_same_however_many_are_asked_for() -> None:
+    assert numbers(60, sum)[:20] == numbers(20, sum)
+
+
+def test_a_guided_failure_is_shrunk() -> None:
+    last = 0
+
+    def property_(example: list[int]) -> None:
+        nonlocal last
+        last = sum(example)
+        assert last < 5000
+
+    strategy = st.lists(st.integers(0, 1000), min_size=6, max_size=6)
+    with pytest.raises(AssertionError):
+        for_each_example(property_, strategy, "guided", 300, score=lambda: last)
+    assert last == 5000
 
 
 @pytest.mark.parametrize("target", [Linear, Sequential], ids=lambda target: target.__name__)
