@@ -15,6 +15,7 @@ from parity.layout import as_in, step_of
 
 Shape = tuple[int, ...]
 T = TypeVar("T")
+APART = 0.25  # of the learning rate: a power of two, by which Keras' velocities are rescaled exactly
 
 
 def dtype_of(module: Module) -> np.dtype[Any]:
@@ -71,7 +72,8 @@ class Case:
 
     `training` is the module's mode. `arguments` are those of `optimizer` but the learning rate, which each step has;
     None leaves the parameters alone. Parameters named in `frozen` are not trained. `beside` says that another instance
-    of the module is applied to other inputs between each forward and backward pass of this one.
+    of the module is applied to other inputs between each forward and backward pass of this one. Parameters named in
+    `apart` are moved by an optimizer of their own, at a quarter of the learning rate: numpynet's have no groups.
     """
 
     module: Module
@@ -81,6 +83,7 @@ class Case:
     frozen: frozenset[str] = field(default_factory=frozenset)
     optimizer: type[Optimizer] = SGD
     beside: bool = False
+    apart: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -124,6 +127,11 @@ class Case:
     def rule(self, parameters: Iterable[Parameter] = (), lr: float = 1.0) -> Optimizer | None:
         """An optimizer of these parameters with the case's arguments; None where it leaves the parameters alone."""
         return None if self.arguments is None else self.optimizer(parameters, lr, **self.arguments)
+
+    def groups(self, names: Iterable[str]) -> list[tuple[list[str], float]]:
+        """Of these parameters, those that each optimizer moves, and its share of the learning rate."""
+        apart, others = ([name for name in names if (name in self.apart) == own] for own in (True, False))
+        return [(group, share) for group, share in ((others, 1.0), (apart, APART)) if group]
 
 
 def recast(value: T, held: Iterable[Any], to: Callable[[Any], type | None]) -> T:

@@ -207,6 +207,7 @@ class Digest:
             case.optimizer.__name__,
             [(step.lr, step.zero_grad, step.training, step.backwards) for step in case.steps],
             case.beside,
+            sorted(case.apart),
         )
         self._hash.update(repr(described).encode())
         for values in case.module.state_dict().values():

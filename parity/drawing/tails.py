@@ -40,6 +40,7 @@ ODDS = {
     "layout": SELDOM,  # arrays in Fortran's order: drawn for each step
     "gaps": SELDOM,  # every other element of a wider array, or an array backwards: drawn for each step
     "beside": SELDOM,  # another instance of the module, at work in between
+    "groups": SELDOM,  # two optimizers, each of half of the parameters, with other learning rates
     "optimizer": OFTEN,  # another one than SGD
     "end": OFTEN,  # a hyper-parameter at its default, or at an end of what it may be
 }

@@ -26,6 +26,7 @@ Failure = TypeVar("Failure", bound=Exception)
 tails_of_a_step = one_of("mode", "rehearsal", "backward", "layout", "gaps")
 steps_of_memory = st.sampled_from([2, -1, -2])
 tails_of_a_case = one_of("beside")
+tails_of_several_parameters = one_of("beside", "groups")
 
 
 @st.composite
@@ -59,12 +60,13 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
         elif tail == "gaps":
             step = step.map(with_gaps(draw(steps_of_memory)))
         steps.append(step)
-    beside = bool(draw(tails_of_a_case))
+    alone = sorted(parameters.keys() - _packed(module))
+    tail = draw(tails_of_several_parameters if len(alone) > 1 else tails_of_a_case)
+    apart = frozenset(alone[1::2] if tail == "groups" else ())
     optimizer = draw(optimizers(pair)) if trained else SGD
     arguments = draw(optimizer_pair(optimizer).arguments) if trained else None
-    packed = _packed(module)
-    frozen = draw(st.sampled_from([(), *((name,) for name in sorted(parameters) if name not in packed)]))
-    case = Case(module, steps, probe.training, arguments, frozenset(frozen), optimizer, beside)
+    frozen = frozenset(draw(st.sampled_from([(), *((name,) for name in alone)])))
+    case = Case(module, steps, probe.training, arguments, frozen, optimizer, tail == "beside", apart)
     if not _holds(case, target):
         raise TypeError(f"the pair of {target.__name__} draws {module!r}, in which there is no {target.__name__}")
     return case

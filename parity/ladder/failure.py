@@ -281,6 +281,7 @@ def reproduction(case: Case) -> str:
             ("frozen", set(case.frozen), set()),
             ("optimizer", case.optimizer.__name__, SGD.__name__),
             ("beside", case.beside, False),
+            ("apart", set(case.apart), set()),
         )
         if value != default
     )

@@ -34,7 +34,11 @@ class NumPySubject:
             if name and not module.children():
                 self._observe(name, module)
         self.parameters = self.module.named_parameters()
-        self.optimizer = case.rule(self.parameters.values())
+        self.optimizers = [
+            (names, rule, share)
+            for names, share in case.groups(self.parameters)
+            if (rule := case.rule([self.parameters[name] for name in names])) is not None
+        ]
 
     def _observe(self, name: str, leaf: Module) -> None:
         """Record each output of the leaf, and the gradient that comes back to it, at its last call site first."""
@@ -82,17 +86,16 @@ class NumPySubject:
         return state | {name: getattr(module, buffer).copy() for module, buffer, name in self.holders}
 
     def step(self, lr: float) -> None:
-        if self.optimizer is not None:
-            self.optimizer.lr = lr
-            self.optimizer.step()
+        for _, optimizer, share in self.optimizers:
+            optimizer.lr = lr * share
+            optimizer.step()
 
     def slots(self) -> dict[str, dict[str, Array]]:
-        """The optimizer's state arrays, by parameter and slot."""
-        if self.optimizer is None:
-            return {}
+        """The optimizers' state arrays, by parameter and slot."""
         return {
             name: {slot: values.copy() for slot, values in state.items()}
-            for name, state in zip(self.parameters, self.optimizer.state, strict=True)
+            for names, optimizer, _ in self.optimizers
+            for name, state in zip(names, optimizer.state, strict=True)
         }
 
 

@@ -61,9 +61,11 @@ class TorchSubject:
         self.moved = {name: view for name, view in self.trained.items() if name not in case.frozen}
         for view in self.trained.values():
             view.tensor.requires_grad_(True)  # a frozen one has a gradient too; the optimizer is not given it
-        self.rule = None
-        if (rule := case.rule()) and self.moved:
-            self.rule = torch_optimizers.Rule(rule, translation.optimizer(rule), self.moved)
+        self.rules = []
+        if (rule := case.rule()) is not None:
+            for names, share in case.groups(self.moved):
+                group = {name: self.moved[name] for name in names}
+                self.rules.append((torch_optimizers.Rule(rule, translation.optimizer(rule), group), share))
         self.again = any(step.backwards > 1 for step in case.steps)
         self.outputs: dict[str, Any] = {}
         self.sites = CallSites(module)
@@ -115,11 +117,11 @@ class TorchSubject:
         return arrays(self.views)
 
     def step(self, lr: float) -> None:
-        if self.rule is not None:
-            self.rule.step(lr)
+        for rule, share in self.rules:
+            rule.step(lr * share)
 
     def slots(self) -> dict[str, dict[str, Array]]:
-        return {} if self.rule is None else self.rule.slots()
+        return {name: slots for rule, _ in self.rules for name, slots in rule.slots().items()}
 
 
 class TorchTrainer:

@@ -76,7 +76,20 @@ def test_a_hundred_examples_of_an_optimizer_are_from_every_tail_that_it_has() ->
 
 def test_every_part_of_a_case_has_its_tail() -> None:
     seen: dict[str, int] = dict.fromkeys(
-        ("mode", "rehearsal", "backward", "layout", "gaps", "backwards", "beside", "steps", "batch", "features"), 0
+        (
+            "mode",
+            "rehearsal",
+            "backward",
+            "layout",
+            "gaps",
+            "backwards",
+            "beside",
+            "apart",
+            "steps",
+            "batch",
+            "features",
+        ),
+        0,
     )
 
     def look(case: Case) -> None:
@@ -90,6 +103,7 @@ def test_every_part_of_a_case_has_its_tail() -> None:
             seen["batch"] += len(step.input) > 8
             seen["features"] += step.input.shape[-1] > 8
         seen["beside"] += case.beside
+        seen["apart"] += len(case.apart)
         seen["steps"] += len(case.steps) > 4
 
     for_all(look, Linear, "float32", examples=150)
@@ -106,6 +120,21 @@ def test_a_second_backward_pass_adds_to_the_parameters_and_returns_the_same_for_
     assert list(once) == list(twice)
     for key, values in once.items():
         np.testing.assert_array_equal(twice[key], 2 * values if key.quantity == "parameter gradient" else values)
+
+
+@pytest.mark.parametrize("name", ["numpynet", *available()])
+def test_parameters_apart_move_by_an_optimizer_of_their_own_at_a_quarter_of_the_rate(name: str) -> None:
+    x = np.ones((2, 3), np.float32)
+
+    def moved(lr: float, apart: frozenset[str] = frozenset()) -> dict[str, Any]:
+        case = Case(Scaling(3), [Step(x, x, lr=lr)] * 2, arguments={"momentum": 0.5}, apart=apart)
+        trace = run(case, subject(case, name))
+        return {key.tensor: values for key, values in trace.items() if key.quantity == "parameter" and key.step == 1}
+
+    slow, fast, both = moved(0.125), moved(0.5), moved(0.5, apart=frozenset(["beta"]))
+    np.testing.assert_array_equal(both["gamma"], fast["gamma"])
+    np.testing.assert_array_equal(both["beta"], slow["beta"])
+    assert not np.array_equal(slow["beta"], fast["beta"])
 
 
 @pytest.mark.parametrize("step", [2, -1, -2])
