@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from numpynet.features import along, check_features, sum_features
-from numpynet.module import Array, Module, Parameter
+from numpynet.module import Array, Module, Parameter, integer
 from numpynet.normal import PI, normal_cdf
 
 
@@ -55,12 +55,13 @@ class PReLU(Module):
     """max(x, 0) + slope * min(x, 0) for x of shape (N, num_features, ...), with one trained slope for each feature.
 
     The slopes have shape (num_features,) and begin at 0.25; PReLU() has a single slope for any number of features. The
-    gradient at exactly 0 is the slope, as in PyTorch. Raises ValueError unless x has that shape and the slopes' dtype.
+    gradient at exactly 0 is the slope, as in PyTorch. Raises ValueError where num_features is no integer of at least 0,
+    and unless x has that shape and the slopes' dtype.
     He et al. 2015.
     """
 
     def __init__(self, num_features: int = 1, *, dtype: DTypeLike = np.float32) -> None:
-        self.num_features = num_features
+        self.num_features = integer("PReLU", "num_features", num_features, 0)
         self.slope = Parameter(np.full(num_features, 0.25, dtype))
 
     @property
@@ -84,14 +85,12 @@ class Maxout(Module):
     """The largest of each `pieces` consecutive features: (N, features, ...) -> (N, features / pieces, ...).
 
     After `Linear(inputs, outputs * pieces)` it is a maximum over linear pieces (Goodfellow et al. 2013). The gradient
-    goes to the first of equal pieces, as in max pooling. Raises ValueError for pieces < 1, and unless x is floating and
-    `pieces` divides its features.
+    goes to the first of equal pieces, as in max pooling. Raises ValueError for pieces < 1, where it is no integer, and
+    unless x is floating and `pieces` divides its features.
     """
 
     def __init__(self, pieces: int) -> None:
-        if pieces < 1:
-            raise ValueError(f"Maxout takes at least one piece, got pieces={pieces}")
-        self.pieces = pieces
+        self.pieces = integer("Maxout", "pieces", pieces)
 
     def forward(self, input: Array) -> Array:
         input = self.floating(input)

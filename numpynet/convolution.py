@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from numpynet import windows
 from numpynet.initializers import Initializer, initial_bias, uniform_fan_in
-from numpynet.module import Array, Module, Parameter
+from numpynet.module import Array, Module, Parameter, is_integer
 from numpynet.windows import Axis, integers
 
 
@@ -25,8 +25,8 @@ class Conv2d(Module):
     input's. Sizes are one integer, or two for rows and columns. `init` draws the weight with `rng`; the bias is as in
     `Linear`.
 
-    Raises ValueError where groups do not divide the channels, where a size is too small, where no window fits in, and
-    unless x is (N, in_channels, H, W) in the weight's dtype.
+    Raises ValueError where groups do not divide the channels, where a size is too small or no integer, where no window
+    fits in, and unless x is (N, in_channels, H, W) in the weight's dtype.
     """
 
     def __init__(
@@ -44,16 +44,17 @@ class Conv2d(Module):
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        if min(in_channels, out_channels, groups) < 1 or in_channels % groups or out_channels % groups:
+        counts = (in_channels, out_channels, groups)
+        if not all(is_integer(count, 1) for count in counts) or in_channels % groups or out_channels % groups:
             raise ValueError(
-                "Conv2d takes at least one channel, and groups that divide the channels, "
-                f"got {in_channels} and {out_channels} channels in {groups} groups"
+                "Conv2d takes integers: at least one channel, and groups that divide the channels, "
+                f"got {in_channels!r} and {out_channels!r} channels in {groups!r} groups"
             )
         self.kernel_size = integers("Conv2d", "kernel_size", kernel_size, 1)
         self.stride = integers("Conv2d", "stride", stride, 1)
         self.padding = integers("Conv2d", "padding", padding, 0)
         self.dilation = integers("Conv2d", "dilation", dilation, 1)
-        self.groups = groups
+        self.groups = int(groups)
         rng = rng or np.random.default_rng()
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(init(shape, rng, dtype))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from numpynet.initializers import Initializer, initial_bias, uniform_fan_in
-from numpynet.module import Array, Module, Parameter
+from numpynet.module import Array, Module, Parameter, integer
 
 
 class Linear(Module):
@@ -17,7 +17,8 @@ class Linear(Module):
 
     The output has shape (N, ..., out_features) and the weight's dtype. `init` draws the weight with `rng`; the bias
     starts at U(+-1/sqrt(in_features)) beside the default `uniform_fan_in`, as in torch.nn.Linear, and at zero beside
-    any other, as in Keras. Raises ValueError for in_features < 1, and unless x has that shape and the weight's dtype.
+    any other, as in Keras. Raises ValueError for in_features < 1, for out_features < 0, where one of them is no
+    integer, and unless x has that shape and the weight's dtype.
     """
 
     def __init__(
@@ -30,13 +31,10 @@ class Linear(Module):
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        if in_features < 1 or out_features < 0:
-            raise ValueError(f"Linear takes at least one input feature, got Linear({in_features}, {out_features})")
+        shape = (integer("Linear", "out_features", out_features, 0), integer("Linear", "in_features", in_features))
         rng = rng or np.random.default_rng()
-        self.weight = Parameter(init((out_features, in_features), rng, dtype))
-        self.bias: Parameter | None = None
-        if bias:
-            self.bias = Parameter(initial_bias((out_features, in_features), init, rng, dtype))
+        self.weight = Parameter(init(shape, rng, dtype))
+        self.bias = Parameter(initial_bias(shape, init, rng, dtype)) if bias else None
 
     @property
     def in_features(self) -> int:

@@ -255,6 +255,18 @@ def each(function: Callable[[Any], Any], value: Any) -> Any:
     return tuple(each(function, part) for part in value) if isinstance(value, tuple) else function(value)
 
 
+def is_integer(value: Any, least: int) -> bool:
+    """Whether `value` is an integer, of Python or of NumPy, of at least `least`."""
+    return isinstance(value, int | np.integer) and bool(value >= least)
+
+
+def integer(layer: str, name: str, value: int, least: int = 1) -> int:
+    """`value` itself; raises ValueError, naming layer and argument, unless it is an integer of at least `least`."""
+    if not is_integer(value, least):
+        raise ValueError(f"{layer}: {name} is an integer of at least {least}, got {value!r}")
+    return int(value)
+
+
 def join(prefix: str, name: str) -> str:
     """`name` below `prefix`: the two with a dot between, or `name` alone where the prefix is empty."""
     return f"{prefix}.{name}" if prefix else name

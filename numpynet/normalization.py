@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from numpynet.features import along, check_features, feature_axes, sum_features
-from numpynet.module import Array, Module, Parameter
+from numpynet.module import Array, Module, Parameter, integer
 
 
 class BatchNormalization(Module):
@@ -19,8 +19,9 @@ class BatchNormalization(Module):
     become alpha * old + (1 - alpha) * batch; in evaluation the running statistics are used. The output has the shape
     and dtype of x. `Scaling` is the affine half. With eps=0 a constant feature becomes NaN.
 
-    Raises ValueError unless eps >= 0, unless x has that shape and the running statistics' dtype, and for a training
-    batch with a single value per feature, as PyTorch does: its output would be 0 whatever the input.
+    Raises ValueError where num_features is no integer of at least 0, unless eps >= 0, unless x has that shape and the
+    running statistics' dtype, and for a training batch with a single value per feature, as PyTorch does: its output
+    would be 0 whatever the input.
     Ioffe & Szegedy 2015.
     """
 
@@ -29,7 +30,7 @@ class BatchNormalization(Module):
     def __init__(
         self, num_features: int, alpha: float = 0.9, eps: float = 1e-3, *, dtype: DTypeLike = np.float32
     ) -> None:
-        self.num_features = num_features
+        self.num_features = integer("BatchNormalization", "num_features", num_features, 0)
         self.alpha = alpha
         self.eps = check_eps(self, eps)
         self.running_mean: Array = np.zeros(num_features, dtype)
@@ -90,15 +91,14 @@ class LayerNormalization(PerExample):
 
     x is floating and has more than `axes` axes; the output has its shape and dtype. For a matrix, axes=1 normalises
     each row; for images, axes=3 takes channels, rows and columns together. The affine half of a matrix is `Scaling`.
-    Raises ValueError for axes < 1, unless eps >= 0, and for any other x or one with an empty axis.
+    Raises ValueError for axes < 1, where it is no integer, unless eps >= 0, and for any other x or one with an empty
+    axis.
     Ba, Kiros & Hinton 2016.
     """
 
     def __init__(self, axes: int = 1, eps: float = 1e-3) -> None:
-        self.axes = axes
+        self.axes = integer("LayerNormalization", "axes", axes)
         self.eps = check_eps(self, eps)
-        if axes < 1:
-            raise ValueError(f"LayerNormalization takes at least one axis, got axes={axes}")
 
     def rows(self, input: Array) -> Array:
         if input.ndim <= self.axes or 0 in input.shape[1:]:
@@ -112,16 +112,14 @@ class GroupNormalization(PerExample):
 
     x is floating, of shape (N, features, ...), and so is the output; each of the `groups` has features / groups
     consecutive features. One group is layer normalisation, as many as features instance normalisation. The affine half
-    is `Scaling`. Raises ValueError for groups < 1, unless eps >= 0, where groups do not divide the features, and for
-    any other x or one with an empty axis.
+    is `Scaling`. Raises ValueError for groups < 1, where it is no integer, unless eps >= 0, where groups do not divide
+    the features, and for any other x or one with an empty axis.
     Wu & He 2018.
     """
 
     def __init__(self, groups: int, eps: float = 1e-3) -> None:
-        self.groups = groups
+        self.groups = integer("GroupNormalization", "groups", groups)
         self.eps = check_eps(self, eps)
-        if groups < 1:
-            raise ValueError(f"GroupNormalization takes at least one group, got groups={groups}")
 
     def rows(self, input: Array) -> Array:
         if input.ndim < 2 or input.shape[1] % self.groups or 0 in input.shape[1:]:
@@ -138,13 +136,14 @@ class Scaling(Module):
 
     The features may be on another `axis`, as on the last one, -1, of (N, T, features). gamma and beta begin at 1 and 0;
     Scaling(1) has one gamma and one beta for any number of features. The output has the shape of x. Raises ValueError
-    for the first axis, which is the batch's, and unless x has that shape and the dtype of gamma.
+    where num_features is no integer of at least 0, for the first axis, which is the batch's, and unless x has that
+    shape and the dtype of gamma.
     """
 
     def __init__(self, num_features: int, axis: int = 1, *, dtype: DTypeLike = np.float32) -> None:
         if axis == 0:
             raise ValueError(f"Scaling takes an axis of features, got Scaling({num_features}, axis=0), the batch's")
-        self.num_features = num_features
+        self.num_features = integer("Scaling", "num_features", num_features, 0)
         self.axis = axis
         self.gamma = Parameter(np.ones(num_features, dtype))
         self.beta = Parameter(np.zeros(num_features, dtype))

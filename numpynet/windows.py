@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from numpynet.module import Array, Module
+from numpynet.module import Array, Module, is_integer
 
 Integers = tuple[int, ...]
 
@@ -107,7 +105,7 @@ def integers(layer: str, name: str, value: int | Sequence[int], least: int, each
     """
     number = each.count(",") + 1
     values = tuple(value) if isinstance(value, Sequence) else (value,) * number
-    if len(values) != number or not all(isinstance(one, int | np.integer) and one >= least for one in values):
+    if len(values) != number or not all(is_integer(one, least) for one in values):
         raise ValueError(f"{layer}: {name} is an integer of at least {least}, or ({each}) of them, got {value!r}")
     return tuple(map(int, values))
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from numpynet import SGD, Array, Criterion, Module, Optimizer
 from numpynet.module import Parameter, each
+from parity.layout import as_in, step_of
 
 Shape = tuple[int, ...]
 T = TypeVar("T")
+APART = 0.25  # of the learning rate: a power of two, by which Keras' velocities are rescaled exactly
 
 
 def dtype_of(module: Module) -> np.dtype[Any]:
@@ -31,6 +33,7 @@ class Step:
 
     training: the module's mode in this step; None is the case's
     rehearsal: another input that the module is applied to before; what comes of it is not looked at
+    backwards: how many backward passes, each with this cotangent, follow the forward pass; their gradients add up
     """
 
     input: Any
@@ -39,6 +42,7 @@ class Step:
     zero_grad: bool = True
     training: bool | None = None
     rehearsal: Any = None
+    backwards: int = 1
 
     def __post_init__(self) -> None:
         for name in ("input", "cotangent", "rehearsal"):
@@ -46,9 +50,13 @@ class Step:
                 object.__setattr__(self, name, each(_read_only, getattr(self, name)))
 
     def map(self, change: Callable[[Array], Array]) -> Step:
-        """The same step with `change` of each of its arrays."""
-        input, cotangent = each(change, self.input), each(change, self.cotangent)
-        rehearsal = None if self.rehearsal is None else each(change, self.rehearsal)
+        """The same step with `change` of each of its arrays, with gaps in memory where these have gaps."""
+
+        def changed(values: Array) -> Array:
+            return as_in(change(values), values) if step_of(values) != 1 else change(values)
+
+        input, cotangent = each(changed, self.input), each(changed, self.cotangent)
+        rehearsal = None if self.rehearsal is None else each(changed, self.rehearsal)
         return replace(self, input=input, cotangent=cotangent, rehearsal=rehearsal)
 
 
@@ -64,7 +72,8 @@ class Case:
 
     `training` is the module's mode. `arguments` are those of `optimizer` but the learning rate, which each step has;
     None leaves the parameters alone. Parameters named in `frozen` are not trained. `beside` says that another instance
-    of the module is applied to other inputs between each forward and backward pass of this one.
+    of the module is applied to other inputs between each forward and backward pass of this one. Parameters named in
+    `apart` are moved by an optimizer of their own, at a quarter of the learning rate: numpynet's have no groups.
     """
 
     module: Module
@@ -74,6 +83,7 @@ class Case:
     frozen: frozenset[str] = field(default_factory=frozenset)
     optimizer: type[Optimizer] = SGD
     beside: bool = False
+    apart: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -117,6 +127,11 @@ class Case:
     def rule(self, parameters: Iterable[Parameter] = (), lr: float = 1.0) -> Optimizer | None:
         """An optimizer of these parameters with the case's arguments; None where it leaves the parameters alone."""
         return None if self.arguments is None else self.optimizer(parameters, lr, **self.arguments)
+
+    def groups(self, names: Iterable[str]) -> list[tuple[list[str], float]]:
+        """Of these parameters, those that each optimizer moves, and its share of the learning rate."""
+        apart, others = ([name for name in names if (name in self.apart) == own] for own in (True, False))
+        return [(group, share) for group, share in ((others, 1.0), (apart, APART)) if group]
 
 
 def recast(value: T, held: Iterable[Any], to: Callable[[Any], type | None]) -> T:

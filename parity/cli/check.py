@@ -25,6 +25,9 @@ def check(
     examples: Annotated[int, typer.Option(min=1, help="Random examples for each pair and dtype.")] = 100,
     dtype: Annotated[list[str] | None, typer.Option(help="float32 or float64, once for each; default: both.")] = None,
     seed: Annotated[int | None, typer.Option(help="Draw other examples; default: the same ones every time.")] = None,
+    guided: Annotated[
+        bool, typer.Option("--guided", help="Vary the examples that used the largest shares of the allowance.")
+    ] = False,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     workers: WorkersOption = 1,
@@ -38,7 +41,7 @@ def check(
     frameworks = frameworks_of(framework)
     with Pool(workers) as pool, progress("outputs, gradients, steps, derivatives") as show:
         classes = [of for item in what or sorted(names()) for of in _classes(item, pool)]
-        calls = checks.calls(classes, dtype or DTYPES, examples, frameworks, seed)
+        calls = checks.calls(classes, dtype or DTYPES, examples, frameworks, seed, guided)
         calls += derivatives.calls(classes, examples)
         if not what:
             calls += refusals.calls(classes, frameworks) + differences.calls() + defaults.calls()
@@ -105,6 +108,8 @@ def _print_proven(records: Records) -> None:
     seconds = sum(record["seconds"] for record in records)
     inside = sum(record["seconds_inside"] for record in records)
     count = sum(record["examples"] for record in records)
+    if beyond := sum(record.get("beyond", 0) for record in records):
+        console().print(f"{beyond} more are not counted: their numbers leave the format's range at once")
     if seconds and inside:
         console().print(
             f"{count} examples in {seconds:.0f} s ({count / seconds:.0f} a second), {seconds / inside:.2f} times what "

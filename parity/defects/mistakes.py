@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numpynet import Array, Module, Optimizer, Parameter
 from numpynet.optimizers import State
+from parity.layout import spread, step_of
 
 
 class FourAtATime(Module):
@@ -20,6 +21,21 @@ class ReadsMemory(Module):
 
     def forward(self, input: Array) -> Array:
         return super().forward(input.ravel(order="K").reshape(input.shape))
+
+
+class ReadsPacked(Module):
+    """Takes what lies next in memory for the next element of the last axis: right where an array has no gaps."""
+
+    def forward(self, input: Array) -> Array:
+        step, length = step_of(input), input.shape[-1]
+        return super().forward(spread(input, step)[..., :length] if step > 1 else input)
+
+
+class GradientByRisingAddresses(Module):
+    """Reads the gradient from its lowest address on: right where an array does not lie backwards."""
+
+    def backward(self, grad_output: Array) -> Array:
+        return super().backward(grad_output[..., ::-1] if step_of(grad_output) < 0 else grad_output)
 
 
 class RateClipped(Optimizer):

@@ -29,6 +29,7 @@ from parity.case import Case
 from parity.derivatives.duals import FORMAT, Side, differentiating, dual, lifted
 from parity.ladder.cases import first_failure
 from parity.ladder.failure import Unjudged
+from parity.layout import as_in
 from parity.results.records.ladder import DerivativeRecord
 from parity.rounding.allowance import Perturb, deviations
 from parity.rounding.noisy import Noisy
@@ -255,7 +256,7 @@ def _backward(case: Case, directions: Point, perturb: Perturb) -> Point:
     module = case.fresh()
     module.map_state(lambda _, values: perturb(values))
     step = each(
-        lambda array: perturb(array) if array.dtype.kind == "f" else array,
+        lambda array: as_in(perturb(array), array) if array.dtype.kind == "f" else array,
         (case.steps[0].input, case.steps[0].cotangent),
     )
     output = module(step[0])

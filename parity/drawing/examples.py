@@ -4,7 +4,7 @@ Hypothesis' own generator collects constants from whatever modules are loaded, b
 on how many are asked for, and changes from release to release. Its strategies and its shrinking stay as they are; the
 numbers below the strategies come from a provider of ours, which Hypothesis calls a backend: example i of a stream is
 drawn from a generator of its own, seeded by the stream's name and i. So the first n examples of a larger run are those
-of a run of n, and any one of them can be drawn alone.
+of a run of n, and any one of them can be drawn alone. (Guided ones are another matter: see `parity.drawing.guided`.)
 
     https://hypothesis.readthedocs.io/en/latest/extensions.html#alternative-backends
     M. D. MacIver and A. F. Donaldson, Test-Case Reduction via Test-Case Generation, ECOOP 2020: choices that shrink.
@@ -29,25 +29,39 @@ from hypothesis.strategies import SearchStrategy
 from numpynet import Array
 from numpynet.module import each
 from parity.case import Case
+from parity.drawing.guided import Guide, Source
+from parity.layout import step_of
 
 BACKEND = "parity"
 SPECIAL = 1 / 8  # how often a float is zero, an end of its range or not finite: small cases find these first
 LONGER = 3 / 4  # with which probability text grows by one more character
 
-_generators: ContextVar[Iterator[random.Random]] = ContextVar("_generators")
+_sources: ContextVar[Iterator[Source]] = ContextVar("_sources")
 
 
 def for_each_example(
-    property_: Callable[[Any], None], examples: SearchStrategy[Any], stream: str, number: int, *, shrink: bool = True
+    property_: Callable[[Any], None],
+    examples: SearchStrategy[Any],
+    stream: str,
+    number: int,
+    *,
+    shrink: bool = True,
+    score: Callable[[], float] | None = None,
 ) -> None:
-    """Call `property_` with the first `number` examples of `stream`; what is raised is about the shrunk example."""
+    """Call `property_` with the first `number` examples of `stream`; what is raised is about the shrunk example.
+
+    With `score`, which tells how near the last example was to a failure, most examples are variations of the nearest.
+    """
     drawn = seen = 0
     failed = False
+    guide = Guide(stream, score)
+    source = guide.source(0)
 
-    def generators() -> Iterator[random.Random]:
-        nonlocal drawn
+    def sources() -> Iterator[Source]:
+        nonlocal drawn, source
         for drawn in itertools.count(1):
-            yield random.Random(f"{stream}/{drawn}")
+            source = guide.source(drawn)
+            yield source
 
     def judged(example: Any) -> None:
         nonlocal seen, failed
@@ -60,6 +74,7 @@ def for_each_example(
         except BaseException:
             failed = True
             raise
+        guide.note(source)
 
     test = settings(
         backend=BACKEND,
@@ -71,25 +86,29 @@ def for_each_example(
         phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
         suppress_health_check=[HealthCheck.too_slow],  # it expects more of drawing than building a Keras model allows
     )(given(examples)(judged))
-    token = _generators.set(generators())
+    token = _sources.set(sources())
     try:
         seed(0)(test)()  # shrinking makes random choices too
     finally:
-        _generators.reset(token)
+        _sources.reset(token)
 
 
 class Provider(PrimitiveProvider):
-    """Makes the choices of one example from the next generator of the stream, uniformly among what is asked for."""
+    """Makes the choices of one example from the stream's next source, uniformly among what is asked for."""
 
     lifetime = "test_case"
 
     @functools.cached_property
+    def _source(self) -> Source:
+        """The example's source, taken at its first choice, since releases make providers that are asked for none."""
+        return next(_sources.get())
+
+    @property
     def _random(self) -> random.Random:
-        """The example's generator, taken at its first choice, since releases make providers that are asked for none."""
-        return next(_generators.get())
+        return self._source.generator
 
     def draw_boolean(self, p: float = 0.5, **_: Any) -> bool:
-        return self._random.random() < p
+        return self._source.choice(lambda: self._random.random() < p, lambda value: isinstance(value, bool))
 
     def draw_integer(
         self,
@@ -99,6 +118,14 @@ class Provider(PrimitiveProvider):
         weights: dict[int, float] | None = None,
         **_: Any,
     ) -> int:
+        low, high = (
+            bound if bound is not None else sign * math.inf for bound, sign in ((min_value, -1), (max_value, 1))
+        )
+        return self._source.choice(
+            lambda: self._integer(min_value, max_value), lambda value: type(value) is int and low <= value <= high
+        )
+
+    def _integer(self, min_value: int | None, max_value: int | None) -> int:
         if min_value is None or max_value is None:  # as many bits as not, down to none, away from the end there is
             size = self._random.getrandbits(self._random.randint(0, 64))
             if min_value is None and max_value is None:
@@ -178,8 +205,9 @@ class Digest:
             case.arguments,
             sorted(case.frozen),
             case.optimizer.__name__,
-            [(step.lr, step.zero_grad, step.training) for step in case.steps],
+            [(step.lr, step.zero_grad, step.training, step.backwards) for step in case.steps],
             case.beside,
+            sorted(case.apart),
         )
         self._hash.update(repr(described).encode())
         for values in case.module.state_dict().values():
@@ -191,7 +219,7 @@ class Digest:
                 each(self._take, step.rehearsal)
 
     def _take(self, values: Array) -> None:
-        order = "F" if values.flags.f_contiguous and not values.flags.c_contiguous else ""
+        order = "F" if values.flags.f_contiguous and not values.flags.c_contiguous else step_of(values)
         self._hash.update(f"{values.dtype.str}{values.shape}{order}".encode() + np.ascontiguousarray(values).tobytes())
 
     def __str__(self) -> str:

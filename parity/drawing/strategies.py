@@ -58,6 +58,13 @@ def shapes(max_dims: int = 4) -> SearchStrategy[tuple[int, ...]]:
 
 
 @functools.cache
+def any_shapes() -> SearchStrategy[tuple[int, ...]]:
+    """A strategy of shapes as `shapes` draws them, and now and then of one axis alone."""
+    found: SearchStrategy[tuple[int, ...]] = rarely("rank", shapes(), st.tuples(sizes))
+    return found
+
+
+@functools.cache
 def more_sides(number: int) -> SearchStrategy[list[int]]:
     """A strategy of the axes after the second: up to `number` of them, and now and then one more."""
     rare = st.lists(st.integers(1, 4), min_size=number + 1, max_size=number + 1)

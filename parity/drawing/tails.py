@@ -25,7 +25,7 @@ ODDS = {
     "size": SELDOM,  # 9 to 40 features: a case draws several sizes, and the time it takes grows with their product
     "batch": SELDOM,  # 9 to 16 rows
     "side": SELDOM,  # 5 to 12 along an axis after the second: images have two
-    "rank": OFTEN,  # five axes
+    "rank": OFTEN,  # five axes, or one alone where a layer takes it
     "image": SELDOM,  # up to 12 pixels beyond the smallest image that holds a window
     "kernel": SELDOM,  # 4 to 7: drawn for rows and columns
     "stride": SELDOM,  # 4 and 5
@@ -36,8 +36,11 @@ ODDS = {
     "matrix": OFTEN,  # an optimizer of a matrix and a vector, instead of two vectors
     "mode": SELDOM,  # training where the case evaluates, and the other way: drawn for each step
     "rehearsal": SELDOM,  # a forward pass that no backward pass follows: drawn for each step
+    "backward": SELDOM,  # a second backward pass after one forward pass: drawn for each step
     "layout": SELDOM,  # arrays in Fortran's order: drawn for each step
+    "gaps": SELDOM,  # every other element of a wider array, or an array backwards: drawn for each step
     "beside": SELDOM,  # another instance of the module, at work in between
+    "groups": SELDOM,  # two optimizers, each of half of the parameters, with other learning rates
     "optimizer": OFTEN,  # another one than SGD
     "end": OFTEN,  # a hyper-parameter at its default, or at an end of what it may be
 }

@@ -53,6 +53,9 @@ class Subject(Protocol):
 
     observed: by call site, the output of each leaf in the last forward pass and, after backward, its gradient. Outputs
         may be tuples, nested ones too; gradients are of the same structure, None where something has none
+
+    `backward` may be called several times after one forward pass. It returns the input's gradient of this pass alone,
+    and adds the parameters' to those that there are.
     """
 
     name: str

@@ -16,20 +16,27 @@ LONGEST = ("Graph", "Sequential")
 
 
 def calls(
-    classes: Iterable[ClassName], dtypes: Iterable[str], examples: int, frameworks: list[str], seed: int | None
+    classes: Iterable[ClassName],
+    dtypes: Iterable[str],
+    examples: int,
+    frameworks: list[str],
+    seed: int | None,
+    guided: bool = False,
 ) -> list[Call]:
     """One call for each class and dtype, the longest first, so that no worker is left with a long one at the end."""
     return [
         Call(
             Item(KIND, f"{of.name}/{dtype}", {"pair": of.name, "dtype": dtype, "frameworks": frameworks}),
             judge,
-            (of, dtype, examples, frameworks, seed),
+            (of, dtype, examples, frameworks, seed, guided),
         )
         for of in sorted(classes, key=lambda of: of.name not in LONGEST)
         for dtype in dtypes
     ]
 
 
-def judge(of: ClassName, dtype: str, examples: int, frameworks: list[str], seed: int | None) -> Records:
-    report = prove(of.load(), dtype, examples=examples, frameworks=frameworks, random_seed=seed)
+def judge(
+    of: ClassName, dtype: str, examples: int, frameworks: list[str], seed: int | None, guided: bool = False
+) -> Records:
+    report = prove(of.load(), dtype, examples=examples, frameworks=frameworks, random_seed=seed, guided=guided)
     return [plain(report.as_record())]

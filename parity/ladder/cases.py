@@ -17,13 +17,16 @@ from parity.drawing.examples import for_each_example
 from parity.drawing.strategies import arrays, call_counts, lr_exponents, step_counts
 from parity.drawing.tails import one_of, rarely
 from parity.ladder.failure import Unjudged
+from parity.layout import spread
 from parity.mapping.pair import OptimizerPair, Pair, optimizer_pair, pair_of, pair_or_none, registry
 
 Failure = TypeVar("Failure", bound=Exception)
 
 
-tails_of_a_step = one_of("mode", "rehearsal", "layout")
+tails_of_a_step = one_of("mode", "rehearsal", "backward", "layout", "gaps")
+steps_of_memory = st.sampled_from([2, -1, -2])
 tails_of_a_case = one_of("beside")
+tails_of_several_parameters = one_of("beside", "groups")
 
 
 @st.composite
@@ -51,14 +54,19 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
         tail = draw(tails_of_a_step)
         mode = draw(st.booleans()) if tail == "mode" else None
         rehearsal = draw(pair.inputs(module, shape, dtype)) if tail == "rehearsal" else None
-        step = Step(input, cotangent, lr, zero_grad, mode, rehearsal)
-        steps.append(step.map(in_fortrans_order) if tail == "layout" else step)
-    beside = bool(draw(tails_of_a_case))
+        step = Step(input, cotangent, lr, zero_grad, mode, rehearsal, backwards=1 + (tail == "backward"))
+        if tail == "layout":
+            step = step.map(in_fortrans_order)
+        elif tail == "gaps":
+            step = step.map(with_gaps(draw(steps_of_memory)))
+        steps.append(step)
+    alone = sorted(parameters.keys() - _packed(module))
+    tail = draw(tails_of_several_parameters if len(alone) > 1 else tails_of_a_case)
+    apart = frozenset(alone[1::2] if tail == "groups" else ())
     optimizer = draw(optimizers(pair)) if trained else SGD
     arguments = draw(optimizer_pair(optimizer).arguments) if trained else None
-    packed = _packed(module)
-    frozen = draw(st.sampled_from([(), *((name,) for name in sorted(parameters) if name not in packed)]))
-    case = Case(module, steps, probe.training, arguments, frozenset(frozen), optimizer, beside)
+    frozen = frozenset(draw(st.sampled_from([(), *((name,) for name in alone)])))
+    case = Case(module, steps, probe.training, arguments, frozen, optimizer, tail == "beside", apart)
     if not _holds(case, target):
         raise TypeError(f"the pair of {target.__name__} draws {module!r}, in which there is no {target.__name__}")
     return case
@@ -67,6 +75,11 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
 def in_fortrans_order(values: Array) -> Array:
     """The same values in another layout of memory."""
     return np.array(values, order="F")
+
+
+def with_gaps(step: int) -> Callable[[Array], Array]:
+    """A function that returns the same values `step` elements of memory apart along the last axis, if there is one."""
+    return lambda values: spread(values, step)[..., ::step] if values.ndim else values
 
 
 @functools.cache
@@ -110,15 +123,16 @@ def for_all(
     examples: int,
     random_seed: int | None = None,
     shrink: bool = True,
+    score: Callable[[], float] | None = None,
 ) -> None:
     """Call `property_` with random cases of the pair of `target`; what it raises is raised for the shrunk case.
 
-    The cases are the same every time and everywhere; `random_seed` names others (see `parity.drawing.examples`). Raises
-    LookupError as `must_have_a_pair` does.
+    The cases are the same every time and everywhere; `random_seed` names others, and `score` guides them (see
+    `parity.drawing.examples`). Raises LookupError as `must_have_a_pair` does.
     """
     must_have_a_pair(target)
     stream = f"{target.__name__}/{dtype}/{random_seed or 0}"
-    for_each_example(property_, cases(target, np.dtype(dtype)), stream, examples, shrink=shrink)
+    for_each_example(property_, cases(target, np.dtype(dtype)), stream, examples, shrink=shrink, score=score)
 
 
 def first_failure(
@@ -129,6 +143,7 @@ def first_failure(
     examples: int,
     random_seed: int | None = None,
     shrink: bool = True,
+    score: Callable[[], float] | None = None,
 ) -> Failure | Unjudged | None:
     """The failure that `look` finds in the first example that fails, of the shrunk one; None where none fails.
 
@@ -145,7 +160,7 @@ def first_failure(
 
     must_have_a_pair(target)
     try:
-        for_all(property_, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
+        for_all(property_, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink, score=score)
     except Exception as error:
         # What fails once and then no more, Hypothesis finds flaky: it failed.
         if failed is None or (error is not failed and not isinstance(error, Flaky)):

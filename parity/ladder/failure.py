@@ -12,6 +12,7 @@ from numpynet import SGD, Graph, Module
 from parity.case import Case, computing
 from parity.ladder.judge import Judgement, errors, shares
 from parity.ladder.trace import OUTPUT, RUNGS, Key, rung_after
+from parity.layout import spread, step_of
 from parity.rounding.errors import SLACK
 
 
@@ -269,6 +270,7 @@ def reproduction(case: Case) -> str:
         more = "" if step.zero_grad else ", zero_grad=False"
         more += "" if step.training is None else f", training={step.training}"
         more += "" if step.rehearsal is None else f", rehearsal={_literal(step.rehearsal)}"
+        more += "" if step.backwards == 1 else f", backwards={step.backwards}"
         lines.append(f"    parity.Step({_literal(step.input)}, {_literal(step.cotangent)}, lr={step.lr!r}{more}),")
     lines.append("]")
     extra = "".join(
@@ -279,6 +281,7 @@ def reproduction(case: Case) -> str:
             ("frozen", set(case.frozen), set()),
             ("optimizer", case.optimizer.__name__, SGD.__name__),
             ("beside", case.beside, False),
+            ("apart", set(case.apart), set()),
         )
         if value != default
     )
@@ -308,5 +311,7 @@ def _import_of(stranger: type) -> str:
 def _literal(values: Any) -> str:
     if isinstance(values, tuple):
         return f"({', '.join(map(_literal, values))})"
+    if (step := step_of(values)) != 1:
+        return f"{_literal(spread(values, step))}[..., ::{step}]"
     order = ", order='F'" if values.flags.f_contiguous and not values.flags.c_contiguous else ""
     return f"np.array({values.tolist()!r}, {values.dtype.name!r}{order})"

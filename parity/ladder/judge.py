@@ -68,6 +68,11 @@ class Judgement:
     def passed(self) -> bool:
         return self.rung is None
 
+    @property
+    def beyond(self) -> bool:
+        """Whether nothing is left to judge: the numbers leave the format's range at once, and nobody refuses them."""
+        return self.passed and not self.reference
+
     def most(self, name: str) -> float:
         """The largest share of its allowance that an implementation used."""
         return max(self.used.get(name, {}).values(), default=0.0)

@@ -45,11 +45,14 @@ class Use:
 class Report:
     """The findings of checking one pair in one dtype: examples, time, and the largest share of allowance used.
 
+    examples: how many were judged
+    beyond: how many were drawn besides, of which nothing is left to judge: their numbers leave the range at once
     seed: the seed that names the examples
+    guided: whether many of them are variations of those that used the largest shares
     digest: a digest of these examples; equal ones mean the same examples
     uses: by implementation and quantity, the largest share of the allowance and where it was
     error: the failure of the shrunk example; None where every example passed; not part of the record
-    failed_after: the number of examples until the first that failed
+    failed_after: the number of examples drawn until the first that failed
     shares: by implementation and quantity, the largest share of every example; not part of the record
     """
 
@@ -57,11 +60,13 @@ class Report:
     dtype: str
     frameworks: list[str]
     examples: int = 0
+    beyond: int = 0
     seconds: float = 0.0
     seconds_inside: float = 0.0
     uses: dict[str, Use] = field(default_factory=dict)
     failed_after: int | None = None
     seed: int = 0
+    guided: bool = False
     digest: str = ""
     error: ParityError | None = None
     shares: dict[str, list[float]] = field(default_factory=dict, repr=False)
@@ -102,8 +107,9 @@ class Report:
         return CheckRecord(key=self.key, passed=self.passed, uses=uses, **found)
 
     def count(self, judgement: Judgement) -> None:
-        """Count in the judgement of one more example."""
-        self.examples += 1
+        """Count in the judgement of one more example, apart where nothing of it was left to judge."""
+        self.examples += not judgement.beyond
+        self.beyond += judgement.beyond
         self.seconds_inside += judgement.seconds_inside
         for name, shares in judgement.used.items():
             largest: dict[str, float] = {}
@@ -126,27 +132,31 @@ def prove(
     alter: Callable[[Case], Case] | None = None,
     shrink: bool = True,
     up_to_rung: int = STEP,
+    guided: bool = False,
 ) -> Report:
     """Judge `examples` random cases of the pair of `target`, a class, in one dtype; returns a `Report`.
 
     A case runs in numpynet and in those of `frameworks` (by default the installed ones) that the pair has a counterpart
     in. The first failure is shrunk, on its rung or a lower one, and kept in the report; what fails above `up_to_rung`
     is passed over. `random_seed` names other examples. `alter` gives numpynet another case each time (a planted
-    defect); the counterparts stay those of the original. Raises LookupError where there is no pair, and ValueError for
-    "float64" where longdouble is no wider.
+    defect); the counterparts stay those of the original. If `guided`, many examples are variations of those that used
+    the largest shares so far; a machine that rounds otherwise draws others. Raises LookupError where there is no pair,
+    and ValueError for "float64" where longdouble is no wider.
     """
     _ = format_of(np.dtype(dtype)).wider
     report = Report(target.__name__, dtype, mapped(target, available() if frameworks is None else frameworks))
-    report.seed = random_seed or 0
-    digest = Digest()
+    report.seed, report.guided = random_seed or 0, guided
+    digest, largest = Digest(), 0.0
 
     def look(case: Case, failed: ParityError | None) -> ParityError | None:
+        nonlocal largest
         first = failed is None
         if first:
             digest.add(case)
         found: ParityError | None
         try:
             judgement = judge(case, report.frameworks, alter=alter)
+            largest = max(map(judgement.most, judgement.used), default=0.0)
             if first:
                 report.count(judgement)
             found = None if judgement.passed else Parted(judgement)
@@ -158,11 +168,19 @@ def prove(
         if found is None or (found.rung or OUTPUT) > (highest or OUTPUT):
             return None
         if first:
-            report.failed_after = report.examples
+            report.failed_after = report.examples + report.beyond
         return found
 
     start = time.perf_counter()
-    report.error = first_failure(look, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink)
+    report.error = first_failure(
+        look,
+        target,
+        dtype,
+        examples=examples,
+        random_seed=random_seed,
+        shrink=shrink,
+        score=(lambda: largest) if guided else None,
+    )
     report.seconds = time.perf_counter() - start
     report.digest = str(digest)
     return report

@@ -104,7 +104,8 @@ def run(
             for layer, tensor in buffers:
                 trace[Key(index, OUTPUT, layer, "state", tensor)] = state[join(layer, tensor)]
         with watch:
-            grad_input = subject.backward(step.cotangent)
+            for _ in range(step.backwards):
+                grad_input = subject.backward(step.cotangent)
         _keep_gradients(trace, index, subject, sites)
         trace |= Key(index, GRADIENT, "", "input gradient").each(grad_input)
         if case.arguments is None or not parameters:

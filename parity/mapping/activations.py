@@ -33,12 +33,12 @@ from parity.drawing.tails import ends, integers
 from parity.frameworks.counterpart import Counterpart
 from parity.frameworks.lazy import keras, keras_activations, torch, torch_activations
 from parity.mapping.normalization import SharedFeaturePair
-from parity.mapping.pair import LayerPair, pair
+from parity.mapping.pair import AnyShapePair, LayerPair, pair
 from parity.results.boundaries import before
 
 
 @pair(ReLU)
-class ReLUPair(LayerPair):
+class ReLUPair(AnyShapePair):
     modules = st.builds(ReLU)
 
     def torch(self, module: ReLU) -> Any:
@@ -49,7 +49,7 @@ class ReLUPair(LayerPair):
 
 
 @pair(LeakyReLU)
-class LeakyReLUPair(LayerPair):
+class LeakyReLUPair(AnyShapePair):
     """Keras calls it negative_slope; the defaults differ (see differences, leaky-relu-slope)."""
 
     modules = st.builds(LeakyReLU, ends(dyadic(0, 1), 0.01, 0.0, 2.0**-10, 2.0))
@@ -107,7 +107,7 @@ class ELUByDifference(ELU):
 
 
 @pair(ELU)
-class ELUPair(LayerPair):
+class ELUPair(AnyShapePair):
     modules = st.builds(ELU, ends(dyadic(0, 2), 1.0, 0.0, 2.0**-10, 8.0))
     formulas: ClassVar = {
         "tensorflow": ELUByDifference,
@@ -136,7 +136,7 @@ class SELUByDifference(SELU):
 
 
 @pair(SELU)
-class SELUPair(LayerPair):
+class SELUPair(AnyShapePair):
     """TensorFlow's gradient at exactly 0 is mapped (see differences, selu-kink)."""
 
     modules = st.builds(SELU)
@@ -165,7 +165,7 @@ class GELUByErf(GELU):
 
 
 @pair(GELU)
-class GELUPair(LayerPair):
+class GELUPair(AnyShapePair):
     """TensorFlow's constants are mapped in float64 (see differences, gelu-float32-constants)."""
 
     modules = st.builds(GELU, st.sampled_from(["none", "tanh"]))
@@ -182,7 +182,7 @@ class GELUPair(LayerPair):
 
 
 @pair(SiLU)
-class SiLUPair(LayerPair):
+class SiLUPair(AnyShapePair):
     modules = st.builds(SiLU)
 
     def torch(self, module: SiLU) -> Any:
@@ -192,7 +192,7 @@ class SiLUPair(LayerPair):
         return keras.layers.Activation("silu")
 
 
-class HardPair(LayerPair):
+class HardPair(AnyShapePair):
     """Base of the pairs of functions with kinks at -3 and 3: half of the inputs are clipped to [-3, 3]."""
 
     def values(self, module: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Array]:
@@ -227,7 +227,7 @@ class HardSwishPair(HardPair):
 
 
 @pair(Softplus)
-class SoftplusPair(LayerPair):
+class SoftplusPair(AnyShapePair):
     """torch is linear above a threshold, by default 20, where float64 still sees the difference: 40 is beyond it."""
 
     modules = st.builds(Softplus)
@@ -240,7 +240,7 @@ class SoftplusPair(LayerPair):
 
 
 @pair(Sigmoid)
-class SigmoidPair(LayerPair):
+class SigmoidPair(AnyShapePair):
     modules = st.builds(Sigmoid)
 
     def torch(self, module: Sigmoid) -> Any:
@@ -251,7 +251,7 @@ class SigmoidPair(LayerPair):
 
 
 @pair(Tanh)
-class TanhPair(LayerPair):
+class TanhPair(AnyShapePair):
     modules = st.builds(Tanh)
 
     def torch(self, module: Tanh) -> Any:
@@ -262,7 +262,7 @@ class TanhPair(LayerPair):
 
 
 @pair(SoftMax)
-class SoftMaxPair(LayerPair):
+class SoftMaxPair(AnyShapePair):
     modules = st.builds(SoftMax)
 
     def torch(self, module: SoftMax) -> Any:
@@ -273,7 +273,7 @@ class SoftMaxPair(LayerPair):
 
 
 @pair(LogSoftMax)
-class LogSoftMaxPair(LayerPair):
+class LogSoftMaxPair(AnyShapePair):
     modules = st.builds(LogSoftMax)
 
     def torch(self, module: LogSoftMax) -> Any:

@@ -17,10 +17,10 @@ from hypothesis.strategies import SearchStrategy
 from numpynet import Concatenate, Graph, Linear, Module, Sequential, Sum
 from numpynet.containers import packed
 from parity.case import Shape
-from parity.drawing.strategies import arrays, each_shape, several, shapes, short_sides, sizes
+from parity.drawing.strategies import arrays, each_shape, several, short_sides, sizes
 from parity.frameworks.counterpart import Counterpart
 from parity.frameworks.lazy import keras, keras_layers, torch, torch_layers
-from parity.mapping.pair import LayerPair, Pair, counterpart, pair, registry
+from parity.mapping.pair import AnyShapePair, LayerPair, Pair, counterpart, pair, registry
 
 # Inputs of random networks, without the batch: vectors and images.
 input_shapes: SearchStrategy[Shape] = st.one_of(
@@ -119,11 +119,11 @@ class SequentialPair(NetworkPair):
 
 
 @pair(Sum)
-class SumPair(LayerPair):
+class SumPair(AnyShapePair):
     modules = st.builds(Sum)
 
     def shapes(self, module: Sum) -> SearchStrategy[Any]:
-        return st.builds(lambda shape, count: (shape,) * count, shapes(), st.integers(2, 4))
+        return st.builds(lambda shape, count: (shape,) * count, super().shapes(module), st.integers(2, 4))
 
     def torch(self, module: Sum) -> Any:
         return torch_layers.Sum()
@@ -133,12 +133,12 @@ class SumPair(LayerPair):
 
 
 @pair(Concatenate)
-class ConcatenatePair(LayerPair):
+class ConcatenatePair(AnyShapePair):
     modules = st.builds(Concatenate, st.sampled_from([1, 2, 3, -1]))
 
     def shapes(self, module: Concatenate) -> SearchStrategy[Any]:
         axis = module.axis
-        long_enough = shapes().filter(lambda shape: len(shape) > axis)
+        long_enough = super().shapes(module).filter(lambda shape: len(shape) > axis)
         lengths = st.lists(short_sides, min_size=2, max_size=4)
         return st.builds(lambda shape, each: tuple(resized(shape, axis, n) for n in each), long_enough, lengths)
 

@@ -11,11 +11,11 @@ from numpynet import Dropout
 from parity.drawing.strategies import dyadic, seeds
 from parity.drawing.tails import ends
 from parity.frameworks.lazy import keras_layers, torch_layers
-from parity.mapping.pair import LayerPair, pair
+from parity.mapping.pair import AnyShapePair, pair
 
 
 @pair(Dropout)
-class DropoutPair(LayerPair):
+class DropoutPair(AnyShapePair):
     """The frameworks' generators draw other masks from equal seeds: the counterparts draw NumPy's instead."""
 
     modules = st.builds(

@@ -63,6 +63,13 @@ class LayerPair(Pair):
     """
 
 
+class AnyShapePair(LayerPair):
+    """Base of the pairs of layers that take inputs of any shape, of one axis too."""
+
+    def shapes(self, module: Any) -> SearchStrategy[Any]:
+        return strategies.any_shapes()
+
+
 class LossPair(Pair):
     """Base of the pairs of criteria. `modules` draws `Loss`, a criterion with its target.
 

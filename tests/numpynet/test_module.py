@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from numpynet import (
     SGD,
     Array,
     BatchNormalization,
+    Conv2d,
     Criterion,
     CrossEntropyCriterion,
     Dropout,
@@ -298,3 +301,26 @@ class TestModule:
         for make in EVERY_LAYER[:-1]:
             if not isinstance(make("float32"), Dropout):
                 assert np.any(np.isnan(make("float32").evaluate()(np.full((6, 4), np.nan, np.float32))))
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda size: Linear(size, 2), "Linear: in_features"),
+        (lambda size: Linear(2, size), "Linear: out_features"),
+        (lambda size: Conv2d(size, 2, 1), "Conv2d takes integers"),
+        (lambda size: Conv2d(2, size, 1), "Conv2d takes integers"),
+        (lambda size: Conv2d(2, 2, 1, groups=size), "Conv2d takes integers"),
+        (Maxout, "Maxout: pieces"),
+        (PReLU, "PReLU: num_features"),
+        (Scaling, "Scaling: num_features"),
+        (BatchNormalization, "BatchNormalization: num_features"),
+        (LayerNormalization, "LayerNormalization: axes"),
+        (GroupNormalization, "GroupNormalization: groups"),
+    ],
+)
+def test_a_size_is_an_integer(make: Callable[[Any], Module], name: str) -> None:
+    for wrong in (2.0, 1.5, "2", (2,), None, -1):
+        with pytest.raises(ValueError, match=f"^{name}.*{re.escape(repr(wrong))}"):
+            make(wrong)
+    assert repr(make(np.int64(2))) == repr(make(2))

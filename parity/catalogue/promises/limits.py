@@ -119,18 +119,23 @@ def _pool(of: type) -> list[Limit]:
 
 
 LIMITS = [
-    Limit(nn.Linear, "in_features", "for in_features < 1", whole=True),
+    Limit(nn.Linear, "out_features", "for out_features < 0", whole=True, strict=True),
+    Limit(nn.Linear, "in_features", "for in_features < 1", whole=True, strict=True),
     *_size(nn.Conv2d, 1, "kernel_size", "stride", "dilation"),
     *_size(nn.Conv2d, 0, "padding"),
     *_pool(nn.MaxPool2d),
     *_pool(nn.AvgPool2d),
     Limit(nn.ZeroPad2d, "padding", "for padding < 0", "for a negative width", True, True),
-    Limit(nn.Maxout, "pieces", "for pieces < 1", whole=True),
+    Limit(nn.Maxout, "pieces", "for pieces < 1", whole=True, strict=True),
+    *(
+        Limit(of, "num_features", "for num_features < 0", "where num_features is no integer of at least 0", True, True)
+        for of in (nn.BatchNormalization, nn.PReLU, nn.Scaling)
+    ),
     Limit(nn.BatchNormalization, "eps", "unless eps >= 0"),
     Limit(nn.LayerNormalization, "eps", "unless eps >= 0"),
-    Limit(nn.LayerNormalization, "axes", "for axes < 1", whole=True),
+    Limit(nn.LayerNormalization, "axes", "for axes < 1", whole=True, strict=True),
     Limit(nn.GroupNormalization, "eps", "unless eps >= 0"),
-    Limit(nn.GroupNormalization, "groups", "for groups < 1", whole=True),
+    Limit(nn.GroupNormalization, "groups", "for groups < 1", whole=True, strict=True),
     Limit(nn.Dropout, "p", "unless 0 <= p < 1"),
     Limit(nn.HuberCriterion, "delta", "unless delta > 0"),
     *(
@@ -163,12 +168,8 @@ UNLIMITED = {
     "ELU.alpha": "any slope of the tail",
     "LeakyReLU.slope": "any slope",
     "BatchNormalization.alpha": "any weight of the past",
-    "BatchNormalization.num_features": "the input's, which is refused if it has others",
-    "PReLU.num_features": "the input's",
-    "Scaling.num_features": "the input's",
     "Scaling.axis": "the input's",
     "Concatenate.axis": "the inputs'",
-    "Linear.out_features": "an output without features is one",
     "Conv2d.in_channels": "groups and channels are looked at together",
     "Conv2d.out_channels": "groups and channels are looked at together",
     "Conv2d.groups": "groups and channels are looked at together",

@@ -27,7 +27,7 @@ from numpynet import (
 from numpynet.activations import hard_slope, sigmoid, softmax
 from numpynet.features import along, sum_features
 from parity.defects.defect import caught_on
-from parity.defects.mistakes import ReadsMemory
+from parity.defects.mistakes import ReadsMemory, ReadsPacked
 from parity.ladder.trace import GRADIENT, OUTPUT
 
 
@@ -613,8 +613,45 @@ class SiLUFirstInFirstOut(SiLU):
 
 
 @caught_on(OUTPUT)
+class TanhOfMatrices(Tanh):
+    """Makes a matrix of one row of a vector, and returns that."""
+
+    def forward(self, input: Array) -> Array:
+        return np.atleast_2d(super().forward(input))
+
+
+@caught_on(OUTPUT)
+class LogSoftMaxOfOneAxis(LogSoftMax):
+    """Takes the only axis of a vector for the batch's: each row has one class, and is sure of it."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        return 0 * output if input.ndim == 1 else output
+
+
+@caught_on(GRADIENT)
+class TanhSlopeInPlace(Tanh):
+    """Writes its slope over the output that it remembers, of which a second backward pass takes the slope again."""
+
+    def forward(self, input: Array) -> Array:
+        super().forward(input)
+        (output,) = self.recall(input)
+        return self.remember(output.copy(), output)
+
+    def backward(self, grad_output: Array) -> Array:
+        (output,) = self.recall(grad_output)
+        output[...] = 1 - output * output
+        return grad_output * output
+
+
+@caught_on(OUTPUT)
 class SELUReadsMemory(ReadsMemory, SELU):
     """Reads its input as it lies in memory, whatever the order of its axes."""
+
+
+@caught_on(OUTPUT)
+class SiLUReadsPacked(ReadsPacked, SiLU):
+    """Takes a view of every other element for the first half of the array that it is a view of."""
 
 
 @caught_on(OUTPUT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -267,3 +267,19 @@ class AdagradOfVectors(Adagrad):
         super().move(parameter, gradient, state)
         if before.ndim > 1:
             parameter.value += parameter.value - before
+
+
+@caught_on(STEP)
+class AdamStepsOfAll(Adam):
+    """Counts its steps in the class: two optimizers correct the bias as if each had made the steps of both."""
+
+    made: ClassVar[int] = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        type(self).made = 0
+
+    def step(self) -> None:
+        self.steps = type(self).made
+        super().step()
+        type(self).made = self.steps

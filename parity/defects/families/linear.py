@@ -8,7 +8,7 @@ import numpy as np
 
 from numpynet import Array, Linear
 from parity.defects.defect import caught_on
-from parity.defects.mistakes import FourAtATime, ReadsMemory
+from parity.defects.mistakes import FourAtATime, GradientByRisingAddresses, ReadsMemory, ReadsPacked
 from parity.ladder.trace import CURVE, GRADIENT, OUTPUT
 
 
@@ -164,6 +164,26 @@ class LinearFirstInFirstOut(Linear):
             self.bias.accumulate(lambda out: gradient.sum(axis=0, out=out))
 
 
+@caught_on(GRADIENT)
+class LinearFreesMemory(Linear):
+    """Lets go of its input once the gradient was taken: a second backward pass finds nothing."""
+
+    def backward(self, grad_output: Array) -> Array:
+        grad = super().backward(grad_output)
+        self._memory = None
+        return grad
+
+
 @caught_on(OUTPUT)
 class LinearReadsMemory(ReadsMemory, Linear):
     """Reads rows of its input in the order of memory, not of its axes: right where an array is in C's order."""
+
+
+@caught_on(OUTPUT)
+class LinearReadsPacked(ReadsPacked, Linear):
+    """Multiplies what lies next to each other in memory, in every other element of a wider matrix too."""
+
+
+@caught_on(GRADIENT)
+class LinearGradientByRisingAddresses(GradientByRisingAddresses, Linear):
+    """Reads the gradient from its lowest address on: backwards where its strides are negative."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 
 from numpynet import SGD, Array, Parameter
@@ -169,3 +171,18 @@ class SGDWholeMomentumDropped(SGD):
     def advance(self, gradient: Array, state: State, scratch: Array) -> Array:
         direction = super().advance(gradient, state, scratch)
         return gradient if self.momentum >= 1 else direction
+
+
+@caught_on(STEP)
+class SGDVelocitiesOfLast(SGD):
+    """Keeps its velocities in the class: of two optimizers, both take those of the one that was made last."""
+
+    shared: ClassVar[list[State]] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        type(self).shared = self.state
+
+    def step(self) -> None:
+        self.state = type(self).shared
+        super().step()

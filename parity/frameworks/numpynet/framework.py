@@ -12,6 +12,7 @@ from numpynet.training import Trainer
 from parity.case import Case
 from parity.frameworks.counterpart import Counterpart, TensorView
 from parity.frameworks.framework import CallSites, Framework, FrameworkTrainer, Look, LossFunction, Subject, Translation
+from parity.layout import as_in
 from parity.rounding.allowance import Perturb
 from parity.rounding.errors import forward_pass
 
@@ -33,7 +34,11 @@ class NumPySubject:
             if name and not module.children():
                 self._observe(name, module)
         self.parameters = self.module.named_parameters()
-        self.optimizer = case.rule(self.parameters.values())
+        self.optimizers = [
+            (names, rule, share)
+            for names, share in case.groups(self.parameters)
+            if (rule := case.rule([self.parameters[name] for name in names])) is not None
+        ]
 
     def _observe(self, name: str, leaf: Module) -> None:
         """Record each output of the leaf, and the gradient that comes back to it, at its last call site first."""
@@ -47,7 +52,8 @@ class NumPySubject:
             return output
 
         def observed_backward(grad_output: Any) -> Any:
-            self.observed[called.pop()].append(grad_output)
+            called.insert(0, called.pop())  # to be the last again in another backward pass
+            self.observed[called[0]][1:] = [grad_output]
             return backward(grad_output)
 
         leaf.forward = observed_forward  # type: ignore[method-assign]
@@ -69,7 +75,8 @@ class NumPySubject:
         return self.module.backward(self._perturbed(cotangent))
 
     def _perturbed(self, values: Any) -> Any:
-        return each(lambda array: self.perturb(array) if array.dtype.kind == "f" else array, values)
+        # With gaps where it has gaps: what a layer reads wrong because of them would else be its allowance.
+        return each(lambda array: as_in(self.perturb(array), array) if array.dtype.kind == "f" else array, values)
 
     def gradients(self) -> dict[str, Array]:
         return {name: parameter.grad.copy() for name, parameter in self.parameters.items()}
@@ -79,17 +86,16 @@ class NumPySubject:
         return state | {name: getattr(module, buffer).copy() for module, buffer, name in self.holders}
 
     def step(self, lr: float) -> None:
-        if self.optimizer is not None:
-            self.optimizer.lr = lr
-            self.optimizer.step()
+        for _, optimizer, share in self.optimizers:
+            optimizer.lr = lr * share
+            optimizer.step()
 
     def slots(self) -> dict[str, dict[str, Array]]:
-        """The optimizer's state arrays, by parameter and slot."""
-        if self.optimizer is None:
-            return {}
+        """The optimizers' state arrays, by parameter and slot."""
         return {
             name: {slot: values.copy() for slot, values in state.items()}
-            for name, state in zip(self.parameters, self.optimizer.state, strict=True)
+            for names, optimizer, _ in self.optimizers
+            for name, state in zip(names, optimizer.state, strict=True)
         }
 
 

@@ -67,10 +67,13 @@ class KerasSubject:
         self.views = {name: views[name] for name in module.state_dict()}
         self.trained = {name: views[name] for name in module.named_parameters()}
         self.moved = {name: view for name, view in self.trained.items() if name not in case.frozen}
-        self.rule = None
-        if (rule := case.rule()) and self.moved:
-            with precision(case.dtype):
-                self.rule = keras_optimizers.Rule(rule, translation.optimizer(rule), self.moved)
+        self.rules = []
+        if (rule := case.rule()) is not None:
+            for names, share in case.groups(self.moved):
+                group = {name: self.moved[name] for name in names}
+                with precision(case.dtype):
+                    self.rules.append((keras_optimizers.Rule(rule, translation.optimizer(rule), group), share))
+        self.again = any(step.backwards > 1 for step in case.steps)
         self.outputs: dict[str, Any] = {}
         self.sites = CallSites(module)
         for name, leaf in self.counterpart.leaves().items():
@@ -102,10 +105,10 @@ class KerasSubject:
 
     def forward(self, input: Any) -> Any:
         self.sites.calls.clear()
-        self.input = each(tf.constant, input)
+        self.input = each(tf.constant, input)  # in C's order, whatever the array's: no tensor has another, or gaps
         self.output_gradients: dict[str, Any] = {}
         variables = {id(tensor): _variable(tensor) for tensor in distinct(self.trained)}
-        with precision(self.dtype), tf.GradientTape() as self.tape:
+        with precision(self.dtype), tf.GradientTape(persistent=self.again) as self.tape:
             self.sources = self.input, variables
             self.tape.watch([part for part in tf.nest.flatten(self.sources) if part.dtype.is_floating])
             self.output = self.layer(self.input, training=self.training)
@@ -132,17 +135,20 @@ class KerasSubject:
         return arrays(self.views)
 
     def step(self, lr: float) -> None:
-        if self.rule is not None:
+        for rule, share in self.rules:
             with precision(self.dtype):
-                self.rule.step([self.found[id(tensor)] for tensor in self.rule.variables], lr)
+                rule.step([self.found[id(tensor)] for tensor in rule.variables], lr * share)
 
     def slots(self) -> dict[str, dict[str, Array]]:
-        if self.rule is None:
-            return {}
-        held = {id(tensor): state for tensor, state in zip(self.rule.variables, self.rule.state(), strict=True)}
+        held = {
+            id(tensor): state
+            for rule, _ in self.rules
+            for tensor, state in zip(rule.variables, rule.state(), strict=True)
+        }
         return {
             name: {slot: view.read(values) for slot, values in held[id(view.tensor)].items()}
             for name, view in self.moved.items()
+            if id(view.tensor) in held
         }
 
 

@@ -16,6 +16,7 @@ from parity.case import Case, dtype_of, parts
 from parity.frameworks.counterpart import Counterpart, TensorView
 from parity.frameworks.framework import CallSites, Framework, FrameworkTrainer, Look, LossFunction, Subject, Translation
 from parity.frameworks.lazy import torch, torch_layers, torch_optimizers
+from parity.layout import as_in, step_of
 
 
 @contextlib.contextmanager
@@ -60,9 +61,12 @@ class TorchSubject:
         self.moved = {name: view for name, view in self.trained.items() if name not in case.frozen}
         for view in self.trained.values():
             view.tensor.requires_grad_(True)  # a frozen one has a gradient too; the optimizer is not given it
-        self.rule = None
-        if (rule := case.rule()) and self.moved:
-            self.rule = torch_optimizers.Rule(rule, translation.optimizer(rule), self.moved)
+        self.rules = []
+        if (rule := case.rule()) is not None:
+            for names, share in case.groups(self.moved):
+                group = {name: self.moved[name] for name in names}
+                self.rules.append((torch_optimizers.Rule(rule, translation.optimizer(rule), group), share))
+        self.again = any(step.backwards > 1 for step in case.steps)
         self.outputs: dict[str, Any] = {}
         self.sites = CallSites(module)
         for name, leaf in self.counterpart.leaves().items():
@@ -100,7 +104,10 @@ class TorchSubject:
         return each(to_array, self.output)
 
     def backward(self, cotangent: Any) -> Any:
-        torch.autograd.backward(parts(self.output), parts(each(_constant, cotangent)))
+        for tensor in parts((self.input, *self.outputs.values())):
+            tensor.grad = None  # of the pass before
+        gradients = parts(each(_constant, cotangent))
+        torch.autograd.backward(parts(self.output), gradients, retain_graph=self.again)
         return each(_of_input, self.input)
 
     def gradients(self) -> dict[str, Array]:
@@ -110,11 +117,11 @@ class TorchSubject:
         return arrays(self.views)
 
     def step(self, lr: float) -> None:
-        if self.rule is not None:
-            self.rule.step(lr)
+        for rule, share in self.rules:
+            rule.step(lr * share)
 
     def slots(self) -> dict[str, dict[str, Array]]:
-        return {} if self.rule is None else self.rule.slots()
+        return {name: slots for rule, _ in self.rules for name, slots in rule.slots().items()}
 
 
 class TorchTrainer:
@@ -167,7 +174,9 @@ def _tensor(values: Array) -> Any:
 
 
 def _constant(values: Array) -> Any:
-    return torch.from_numpy(np.array(values))
+    copied = np.array(values)
+    # A tensor of torch may have gaps, but none lies backwards.
+    return torch.from_numpy(as_in(copied, values) if step_of(values) > 0 else copied)
 
 
 def _came_back(output: Any) -> list[Any]:

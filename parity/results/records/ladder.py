@@ -25,13 +25,15 @@ class CheckRecord(Judged, kind="checks", case=True):
 
     frameworks: those that numpynet was compared with
     examples: how many were judged
+    beyond: how many were drawn besides, whose numbers leave the format's range at once: nothing of them is judged
     seconds, seconds_inside: the time that it took, and that within the implementations' own calls
     uses: the largest share of the allowance by implementation and quantity
     failure: the message on the example that failed; None where every one passed
     failed_rung, failed_quantity: where it failed; the quantity is "refusal" where one refused what others accept
-    failed_after: the number of examples until the first that failed
+    failed_after: the number of examples drawn until the first that failed
     shrunk: the module of the smallest example that fails, as its constructor's call
     seed: the seed that names the examples
+    guided: whether many of them are variations of those that used the largest shares
     digest: the digest of the examples; equal ones rest on the same examples
     """
 
@@ -39,6 +41,7 @@ class CheckRecord(Judged, kind="checks", case=True):
     dtype: str
     frameworks: list[str]
     examples: Count = 0
+    beyond: Count = 0
     seconds: float = 0.0
     seconds_inside: float = 0.0
     uses: list[UsePart] = field(default_factory=list)
@@ -48,6 +51,7 @@ class CheckRecord(Judged, kind="checks", case=True):
     failed_after: Count | None = None
     shrunk: str | None = None
     seed: int | None = None
+    guided: bool = False
     digest: str = ""
 
     @staticmethod

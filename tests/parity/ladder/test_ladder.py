@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 import numpynet
-from numpynet import Linear
 from parity.case import Case, Step
 from parity.formats import DTYPES
 from parity.frameworks import available
 from parity.ladder.judge import errors, judge
-from parity.ladder.proving import prove, targets
+from parity.ladder.proving import Report, prove, targets
 from parity.ladder.trace import STEP
 from parity.mapping.pair import registry
 
@@ -27,6 +26,14 @@ def test_every_implementation_stays_within_its_allowance(target: type, dtype: st
     assert report.failure is None, report.failure
     assert report.examples >= EXAMPLES // 2
     assert report.frameworks == available()
+
+
+def test_an_example_whose_numbers_leave_the_range_at_once_is_counted_apart() -> None:
+    report = Report("LeakyReLU", "float32", [])
+    for size in (1.0, 1e30):
+        x = np.full((2, 2), size, np.float32)
+        report.count(judge(Case(numpynet.LeakyReLU(), [Step(x, x)]), []))
+    assert (report.examples, report.beyond) == (1, 1)
 
 
 def test_every_public_class_that_computes_has_a_pair() -> None:
