@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import numpynet
+from numpynet import Linear
 from parity.case import Case, Step
 from parity.formats import DTYPES
 from parity.frameworks import available
