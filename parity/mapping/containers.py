@@ -138,7 +138,8 @@ class ConcatenatePair(AnyShapePair):
 
     def shapes(self, module: Concatenate) -> SearchStrategy[Any]:
         axis = module.axis
-        long_enough = super().shapes(module).filter(lambda shape: len(shape) > axis)
+        # Of one axis alone, the last is the batch's, along which nothing is concatenated.
+        long_enough = super().shapes(module).filter(lambda shape: len(shape) > max(axis, 1))
         lengths = st.lists(short_sides, min_size=2, max_size=4)
         return st.builds(lambda shape, each: tuple(resized(shape, axis, n) for n in each), long_enough, lengths)
 
