@@ -98,6 +98,15 @@ class Special:
             lines.setdefault(who, []).append(f"{what}{f' ({limits})' if limits else ''}: {said}")
         return lines
 
+    def does(self) -> dict[str, str]:
+        """What each framework makes of it otherwise, and what is not compared, in words."""
+        lines = self._lines(self.found)
+        for entry in self.known:
+            if isinstance(entry, Uncompared):
+                limits = f" ({', '.join(entry.only)})" if entry.only else ""
+                lines.setdefault(entry.who, []).extend(f"{what}{limits}: not compared" for what in entry.turns)
+        return {who: "; ".join(said) for who, said in lines.items()}
+
     def as_record(self) -> SpecialRecord:
         """The special value as a record of the results store."""
         return SpecialRecord(
@@ -107,7 +116,7 @@ class Special:
             value=self.value,
             policy=self.policy,
             compared=self.compared,
-            does={who: "; ".join(lines) for who, lines in self._lines(self.found).items()},
+            does=self.does(),
             reasons=list(dict.fromkeys(known.reason for known in self.known)),
             sources=list(dict.fromkeys(known.source for known in self.known if known.source)),
             boundary=self.boundary,
@@ -187,7 +196,7 @@ def _judged(
     pair: str, value: str, policies: dict[Words, str], compared: int, found: dict[Cell, str], names: list[str]
 ) -> Special:
     known, tried = of(pair, value), list(policies)
-    here = [entry for entry in known if _holds(entry)]
+    here = [entry for entry in known if _holds(entry) and set(entry.who.split()) & set(names)]
     expected: dict[Cell, str] = {}
     for entry in here:
         for words in tried:

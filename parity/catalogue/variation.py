@@ -73,14 +73,14 @@ def traces(together: list[Variation], name: str) -> Iterator[tuple[Variation, st
     """Yields what the implementation called `name` computes of each special value, by variation and value.
 
     Of an optimizer these are its steps alone: one along a special gradient, and one along an ordinary gradient. What
-    remembers nothing is made once, and called with one value after another: to make it takes longest.
+    remembers nothing from call to call is made once, and called with one value after another: to make it takes longest.
     """
     first = together[0]
     case, steps = _case(first), {}
     for variation in together:
         for value, number in values(first.format).items():
             steps[variation, value] = _steps(variation, case, number)
-    apart = case.arguments is not None or _remembers(first.example)
+    apart = case.arguments is not None or (first.training and _remembers(first.example))
     for group in [[key] for key in steps] if apart else [list(steps)]:
         each_case = replace(case, steps=[step for key in group for step in steps[key]])
         with np.errstate(all="ignore"):
@@ -105,7 +105,7 @@ def quantity(key: Key, of: Example) -> str:
 
 
 def _remembers(example: Example) -> bool:
-    """Tells whether a call changes what later calls compute: running statistics, or random numbers, do."""
+    """Tells whether a call in training changes what later calls compute: statistics move, random numbers are drawn."""
     parts = [part for _, part in example.module.named_modules()]
     return bool(example.module.named_buffers()) or any("rng" in vars(part) for part in parts)
 

@@ -109,15 +109,12 @@ def specials_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
         (f"`{name}`", *(by_key[f"{name}/{value}"]["policy"] if f"{name}/{value}" in by_key else "" for value in VALUES))
         for name in sorted(classes)
     ]
-    parted = [
-        (
-            f"`{record['key']}`",
-            "; ".join(f"{who}, {text}" for who, text in record["does"].items()) or "not compared in part",
-            "; ".join([*record["reasons"], *(f"<{source}>" for source in record["sources"])]),
-        )
-        for record in sorted(records, key=lambda record: (record["pair"], VALUES.index(record["value"])))
-        if record["reasons"]
-    ]
+    parted: dict[tuple[str, str], list[str]] = {}
+    for record in sorted(records, key=lambda record: (VALUES.index(record["value"]), record["pair"])):
+        if record["does"]:
+            there = "; ".join(f"{who}, {text}" for who, text in record["does"].items())
+            why = "; ".join([*record["reasons"], *(f"<{source}>" for source in record["sources"])])
+            parted.setdefault((there, why), []).append(f"`{record['key']}`")
     return [
         "# Special values",
         "",
@@ -135,10 +132,14 @@ def specials_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
         "",
         "## What frameworks make of it otherwise",
         "",
-        "Of numpynet's numbers, by quantity: what they are there instead. One that is not listed here fails, and so "
-        "does one that is no longer so.",
+        "By quantity, what of numpynet's numbers is what there, such as NaN to finite; of the variations (names, "
+        "formats, modes, places) those are named that it is about. What is not listed here fails, and so does what is "
+        "listed and no longer so.",
         "",
-        *rows_of(parted, ["class and value", "there", "why"]),
+        *rows_of(
+            ((", ".join(keys), there, why) for (there, why), keys in parted.items()),
+            ["class and value", "there", "why"],
+        ),
     ]
 
 

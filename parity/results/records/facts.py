@@ -47,7 +47,7 @@ class SpecialRecord(Judged, kind="specials", case=True):
 
     policy: what it spoils in numpynet, in words
     compared: the number of the frameworks' arrays that were compared with numpynet's
-    does: by framework, what of numpynet's is what there
+    does: by framework, what of numpynet's is what there, or is not compared
     reasons, sources: those of the table's entries
     boundary: why what is not as stated may be so with the installed versions
     message: what is not as stated, or why nothing was compared
