@@ -10,7 +10,7 @@ from rich.table import Table
 from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, fail, frameworks_of, results_in
 from parity.cli.terminal import console, progress, share
 from parity.formats import DTYPES
-from parity.items import checks, defaults, derivatives, differences, promises, refusals
+from parity.items import checks, defaults, derivatives, differences, promises, refusals, specials
 from parity.items.classes import ClassName, names, names_in
 from parity.work.performing import Done, Records, crashed, off, perform
 from parity.work.pool import Call, Crash, Pool
@@ -34,9 +34,9 @@ def check(
 ) -> None:
     """Rungs 1 to 3: outputs, gradients and update steps, on random examples, judged by derived allowances.
 
-    Also the derivatives of the reference; without arguments what each implementation refuses, the catalogue of known
-    differences, every default, and what numpynet's docstrings promise. Exit code 1 if anything is off, 3 if nothing is
-    but something crashed.
+    Also the derivatives of the reference; without arguments what each implementation refuses and what it makes of NaN
+    and other special values, the catalogue of known differences, every default, and what numpynet's docstrings promise.
+    Exit code 1 if anything is off, 3 if nothing is but something crashed.
     """
     frameworks = frameworks_of(framework)
     with Pool(workers) as pool, progress("outputs, gradients, steps, derivatives") as show:
@@ -44,8 +44,8 @@ def check(
         calls = checks.calls(classes, dtype or DTYPES, examples, frameworks, seed, guided)
         calls += derivatives.calls(classes, examples)
         if not what:
-            calls += refusals.calls(classes, frameworks) + differences.calls() + defaults.calls()
-            calls += promises.calls(frameworks)
+            calls += refusals.calls(classes, frameworks) + specials.calls(classes, frameworks)
+            calls += differences.calls() + defaults.calls() + promises.calls(frameworks)
         done = perform(
             results_in(results),
             pool.run,
@@ -79,9 +79,9 @@ def print_check(done: Done) -> None:
     proven = [record for record in done.of(checks.KIND) if not crashed(record)]
     if proven:
         _print_proven(proven)
-    for kind in (derivatives.KIND, refusals.KIND, differences.KIND, defaults.KIND, promises.KIND):
-        if records := done.of(kind):
-            console().print(_counted(kind, records))
+    for looked_at in (derivatives, refusals, specials, differences, defaults, promises):
+        if records := done.of(looked_at.KIND):
+            console().print(_counted(looked_at.KIND, records))
     for record in filter(off, proven):
         typer.echo(f"\n{record['pair']}, {record['dtype']}, example {record['failed_after']}:\n{record['failure']}")
     for kind, record in done.crashes:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from parity.items import checks, curves, derivatives, differences, modes, refusals, twins
+from parity.items import checks, curves, derivatives, differences, modes, refusals, specials, twins
 from parity.machines.machine import MACHINES, Machine
 from parity.machines.probe import Found, not_taken, probe
 from parity.machines.process import call_on
@@ -35,7 +35,7 @@ SECONDS = 3600  # a job that takes this long hangs: the longest took 4 minutes o
 GREEN, RED, DIED, NOT_HERE = "green", "red", "could not be run", "cannot be emulated here"
 # The kinds of records that each job makes.
 JOBS = {
-    "check": (checks.KIND, derivatives.KIND, refusals.KIND, differences.KIND),
+    "check": (checks.KIND, derivatives.KIND, refusals.KIND, specials.KIND, differences.KIND),
     "modes": (modes.KIND,),
     "curves": (curves.KIND,),
     "twins": (twins.KIND,),

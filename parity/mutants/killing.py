@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from parity.catalogue.defaults import DEFAULTS
 from parity.catalogue.promises import TOPICS, promises
 from parity.catalogue.refusal import refusals
+from parity.catalogue.special import specials
 from parity.derivatives.proving import check_derivatives
 from parity.formats import DTYPES
 from parity.ladder.proving import prove, targets
@@ -58,6 +59,8 @@ def killed(mutant: Mutant, frameworks: list[str]) -> Death:
                         return Death(f"{name}/derivatives", None, looked)
                     if examples == FEW and any(tried.passed is False for tried in refusals(target, frameworks)):
                         return Death(f"{name}/refusals", None, looked)
+                    if examples == FEW and any(each.passed is False for each in specials(target, frameworks)):
+                        return Death(f"{name}/specials", None, looked)
                     if examples == FEW and any(default.wrong() for default in DEFAULTS if default.of is target):
                         return Death(f"{name}/defaults", None, looked)
                 if examples == FEW and (broken := _broken(frameworks)):

@@ -24,6 +24,7 @@ NAMES = {
     "checks": ("check", "checks"),
     "derivatives": ("derivative", "derivatives"),
     "refusals": ("refusal", "refusals"),
+    "specials": ("special value of a class", "special values of classes"),
     "differences": ("known difference", "known differences"),
     "defaults": ("default", "defaults"),
     "promises": ("promise of a docstring", "promises of docstrings"),
@@ -108,7 +109,7 @@ def elsewhere(kinds: Mapping[str, list[Json]], stacks: Sequence[Json]) -> list[s
 def unverified(kinds: Mapping[str, list[Json]], stacks: Sequence[Json]) -> list[str]:
     """A sentence for each boundary between versions that nobody has measured for those installed; it is no red."""
     found: dict[tuple[str, str], list[str]] = {}
-    for kind in ("refusals", "differences"):
+    for kind in ("refusals", "specials", "differences"):
         for record in kinds[kind]:
             if record["boundary"]:
                 found.setdefault((record["stack"], record["boundary"]), []).append(record["key"])
@@ -154,7 +155,7 @@ def _unjudged(stack: Json, kinds: Mapping[str, list[Json]], studies: Sequence[Js
     for record in of("modes"):
         if record["passed"] is None:
             yield in_words(record["note"] or "not run"), "modes", record["key"]
-    for kind in ("refusals", "differences", "derivatives"):
+    for kind in ("refusals", "specials", "differences", "derivatives"):
         for record in of(kind):
             if record["passed"] is None and not ELSEWHERE.match(record["message"]):
                 yield in_words(record["message"]), kind, record["key"]

@@ -57,6 +57,7 @@ def build(folders: Sequence[Path]) -> Json:
             for mode in kinds["modes"]
         ],
         "refusals": kinds["refusals"],
+        "specials": kinds["specials"],
         "differences": kinds["differences"],
         "defaults": kinds["defaults"],
         "promises": kinds["promises"],

@@ -1,4 +1,4 @@
-"""junit.xml: a test case for each check, curve, mode, defect, refusal, difference, derivative, experiment and study."""
+"""junit.xml: a test case for each check, curve, mode, defect, refusal, difference, special value, and so on."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _failure(kind: str, record: Json) -> str | None:
         return None
     if kind == "checks":
         return str(record["failure"])
-    if kind in ("defaults", "promises"):
+    if kind in ("specials", "defaults", "promises"):
         return str(record["message"])
     if kind == "derivatives":
         return record["message"] or f"uses {record['used']} of what rounding allows"

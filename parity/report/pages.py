@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from parity.catalogue import catalogue
+from parity.catalogue.variation import VALUES
 from parity.defects import gallery
 from parity.experiments import EXPERIMENTS
 from parity.frameworks import framework, implementations
@@ -97,6 +98,48 @@ def defaults_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
         "in bold type: whoever ports a model without naming the argument ports another model.",
         "",
         *rows_of(rows, ["argument", "numpynet", "there", "why it is another one"]),
+    ]
+
+
+def specials_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
+    """The lines of the page of special values: what each spoils in each class, and what frameworks do otherwise."""
+    classes = list(dict.fromkeys(record["pair"] for record in records))
+    by_key = {record["key"]: record for record in records}
+    spoils = [
+        (f"`{name}`", *(by_key[f"{name}/{value}"]["policy"] if f"{name}/{value}" in by_key else "" for value in VALUES))
+        for name in sorted(classes)
+    ]
+    parted: dict[tuple[str, str], list[str]] = {}
+    for record in sorted(records, key=lambda record: (VALUES.index(record["value"]), record["pair"])):
+        if record["does"]:
+            there = "; ".join(f"{who}, {text}" for who, text in record["does"].items())
+            why = "; ".join([*record["reasons"], *(f"<{source}>" for source in record["sources"])])
+            parted.setdefault((there, why), []).append(f"`{record['key']}`")
+    return [
+        "# Special values",
+        "",
+        f"{made} One element of an otherwise ordinary input is special or, of an optimizer, one of the first gradient; "
+        "the cotangent is positive. *Largest* is the largest finite number, *subnormal* a quarter of the smallest "
+        "normal one. The special element is the first, which is in a vector of the processor, and the last, which is "
+        "in none, in float32 and float64.",
+        "",
+        "## What a special value spoils",
+        "",
+        "By numpynet: where outputs, running statistics and gradients are NaN, infinite or, of a negative zero, "
+        "negative zeros. Of an optimizer, what is so after a further step along an ordinary gradient.",
+        "",
+        *rows_of(spoils, ["class", *VALUES]),
+        "",
+        "## What frameworks make of it otherwise",
+        "",
+        "By quantity, what of numpynet's numbers is what there, such as NaN to finite; of the variations (names, "
+        "formats, modes, places) those are named that it is about. What is not listed here fails, and so does what is "
+        "listed and no longer so.",
+        "",
+        *rows_of(
+            ((", ".join(keys), there, why) for (there, why), keys in parted.items()),
+            ["class and value", "there", "why"],
+        ),
     ]
 
 
@@ -227,6 +270,7 @@ def save(record: Json, folder: Path) -> list[tuple[str, str]]:
 
 PAGES = {
     "differences": ("parity check", differences_page),
+    "specials": ("parity check", specials_page),
     "defaults": ("parity check", defaults_page),
     "defects": ("parity defects", defects_page),
     "experiments": ("parity experiment all", experiments_page),

@@ -57,6 +57,7 @@ def _found(kinds: Mapping[str, list[Json]], studies: Sequence[Json], crashes: Se
         ("controls", "twins", "message"),
         ("controls", "calibration", "procedure"),
         ("refusals", "refusals", "message"),
+        ("catalogue", "specials", "message"),
         ("catalogue", "differences", "message"),
         ("catalogue", "defaults", "message"),
         ("promises", "promises", "message"),

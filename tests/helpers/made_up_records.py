@@ -22,6 +22,7 @@ from parity.results.records.facts import (
     MutantRecord,
     PromiseRecord,
     RefusalRecord,
+    SpecialRecord,
     TwinRecord,
 )
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord, UsePart
@@ -227,6 +228,19 @@ def add_facts(results: Results, escaped: str | None = None) -> None:
         sources=["https://example.org/issue", "javascript:alert(1)"],
     )
     add(results, difference)
+    add(
+        results,
+        SpecialRecord(
+            key="MaxPool2d/NaN",
+            passed=True,
+            pair="MaxPool2d",
+            value="NaN",
+            policy="output: NaN in 1 element of its sample",
+            compared=16,
+            does={"tensorflow": "output: NaN to finite"},
+            reasons=["TensorFlow returns the largest of the numbers"],
+        ),
+    )
     add(results, PromiseRecord(key="limits/Dropout.p", passed=True, topic="limits", said="0 <= p < 1", tried=11))
     add(results, DefaultRecord(key="LeakyReLU.slope", passed=True, ours="0.01", theirs={"keras": "0.3"}))
     add(

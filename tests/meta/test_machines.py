@@ -30,6 +30,7 @@ RIGHT: dict[str, Json] = {
     "checks": bare("checks", key="ReLU/float32"),
     "derivatives": bare("derivatives", key="ReLU"),
     "refusals": bare("refusals", key="ReLU/empty"),
+    "specials": bare("specials", key="ReLU/NaN"),
     "differences": bare("differences", key="selu-kink", passed=None, measured=False),
     "modes": bare("modes", key="million/float32/torch/functions/compile", status="finding"),
     "curves": bare("curves", key="plain/float32"),

@@ -21,6 +21,7 @@ from parity.results.records.facts import (
     MutantRecord,
     PromiseRecord,
     RefusalRecord,
+    SpecialRecord,
     TwinRecord,
 )
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord
@@ -58,6 +59,7 @@ KINDS: dict[str, type[Record]] = {
         CheckRecord,
         DerivativeRecord,
         RefusalRecord,
+        SpecialRecord,
         DifferenceRecord,
         DefaultRecord,
         PromiseRecord,

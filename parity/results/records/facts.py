@@ -40,6 +40,31 @@ class RefusalRecord(Judged, kind="refusals", case=True, former=("holds",)):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpecialRecord(Judged, kind="specials", case=True):
+    """One special value, such as NaN, in the examples of one class.
+
+    It has passed where it becomes the same kinds of numbers everywhere, or others as the table of deviations says.
+
+    policy: what it spoils in numpynet, in words
+    compared: the number of the frameworks' arrays that were compared with numpynet's
+    does: by framework, what of numpynet's is what there, or is not compared
+    reasons, sources: those of the table's entries
+    boundary: why what is not as stated may be so with the installed versions
+    message: what is not as stated, or why nothing was compared
+    """
+
+    pair: str
+    value: str
+    policy: str
+    compared: Count = 0
+    does: dict[str, str] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    boundary: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DifferenceRecord(Judged, kind="differences", case=True, former=("holds", *PACKAGES)):
     """One entry of the catalogue of known differences.
 

@@ -65,6 +65,23 @@ def test_a_difference_has_its_mapping_its_sources_and_what_was_measured(tmp_path
     assert "`torch<2.8`" in page
 
 
+def test_a_special_value_has_its_policy_and_what_is_alike_elsewhere_stands_once(tmp_path: Path) -> None:
+    alike = {"passed": True, "pair": "Tanh", "value": "+inf", "policy": "nothing"}
+    apart = {"passed": True, "policy": "output: -inf", "does": {"torch": "output: |-inf| to NaN"}, "reasons": ["why"]}
+    page = written(
+        tmp_path,
+        "specials",
+        **{"Tanh/+inf": alike},
+        **{
+            "GELU/-inf": apart | {"pair": "GELU", "value": "-inf"},
+            "SiLU/-inf": apart | {"pair": "SiLU", "value": "-inf"},
+        },
+    )
+    assert "| `Tanh` |  | nothing |  |  |  |  |  |" in page
+    assert "| `SiLU` |  |  | output: -inf |  |  |  |  |" in page
+    assert "| `GELU/-inf`, `SiLU/-inf` | torch, output: \\|-inf\\| to NaN | why |" in page
+
+
 def test_no_page_is_made_of_a_crash_or_of_nothing(tmp_path: Path) -> None:
     def said() -> str:
         done = CliRunner().invoke(app, ["pages", str(tmp_path / "pages"), "--results", str(tmp_path)])
@@ -77,7 +94,7 @@ def test_no_page_is_made_of_a_crash_or_of_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "pages").glob("*.md"))
 
 
-@pytest.mark.parametrize("kind", ["differences", "defects", "experiments"])
+@pytest.mark.parametrize("kind", ["differences", "specials", "defaults", "defects", "experiments"])
 def test_the_committed_pages_say_what_made_them(kind: str) -> None:
     page = Path(__file__).parents[3] / "docs" / "pages" / f"{kind}.md"
     assert "`parity pages` made this page" in page.read_text(encoding="utf-8")

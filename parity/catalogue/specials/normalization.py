@@ -1,0 +1,26 @@
+"""Special values in normalisation and scaling."""
+
+from __future__ import annotations
+
+from numpynet import BatchNormalization, GroupNormalization, LayerNormalization, Scaling
+from parity.catalogue.deviation import Deviation, flushed
+from parity.catalogue.example import IMAGES, layer
+
+EXAMPLES = [
+    layer(BatchNormalization(3), IMAGES),
+    layer(LayerNormalization()),
+    layer(GroupNormalization(3)),
+    layer(Scaling(33)),
+]
+
+KNOWN: list[Deviation] = [
+    flushed("BatchNormalization", "smallest normal, subnormal", "output", ("evaluation",)),
+    Deviation(
+        "BatchNormalization",
+        "-0",
+        "torch",
+        {"output": "negative zero to zero"},
+        "torch multiplies by one over the deviation and then adds what the mean is moved by: -0 + 0 is 0",
+        ("evaluation",),
+    ),
+]
