@@ -79,7 +79,7 @@ def print_check(done: Done) -> None:
     proven = [record for record in done.of(checks.KIND) if not crashed(record)]
     if proven:
         _print_proven(proven)
-    for looked_at in (derivatives, refusals, specials, differences, defaults, promises):
+    for looked_at in (derivatives, refusals, specials, defaults, promises, differences):
         if records := done.of(looked_at.KIND):
             console().print(_counted(looked_at.KIND, records))
     for record in filter(off, proven):
