@@ -21,6 +21,7 @@ from parity.results.records.facts import (
     MutantRecord,
     PromiseRecord,
     RefusalRecord,
+    ThresholdRecord,
     TwinRecord,
 )
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord
@@ -65,6 +66,7 @@ KINDS: dict[str, type[Record]] = {
         DefectRecord,
         TwinRecord,
         MutantRecord,
+        ThresholdRecord,
         CurveRecord,
         ExperimentRecord,
         RunRecord,
