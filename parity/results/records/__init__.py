@@ -22,7 +22,6 @@ from parity.results.records.facts import (
     PromiseRecord,
     RefusalRecord,
     SpecialRecord,
-    ThresholdRecord,
     TwinRecord,
 )
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord
@@ -68,7 +67,6 @@ KINDS: dict[str, type[Record]] = {
         DefectRecord,
         TwinRecord,
         MutantRecord,
-        ThresholdRecord,
         CurveRecord,
         ExperimentRecord,
         RunRecord,
