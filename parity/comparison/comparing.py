@@ -17,7 +17,7 @@ from parity.comparison.faults import faults as find_faults
 from parity.comparison.known import known
 from parity.comparison.layout import Layout, closest
 from parity.comparison.masks import Masks, Unshared, shared
-from parity.comparison.model import Call, Model, Run, Unfit, floats
+from parity.comparison.model import STATE, Call, Model, Run, Unfit, floats
 from parity.comparison.pairing import paired
 from parity.comparison.result import Comparison, Fault, Judged
 from parity.comparison.sides import side
@@ -95,15 +95,13 @@ class _Comparing:
                     )
                 if not np.isfinite(values).all():
                     raise Unfit(f"{name} of the {which} model holds NaN or an infinity")
-        self.swapped = first.wide() is None
+        self.swapped = not first.modelled
         self.reference, self.other = (second, first) if self.swapped else (first, second)
-        wide = self.reference.wide()
-        if wide is None:
+        if not self.reference.modelled:
             raise Unfit(
                 f"two {first.framework} models: rounding is modelled on torch's operations, so that one of the two has "
                 "to be torch's"
             )
-        self.earlier: list[tuple[int, ...]] = []  # shapes that an example has before it may be flattened
         self.notes: list[str] = []
 
     def done(self) -> Comparison:
@@ -111,12 +109,11 @@ class _Comparing:
         self.matching, self.layouts, self.there = pairing.matching, pairing.layouts, pairing.there
         self.notes += pairing.notes
         wide = self.reference.wide()
-        assert wide is not None
         self.formulas = wide.by_formulas() if self.first.framework != self.second.framework else None
         evaluation = self._judge(wide, False, {}, {})
         judgements = {"evaluation": evaluation}
         try:
-            kept = shared(evaluation.reference.calls, evaluation.other, evaluation.pairs, self.earlier, self.rng)
+            kept = shared(evaluation.reference, evaluation.other, evaluation.pairs, self.rng)
         except Unshared as unshared:
             self.notes.append(str(unshared))
         else:
@@ -129,7 +126,7 @@ class _Comparing:
                 self.formulas,
                 self.other,
                 mode == "training",
-                self.earlier,
+                judgement.reference.unflattened,
                 SINGLE,
                 self._state_share(judgement.reference),
             )
@@ -175,8 +172,6 @@ class _Comparing:
         sent = [layout.there(cotangent) for layout, cotangent in zip(placed, cotangents, strict=True)]
         other = self.other.run(there, training, sent, kept_there)
         pairs = aligned(reference, other, self.matching, self.swapped)
-        shapes_of = [array.shape[1:] for call in reference.calls for array in call.outputs if array.ndim > 2]
-        self.earlier = list(dict.fromkeys(shapes_of))
         found = self._as_reference(reference, other, pairs, placed)
         judgement = self._judged_by(_Judgement(allowances, reference, found, pairs, other.calls))
         if (formulas := self.formulas) is not None and not all(tensor.share <= NEARLY for tensor in judgement.tensors):
@@ -222,36 +217,39 @@ class _Comparing:
     def _as_reference(self, reference: Run, other: Run, pairs: Sequence[Aligned], outputs: Sequence[Layout]) -> Trace:
         """The other model's tensors, by the reference's keys and in its layout."""
         found: Trace = {}
+        earlier = reference.unflattened
         for pair in pairs:
             for place, values in enumerate(pair.other.outputs):
                 if place >= len(pair.last.outputs) or place not in floats(pair.last.outputs):
                     continue
-                layout = closest(pair.last.outputs[place], values, self.earlier)
+                layout = closest(pair.last.outputs[place], values, earlier)
                 if layout is None:
                     continue
+                gradient = _or_zero(pair.other.gradients[place], values)
                 found[_key(OUTPUT, pair.last.site, "output", place, pair.last.outputs)] = layout.back(values)
-                if (gradient := pair.other.gradients[place]) is not None:
-                    found[_key(GRADIENT, pair.last.site, "output gradient", place, pair.last.outputs)] = layout.back(
-                        gradient
-                    )
+                found[_key(GRADIENT, pair.last.site, "output gradient", place, pair.last.outputs)] = layout.back(
+                    gradient
+                )
         for place, (layout, values) in enumerate(zip(outputs, other.outputs, strict=True)):
             found[_key(OUTPUT, "", "output", place, other.outputs)] = layout.back(values)
-        layouts = self.layouts
-        for place, gradient in enumerate(other.input_gradients):
-            if gradient is not None:
-                turned = layouts[place].there(gradient) if self.swapped else layouts[place].back(gradient)
-                found[_key(GRADIENT, "", "input gradient", place, other.input_gradients)] = turned
+        there = self.inputs if self.swapped else self.there
+        for place, (layout, values) in enumerate(zip(self.layouts, there, strict=True)):
+            gradient = _or_zero(other.input_gradients[place], values)
+            turned = layout.there(gradient) if self.swapped else layout.back(gradient)
+            found[_key(GRADIENT, "", "input gradient", place, there)] = turned
         for match in self.matching.matches:
             ours, theirs = (match.second, match.first) if self.swapped else (match.first, match.second)
             turn = match.there if self.swapped else match.back
             for role, second in match.roles.items():
                 own, name = (second, role) if self.swapped else (role, second)
-                for rung, quantity, held in (
-                    (GRADIENT, "parameter gradient", other.parameter_gradients),
-                    (OUTPUT, "state", other.state),
-                ):
-                    if (theirs.name, name) in held:
-                        found[Key(0, rung, ours.name, quantity, own)] = turn(role, held[theirs.name, name])
+                if name in STATE:
+                    key, values = Key(0, OUTPUT, ours.name, "state", own), other.state[theirs.name, name]
+                else:
+                    key = Key(0, GRADIENT, ours.name, "parameter gradient", own)
+                    values = _or_zero(
+                        other.parameter_gradients.get((theirs.name, name)), self.other.read(theirs.held[name])
+                    )
+                found[key] = turn(role, values)
         return found
 
     def _state_share(self, reference: Run) -> StateShare:
@@ -276,6 +274,11 @@ def _alone(judgement: _Judgement) -> list[str]:
     paired = {id(call) for pair in judgement.pairs for call in pair.reference}
     calls = [call for call in judgement.reference.calls if id(call) not in paired and call.layer.kind not in IDLE]
     return [f"{call.site} ({call.layer.title})" for call in calls]
+
+
+def _or_zero(gradient: Array | None, of: Array) -> Array:
+    """The gradient of an array; zeros where nothing came back to it, which is what that means."""
+    return np.zeros_like(of, SINGLE) if gradient is None else gradient
 
 
 def _key(rung: int, layer: str, quantity: str, place: int, of: Sequence[Any]) -> Key:

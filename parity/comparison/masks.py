@@ -9,7 +9,7 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.alignment import Aligned
 from parity.comparison.layout import closest
-from parity.comparison.model import Call, Unfit
+from parity.comparison.model import Call, Run, Unfit
 
 WHOLE_CHANNELS = ("Dropout1d", "Dropout2d", "Dropout3d")
 Masks = dict[str, Array]
@@ -20,21 +20,18 @@ class Unshared(Unfit):
 
 
 def shared(
-    reference: Sequence[Call],
+    reference: Run,
     other: Sequence[Call],
     pairs: Sequence[Aligned],
-    earlier: Sequence[tuple[int, ...]],
     rng: np.random.Generator,
 ) -> tuple[Masks, Masks]:
     """A mask for each call of a dropout layer in the reference, and the same for the other model, by their sites.
-
-    `earlier` are the shapes that an example has before it may be flattened.
 
     Raises `Unshared` where one of them drops and nothing of the other is known to do so in its place.
     """
     known = [(pair.last, pair.other) for pair in pairs if pair.last.layer.kind == pair.other.layer.kind == "dropout"]
     paired = {id(call) for pair in known for call in pair}
-    for call in [*reference, *other]:
+    for call in [*reference.calls, *other]:
         rate = call.layer.settings.get("rate")
         if rate is not None and rate.value and id(call) not in paired:
             raise Unshared(
@@ -45,7 +42,7 @@ def shared(
     for here, there in known:
         values = here.inputs[0]
         shape = values.shape[:2] + (1,) * (values.ndim - 2) if here.layer.title in WHOLE_CHANNELS else values.shape
-        layout = closest(values, there.inputs[0], earlier)
+        layout = closest(values, there.inputs[0], reference.unflattened)
         if layout is None:
             raise Unshared(
                 f"training mode was not looked at: what {here.site} drops from lies otherwise in the second model"

@@ -15,6 +15,7 @@ from parity.comparison.model import Layer, Model, Run, Unfit
 
 # What an array is where only the other model has it, so that both compute the same: no bias, a scale of 1.
 NEUTRAL = {"bias": 0.0, "packed bias": 0.0, "output bias": 0.0, "biases": 0.0, "weight": 1.0}
+Shapes = Mapping[str, tuple[int, ...]]  # by role
 TRIED = 24  # orders of layers that cannot be told apart: of four
 
 
@@ -84,8 +85,19 @@ def matching(first: Model, second: Model, runs: tuple[Run, Run], given: Mapping[
     """
     ones, others = ([layer for layer in run.order if layer.held] for run in runs)
     matches, found = [], Matching([])
+    shapes = tuple(
+        {
+            name: {role: model.read(held).shape for role, held in layer.held.items()}
+            for name, layer in model.layers.items()
+        }
+        for model in (first, second)
+    )
+
+    def match_of(one: Layer, other: Layer) -> Match | None:
+        return _match(one, other, shapes[0][one.name], shapes[1][other.name])
+
     for one, other in _given(first, second, given or {}):
-        match = _match(first, second, one, other)
+        match = match_of(one, other)
         if match is None:
             raise Unfit(
                 f"weights: {one.name} ({one.title}) and {other.name} ({other.title}) do not hold arrays of one shape"
@@ -95,7 +107,7 @@ def matching(first: Model, second: Model, runs: tuple[Run, Run], given: Mapping[
         ones, others = [layer for layer in ones if layer is not one], [layer for layer in others if layer is not other]
     left: list[Layer] = []
     for one in ones:
-        fitting = [(other, match) for other in others if (match := _match(first, second, one, other)) is not None]
+        fitting = [(other, match) for other in others if (match := match_of(one, other)) is not None]
         if not fitting:
             left.append(one)
             continue
@@ -117,10 +129,8 @@ def matching(first: Model, second: Model, runs: tuple[Run, Run], given: Mapping[
     return found
 
 
-def _match(first: Model, second: Model, one: Layer, other: Layer) -> Match | None:
-    """The match of two layers; None where they do not hold the same."""
-    shapes = {role: first.read(held).shape for role, held in one.held.items()}
-    there = {role: second.read(held).shape for role, held in other.held.items()}
+def _match(one: Layer, other: Layer, shapes: Shapes, there: Shapes) -> Match | None:
+    """The match of two layers, whose arrays have these shapes; None where they do not hold the same."""
     if one.kind == other.kind and one.kind in KINDS:
         both = [role for role in shapes if role in there]
         alone = (set(shapes) | set(there)) - set(both)
@@ -129,7 +139,8 @@ def _match(first: Model, second: Model, one: Layer, other: Layer) -> Match | Non
         return Match(one, other, {r: r for r in both}, {}, shapes) if fits and same else None
     if len(shapes) != len(there):
         return None
-    turned, flat = {}, {}
+    turned: dict[str, tuple[int, ...]] = {}
+    flat: dict[str, tuple[int, ...]] = {}
     for role, theirs in zip(shapes, there, strict=True):
         if _without_ones(shapes[role]) == _without_ones(there[theirs]):
             if shapes[role] != there[theirs]:

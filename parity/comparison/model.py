@@ -142,6 +142,12 @@ class Run:
         """The layers, each once, in the order in which they were entered."""
         return list({layer.name: layer for layer in self.entered}.values())
 
+    @property
+    def unflattened(self) -> list[tuple[int, ...]]:
+        """The shapes that one example has somewhere, before it may be flattened."""
+        arrays = [array for call in self.calls for array in call.inputs + call.outputs if array.ndim > 2]
+        return list(dict.fromkeys(array.shape[1:] for array in arrays))
+
 
 class Unfit(ValueError):
     """Raised where a model, a weight or an input does not allow a comparison; the message says what to do."""
@@ -152,10 +158,12 @@ class Model(ABC):
 
     framework: the name of the framework
     layers: every layer that does the work itself, and every one that holds arrays itself, by name
+    modelled: whether there is a model of rounding for its operations, so that it can be the reference
     """
 
     framework: str
     layers: dict[str, Layer]
+    modelled = False
 
     @abstractmethod
     def run(
@@ -190,9 +198,9 @@ class Model(ABC):
     def input_shapes(self) -> list[tuple[int | None, ...] | None]:
         """The shapes of the inputs that it says it takes, None for what it leaves open; empty where it says none."""
 
-    @abstractmethod
-    def wide(self) -> Model | None:
-        """The same model in float64, on which rounding errors can be made; None where there is no such thing."""
+    def wide(self) -> Model:
+        """The same model in float64, on which rounding errors can be made; of one that is `modelled` alone."""
+        raise NotImplementedError(f"rounding is not modelled on the operations of {self.framework}")
 
     def by_formulas(self) -> Model | None:
         """The same model by the formulas of other frameworks that round worse; None where no layer has such a one."""

@@ -113,7 +113,6 @@ def _settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequ
 
 def _columns(found: Matching, ran: Run, theirs: Run) -> bool:
     """Find the layers whose inputs were flattened in another order; tells whether there are any."""
-    earlier = _earlier(ran)
     changed = False
     for match in found.matches:
         if match.first.kind != "linear":
@@ -121,7 +120,7 @@ def _columns(found: Matching, ran: Run, theirs: Run) -> bool:
         ours, other = _first_input(ran, match.first), _first_input(theirs, match.second)
         if ours is None or other is None or ours.ndim != 2 or ours.shape != other.shape:
             continue
-        layout = closest(ours, other, earlier)
+        layout = closest(ours, other, ran.unflattened)
         if layout is not None and layout.before and layout != match.columns:
             match.columns, changed = layout, True
     return changed
@@ -147,16 +146,9 @@ def _reordered(found: Matching, ran: Run, theirs: Run) -> bool:
 def _inputs_apart(ran: Run, theirs: Run, first: Layer, second: Layer) -> float:
     """How far the inputs of two layers are apart, of their size."""
     ours, other = _first_input(ran, first), _first_input(theirs, second)
-    if ours is None or other is None or (layout := closest(ours, other, _earlier(ran))) is None:
+    if ours is None or other is None or (layout := closest(ours, other, ran.unflattened)) is None:
         return math.inf
     return float(np.mean(np.abs(ours - layout.back(other)))) / (float(np.mean(np.abs(ours))) or 1.0)
-
-
-def _earlier(run: Run) -> list[tuple[int, ...]]:
-    """The shapes that an example has before it may be flattened."""
-    return list(
-        dict.fromkeys(array.shape[1:] for call in run.calls for array in call.inputs + call.outputs if array.ndim > 2)
-    )
 
 
 def _first_input(run: Run, layer: Layer) -> Array | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -93,7 +92,7 @@ class Comparison:
     def check(self) -> None:
         """Raise ParityError, with all that was found, where the two do not compute the same: a line for a test."""
         if not self.passed:
-            raise ParityError(describe(self))
+            raise Differ(self)
 
     def __str__(self) -> str:
         return describe(self)
@@ -104,6 +103,16 @@ class Comparison:
         return max(itertools.chain(*self.judged.values()), key=lambda tensor: tensor.share)
 
 
+class Differ(ParityError):
+    """Raised where two models do not compute the same; it holds what was found."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison, self.module = comparison, None
+        outside = [tensor.key for tensors in comparison.judged.values() for tensor in tensors if not tensor.passed]
+        self.rung, self.quantity = min(key.rung for key in outside), outside[0].quantity
+        super().__init__(describe(comparison))
+
+
 def describe(found: Comparison) -> str:
     """The text on a comparison: what came out, whose fault it is, what was assumed and what was not looked at."""
     lines = [_headline(found)]
@@ -111,8 +120,8 @@ def describe(found: Comparison) -> str:
         lines += _faults(found.faults)
     elif not found.passed:
         lines.append(
-            f"None of the {found.aligned} calls that were compared alone is at fault, given the same input: look at "
-            "what the models do between their layers, and at gradients that they define themselves."
+            "None of the calls that could be compared alone is at fault, given the same input: look at what the models "
+            "do between their layers, and at gradients that they define themselves."
         )
     lines += [
         f"known difference, no fault of a port: {tensor.name}: {tensor.known.told} (catalogue: {tensor.known.entry})"
@@ -154,9 +163,10 @@ def _faults(faults: Sequence[Fault]) -> Iterator[str]:
         by_cause.setdefault("" if fault.cause is None else f"{fault.title} {fault.cause.mend}", []).append(fault)
     for alike in by_cause.values():
         fault, more = alike[0], len(alike) - 1
+        own = "" if fault.share is None else f"its own error is {fault.share:.3g} of what rounding allows; "
         yield (
-            f"At fault: {fault.layer} ({fault.title}), beside {fault.beside}. Given the same input, its own error is "
-            f"{fault.share or math.inf:.3g} of what rounding allows; what comes after it inherits it."
+            f"At fault: {fault.layer} ({fault.title}), beside {fault.beside}. Given the same input, {own}what comes "
+            "after it inherits it."
         )
         if fault.cause is None:
             yield "None of the known differences of its kind removes the error."

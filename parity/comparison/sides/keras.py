@@ -54,16 +54,14 @@ class KerasModel(Model):
         entered: list[Layer] = []
         observed: list[list[Any]] = []
         sites = Sites()
-        before = {name: layer.call for name, layer in self.of_name.items()}
-        for name, layer in self.of_name.items():
-            layer.call = self._observer(self.layers[name], layer.call, sites, calls, observed, kept)
-        for name, layer in self.holders.items():
-            before[name] = layer.call
-            layer.call = _entering(entered, self.layers[name], layer.call)
-        for name, layer in self.of_name.items():
-            layer.call = _entering(entered, self.layers[name], layer.call)
         variables = [tensor.value for held in self._trained().values() for tensor in held.tensors]
+        before = {name: layer.call for name, layer in {**self.of_name, **self.holders}.items()}
         try:
+            for name, layer in self.of_name.items():
+                observer = self._observer(self.layers[name], layer.call, sites, calls, observed, kept)
+                layer.call = _entering(entered, self.layers[name], observer)
+            for name, layer in self.holders.items():
+                layer.call = _entering(entered, self.layers[name], layer.call)
             with self.left_as_it_was(), tf.GradientTape() as tape:
                 tape.watch([tensor for tensor in [*tensors, *variables] if tensor.dtype.is_floating])
                 outputs = tf.nest.flatten(self.model(tensors[0] if len(tensors) == 1 else tensors, training=training))
@@ -169,9 +167,6 @@ class KerasModel(Model):
         except (AttributeError, ValueError):
             return []
         return [shapes] if isinstance(shapes, tuple) else list(shapes) if isinstance(shapes, list) else []
-
-    def wide(self) -> None:
-        return None
 
 
 def kind() -> type:

@@ -27,6 +27,7 @@ class TorchModel(Model):
     """
 
     framework = FRAMEWORK
+    modelled = True
 
     def __init__(self, module: Any, lean: bool = False, dtype: Any = None) -> None:
         self.lean, self.dtype = lean, dtype or torch.float32
@@ -34,6 +35,8 @@ class TorchModel(Model):
             self.module = copy.deepcopy(module)
         except Exception as error:
             raise Unfit(f"the torch model cannot be copied ({error}): a fresh one, not yet trained on, can") from error
+        if dtype is not None:
+            self.module.to(dtype)
         self.modules = dict(_leaves(self.module))
         self.holders = {
             name: module
@@ -116,9 +119,8 @@ class TorchModel(Model):
             call = Call(
                 site,
                 layer,
-                replaced(
-                    (args, kwargs), [torch.empty(0)] * len(given)
-                ),  # what it was called with keeps its whole graph
+                # What it was called with keeps its whole graph.
+                replaced((args, kwargs), [torch.empty(0)] * len(given)),
                 [] if self.lean else [_array(tensor) for tensor in given],
                 [_array(tensor) for tensor in outputs],
                 [None] * len(outputs),
@@ -153,7 +155,7 @@ class TorchModel(Model):
         return []
 
     def wide(self) -> Model:
-        return TorchModel(copy.deepcopy(self.module).double(), lean=True, dtype=torch.float64)
+        return TorchModel(self.module, lean=True, dtype=torch.float64)
 
     def by_formulas(self) -> Model | None:
         """The same model by Keras' formulas where they round worse; None where no layer has such a one."""

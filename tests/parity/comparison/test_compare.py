@@ -93,6 +93,17 @@ def test_a_sum_that_was_forgotten_is_no_layers_fault() -> None:
     assert found.fault is None
 
 
+def test_a_gradient_that_does_not_come_back_is_no_right_one() -> None:
+    found = compared("mlp", twist=lambda x: keras.ops.stop_gradient(x))
+    assert not found.passed
+    missing = [tensor.name for tensor in found.judged["evaluation"] if not tensor.passed]
+    assert "input gradient" in missing
+    assert "parameter gradient of 0.weight" in missing
+    with pytest.raises(parity.ParityError) as raised:
+        found.check()
+    assert (raised.value.rung, raised.value.module) == (2, None)
+
+
 def test_what_is_wrong_between_layers_is_no_layers_fault() -> None:
     model, port = PORTS["transformer"].both()
 
