@@ -7,32 +7,34 @@ A first look is at `PAIRS` pairs of random errors, at losing and at rounding; a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from numpynet import Array
 from parity.comparison.operations import Rounding
-from parity.formats import format_of
-from parity.ladder.trace import Trace
-from parity.rounding.allowance import MORE, PAIRS, SMALL_EVERY
+from parity.rounding.allowance import MORE, PAIRS, combined, size_of
 from parity.rounding.errors import SLACK, Errors, Losing, Nearest, RandomErrors, making
 
+Key = TypeVar("Key")
 RUNS = 2 * PAIRS + 2  # of a first look
 
 
-class Allowances:
+class Allowances(Generic[Key]):
     """How far each tensor of `reference` may be off in the format `dtype`.
 
     run: computes it anew, in float64, under the errors that are being made
     unmodelled: the names of torch's operations that there is no model of rounding for
     """
 
-    def __init__(self, reference: Trace, run: Callable[[], Trace], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, reference: dict[Key, Array], run: Callable[[], Mapping[Key, Array]], dtype: np.dtype[Any]
+    ) -> None:
         self.reference, self.run, self.dtype = reference, run, dtype
         self.rounding = Rounding()
         self.pairs = 0
-        self.largest: dict[float, Trace] = {
+        self.largest: dict[float, dict[Key, Array]] = {
             size: {key: np.zeros_like(value) for key, value in reference.items()} for size in (SLACK, 1.0)
         }
 
@@ -49,32 +51,32 @@ class Allowances:
 
     def _look_at(self, pairs: int, made: Callable[[], None]) -> None:
         for pair in range(self.pairs, self.pairs + pairs):
-            size = 1.0 if pair % SMALL_EVERY == 0 else SLACK
+            size = size_of(pair)
             for mirrored in (False, True):
                 self._observe(RandomErrors(self.dtype, f"pair {pair}".encode(), size, mirrored), size)
                 made()
         self.pairs += pairs
 
     def _observe(self, errors: Errors, size: float) -> None:
-        with np.errstate(all="ignore"), self.rounding, making(errors):
+        # In this order: where no errors are made, attention stays fused, which has no model of rounding.
+        with np.errstate(all="ignore"), making(errors), self.rounding:
             found = self.run()
         for key, largest in self.largest[size].items():
             with np.errstate(all="ignore"):
                 deviation = np.abs(found[key] - self.reference[key])
-            deviation[np.isinf(deviation)] = 0  # jumps are finite
-            np.fmax(largest, deviation, out=largest)
+            np.fmax(largest, np.where(np.isinf(deviation), 0, deviation), out=largest)  # jumps are finite
 
-    def widen(self, other: Allowances) -> None:
+    def widen(self, other: Allowances[Key]) -> None:
         """Allow as much as `other` does where that is more."""
         for size, largest in self.largest.items():
             for key, deviation in largest.items():
                 np.fmax(deviation, other.largest[size][key], out=deviation)
 
     @property
-    def bounds(self) -> Trace:
+    def bounds(self) -> dict[Key, Array]:
         """The allowance of every tensor."""
-        jumps = 1 + SLACK * SLACK * format_of(self.dtype).unit  # the rounding beside a jump may have made it smaller
-        return {key: jumps * large + SLACK * self.largest[1.0][key] for key, large in self.largest[SLACK].items()}
+        small = self.largest[1.0]
+        return {key: combined(large, small[key], self.dtype) for key, large in self.largest[SLACK].items()}
 
     @property
     def unmodelled(self) -> list[str]:

@@ -260,7 +260,7 @@ class _Comparing:
 class _Judgement:
     """One mode's: what was found of the other model, and how it is judged by the allowances."""
 
-    allowances: Allowances
+    allowances: Allowances[Key]
     reference: Run
     found: Trace
     pairs: list[Aligned]

@@ -29,30 +29,10 @@ from parity.comparison.kinds import (
     treatment_of,
 )
 from parity.frameworks.lazy import torch
-from parity.rounding.allowance import deviations
 from parity.rounding.errors import LOST, SLACK, current_errors
 from parity.rounding.noisy import LONGEST, MARGIN
 
 Key = TypeVar("Key")
-
-
-def allowed(
-    reference: Mapping[Key, Array], run: Callable[[], Mapping[Key, Array]], dtype: np.dtype[Any], thorough: bool = False
-) -> tuple[dict[Key, Array], list[str]]:
-    """The allowance of every tensor in `reference`, and the names of the operations that have no model of rounding.
-
-    `run` computes in float64 and returns copies; without errors it returned `reference`. It is called some 14 to 200
-    times and must compute the same each time: it sets random states, weights, running statistics and optimizers anew.
-    The forward passes in it are within `parity.rounding.errors.forward_pass`.
-    """
-    rounding = Rounding()
-
-    def perturbed(_: Callable[[Array], Array]) -> Mapping[Key, Array]:
-        with rounding:
-            return run()
-
-    allowances = deviations(reference, perturbed, dtype, together=False, thorough=thorough)
-    return allowances, sorted(rounding.unmodelled)
 
 
 class Rounding:

@@ -68,9 +68,21 @@ SMALL_EVERY = 3
 PARTIAL = 8  # of two jumps that cancel, none of the pairs parts them in 1 of 256 such cases; of five, MANY miss 1e-4
 FEWER_BITS = int(math.log2(SLACK))  # of a format whose unit is SLACK times as large
 
-
 Key = TypeVar("Key")
 Perturb = Callable[[Array], Array]  # what makes an array one on which operations err
+
+
+def size_of(pair: int) -> float:
+    """The size of the errors of a pair of runs, in roundings: natural in every third."""
+    return 1.0 if pair % SMALL_EVERY == 0 else SLACK
+
+
+def combined(large: Array, small: Array, dtype: np.dtype[Any]) -> Array:
+    """The allowance, from the largest deviations under large errors or losses, and under errors of natural size."""
+    # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
+    jumps = 1 + SLACK * SLACK * format_of(dtype).unit
+    with np.errstate(over="ignore"):
+        return np.asarray(jumps * large + SLACK * small)
 
 
 def deviations(
@@ -145,7 +157,7 @@ def deviations(
             np.fmax(largest[SLACK], deviation, out=largest[SLACK])
 
     def at_random(pair: int, seed: bytes, mirrored: bool) -> list[Errors]:
-        return [RandomErrors(dtype, seed, 1.0 if pair % SMALL_EVERY == 0 else SLACK, mirrored)]
+        return [RandomErrors(dtype, seed, size_of(pair), mirrored)]
 
     def behind_forward(pair: int, seed: bytes, mirrored: bool) -> list[Errors]:
         return [BehindForward(dtype, seed, SLACK, mirrored)]
@@ -184,8 +196,5 @@ def deviations(
     for _ in range(MANY // PARTIAL if thorough else apart):
         halves = pairs(PARTIAL, in_half)
         observe(halves, *deviating_each(halves))
-    # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
-    jumps = 1 + SLACK * SLACK * format_of(dtype).unit
-    with np.errstate(over="ignore"):
-        allowed = jumps * largest[SLACK] + SLACK * largest[1.0]
+    allowed = combined(largest[SLACK], largest[1.0], dtype)
     return {key: allowed[places[key]].reshape(value.shape) for key, value in reference.items()}

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.allowing import Allowances
 from parity.discovery import Lazy
 from parity.frameworks.lazy import torch
 from parity.rounding.errors import forward_pass
 
 Compute = Callable[..., Any]
+Key = TypeVar("Key")
+
+
+def allowed(
+    reference: dict[Key, Array], run: Callable[[], Mapping[Key, Array]], dtype: np.dtype[Any]
+) -> tuple[dict[Key, Array], list[str]]:
+    """The allowance of every tensor in `reference`, by a first look, and what has no model of rounding."""
+    allowances = Allowances(reference, run, dtype)
+    allowances.look()
+    return allowances.bounds, allowances.unmodelled
 
 
 nn: Any = Lazy("torch.nn")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from zoo import allowed
 
 from numpynet import Array
 from parity.case import Case
-from parity.comparison.operations import allowed
 from parity.formats import format_of
 from parity.frameworks.framework import Subject
 from parity.frameworks.numpynet.framework import NumPySubject

@@ -34,6 +34,7 @@ def test_a_right_port_is_within_what_rounding_allows(name: str) -> None:
     assert found.itself <= 1
     assert found.fault is None
     assert not found.alone
+    assert not found.unmodelled
     assert set(found.judged) == {"evaluation", "training"}
     found.check()
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from zoo import ZOO, Animal
+from zoo import ZOO, Animal, allowed
 
 from numpynet import Array
-from parity.comparison.operations import Rounding, allowed
+from parity.comparison.operations import Rounding
 from parity.formats import format_of
 from parity.ladder.judge import share_used
 from parity.rounding.errors import Errors, making
