@@ -275,6 +275,12 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session(python=False, default=False)
+def thresholds(session: nox.Session) -> None:
+    """Finds how small an error of torch is seen, class by class. -- [--pair NAME] [--keep]; resumes."""
+    command(session, "thresholds")
+
+
+@nox.session(python=False, default=False)
 def boundaries(session: nox.Session) -> None:
     """Finds, by installing releases, between which two each version condition of the catalogue changes."""
     command(session, "boundaries")

@@ -32,6 +32,7 @@ NAMES = {
     "defects": ("planted defect", "planted defects"),
     "twins": ("undamaged twin", "undamaged twins"),
     "mutants": ("mutant", "mutants"),
+    "thresholds": ("detection threshold", "detection thresholds"),
     "machines": ("job of a machine", "jobs of machines"),
     "soak-chunks": ("chunk of the soak", "chunks of the soak"),
     "curves": ("curve", "curves"),

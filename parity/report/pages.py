@@ -143,6 +143,34 @@ def specials_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
     ]
 
 
+def thresholds_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
+    """The lines of the page of detection thresholds: how small an error is seen, by class, dtype and quantity."""
+    columns = list(dict.fromkeys((record["quantity"], record["dtype"]) for record in records))
+    found = {(record["target"], record["quantity"], record["dtype"]): record for record in records}
+
+    def told(target: str, quantity: str, dtype: str) -> str:
+        if (record := found.get((target, quantity, dtype))) is None:
+            return ""
+        ulps = "not seen" if record["ulps"] is None else f"{record['ulps']:.2g}"
+        return ulps if record["passed"] else f"{ulps}, **accuses {' and '.join(record['accused'])}**"
+
+    targets = dict.fromkeys(record["target"] for record in records)
+    rows = [(target, *(told(target, *column) for column in columns)) for target in targets]
+    first = records[0]
+    return [
+        "# Detection thresholds",
+        "",
+        made,
+        "",
+        f"Everything that {framework(first['framework']).title} computes in one quantity is multiplied by 1 + e. The "
+        f"smallest that is seen among {first['examples']} examples is here, in units in the last place of 1: powers of "
+        "the square root of two from 1/2 to 256 were tried. Of optimizers the updated parameters are scaled. What is "
+        "computed without rounding is seen at once.",
+        "",
+        *rows_of(rows, ["class", *(f"{quantity}, {dtype}" for quantity, dtype in columns)]),
+    ]
+
+
 def _in_order(records: Sequence[Json], keys: Sequence[str]) -> list[Json]:
     """The records in the order of `keys`, not in that in which workers ended; unknown ones come last."""
     place = {key: index for index, key in enumerate(keys)}
@@ -273,5 +301,6 @@ PAGES = {
     "specials": ("parity check", specials_page),
     "defaults": ("parity check", defaults_page),
     "defects": ("parity defects", defects_page),
+    "thresholds": ("parity thresholds", thresholds_page),
     "experiments": ("parity experiment all", experiments_page),
 }

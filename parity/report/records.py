@@ -16,6 +16,7 @@ from parity.results.store import Results, ResultsError, stacks
 
 # The kinds that the report tells of, each with the fields that it tells.
 TOLD = {kind: fields for kind in KINDS if (fields := told(kind)) is not None}
+LOOKED_FOR = [kind for kind in KINDS if kind in TOLD or kind in PLANNED]  # what is planned may be missing, or crash
 
 
 def rank(implementation: str) -> int:
@@ -65,13 +66,14 @@ def read(folders: Sequence[Path]) -> Evidence:
         warnings.simplefilter("always")
         located = [_Folder(results, stack) for results, stack in stacks(folders)]
     found = Evidence(notes=sorted({str(each.message) for each in caught if each.category is UserWarning}))
-    for kind, fields in TOLD.items():
+    for kind in LOOKED_FOR:
         merged = {(f.stack, record["key"]): (f.stack, record) for f in located for record in f.records[kind]}
-        found.kinds[kind] = [
-            {"stack": stack, "key": record["key"]} | {name: record[name] for name in fields}
-            for stack, record in merged.values()
-            if not is_crash(kind, record)
-        ]
+        if kind in TOLD:
+            found.kinds[kind] = [
+                {"stack": stack, "key": record["key"]} | {name: record[name] for name in TOLD[kind]}
+                for stack, record in merged.values()
+                if not is_crash(kind, record)
+            ]
         found.crashes += [
             {"stack": stack, "kind": kind, "key": record["key"], "message": record.get("message", "")}
             for stack, record in merged.values()
@@ -93,7 +95,7 @@ class _Folder:
         self.stack, self.environment = stack, results.environment() or {}
         self.plans = Plans(results.read(PLANS))
         self.records, self.stale = {}, 0
-        for kind in TOLD:
+        for kind in LOOKED_FOR:
             everything = results.read(kind)
             self.records[kind] = [record for record in everything if self.plans.answers(kind, record)]
             self.stale += len(everything) - len(self.records[kind])
@@ -102,7 +104,7 @@ class _Folder:
         """Rows on what was planned and is not there, nor in another folder of the stack: by plan and kind, with why."""
         found = []
         left = self.plans.unanswered(self.records)
-        elsewhere = {(kind, record["key"]) for f in others for kind in TOLD for record in f.records[kind]}
+        elsewhere = {(kind, record["key"]) for f in others for kind in LOOKED_FOR for record in f.records[kind]}
         for place in sorted({*left, *self.plans.unended()}):
             plan, why = self.plans.records[place], _why(self.plans.records[place])
             lost = {

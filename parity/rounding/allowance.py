@@ -33,7 +33,13 @@ Where some elements deviate in one run and not at all in another, something is s
 selection, and any of the six nearly equal elements of a window may be the selected one: then `MORE` pairs are run. In
 every third pair the errors have their natural size, and the deviation counts `SLACK` times: where a computation is so
 sensitive that large errors act otherwise than small ones (a variance that is all rounding) the small ones count too.
-The allowance is the sum of the largest deviation of either kind.
+
+Where something jumps, the allowance is the sum of the largest deviation of either kind: the first may be exactly the
+jump, and the second is the rounding beside it. Where nothing does, both are the same rounding, measured twice, and the
+larger is the allowance. That is seen from the pairs, which then deviate by the same to either side, and from the runs
+that lose and round, which then deviate by no more than the roundings that they make. The largest of six pairs is now
+and then small by luck: before anybody is accused, it is at least `AGAIN` times what errors of natural size do in any of
+`MORE` pairs.
 """
 
 from __future__ import annotations
@@ -66,9 +72,11 @@ MORE = 30  # so that of nine nearly equal elements one is the largest or the sma
 MANY = 150  # of which a third have large errors not: a selection that one run in fifty makes is missed by 200 in 2%
 SMALL_EVERY = 3
 PARTIAL = 8  # of two jumps that cancel, none of the pairs parts them in 1 of 256 such cases; of five, MANY miss 1e-4
+AGAIN = 2  # of normal deviations, 2.5 are the largest of 60, and 5 are exceeded in 6e-7
 FEWER_BITS = int(math.log2(SLACK))  # of a format whose unit is SLACK times as large
 
 Key = TypeVar("Key")
+Err = TypeVar("Err", bound=Errors)
 Perturb = Callable[[Array], Array]  # what makes an array one on which operations err
 
 
@@ -77,12 +85,16 @@ def size_of(pair: int) -> float:
     return 1.0 if pair % SMALL_EVERY == 0 else SLACK
 
 
-def combined(large: Array, small: Array, dtype: np.dtype[Any]) -> Array:
-    """The allowance, from the largest deviations under large errors or losses, and under errors of natural size."""
+def combined(large: Array, small: Array, dtype: np.dtype[Any], smooth: Array | bool = False) -> Array:
+    """The allowance, from the largest deviations under large errors or losses, and under errors of natural size.
+
+    It is the larger of the two where the computation is `smooth`, and both are the same rounding; else it is their sum.
+    """
     # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
     jumps = 1 + SLACK * SLACK * format_of(dtype).unit
     with np.errstate(over="ignore"):
-        return np.asarray(jumps * large + SLACK * small)
+        natural = SLACK * small
+        return np.where(smooth, np.maximum(large, natural), jumps * large + natural)
 
 
 def deviations(
@@ -94,12 +106,12 @@ def deviations(
 ) -> dict[Key, Array]:
     """The allowance of every tensor in `reference`, from how far `run` deviates from it under rounding errors.
 
-    `run` computes on the arrays that its argument makes of its own. It is the largest deviation under large errors or
-    losses plus `SLACK` times the largest under errors of natural size: the first may be exactly the jump at a kink, and
-    the second is the rounding beside it. The generator is seeded: the same computation is always allowed the same.
-    Runs are made at once, unless `together` says otherwise or the computation does not allow it. A `thorough` look is
-    one before somebody is accused: where something is selected by rounding, it draws `MANY` pairs of errors more, and
-    runs with the large ones; and it looks at every branch that losing or rounding may take.
+    `run` computes on the arrays that its argument makes of its own. The allowance is made of the largest deviation
+    under large errors or losses and of `SLACK` times the largest under errors of natural size. The generator is seeded:
+    the same computation is always allowed the same. Runs are made at once, unless `together` says otherwise or the
+    computation does not allow it. A `thorough` look is one before somebody is accused: where something is selected by
+    rounding, it draws `MANY` pairs of errors more, and runs with the large ones; and it looks at every branch that
+    losing or rounding may take.
     """
     rng, epsilon = np.random.default_rng(0), 2 * format_of(dtype).unit
     expected = np.concatenate([value.ravel() for value in reference.values()])  # every element of every tensor
@@ -108,6 +120,7 @@ def deviations(
     largest = {size: np.zeros_like(expected) for size in (SLACK, 1.0)}
     still = np.zeros(expected.shape, int)  # runs without a deviation
     least = np.full(expected.shape, np.inf)  # under errors of natural size
+    smooth = np.ones(expected.shape, bool)  # no run took a branch: opposite errors have opposite effects
     apart = False  # whether losing or rounding takes a branch that random errors miss
 
     def deviating(errors: Errors, perturb: Perturb, runs: int) -> Array:
@@ -119,7 +132,6 @@ def deviations(
             for key, value in reference.items():
                 deviation = found[places[key]].reshape(*value.shape, runs)
                 np.subtract(runs_in(perturbed[key]), value[..., None], out=deviation)
-            np.abs(found, out=found)
             # Jumps are finite, and inf - inf is none; the logarithm of what was lost is another matter.
             found[np.isinf(found)] = 0
         return found
@@ -138,28 +150,39 @@ def deviations(
             found = np.concatenate([deviating(one, as_noisy, 1) for one in errors], axis=-1)
         return np.split(found, list(itertools.accumulate(map(len, groups[:-1]))), axis=-1)
 
-    def pairs(number: int, make: Callable[[int, bytes, bool], list[Errors]], first: int = 0) -> list[Errors]:
+    def pairs(number: int, make: Callable[[int, bytes, bool], list[Err]], first: int = 0) -> list[Err]:
         """The errors that `make` makes of the index of a pair and its seed, and their mirror images."""
         seeds = [(pair, rng.bytes(8)) for pair in range(first, first + number)]
         return [one for pair, seed in seeds for mirrored in (False, True) for one in make(pair, seed, mirrored)]
 
+    @np.errstate(over="ignore")
     def observe(errors: Sequence[Errors], found: Array) -> None:
         """Take in how far every element deviated under each of these errors."""
         nonlocal least, apart
-        sizes = np.array([one.size for one in errors])
-        large, small = found[:, sizes == SLACK], found[:, sizes == 1]
-        still[...] += np.sum(large == 0, axis=-1)
-        least = np.fmin(least, np.fmin.reduce(small, axis=-1, initial=np.inf))
-        for size, deviations in ((SLACK, large), (1.0, small)):
-            np.fmax(largest[size], np.fmax.reduce(deviations, axis=-1, initial=0), out=largest[size])
-        for deviation in found.T[sizes == 0]:  # lost, or rounded
-            apart = apart or bool(np.any(deviation > largest[SLACK]))
+        sizes, far = np.array([one.size for one in errors]), np.abs(found)
+        paired = np.array([type(one) is RandomErrors for one in errors])
+        least = np.fmin(least, np.fmin.reduce(far[:, paired & (sizes == 1)], axis=-1, initial=np.inf))
+        still[...] += np.sum(far[:, sizes == SLACK] == 0, axis=-1)
+        for size in (SLACK, 1.0):
+            of_size = far[:, paired & (sizes == size)]
+            np.fmax(largest[size], np.fmax.reduce(of_size, axis=-1, initial=0), out=largest[size])
+        # What errors of either sign do alike is no rounding; a `SLACK`-th of what they do is less than one rounding.
+        one, mirrored = found[:, paired][:, ::2], found[:, paired][:, 1::2]
+        opposite = np.abs(one + mirrored) <= np.maximum(np.abs(one), np.abs(mirrored)) / SLACK
+        smooth[...] &= np.all(opposite, axis=-1)
+        for special, deviation in zip(itertools.compress(errors, ~paired), far.T[~paired], strict=True):
+            if not special.size:  # lost, or rounded
+                apart = apart or bool(np.any(deviation > largest[SLACK]))
+            smooth[deviation > special.roundings * largest[SLACK]] = False
             np.fmax(largest[SLACK], deviation, out=largest[SLACK])
 
-    def at_random(pair: int, seed: bytes, mirrored: bool) -> list[Errors]:
+    def at_random(pair: int, seed: bytes, mirrored: bool) -> list[RandomErrors]:
         return [RandomErrors(dtype, seed, size_of(pair), mirrored)]
 
-    def behind_forward(pair: int, seed: bytes, mirrored: bool) -> list[Errors]:
+    def of_natural_size(pair: int, seed: bytes, mirrored: bool) -> list[RandomErrors]:
+        return [RandomErrors(dtype, seed, 1.0, mirrored)]
+
+    def behind_forward(pair: int, seed: bytes, mirrored: bool) -> list[RandomErrors]:
         return [BehindForward(dtype, seed, SLACK, mirrored)]
 
     def in_half(pair: int, seed: bytes, mirrored: bool) -> list[Errors]:
@@ -186,7 +209,7 @@ def deviations(
             (found,) = deviating_each(more)
             observe(more, np.where(selected[:, None], found, 0))
     observe(others, not_random)
-    if apart or thorough or left(not_random[:, -1]):
+    if apart or thorough or left(np.abs(not_random[:, -1])):
         bits = range(FEWER_BITS + 1)
         fewer = [one for n in bits for one in (Losing(dtype, Nearest(dtype, n)), Nearest(dtype, n))]
         behind = pairs(PAIRS, behind_forward)
@@ -196,5 +219,11 @@ def deviations(
     for _ in range(MANY // PARTIAL if thorough else apart):
         halves = pairs(PARTIAL, in_half)
         observe(halves, *deviating_each(halves))
-    allowed = combined(largest[SLACK], largest[1.0], dtype)
+    floor = np.zeros_like(expected)
+    for _ in range(MORE // PAIRS if thorough else 0):
+        small = pairs(PAIRS, of_natural_size)
+        (found,) = deviating_each(small)
+        np.fmax(floor, np.fmax.reduce(np.abs(found), axis=-1), out=floor)
+    allowed = combined(largest[SLACK], largest[1.0], dtype, smooth)
+    np.maximum(allowed, AGAIN * floor, out=allowed, where=smooth)
     return {key: allowed[places[key]].reshape(value.shape) for key, value in reference.items()}

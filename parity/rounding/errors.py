@@ -24,10 +24,12 @@ class Errors:
     """What operations do to their results in one run; the base does nothing.
 
     size: of random errors, in roundings; 0 where there are none
+    roundings: how many of them a result may be off where nothing takes a branch
     losing: whether what may be lost is lost, so that sums are relative to their larger term
     """
 
     size = 0.0
+    roundings = 1.0
     losing = False
 
     @property
@@ -46,7 +48,7 @@ class RandomErrors(Errors):
     """Random errors of up to `size` roundings of `dtype`; `mirrored` gives those of the same seed the other sign."""
 
     def __init__(self, dtype: np.dtype[Any], seed: bytes = b"", size: float = SLACK, mirrored: bool = False) -> None:
-        self.dtype, self.seed, self.size = dtype, seed, size
+        self.dtype, self.seed, self.size, self.roundings = dtype, seed, size, size
         self.unit: Any = size * format_of(dtype).unit
         self.smallest_unit = self.unit
         self.tiny = format_of(dtype).smallest
@@ -87,7 +89,7 @@ class Nearest(Errors):
     """Results are rounded to the nearest number of `dtype`, or of a format with `dropped` bits fewer."""
 
     def __init__(self, dtype: np.dtype[Any], dropped: int = 0) -> None:
-        self.dtype, self.dropped = dtype, dropped
+        self.dtype, self.dropped, self.roundings = dtype, dropped, 2.0**dropped
 
     def perturb(self, result: Array, magnitude: Array, weight: int, where: Any, larger: Array | None = None) -> None:
         np.copyto(result, self.nearest(result), where=where)
@@ -110,6 +112,7 @@ class Losing(Errors):
         self.lost = LOST * 2 * format_of(dtype).unit
         self.tiny = format_of(dtype).smallest
         self.then = then or Errors()
+        self.roundings = self.then.roundings
 
     def perturb(self, result: Array, magnitude: Array, weight: int, where: Any, larger: Array | None = None) -> None:
         least = self.lost * (magnitude if larger is None else larger)

@@ -31,7 +31,7 @@ import numpy as np
 from numpynet import Array
 from parity.rounding.errors import LOST, SLACK, current_errors
 
-MARGIN = 4  # of errors up to 4 n the allowance is below n / 2 in (1/8)^6 / 15 of all cases: the sum of two maxima
+MARGIN = 4  # of errors up to 4 n the allowance is below n / 2 in (1/8)^6 of all cases: the largest of six pairs
 LONGEST = 256  # terms added one after another: longer sums are added in blocks, or are a difference (compiled-sums)
 
 EXACT = frozenset(

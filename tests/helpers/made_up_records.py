@@ -23,6 +23,7 @@ from parity.results.records.facts import (
     PromiseRecord,
     RefusalRecord,
     SpecialRecord,
+    ThresholdRecord,
     TwinRecord,
 )
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord, UsePart
@@ -257,6 +258,19 @@ def add_facts(results: Results, escaped: str | None = None) -> None:
             by="Linear/float32",
         ),
     )
+    threshold = ThresholdRecord(
+        key="Linear/float32/output",
+        passed=True,
+        target="Linear",
+        dtype="float32",
+        quantity="output",
+        framework="torch",
+        ulps=4.0,
+        examples=50,
+        seed=0,
+        accused=["torch"],
+    )
+    add(results, threshold)
     for name in ("numpynet", *FRAMEWORKS):
         blobs = ExperimentRecord(
             key=f"blobs/{name}",

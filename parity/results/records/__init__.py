@@ -22,6 +22,7 @@ from parity.results.records.facts import (
     PromiseRecord,
     RefusalRecord,
     SpecialRecord,
+    ThresholdRecord,
     TwinRecord,
 )
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord
@@ -67,6 +68,7 @@ KINDS: dict[str, type[Record]] = {
         DefectRecord,
         TwinRecord,
         MutantRecord,
+        ThresholdRecord,
         CurveRecord,
         ExperimentRecord,
         RunRecord,

@@ -212,3 +212,33 @@ class MutantRecord(Judged, kind="mutants", planned=True):
     by: str | None = None
     rung: Rung | None = None
     examples: Count = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdRecord(Judged, kind="thresholds", planned=True, untold=None):
+    """The smallest error of a framework that is seen in one quantity of one class and dtype.
+
+    It has passed where nobody else is accused of it.
+
+    target, dtype, quantity: what is scaled
+    framework: whose
+    ulps: the error, in units in the last place of 1 times the value; None where the largest that was tried is not seen
+    examples, seed: among which examples it is seen
+    seen_in: the module of the one in which it is
+    accused: who is named there
+    code: the digest of the code that it was measured by
+    packages, processor: those of a record that is kept with the code, see `parity.results.evidence`
+    """
+
+    target: str
+    dtype: str
+    quantity: str
+    framework: str
+    examples: Count
+    seed: int
+    ulps: Measured = None
+    seen_in: str = ""
+    accused: list[str] = field(default_factory=list)
+    code: str = ""
+    packages: str = ""
+    processor: str = ""

@@ -104,6 +104,7 @@ def test_every_kind_whose_records_are_judged_knows_the_words_of_older_ones_or_al
         "defaults",
         "promises",
         "mutants",
+        "thresholds",
     }
 
 

@@ -16,7 +16,7 @@ from numpynet import Array, Linear, ReLU, Sequential, Softplus
 from parity.case import Case, Step
 from parity.formats import format_of
 from parity.ladder.judge import judge, share_used
-from parity.rounding.allowance import Perturb, deviations
+from parity.rounding.allowance import AGAIN, Perturb, deviations
 from parity.rounding.errors import SLACK, Nearest, RandomErrors, current_errors, making
 from parity.rounding.noisy import Noisy
 
@@ -181,6 +181,42 @@ def test_what_only_errors_of_natural_size_do_is_allowed_as_often_as_large_ones_a
 
     assert deviations({0: np.ones(1)}, run, F32, together=False)[0] == SLACK * ((1 + UNIT) - 1)
     assert (sizes.count(1.0), sizes.count(SLACK)) == (4, 8)
+
+
+def tripled(values: Array, perturb: Perturb) -> dict[int, Array]:
+    return {0: perturb(values) * 3}
+
+
+def test_where_nothing_jumps_one_rounding_is_allowed_the_largest_of_all_errors_and_no_more() -> None:
+    values = np.random.default_rng(0).standard_normal(10000)
+    units = deviations({0: 3 * values}, functools.partial(tripled, values), F32)[0] / (UNIT * np.abs(3 * values))
+    assert 0.95 < np.max(units) <= 1.001
+    assert np.mean(units) == pytest.approx(
+        6 / 7, rel=2.0**-6
+    )  # of six numbers between 0 and 1, the mean of the largest
+
+
+def test_beside_a_jump_the_rounding_is_allowed_too() -> None:
+    """A step at 1, which some of the runs do not come to: the allowance is the step and the rounding beside it."""
+
+    def stepped(values: Array, perturb: Perturb) -> dict[int, Array]:
+        once = perturb(values) * 1
+        return {0: np.where(once > 1, once + 1, once)}
+
+    values = np.full(300, 1 - UNIT / 100)
+    allowed = deviations({0: values}, functools.partial(stepped, values), F32)[0]
+    assert np.all(allowed > 1 + UNIT)
+
+
+def test_no_allowance_is_small_by_luck_before_anybody_is_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.rounding.allowance.PAIRS", 2)
+    values = np.random.default_rng(0).standard_normal(100000)
+    run = functools.partial(tripled, values)
+    first, closer = (
+        deviations({0: 3 * values}, run, F32, thorough=thorough)[0] / np.abs(3 * values) for thorough in (False, True)
+    )
+    least = 0.9 * AGAIN * UNIT / SLACK
+    assert np.min(first) < least < np.min(closer)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
