@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from parity.ladder.proving import mapped, targets
-from parity.results.code import whole
+from parity.results.code import judging
 from parity.results.records import Json
 from parity.results.records.facts import ThresholdRecord
 from parity.results.store import plain
@@ -14,6 +14,7 @@ from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
 KIND = ThresholdRecord.KIND
+ROOMS = ("frameworks", "ladder", "thresholds")
 
 
 def calls(
@@ -47,7 +48,7 @@ def measure(target: str, dtype: str, framework: str, frameworks: list[str], exam
                 seed=seed,
                 seen_in=found.seen_in,
                 accused=list(found.accused),
-                code=whole(),
+                code=judging(*ROOMS),
             )
         )
         for found in thresholds(of, dtype, framework, frameworks, examples, seed)
@@ -60,7 +61,7 @@ def counts(record: Json, framework: str, examples: int, seed: int) -> bool:
         framework,
         examples,
         seed,
-        whole(),
+        judging(*ROOMS),
     )
 
 

@@ -29,6 +29,14 @@ def whole() -> str:
     return digest(_modules().values())
 
 
+@functools.cache
+def judging(*by: str) -> str:
+    """The SHA-256 (hex) of everything that draws an example and judges it by these rooms of parity."""
+    rooms = [ROOT / "numpynet", *(ROOT / "parity" / room for room in ("drawing", "mapping", "rounding", *by))]
+    files = [path for room in rooms for path in room.rglob("*.py")]
+    return digest([*files, *(ROOT / "parity" / name for name in ("case.py", "formats.py", "ladder/cases.py"))])
+
+
 def digest(files: Iterable[Path], but: str = "") -> str:
     """The SHA-256 (hex) of these files.
 

@@ -21,7 +21,7 @@ import numpy as np
 from parity.derivatives.proving import check_derivatives
 from parity.formats import DTYPES
 from parity.ladder.proving import prove, targets
-from parity.results.code import ROOT, digest
+from parity.results.code import judging
 from parity.results.evidence import counted
 from parity.results.planning import planned as plan
 from parity.results.records import CRASHED, Json
@@ -138,10 +138,7 @@ def _derivatives(target: type, chunk: Chunk, frameworks: list[str]) -> Json:
 @functools.cache
 def code(dtype: str) -> str:
     """The SHA-256 (hex) of everything that draws and judges an example of this dtype, as this process began."""
-    rooms = ["numpynet", "parity/drawing", "parity/mapping", "parity/rounding"]
-    rooms += ["parity/derivatives"] if dtype == DERIVATIVES else ["parity/frameworks", "parity/ladder"]
-    files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
-    return digest([*files, *(ROOT / "parity" / name for name in ("case.py", "formats.py", "ladder/cases.py"))])
+    return judging("derivatives") if dtype == DERIVATIVES else judging("frameworks", "ladder")
 
 
 def soak(
