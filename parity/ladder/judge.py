@@ -18,6 +18,7 @@ from parity.formats import format_of
 from parity.frameworks import available
 from parity.frameworks.framework import Subject
 from parity.frameworks.numpynet.framework import NumPySubject
+from parity.ladder.following import Following
 from parity.ladder.trace import OUTPUT, STEP, Key, Stopwatch, Trace, run, rung_after
 from parity.mapping.convert import subject as subject_of
 from parity.mapping.pair import computed_by
@@ -166,6 +167,9 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
                 ours = looked_thoroughly() if thorough else allowed
                 judgement.allowed[name] = _allowed_by_all(wide, name, ours, case.dtype, thorough)
                 judgement.used[name] = _used(judgement, name, subject)
+            if judgement.most(name) > 1 and _goes_its_own_way(judgement, name, wide, subject):
+                judgement.allowed[name] = _inherited(judgement, name)
+                judgement.used[name] = _used(judgement, name, subject)
         if again or name in judgement.crashes or not judgement.most(name) <= 1:
             judgement.ask_again(name, case, make, watch)
     judgement.seconds_inside = watch.seconds
@@ -188,10 +192,11 @@ def _ask_reference_again(judgement: Judgement, name: str, wide: Case) -> None:
         judgement.unsteady[f"{name} on a subclass of np.ndarray"] = other
 
 
-def _computed(wide: Case, perturb: Perturb = np.asarray) -> Trace:
-    """What numpynet computes of a case on the arrays that `perturb` makes."""
+def _computed(wide: Case, perturb: Perturb = np.asarray, followed: Trace | None = None) -> Trace:
+    """What numpynet computes of a case on the arrays that `perturb` makes; it may go the way of another's trace."""
+    subject = NumPySubject(wide, perturb) if followed is None else Following(wide, followed, perturb)
     # What differs by more than errors from how the reference was computed would become an allowance.
-    return run(wide, NumPySubject(wide, perturb), beside=NumPySubject(wide, perturb) if wide.beside else None)
+    return run(wide, subject, beside=NumPySubject(wide, perturb) if wide.beside else None)
 
 
 def _allowed_by_all(wide: Case, name: str, ours: Trace, dtype: np.dtype[Any], thorough: bool) -> Trace:
@@ -201,6 +206,40 @@ def _allowed_by_all(wide: Case, name: str, ours: Trace, dtype: np.dtype[Any], th
     with np.errstate(all="ignore"):
         own = _allowed(other, _computed(other), dtype, thorough)
     return _widest(ours, own)
+
+
+def _goes_its_own_way(judgement: Judgement, name: str, wide: Case, subject: Subject) -> bool:
+    """Tells whether every tensor is right, given those before it as the implementation has them."""
+    reference, trace, dtype = judgement.reference, judgement.traces[name], judgement.case.dtype
+    followed = {
+        key: values.astype(wide.dtype)
+        for key, values in trace.items()
+        if key in reference and values.shape == reference[key].shape and values.dtype == dtype
+    }
+
+    def looked_at(case: Case) -> tuple[Trace, Trace]:
+        with np.errstate(all="ignore"):
+            computed = _computed(case, followed=followed)
+        return computed, _allowed(case, computed, dtype, thorough=True, followed=followed)
+
+    try:
+        computed, allowed = looked_at(wide)
+        if (other := computed_by(wide, name)) is not None:
+            allowed = _widest(allowed, looked_at(other)[1])
+    except Exception:  # what one layer returned may be what the next refuses
+        return False
+    alone = Judgement(judgement.case, {key: computed[key] for key in reference}, {name: trace}, {name: allowed})
+    return max(_used(alone, name, subject).values(), default=0.0) <= 1
+
+
+def _inherited(judgement: Judgement, name: str) -> Trace:
+    """The allowance of an implementation, widened to all that it inherits where it goes its own way."""
+    allowed, trace = judgement.allowed[name], judgement.traces[name]
+    return allowed | {
+        key: np.maximum(allowed[key], errors(trace[key], value))
+        for key, value in judgement.reference.items()
+        if key in trace
+    }
 
 
 def _widest(bounds: Trace, others: Trace) -> Trace:
@@ -266,10 +305,12 @@ def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:
     }
 
 
-def _allowed(wide: Case, reference: Trace, dtype: np.dtype[Any], thorough: bool = False) -> Trace:
+def _allowed(
+    wide: Case, reference: Trace, dtype: np.dtype[Any], thorough: bool = False, followed: Trace | None = None
+) -> Trace:
     if not reference:
         return {}
-    return deviations(reference, functools.partial(_computed, wide), dtype, thorough=thorough)
+    return deviations(reference, functools.partial(_computed, wide, followed=followed), dtype, thorough=thorough)
 
 
 def errors(actual: Array, expected: Array) -> Array:

@@ -49,15 +49,23 @@ class NumPySubject:
             output = forward(input)
             called.append(self.sites.of_call(name))
             self.observed[called[-1]] = [output]
-            return output
+            return self.handed_on(called[-1], output)
 
         def observed_backward(grad_output: Any) -> Any:
             called.insert(0, called.pop())  # to be the last again in another backward pass
             self.observed[called[0]][1:] = [grad_output]
-            return backward(grad_output)
+            return backward(self.handed_back(called[0], grad_output))
 
         leaf.forward = observed_forward  # type: ignore[method-assign]
         leaf.backward = observed_backward  # type: ignore[method-assign]
+
+    def handed_on(self, site: str, output: Any) -> Any:
+        """What the next layers get of the output of a leaf, once it was observed."""
+        return output
+
+    def handed_back(self, site: str, gradient: Any) -> Any:
+        """What a leaf gets of the gradient of its output, once it was observed."""
+        return gradient
 
     def mode(self, training: bool) -> None:
         self.module.train(training)
