@@ -67,7 +67,10 @@ def trained(network: Module) -> Case:
     rng = np.random.default_rng(0)
     inputs, cotangents = rng.standard_normal((2, 3, 5, 4))
     for parameter in network.parameters():
-        parameter.value -= np.mean(parameter.value)
+        values = rng.standard_normal(parameter.value.shape)
+        for axis in range(values.ndim):
+            values -= np.mean(values, axis, keepdims=True)
+        parameter.value[...] = values
     steps = [
         Step((1000 + values).astype(np.float32), cotangent.astype(np.float32), lr=2.0**-20, zero_grad=place != 1)
         for place, (values, cotangent) in enumerate(zip(inputs, cotangents, strict=True))
