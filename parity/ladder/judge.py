@@ -151,13 +151,19 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
     def looked_thoroughly() -> Trace:
         return _widest(allowed, _allowed(wide, judgement.reference, case.dtype, thorough=True))
 
+    @functools.cache
+    def goes_its_own_way(name: str) -> bool:
+        return name in subjects and _goes_its_own_way(judgement, name, wide, subjects[name])
+
     watch, again = Stopwatch(), asked_again(case)
+    subjects: dict[str, Subject] = {}
     for name in ["numpynet", *(available() if frameworks is None else frameworks)]:
         judgement.allowed[name] = allowed
         given = case if name == "numpynet" else original
         make = functools.partial(subject_of, given, name)
         subject = judgement.attempt(name, case, make, watch)
         if subject is not None:
+            subjects[name] = subject
             judgement.used[name] = _used(judgement, name, subject)
             # The formulas of its own cost as much again: they are consulted where it comes near numpynet's allowance.
             # And before it is accused, there is a thorough look.
@@ -167,7 +173,8 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
                 ours = looked_thoroughly() if thorough else allowed
                 judgement.allowed[name] = _allowed_by_all(wide, name, ours, case.dtype, thorough)
                 judgement.used[name] = _used(judgement, name, subject)
-            if judgement.most(name) > 1 and _goes_its_own_way(judgement, name, wide, subject):
+            # numpynet with it: what is wrong between its calls, as an array held twice, does not come with the tensors.
+            if judgement.most(name) > 1 and goes_its_own_way(name) and goes_its_own_way("numpynet"):
                 judgement.allowed[name] = _inherited(judgement, name)
                 judgement.used[name] = _used(judgement, name, subject)
         if again or name in judgement.crashes or not judgement.most(name) <= 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,17 @@ LAYERS = [Linear(4, 4), Tanh(), Linear(4, 4)]
 CASE = trained(Sequential(*LAYERS))
 
 
+class HoldsTheGradient(SGD):
+    """An optimizer whose first velocity is the gradient's own array, into which the next backward pass writes."""
+
+    def step(self) -> None:
+        first = not any(self.state)
+        super().step()
+        for parameter, state in zip(self.parameters, self.state, strict=True):
+            if first:
+                state["velocity"] = parameter.grad
+
+
 @pytest.mark.parametrize("wrong", [WrongBackward, WrongOutput])
 def test_an_error_of_a_layers_own_is_found(wrong: type, monkeypatch: pytest.MonkeyPatch) -> None:
     narrow(monkeypatch)
@@ -139,10 +151,8 @@ def test_an_error_between_the_layers_is_found(monkeypatch: pytest.MonkeyPatch) -
     assert {name for _, name in off} == set(NAMES) - {"numpynet"}
 
 
-def test_an_error_of_an_update_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wrong", [Slower, HoldsTheGradient])
+def test_an_error_of_an_update_is_found(wrong: type[SGD], monkeypatch: pytest.MonkeyPatch) -> None:
     narrow(monkeypatch)
-    case = trained(Sequential(Linear(4, 4), Tanh(), Linear(4, 4)))
-    off = judge(
-        case, alter=lambda case: Case(case.module, case.steps, arguments=case.arguments, optimizer=Slower)
-    ).off()
-    assert {name for _, name in off} == set(NAMES) - {"numpynet"}
+    off = judge(CASE, alter=lambda case: replace(case, optimizer=wrong)).off()
+    assert {name for _, name in off} >= set(NAMES) - {"numpynet"}
