@@ -176,7 +176,7 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
             # numpynet with it: what is wrong between its calls, as an array held twice, does not come with the tensors.
             if judgement.most(name) > 1 and goes_its_own_way(name) and goes_its_own_way("numpynet"):
                 judgement.allowed[name] = _inherited(judgement, name)
-                judgement.used[name] = _used(judgement, name, subject)
+                judgement.used[name] = {key: used if used <= 1 else 1.0 for key, used in judgement.used[name].items()}
         if again or name in judgement.crashes or not judgement.most(name) <= 1:
             judgement.ask_again(name, case, make, watch)
     judgement.seconds_inside = watch.seconds
@@ -232,7 +232,8 @@ def _goes_its_own_way(judgement: Judgement, name: str, wide: Case, subject: Subj
         return _allowed(case, expected, dtype, thorough=True, followed=followed)
 
     def right(expected: Trace, bounds: Trace) -> bool:
-        alone = Judgement(judgement.case, {key: expected[key] for key in reference}, {name: trace}, {name: bounds})
+        looked_at = {key: values for key, values in _in_range(expected, bounds, dtype).items() if key in reference}
+        alone = Judgement(judgement.case, looked_at, {name: trace}, {name: bounds})
         return max(_used(alone, name, subject).values(), default=0.0) <= 1
 
     try:

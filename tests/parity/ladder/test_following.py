@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from numpynet import SGD, Graph, Linear, Module, ReLU, Sequential, Sum, Tanh
+from numpynet import SGD, Adam, Graph, Linear, Module, ReLU, Sequential, Sum, Tanh
 from parity.case import Case, Step
 from parity.formats import format_of
 from parity.frameworks import available
@@ -156,3 +156,18 @@ def test_an_error_of_an_update_is_found(wrong: type[SGD], monkeypatch: pytest.Mo
     narrow(monkeypatch)
     off = judge(CASE, alter=lambda case: replace(case, optimizer=wrong)).off()
     assert {name for _, name in off} >= set(NAMES) - {"numpynet"}
+
+
+def test_what_runs_away_on_its_own_way_is_judged_until_it_does() -> None:
+    """The moment of a gradient whose square is beyond the format is infinite, and no error of anybody's."""
+    layer = Linear(1, 1, bias=False)
+    layer.load_state_dict({"weight": np.ones((1, 1), np.float32)})
+    one, large = np.ones((2, 1, 1), np.float32) * np.array([[[1]], [[2.0**70]]], np.float32)
+    steps = [Step(one, one), Step(one, large)]
+    case = Case(layer, steps, arguments={"beta2": 0.5}, optimizer=Adam)
+    wide, numpynet = case.astype(np.dtype(np.float64)), subject(case, "numpynet")
+    judgement = judge(case)
+    judgement.reference = _computed(wide)  # the whole of it, as where another implementation alone runs away
+    judgement.allowed["numpynet"] = {key: np.full_like(values, np.inf) for key, values in judgement.reference.items()}
+    assert any(np.isinf(values).any() for values in judgement.traces["numpynet"].values())
+    assert _goes_its_own_way(judgement, "numpynet", wide, numpynet)
