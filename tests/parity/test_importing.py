@@ -43,35 +43,64 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+# Importing TensorFlow takes longer than all the rest: a child goes on with parity, its parent without.
+TENSORFLOW_FIRST = f"""
+import keras, os, sys
+if os.fork():
+    assert os.wait()[1] == 0
+    import triton
+else:
+    import parity, torch
+    {ADAM}
+    print(sys.modules["triton"])
+"""
+
+
+@pytest.fixture(scope="module")
+def tensorflow_first(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    return run("-c", TENSORFLOW_FIRST, cwd=tmp_path_factory.mktemp("first"))
+
+
 @pytest.mark.skipif(not crashes_with_triton(), reason="TensorFlow before 2.20 keeps its LLVM to itself")
-def test_without_parity_triton_after_tensorflow_dies(tmp_path: Path) -> None:
-    assert run("-c", "import tensorflow, triton", cwd=tmp_path).returncode == -signal.SIGSEGV
+def test_without_parity_triton_after_tensorflow_dies(tensorflow_first: subprocess.CompletedProcess[str]) -> None:
+    assert tensorflow_first.returncode == -signal.SIGSEGV, tensorflow_first.stderr
 
 
-def test_after_parity_both_can_be_imported_torch_compiles_and_an_optimizer_is_checked(tmp_path: Path) -> None:
-    compiled = "torch.compile(lambda x: x + 1)(torch.zeros(2))"
-    program = f"import parity, keras, torch, triton; {ADAM}; print({compiled}.sum().item(), triton.__version__)"
-    checked = "import numpynet; parity.check(numpynet.Adam, examples=2)"
-    done = run("-c", f"{program}; {checked}", cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.split()[0] == "2.0"
-
-
-def test_where_tensorflow_comes_before_parity_triton_stays_out_and_it_says_so(tmp_path: Path) -> None:
-    done = run("-c", f"import keras, parity, torch, sys; {ADAM}; print(sys.modules['triton'])", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_where_tensorflow_comes_before_parity_triton_stays_out_and_it_says_so(
+    tensorflow_first: subprocess.CompletedProcess[str],
+) -> None:
+    # The child must have ended well before its parent went on to what kills it.
+    assert tensorflow_first.returncode == (-signal.SIGSEGV if crashes_with_triton() else 0), tensorflow_first.stderr
     if crashes_with_triton():
-        assert done.stdout.strip() == "None"
-        assert "Import parity first to have both" in done.stderr
+        assert tensorflow_first.stdout.strip() == "None", tensorflow_first.stderr
+        assert "Import parity first to have both" in tensorflow_first.stderr
 
 
-@pytest.mark.skipif(
-    "parity.importing" not in {plugin.value for plugin in metadata.entry_points(group="pytest11")},
-    reason="parity is not installed as a plugin of pytest",
-)
-def test_pytest_loads_triton_before_a_test_file_that_begins_with_keras(tmp_path: Path) -> None:
-    (tmp_path / "test_own.py").write_text(
-        f"import keras\nimport sys\nimport torch\ndef test():\n    {ADAM}\n    assert sys.modules['triton']\n"
+def test_whoever_imports_parity_has_triton_loaded_before_tensorflow(tmp_path: Path) -> None:
+    done = run(
+        "-c", "import parity, sys; print(type(sys.meta_path[0]).__name__, 'triton' in sys.modules)", cwd=tmp_path
     )
+    assert done.stdout.split() == ["TritonFirst", "False"], done.stderr
+
+
+# As a plugin of pytest parity is imported before the file is, and what the finder does is seen of both at once.
+PLUGIN = "parity.importing" in {plugin.value for plugin in metadata.entry_points(group="pytest11")}
+OWN = f"""
+{"" if PLUGIN else "import parity"}
+import keras, sys, torch
+import numpynet, parity
+
+def test():
+    {ADAM}
+    assert sys.modules["triton"].__version__
+    assert torch.compile(lambda x: x + 1)(torch.zeros(2)).sum().item() == 2
+    parity.check(numpynet.Adam, examples=2)
+"""
+
+
+def test_after_parity_both_can_be_imported_torch_compiles_and_an_optimizer_is_checked_though_a_test_begins_with_keras(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "test_own.py").write_text(OWN)
     done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_own.py", cwd=tmp_path)
     assert "1 passed" in done.stdout, done.stdout + done.stderr

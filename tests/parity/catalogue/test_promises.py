@@ -13,7 +13,7 @@ import pytest
 import numpynet
 import numpynet as nn
 from numpynet import initializers
-from parity.catalogue.promises import TOPICS, promises
+from parity.catalogue.promises import TOPICS, modules, promises
 from parity.catalogue.promises.initializers import STARTS
 from parity.catalogue.promises.inputs import RULES
 from parity.catalogue.promises.limits import LIMITS, UNLIMITED, Limit
@@ -145,6 +145,7 @@ def _of_another_generator(shape: tuple[int, ...], rng: np.random.Generator, dtyp
 def test_a_promise_that_is_broken_is_told(
     topic: str, where: type, name: str, value: Callable[..., Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(modules, "targets", lambda: [where])
     monkeypatch.setattr(where, name, value)
     assert any(said in line for line in broken(topic))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 import re
@@ -84,11 +85,18 @@ CASES: dict[str, tuple[Filling, ...]] = {
 }
 
 
-@pytest.mark.parametrize("fill", CASES.values(), ids=CASES)
-def test_whatever_is_missing_all_four_files_are_written_and_the_json_follows_its_schema(
-    tmp_path: Path, fill: tuple[Filling, ...]
-) -> None:
-    summary, out = report(tmp_path, *fill)
+Made = Callable[[str], Full]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The report of a case, made once for all that is asked of it."""
+    return functools.cache(lambda name: report(tmp_path_factory.mktemp("case"), *CASES[name]))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_whatever_is_missing_all_four_files_are_written_and_the_json_follows_its_schema(name: str, made: Made) -> None:
+    summary, out = made(name)
     document = json.loads((out / "report.json").read_text())
     schema().validate(document)
     assert document == summary.document
@@ -175,9 +183,9 @@ def written(document: Json) -> Iterator[str]:
                 yield from (format(value, form) for form in (".0f", ".1f", ".3f", ".4f", ".3g", ".4g", ".2e", "g"))
 
 
-def test_every_number_in_the_text_is_one_of_the_json(full: Full, tmp_path: Path) -> None:
+def test_every_number_in_the_text_is_one_of_the_json(full: Full, made: Made) -> None:
     document = full[0].document
-    nothing = report(tmp_path)[0].document
+    nothing = made("nothing")[0].document
     for draw, shown in ((page.html, readable), (page.markdown, html.unescape)):
         fixed = numbers_in(shown(draw(nothing)))  # those of the questions and explanations
         fixed |= numbers_in(
@@ -219,8 +227,8 @@ def test_equivalence_is_claimed_only_where_it_was_shown(tmp_path: Path) -> None:
         assert text.count("equivalent within") == ("html" in name)  # numpynet and torch, in the page's pair by pair
 
 
-def test_a_failure_is_told_in_every_format_and_cannot_break_out_of_the_page(tmp_path: Path) -> None:
-    summary, out = report(tmp_path, *FAILING)
+def test_a_failure_is_told_in_every_format_and_cannot_break_out_of_the_page(made: Made) -> None:
+    summary, out = made("a failure")
     assert (summary.exit_code, summary.headline) == (1, "Implementations part on rung 2 (gradient): SoftMax/float32")
     assert "</script><b>" not in (out / "report.html").read_text()
     assert "&lt;/script&gt;&lt;b&gt;&amp;" in (out / "report.html").read_text()
@@ -281,8 +289,8 @@ def test_mutants_of_numpynet_and_of_the_judgement_are_scored_apart(
     assert "<code>a1</code>" not in shown
 
 
-def test_with_one_framework_the_report_says_what_was_not_compared(tmp_path: Path) -> None:
-    summary, out = report(tmp_path, *ONE_FRAMEWORK)
+def test_with_one_framework_the_report_says_what_was_not_compared(made: Made) -> None:
+    summary, out = made("one framework")
     assert "nothing was compared with tensorflow, of which there are no results" in summary.not_compared
     assert [pair["second"] for pair in summary.document["studies"][0]["pairs"]] == ["torch"]
     assert (summary.status, summary.exit_code) == ("partial", 0)
@@ -292,8 +300,8 @@ def test_with_one_framework_the_report_says_what_was_not_compared(tmp_path: Path
     assert "nothing was compared with tensorflow" in (out / "report.md").read_text()
 
 
-def test_a_run_that_diverged_is_reported_and_stays_in_the_denominator(tmp_path: Path) -> None:
-    summary, out = report(tmp_path, lambda results: add_study(results, lost=[("torch", 3)]))
+def test_a_run_that_diverged_is_reported_and_stays_in_the_denominator(made: Made) -> None:
+    summary, out = made("diverged")
     study = summary.document["studies"][0]
     assert (summary.exit_code, study["outcome"]) == (3, "invalid")
     assert (study["accuracies"]["torch"]["runs"], study["accuracies"]["torch"]["finished"]) == (SEEDS, SEEDS - 1)

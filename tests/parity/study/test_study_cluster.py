@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,10 +22,13 @@ STUDY = [sys.executable, tiny_study.__file__, *COMMAND]
 Process = subprocess.Popen[bytes]
 
 
-@contextmanager
-def dask(folder: Path, workers: int) -> Iterator[tuple[str, Process, list[Process]]]:
-    """Address, scheduler and workers; none of which is started again when it dies."""
-    file = folder / "scheduler.json"
+Dask = tuple[str, Process, list[Process]]
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dask]:
+    """Address, scheduler and two workers; none of which is started again when it dies."""
+    file = tmp_path_factory.mktemp("dask") / "scheduler.json"
     started: list[Process] = []
 
     def start(program: str, *options: str) -> Process:
@@ -36,11 +38,11 @@ def dask(folder: Path, workers: int) -> Iterator[tuple[str, Process, list[Proces
 
     try:
         scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0")
-        found = [start("worker", "--nthreads", "1", "--no-nanny") for _ in range(workers)]
+        found = [start("worker", "--nthreads", "1", "--no-nanny") for _ in range(2)]
         from distributed import Client
 
         with Client(scheduler_file=str(file), timeout=60, set_as_default=False) as client:
-            client.wait_for_workers(workers, timeout=60)
+            client.wait_for_workers(2, timeout=60)
             address = client.scheduler.address
         yield address, scheduler, found
     finally:
@@ -73,13 +75,13 @@ def accuracies(folder: Path) -> dict[str, float]:
     return {run["key"]: run["accuracy"] for run in written(folder)}
 
 
-def test_a_study_outlives_a_worker_and_has_every_run_exactly_once(tmp_path: Path) -> None:
-    with dask(tmp_path, workers=2) as (address, _, workers):
-        study = begun(tmp_path / "results", address)
-        workers[0].kill()
-        assert len(written(tmp_path / "results")) < RUNS
-        said, _ = study.communicate()
-        assert workers[1].poll() is None
+def test_a_study_outlives_a_worker_and_has_every_run_exactly_once(tmp_path: Path, dask: Dask) -> None:
+    address, _, workers = dask
+    study = begun(tmp_path / "results", address)
+    workers[0].kill()
+    assert len(written(tmp_path / "results")) < RUNS
+    said, _ = study.communicate()
+    assert workers[1].poll() is None
     assert study.returncode == 0
     assert said.startswith("identical")
     keys = [run["key"] for run in written(tmp_path / "results")]
@@ -88,11 +90,12 @@ def test_a_study_outlives_a_worker_and_has_every_run_exactly_once(tmp_path: Path
     assert accuracies(tmp_path / "results") == accuracies(finished_here(tmp_path / "here"))
 
 
-def test_a_study_whose_scheduler_is_lost_says_so_and_resumes_elsewhere(tmp_path: Path) -> None:
-    with dask(tmp_path, workers=1) as (address, scheduler, _):
-        study = begun(tmp_path / "results", address)
-        scheduler.kill()
-        _, complaint = study.communicate()
+def test_a_study_whose_scheduler_is_lost_says_so_and_resumes_elsewhere(tmp_path: Path, dask: Dask) -> None:
+    """Last of those with the cluster, of which one worker is left."""
+    address, scheduler, _ = dask
+    study = begun(tmp_path / "results", address)
+    scheduler.kill()
+    _, complaint = study.communicate()
     assert study.returncode == 3
     assert f"the Dask scheduler at {address} was lost: run again to resume" in complaint
     assert "Traceback" not in complaint

@@ -140,7 +140,7 @@ def test_a_disk_that_fills_up_ends_the_study_which_resumes_where_there_is_room(t
     def allow_20_kilobytes() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    command = [*SCRIPT, *COMMAND, str(tmp_path)]
+    command = [*SCRIPT, *COMMAND, str(tmp_path), "--workers", "1"]
     stopped = subprocess.run(
         command, env={**ENVIRONMENT, EPOCHS: "1"}, capture_output=True, text=True, preexec_fn=allow_20_kilobytes
     )
@@ -201,7 +201,7 @@ def test_a_folder_that_is_none_is_said(tmp_path: Path, parity: Parity) -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP on this platform")
 def test_a_second_process_is_refused_the_same_study_and_may_conduct_another(tmp_path: Path, parity: Parity) -> None:
-    first = subprocess.Popen([*SCRIPT, *COMMAND, str(tmp_path)], env=ENVIRONMENT)
+    first = subprocess.Popen([*SCRIPT, *COMMAND, str(tmp_path), "--workers", "1"], env=ENVIRONMENT)
     while not (tmp_path / "runs.jsonl").exists():  # the lock's file is there before the lock is held, a run is not
         assert first.poll() is None
         time.sleep(0.001)
