@@ -21,6 +21,7 @@ from parity.comparison.model import STATE, Call, Model, Run, Unfit, floats
 from parity.comparison.pairing import paired
 from parity.comparison.result import Comparison, Fault, Judged
 from parity.comparison.sides import side
+from parity.comparison.trainings import Loss, Trainings
 from parity.ladder.judge import errors, share_used
 from parity.ladder.trace import GRADIENT, OUTPUT, Key, Trace
 
@@ -38,6 +39,9 @@ def compare(
     weights: Mapping[str, str] | None = None,
     seed: int = 0,
     show: Show | None = None,
+    optimizers: tuple[Any, Any] | None = None,
+    batches: Sequence[tuple[Any, Any]] | None = None,
+    loss: tuple[Loss, Loss] | None = None,
 ) -> Comparison:
     """Tell whether two models compute the same function, with the weights of the first copied into the second.
 
@@ -49,12 +53,20 @@ def compare(
     weights: names of the first's arrays and of the second's that hold the same, as far as they are known better
     seed: draws the random cotangents that gradients are compared under, and the masks of dropout
     show: is told after each run under rounding errors how many were made, of how many
+    optimizers: the first model's and the second's, of torch.optim or keras.optimizers, or functions that make them (of
+        the parameters, in torch): their updates are compared
+    batches: pairs of inputs and targets: both models are trained on them, with `optimizers` and `loss`, and the losses
+        are compared
+    loss: the first model's and the second's: functions of output and target in torch, of target and output in Keras
 
     Raises `Unfit`, a ValueError, where the two cannot be compared; it says why and what to do.
     """
     one, other = side(first, "first"), side(second, "second")
     with one.left_as_it_was():
-        return _Comparing(one, other, _arrays(inputs), weights or {}, np.random.default_rng(seed), show).done()
+        given = batches and [(_arrays(x), np.array(getattr(y, "detach", lambda y=y: y)())) for x, y in batches]
+        trainings = Trainings.of((one, other), optimizers, given, loss)
+        rng = np.random.default_rng(seed)
+        return _Comparing(one, other, _arrays(inputs), weights or {}, rng, show, trainings).done()
 
 
 def _arrays(inputs: Any) -> list[Array]:
@@ -85,7 +97,9 @@ class _Comparing:
         weights: Mapping[str, str],
         rng: np.random.Generator,
         show: Show | None,
+        trainings: Trainings,
     ) -> None:
+        self.trainings = trainings
         self.first, self.second, self.inputs, self.given, self.rng = first, second, inputs, weights, rng
         self.show, self.made = show, 0
         for model, which in ((first, "first"), (second, "second")):
@@ -137,6 +151,12 @@ class _Comparing:
                 f"two {self.first.framework} models: the first is run on Keras' torch backend, where rounding is "
                 f"modelled, but computes something else there: it uses {itself:.3g} of what rounding allows itself"
             )
+        updates = self.trainings.updates(self.reference, list(judgements.values())[-1].reference)
+        try:
+            curves = self.trainings.curves(self.reference, self.matching, self.layouts)
+        except Unshared as unshared:
+            curves = None
+            self.notes.append(str(unshared))
         return Comparison(
             self.first.framework,
             self.second.framework,
@@ -150,6 +170,8 @@ class _Comparing:
             _alone(evaluation),
             sorted({name for one in judgements.values() for name in one.allowances.unmodelled} | wide.unmodelled),
             self.notes,
+            updates,
+            curves,
         )
 
     # The judgement.
