@@ -17,6 +17,7 @@ from parity.comparison.result import Comparison, describe
 from parity.ladder.proving import load
 
 NAMES = ("first", "second", "inputs")
+MORE = ("optimizers", "batches", "loss")  # which a file may define
 
 
 @command
@@ -37,14 +38,16 @@ def compare(
     """Any two models: whether they compute the same and, if not, which layer is at fault and what it probably is.
 
     The weights of `first` are copied into `second`, once it is found out which is which; a dict `weights` in the file,
-    or --weights, says it as far as it is known better. Exit code 1 if they do not compute the same, 3 if they cannot be
-    compared.
+    or --weights, says it as far as it is known better. Where the file defines `optimizers`, their updates are compared
+    too, and with `batches` and `loss` the losses of a training. Exit code 1 if they do not compute the same, 3 if they
+    cannot be compared.
     """
     named = _named(file)
     given = _mapping(weights) if weights else named.get("weights") or {}
     try:
         with progress("runs under rounding errors") as show:
-            found = compare_models(*(named[name] for name in NAMES), weights=given, seed=seed, show=show)
+            more = {name: named[name] for name in MORE if name in named}
+            found = compare_models(*(named[name] for name in NAMES), weights=given, seed=seed, show=show, **more)
     except Unfit as error:
         fail(str(error), code=3)
     _print(found, every)

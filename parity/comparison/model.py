@@ -158,12 +158,14 @@ class Model(ABC):
 
     framework: the name of the framework
     layers: every layer that does the work itself, and every one that holds arrays itself, by name
-    modelled: whether there is a model of rounding for its operations, so that it can be the reference
+    precedence: of two models, that of the higher is the reference; the first where they are equal
+    unmodelled: the operations without a model of rounding that it met in another process
     """
 
     framework: str
     layers: dict[str, Layer]
-    modelled = False
+    precedence = 0
+    unmodelled: frozenset[str] = frozenset()
 
     @abstractmethod
     def run(
@@ -198,12 +200,12 @@ class Model(ABC):
     def input_shapes(self) -> list[tuple[int | None, ...] | None]:
         """The shapes of the inputs that it says it takes, None for what it leaves open; empty where it says none."""
 
+    @abstractmethod
     def wide(self) -> Model:
-        """The same model in float64, on which rounding errors can be made; of one that is `modelled` alone."""
-        raise NotImplementedError(f"rounding is not modelled on the operations of {self.framework}")
+        """The same model in float64, as it is now, on which rounding errors can be made."""
 
-    def by_formulas(self) -> Model | None:
-        """The same model by the formulas of other frameworks that round worse; None where no layer has such a one."""
+    def by_formulas(self, framework: str) -> Model | None:
+        """The same model by the formulas of another framework that round worse; None where no layer has such a one."""
         return None
 
     def weights(self) -> dict[str, Array]:

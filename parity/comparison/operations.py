@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -50,6 +51,8 @@ class Rounding:
         self._entered = contextlib.ExitStack()
 
     def __enter__(self) -> Rounding:
+        if "torch" not in sys.modules:
+            return self  # nothing of it is computed here
         with contextlib.ExitStack() as entering:
             if current_errors() is not None:
                 entering.enter_context(_unfused())

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from parity.comparison.causes import Cause
+from parity.comparison.curves import Curves
 from parity.comparison.known import Known
+from parity.comparison.updates import Updates
 from parity.ladder.failure import ParityError
-from parity.ladder.trace import Key
+from parity.ladder.trace import CURVE, Key
 
 SHOWN = 8  # of the layers that are listed
 
@@ -65,6 +67,8 @@ class Comparison:
     alone: the reference's calls of layers that have no counterpart
     unmodelled: operations that nothing is known of the rounding of
     notes: what was assumed, and what was not looked at
+    updates: what the two optimizers compute, where they were given
+    curves: the losses of both, trained, where batches were given
     """
 
     first: str
@@ -79,6 +83,8 @@ class Comparison:
     alone: list[str] = field(default_factory=list)
     unmodelled: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    updates: Updates | None = None
+    curves: Curves | None = None
 
     @property
     def fault(self) -> Fault | None:
@@ -87,7 +93,22 @@ class Comparison:
 
     @property
     def passed(self) -> bool:
+        return self.same_function and self.same_updates and self.same_curves
+
+    @property
+    def same_function(self) -> bool:
+        """Whether outputs, states and gradients are within what rounding allows."""
         return all(tensor.passed for tensors in self.judged.values() for tensor in tensors)
+
+    @property
+    def same_updates(self) -> bool:
+        """Whether the updates are; nothing is said against those that were not compared."""
+        return self.updates is None or self.updates.passed
+
+    @property
+    def same_curves(self) -> bool:
+        """Whether the losses are; nothing is said against those that were not compared."""
+        return self.curves is None or self.curves.parted is None
 
     def check(self) -> None:
         """Raise ParityError, with all that was found, where the two do not compute the same: a line for a test."""
@@ -109,6 +130,10 @@ class Differ(ParityError):
     def __init__(self, comparison: Comparison) -> None:
         self.comparison, self.module = comparison, None
         outside = [tensor.key for tensors in comparison.judged.values() for tensor in tensors if not tensor.passed]
+        if comparison.updates is not None:
+            outside += comparison.updates.outside
+        if (curves := comparison.curves) is not None and curves.parted is not None:
+            outside.append(Key(curves.parted, CURVE, "", "loss"))
         self.rung, self.quantity = min(key.rung for key in outside), outside[0].quantity
         super().__init__(describe(comparison))
 
@@ -118,7 +143,7 @@ def describe(found: Comparison) -> str:
     lines = [_headline(found)]
     if found.faults:
         lines += _faults(found.faults)
-    elif not found.passed:
+    elif not found.same_function:
         lines.append(
             "None of the calls that could be compared alone is at fault, given the same input: look at what the models "
             "do between their layers, and at gradients that they define themselves."
@@ -131,17 +156,59 @@ def describe(found: Comparison) -> str:
     if found.aligned < found.calls:
         left = found.calls - found.aligned
         lines.append(f"{left} of {found.calls} calls of layers have no counterpart and were not compared alone")
-    if found.alone and not found.passed:
+    if found.alone and not found.same_function:
         lines.append(f"without a counterpart in the other model: {', '.join(found.alone[:SHOWN])}")
     if found.unmodelled:
         lines.append(f"no model of rounding: {', '.join(found.unmodelled)}; allowed as much as a function such as tanh")
+    lines += [] if found.updates is None else _updates(found.updates)
+    lines += [] if found.curves is None else _curves(found.curves)
     return "\n".join([*lines, *found.notes])
+
+
+def _updates(found: Updates) -> Iterator[str]:
+    """Yields what is said of the two optimizers."""
+    worst, share = max(found.shares.items(), key=lambda item: item[1])
+    if found.passed:
+        yield (
+            f"The updates of {found.second} are those of {found.first}, along the same gradients: {len(found.shares)} "
+            f"tensors, the largest share of what rounding allows is {share:.2g}, {worst}"
+        )
+    else:
+        first = found.outside[0]
+        yield (
+            f"The updates of {found.second} are not those of {found.first}, along the same gradients: "
+            f"{len(found.outside)} of {len(found.shares)} tensors are outside. The first: {first}, "
+            f"{found.shares[first]:.3g} of what rounding allows"
+        )
+        if found.differences:
+            told = "; ".join(difference.told for difference in found.differences)
+            mends = "; ".join(difference.mend for difference in found.differences)
+            yield f"Probably {told}. Mend: {mends}"
+        elif found.settings:
+            yield f"They differ in {'; '.join(found.settings)}"
+    for entry, told in found.known:
+        yield f"known difference, no fault of a port: {told} (catalogue: {entry})"
+
+
+def _curves(found: Curves) -> Iterator[str]:
+    """Yields what is said of the two trainings."""
+    step, compared = found.parted, len(found.shares)
+    if step is not None:
+        yield (
+            f"The losses part in step {step + 1} of {found.steps}: {found.other[step]:.9g}, where the reference has "
+            f"{found.reference[step]:.9g}; that is {found.shares[step]:.3g} of what rounding allows"
+        )
+    elif compared:
+        most = max(found.shares)
+        yield f"The losses agree for {compared} steps; the largest share of what rounding allows is {most:.2g}"
+    if compared < found.steps:
+        yield f"Of {found.steps} steps, {compared} were compared: then rounding alone changes the loss too much to tell"
 
 
 def _headline(found: Comparison) -> str:
     tensors = [(mode, tensor) for mode, judged in found.judged.items() for tensor in judged]
     other = found.first if found.reference == found.second and found.first != found.second else found.second
-    if found.passed:
+    if found.same_function:
         return (
             f"{other} computes what {found.reference} computes: {len(tensors)} tensors in {' and '.join(found.judged)} "
             f"mode are within what rounding allows; the largest share of it is {found.worst.share:.2g}, "

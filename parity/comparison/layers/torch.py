@@ -109,7 +109,7 @@ def _settings(module: Any, names: Mapping[str, str]) -> dict[str, Setting]:
 
 
 @functools.cache
-def _exponential() -> Any:
+def exponential() -> Any:
     """scale * ELU by exp(x) - 1, of whose digits those that cancel are lost, and its derivative by what came out."""
 
     class Exponential(torch.autograd.Function):
@@ -129,14 +129,14 @@ def _exponential() -> Any:
 
 
 def _elu(module: Any, own: Any, x: Any) -> Any:
-    return _exponential().apply(x, module.alpha, 1.0)
+    return exponential().apply(x, module.alpha, 1.0)
 
 
 def _selu(module: Any, own: Any, x: Any) -> Any:
-    return _exponential().apply(x, SELU_ALPHA, SELU_SCALE)
+    return exponential().apply(x, SELU_ALPHA, SELU_SCALE)
 
 
-def _folded(x: Any, mean: Any, variance: Any, eps: float, weight: Any, bias: Any) -> Any:
+def folded(x: Any, mean: Any, variance: Any, eps: float, weight: Any, bias: Any) -> Any:
     """A normalisation as one product and one sum, whose terms may be large where their sum is small."""
     scale = (variance + eps).rsqrt()
     scale = scale if weight is None else scale * weight
@@ -153,13 +153,13 @@ def _batch_folded(module: Any, own: Any, x: Any) -> Any:
     mean = x.mean(axes) if batch else module.running_mean
     variance = (x - mean.reshape(shape)).square().mean(axes) if batch else module.running_var
     parts = [None if part is None else part.reshape(shape) for part in (module.weight, module.bias)]
-    return _folded(x, mean.reshape(shape), variance.reshape(shape), module.eps, *parts)
+    return folded(x, mean.reshape(shape), variance.reshape(shape), module.eps, *parts)
 
 
 def _layer_folded(module: Any, own: Any, x: Any) -> Any:
     axes = list(range(-len(module.normalized_shape), 0))
     mean = x.mean(axes, keepdim=True)
-    return _folded(x, mean, (x - mean).square().mean(axes, keepdim=True), module.eps, module.weight, module.bias)
+    return folded(x, mean, (x - mean).square().mean(axes, keepdim=True), module.eps, module.weight, module.bias)
 
 
 # By kind: Keras' formula, where it is another one and rounds worse, of the module, its own forward pass and the input.

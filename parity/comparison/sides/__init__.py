@@ -1,4 +1,4 @@
-"""The two kinds of models that are compared, and how one is told from the other."""
+"""The kinds of models that are compared, and how one is told from the other."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def side(model: Any, name: str) -> Model:
             return made
     raise Unfit(
         f"the {name} model is a {type(model).__module__}.{type(model).__qualname__}: "
-        "give a torch.nn.Module or a keras.Model that is built"
+        "give a torch.nn.Module, a keras.Model that is built, or a numpynet.Module"
     )

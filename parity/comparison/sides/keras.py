@@ -1,4 +1,4 @@
-"""Models of Keras, on TensorFlow."""
+"""Models of Keras: on TensorFlow, and made anew on torch where rounding is to be modelled on them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.elsewhere import OnTorch
 from parity.comparison.layers.keras import WHOLE, held_in, layer_of, own_weights
 from parity.comparison.model import NOTHING, STATE, Call, Held, Layer, Model, Run, Sites, Unfit, floats
 from parity.frameworks.lazy import keras, tf
+from parity.rounding.errors import forward_pass
 
 FRAMEWORK = "keras"
 APART = ("InputLayer",)  # which computes nothing
 
 
 class KerasModel(Model):
-    """A built Keras model, observed while it runs eagerly; its weights are the user's own and are written to."""
+    """A built Keras model, observed while it runs eagerly; its weights are the user's own and are written to.
+
+    backend: Keras' own, by which it runs
+    """
 
     framework = FRAMEWORK
+    backend = "tensorflow"
 
     def __init__(self, model: Any) -> None:
-        if keras.config.backend() != "tensorflow":
+        if keras.config.backend() != self.backend:
             raise Unfit(f"Keras runs on {keras.config.backend()} here: only its TensorFlow backend is compared")
         if not model.built:
             raise Unfit(
@@ -62,9 +68,9 @@ class KerasModel(Model):
                 layer.call = _entering(entered, self.layers[name], observer)
             for name, layer in self.holders.items():
                 layer.call = _entering(entered, self.layers[name], layer.call)
-            with self.left_as_it_was(), tf.GradientTape() as tape:
-                tape.watch([tensor for tensor in [*tensors, *variables] if tensor.dtype.is_floating])
-                outputs = tf.nest.flatten(self.model(tensors[0] if len(tensors) == 1 else tensors, training=training))
+            with self.left_as_it_was(), self._tape() as tape, forward_pass():
+                tape.watch([tensor for tensor in [*tensors, *variables] if _is_floating(tensor)])
+                outputs = flat(self.model(tensors[0] if len(tensors) == 1 else tensors, training=training))
                 run = Run([_array(output) for output in outputs], calls, entered, state=self.state())
         finally:
             for name, layer in {**self.of_name, **self.holders}.items():
@@ -72,7 +78,7 @@ class KerasModel(Model):
         if cotangents is not None:
             places = floats(run.outputs)
             targets = [outputs[place] for place in places]
-            given = [tf.constant(cotangents[place], outputs[place].dtype) for place in places]
+            given = [keras.ops.convert_to_tensor(cotangents[place], outputs[place].dtype) for place in places]
             self._send_back(run, tape, targets, given, tensors, variables, observed)
         return run
 
@@ -87,7 +93,7 @@ class KerasModel(Model):
         observed: list[list[Any]],
     ) -> None:
         sources = [*tensors, *variables, *(tensor for outputs in observed for tensor in outputs)]
-        floating = [source for source in sources if source.dtype.is_floating]
+        floating = [source for source in sources if _is_floating(source)]
         found = dict(zip(map(id, floating), map(_gradient, tape.gradient(targets, floating, given)), strict=True))
         run.input_gradients = [found.get(id(tensor)) for tensor in tensors]
         for call, outputs in zip(run.calls, observed, strict=True):
@@ -98,6 +104,13 @@ class KerasModel(Model):
             if len(known) == len(gradients):
                 run.parameter_gradients[name, role] = (held.of_gradients or held.to_one)(known)
 
+    def _tape(self) -> Any:
+        """What records a forward pass, and gives the gradients of what it is told to watch."""
+        return tf.GradientTape()
+
+    def wide(self) -> Model:
+        return OnTorch(self.model, self.layers)
+
     def _trained(self) -> dict[tuple[str, str], Held]:
         return {
             (name, role): held
@@ -107,7 +120,7 @@ class KerasModel(Model):
         }
 
     def _input(self, values: Array) -> Any:
-        return tf.constant(values.astype(self._dtype()) if values.dtype.kind == "f" else values)
+        return keras.ops.convert_to_tensor(values.astype(self._dtype()) if values.dtype.kind == "f" else values)
 
     def _dtype(self) -> Any:
         return np.dtype(self.model.compute_dtype)
@@ -125,17 +138,17 @@ class KerasModel(Model):
             site = sites.of_call(layer.name)
             if site in kept:
                 rate = self.of_name[layer.name].rate
-                output = args[0] * tf.constant(kept[site], args[0].dtype) * (1 / (1 - rate))
+                output = args[0] * keras.ops.convert_to_tensor(kept[site], args[0].dtype) * (1 / (1 - rate))
             else:
                 # Tensors of their own, also where a layer hands on its input.
-                output = tf.nest.map_structure(tf.identity, call(*args, **kwargs))
-            outputs = tf.nest.flatten(output)
+                output = keras.tree.map_structure(_copied, call(*args, **kwargs))
+            outputs = flat(output)
             given = tensors_in((args, kwargs))
             calls.append(
                 Call(
                     site,
                     layer,
-                    replaced((args, kwargs), [tf.zeros(0)] * len(given)),
+                    replaced((args, kwargs), [keras.ops.zeros(0)] * len(given)),
                     [_array(tensor) for tensor in given],
                     [_array(tensor) for tensor in outputs],
                     [None] * len(outputs),
@@ -149,10 +162,9 @@ class KerasModel(Model):
     def apply(self, call: Call, inputs: Sequence[Array], training: bool) -> tuple[list[Array], dict[str, Array]]:
         args, kwargs = replaced(call.arguments, [self._input(values) for values in inputs])
         with self.left_as_it_was(call.layer):
-            outputs = [
-                _array(output) for output in tf.nest.flatten(self.of_name[call.layer.name].call(*args, **kwargs))
-            ]
-            return outputs, self.state_of(call.layer)
+            with forward_pass():
+                output = self.of_name[call.layer.name].call(*args, **kwargs)
+            return [_array(tensor) for tensor in flat(output)], self.state_of(call.layer)
 
     def read(self, held: Held) -> Array:
         return held.to_one([_array(tensor.value) for tensor in held.tensors])
@@ -177,24 +189,37 @@ def kind() -> type:
 SIDE = KerasModel
 
 
+def flat(tree: Any) -> list[Any]:
+    """The leaves of a tuple, list or dictionary that are something, in order."""
+    return [leaf for leaf in keras.tree.flatten(tree) if leaf is not None]
+
+
 def tensors_in(tree: Any) -> list[Any]:
-    return [leaf for leaf in tf.nest.flatten(tree) if isinstance(leaf, tf.Tensor)]
+    return [leaf for leaf in keras.tree.flatten(tree) if keras.ops.is_tensor(leaf)]
 
 
 def replaced(tree: Any, tensors: Sequence[Any]) -> Any:
     """The tree with these tensors in the place of its own."""
     given = iter(tensors)
-    return tf.nest.map_structure(lambda leaf: next(given) if isinstance(leaf, tf.Tensor) else leaf, tree)
+    return keras.tree.map_structure(lambda leaf: next(given) if keras.ops.is_tensor(leaf) else leaf, tree)
 
 
 def _array(tensor: Any) -> Array:
-    array: Array = tensor.numpy().copy()
+    array: Array = np.array(keras.ops.convert_to_numpy(tensor))
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
+def _copied(leaf: Any) -> Any:
+    return leaf if leaf is None else keras.ops.copy(leaf)
+
+
 def _gradient(gradient: Any) -> Array | None:
-    # What looks rows up has a gradient of rows alone.
-    return None if gradient is None else _array(tf.convert_to_tensor(gradient))
+    # What looks rows up has a gradient of rows alone, which this makes whole.
+    return None if gradient is None else _array(keras.ops.convert_to_tensor(gradient))
+
+
+def _is_floating(tensor: Any) -> bool:
+    return "float" in str(tensor.dtype)
 
 
 def _leaves(layer: Any) -> list[Any]:

@@ -27,7 +27,7 @@ class TorchModel(Model):
     """
 
     framework = FRAMEWORK
-    modelled = True
+    precedence = 2
 
     def __init__(self, module: Any, lean: bool = False, dtype: Any = None) -> None:
         self.lean, self.dtype = lean, dtype or torch.float32
@@ -157,9 +157,8 @@ class TorchModel(Model):
     def wide(self) -> Model:
         return TorchModel(self.module, lean=True, dtype=torch.float64)
 
-    def by_formulas(self) -> Model | None:
-        """The same model by Keras' formulas where they round worse; None where no layer has such a one."""
-        if not any(layer.kind in FORMULAS for layer in self.layers.values()):
+    def by_formulas(self, framework: str) -> Model | None:
+        if framework == FRAMEWORK or not any(layer.kind in FORMULAS for layer in self.layers.values()):
             return None
         other = TorchModel(self.module, self.lean, self.dtype)
         for name, module in other.modules.items():

@@ -181,9 +181,8 @@ def test_what_cannot_be_compared_is_said_with_what_to_do() -> None:
     nan = np.full_like(x, np.nan)
     nn = torch.nn
     said = {
-        "give a torch.nn.Module or a keras.Model": lambda: parity.compare(np.tanh, port, x),
+        "give a torch.nn.Module, a keras.Model": lambda: parity.compare(np.tanh, port, x),
         "is not built: call it once": lambda: parity.compare(model, keras.Sequential([keras.layers.Dense(3)]), x),
-        "two keras models": lambda: parity.compare(port, port, x),
         "holds NaN or an infinity, from which": lambda: parity.compare(model, port, nan),
         "only real numbers": lambda: parity.compare(model, port, x.astype(complex)),
         "inputs: give an array": lambda: parity.compare(model, port, {"x": x}),

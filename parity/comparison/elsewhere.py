@@ -1,0 +1,167 @@
+"""A Keras model in a process of its own, where Keras runs on torch: there its rounding is modelled.
+
+Keras has one backend for a process. The other process is given the model's configuration and weights, and hands back
+arrays: what was computed, under the errors that are being made here.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import subprocess
+import sys
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing import Pipe
+from typing import Any
+
+from numpynet import Array
+from parity.comparison.model import NOTHING, Call, Held, Layer, Model, Run, Unfit
+from parity.frameworks.lazy import keras
+from parity.rounding.errors import Errors, current_errors
+
+WORKER = "parity.comparison.worker"
+
+
+class Empty(enum.Enum):
+    """Stands for a tensor among the arguments that a layer was called with."""
+
+    TENSOR = enum.auto()
+
+
+@dataclass(frozen=True)
+class Begin:
+    """The model that the other process makes.
+
+    layers: the names of its layers here, and their classes': Keras gives some other names when it makes them anew
+    """
+
+    config: Any
+    weights: list[Array]
+    layers: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is computed there.
+
+    method: of a `Model`
+    formulas: whether by the formulas of Keras on TensorFlow, where they round worse
+    errors: what errors are made
+    """
+
+    method: str
+    arguments: tuple[Any, ...]
+    formulas: bool
+    errors: Errors | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came out, and the operations met that have no model of rounding; or why nothing did."""
+
+    found: Any = None
+    unmodelled: frozenset[str] = frozenset()
+    failed: str = ""
+
+
+class OnTorch(Model):
+    """A Keras model in float64 on Keras' torch backend, in another process, as it was when this was made.
+
+    Raises `Unfit` where it cannot be made there.
+    """
+
+    framework = "keras"
+
+    def __init__(self, model: Any, layers: dict[str, Layer]) -> None:
+        self.layers, self.formulas = layers, False
+        try:
+            config = keras.saving.serialize_keras_object(model)
+        except Exception as error:
+            raise _cannot(f"it cannot be serialized: {type(error).__name__}: {error}") from error
+        here, there = Pipe()
+        with there:
+            process = subprocess.Popen(
+                [sys.executable, "-m", WORKER, str(there.fileno())],
+                env=os.environ | {"KERAS_BACKEND": "torch", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[there.fileno()],
+            )
+        self.connection = here
+        weakref.finalize(here, _end, process)  # which ends it where the connection is gone
+        self._answer(Begin(config, model.get_weights(), [(name, layer.title) for name, layer in layers.items()]))
+
+    def wide(self) -> Model:
+        return self
+
+    def by_formulas(self, framework: str) -> Model | None:
+        other = object.__new__(OnTorch)
+        vars(other).update(vars(self), formulas=True)
+        return other
+
+    def run(
+        self,
+        inputs: Sequence[Array],
+        training: bool,
+        cotangents: Sequence[Array] | None = None,
+        kept: Mapping[str, Array] = NOTHING,
+    ) -> Run:
+        run: Run = self._ask("run", list(inputs), training, cotangents, dict(kept))
+        run.calls = [replace(call, layer=self.layers[call.layer.name]) for call in run.calls]
+        run.entered = [self.layers[layer.name] for layer in run.entered]
+        return run
+
+    def apply(self, call: Call, inputs: Sequence[Array], training: bool) -> tuple[list[Array], dict[str, Array]]:
+        emptied = keras.tree.map_structure(
+            lambda leaf: Empty.TENSOR if keras.ops.is_tensor(leaf) else leaf, call.arguments
+        )
+        found: tuple[list[Array], dict[str, Array]] = self._ask(
+            "apply", replace(bare(call), arguments=emptied), list(inputs), training
+        )
+        return found
+
+    def read(self, held: Held) -> Array:
+        raise NotImplementedError("its arrays are those of the model that it was made of")
+
+    def write(self, held: Held, values: Array) -> None:
+        raise NotImplementedError("its arrays are those of the model that it was made of")
+
+    def input_shapes(self) -> list[tuple[int | None, ...] | None]:
+        return []
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        answer = self._answer(Asked(method, arguments, self.formulas, current_errors()))
+        self.unmodelled |= answer.unmodelled
+        return answer.found
+
+    def _answer(self, question: Begin | Asked) -> Answer:
+        try:
+            self.connection.send(question)
+        except Exception as error:
+            raise _cannot(f"it cannot be handed over: {type(error).__name__}: {error}") from error
+        try:
+            answer: Answer = self.connection.recv()
+        except EOFError as error:
+            raise _cannot("that process has ended: KERAS_BACKEND=torch python -c 'import keras' may say why") from error
+        if answer.failed:
+            raise _cannot(answer.failed)
+        return answer
+
+
+def bare(call: Call) -> Call:
+    """The call with nothing of its layer but the name, and without what it was called with."""
+    return replace(call, layer=Layer(call.layer.name, "", ""), arguments=None, inputs=[])
+
+
+def _cannot(why: str) -> Unfit:
+    return Unfit(
+        "two keras models: the first is run on Keras' torch backend, where rounding is modelled, in a process of its "
+        f"own. It cannot be: {why}\nIts classes have to be importable, with get_config, and to use keras.ops alone; or "
+        "compare each of the two with a torch module"
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()

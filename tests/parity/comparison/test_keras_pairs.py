@@ -1,0 +1,75 @@
+"""Two Keras models: the first is run on Keras' torch backend in another process, where rounding is modelled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import parity
+from parity.comparison.model import Unfit
+from parity.frameworks import available
+from parity.frameworks.lazy import keras
+
+pytestmark = pytest.mark.skipif(len(available()) < 2, reason="Keras needs torch to run on it")
+
+
+def model(eps: float = 1e-3, last: Any = "elu") -> Any:
+    """One of every kind of layer whose formula in TensorFlow is another one than torch's, and a recurrent one."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((6, 5)),
+            layers.LSTM(8, return_sequences=True),
+            layers.LayerNormalization(epsilon=eps),
+            layers.Conv1D(4, 3, padding="same", activation="selu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5),
+            layers.Flatten(),
+            layers.Dense(3, activation=last),
+        ]
+    )
+
+
+def inputs() -> Any:
+    return np.random.default_rng(0).standard_normal((4, 6, 5)).astype(np.float32)
+
+
+def test_two_that_compute_the_same_are_within_what_rounding_allows() -> None:
+    found = parity.compare(model(), model(), inputs())
+    assert found.passed, str(found)
+    assert (found.first, found.second, found.reference) == ("keras", "keras", "keras")
+    assert 0 < found.itself <= 1
+    assert set(found.judged) == {"evaluation", "training"}
+    assert not found.unmodelled
+    assert len(found.judged["training"]) > 20
+
+
+def test_of_two_that_do_not_the_layer_at_fault_and_its_cause_are_named() -> None:
+    found = parity.compare(model(), model(eps=1e-5), inputs())
+    assert not found.passed
+    assert found.fault is not None
+    assert found.fault.cause is not None, str(found)
+    assert (found.fault.title, found.fault.cause.mend) == ("LayerNormalization", "epsilon=0.001")
+
+
+def test_a_layer_that_the_other_process_cannot_make_is_a_reason_to_refuse() -> None:
+    class Own(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return 2 * x
+
+    def with_own() -> Any:
+        return keras.Sequential([keras.Input((5,)), Own()])
+
+    with pytest.raises(Unfit, match=r"(?s)It cannot be: .*Own.*compare each of the two with a torch module"):
+        parity.compare(with_own(), with_own(), np.ones((2, 5), np.float32))
+
+
+def test_one_that_computes_something_else_on_torch_is_a_reason_to_refuse() -> None:
+    def doubtful() -> Any:
+        twofold = keras.layers.Lambda(lambda x: x * (1 + ("torch" in str(type(x)))))
+        return keras.Sequential([keras.Input((5,)), keras.layers.Dense(3), twofold])
+
+    with pytest.raises(Unfit, match="computes something else there: it uses"):
+        parity.compare(doubtful(), doubtful(), np.ones((2, 5), np.float32))
