@@ -228,24 +228,26 @@ def _goes_its_own_way(judgement: Judgement, name: str, wide: Case, subject: Subj
         with np.errstate(all="ignore"):
             return _computed(case, followed=followed)
 
-    def allowed(case: Case, expected: Trace) -> Trace:
-        return _allowed(case, expected, dtype, thorough=True, followed=followed)
-
-    def right(expected: Trace, bounds: Trace) -> bool:
-        looked_at = {key: values for key, values in _in_range(expected, bounds, dtype).items() if key in reference}
+    def right(bounds: Trace) -> bool:
+        # Up to the first tensor beyond the range, not to its step: what made it so may be in that step, and wrong.
+        in_range = _until_beyond(math.sqrt(format_of(dtype).largest), expected, bounds, steps=math.inf)
+        looked_at = {key: values for key, values in in_range.items() if key in reference}
         alone = Judgement(judgement.case, looked_at, {name: trace}, {name: bounds})
         return max(_used(alone, name, subject).values(), default=0.0) <= 1
 
+    def allowed(thorough: bool) -> Trace:
+        bounds = _allowed(wide, expected, dtype, thorough, followed)
+        if other is None:
+            return bounds
+        return _widest(bounds, _allowed(other, computed(other), dtype, thorough, followed))
+
+    other = computed_by(wide, name)
     try:
         expected = computed(wide)
-        if not right(expected, judgement.allowed[name]):  # one run, and many are spared: no layer errs by more alone
-            return False
-        bounds = allowed(wide, expected)
-        if (other := computed_by(wide, name)) is not None:
-            bounds = _widest(bounds, allowed(other, computed(other)))
+        # One run tells nearly always: no layer errs by more alone than all of them together.
+        return right(judgement.allowed[name]) and any(right(allowed(thorough)) for thorough in (False, True))
     except Exception:  # what one layer returned may be what the next refuses
         return False
-    return right(expected, bounds)
 
 
 def _inherited(judgement: Judgement, name: str) -> Trace:
@@ -298,13 +300,13 @@ def _in_range(reference: Trace, allowed: Trace, dtype: np.dtype[Any]) -> Trace:
     return {key: values for key, values in reference.items() if (key.step, key.rung) < last}
 
 
-def _until_beyond(largest: float, reference: Trace, allowed: Trace) -> Trace:
-    """What is computed before a tensor of the first step is beyond `largest`.
+def _until_beyond(largest: float, reference: Trace, allowed: Trace, steps: float = 1) -> Trace:
+    """What is computed before a tensor of the first `steps` steps is beyond `largest`.
 
     An infinity that the reference itself comes to, as the logarithm of 0, is not: it is what has to be computed.
     """
     for number, (key, values) in enumerate(reference.items()):
-        if key.step == 0 and np.any(np.isfinite(values) & (np.abs(values) + allowed[key] > largest)):
+        if key.step < steps and np.any(np.isfinite(values) & (np.abs(values) + allowed[key] > largest)):
             return dict(itertools.islice(reference.items(), number))
     return reference
 

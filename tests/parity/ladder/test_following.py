@@ -15,7 +15,7 @@ from parity.frameworks import available
 from parity.ladder import judge as judging
 from parity.ladder.cases import for_all
 from parity.ladder.judge import _allowed, _computed, _goes_its_own_way, judge
-from parity.ladder.trace import Trace
+from parity.ladder.trace import GRADIENT, Trace
 from parity.mapping.convert import subject
 
 NAMES = ["numpynet", *available()]
@@ -171,3 +171,14 @@ def test_what_runs_away_on_its_own_way_is_judged_until_it_does() -> None:
     judgement.allowed["numpynet"] = {key: np.full_like(values, np.inf) for key, values in judgement.reference.items()}
     assert any(np.isinf(values).any() for values in judgement.traces["numpynet"].values())
     assert _goes_its_own_way(judgement, "numpynet", wide, numpynet)
+
+
+def test_an_infinity_of_ones_own_is_found_though_what_inherits_it_is_beyond_the_range() -> None:
+    judgement = judge(CASE)
+    trace = dict(judgement.traces["numpynet"])
+    spoilt = [key for key in trace if (key.step, key.rung) == (1, GRADIENT) and key.layer in ("0", "")]
+    for key in spoilt:  # what the layer behind sends back, and all that comes of it
+        trace[key] = np.full_like(trace[key], np.inf)
+    assert len(spoilt) == 4
+    judgement.traces["numpynet"] = trace
+    assert not _goes_its_own_way(judgement, "numpynet", CASE.astype(np.dtype(np.float64)), subject(CASE, "numpynet"))
