@@ -47,11 +47,7 @@ def thresholds(
     if of not in frameworks:
         fail(f"{of} is none of the frameworks that are asked: {', '.join(frameworks)}")
     asked = [(one, dtype) for one in targets() for dtype in DTYPES if pair is None or one.__name__ in pair]
-    here = [
-        record
-        for record in counted(store, KIND, lambda record: not crashed(record))
-        if counts(record, of, examples, seed)
-    ]
+    here = counted(store, KIND, lambda record: not crashed(record) and counts(record, of, examples, seed))
     waiting = [one for one in asked if not measured(here, *one)]
     done = work(store, "thresholds", calls(waiting, of, frameworks, examples, seed), workers, "thresholds", seed=seed)
     made = [record for record in done.of(KIND) if not crashed(record)]

@@ -63,7 +63,7 @@ def compare(
     """
     one, other = side(first, "first"), side(second, "second")
     with one.left_as_it_was():
-        given = batches and [(_arrays(x), np.array(getattr(y, "detach", lambda y=y: y)())) for x, y in batches]
+        given = batches and [(_arrays(x), _array(y)) for x, y in batches]
         trainings = Trainings.of((one, other), optimizers, given, loss)
         rng = np.random.default_rng(seed)
         return _Comparing(one, other, _arrays(inputs), weights or {}, rng, show, trainings).done()
@@ -75,7 +75,7 @@ def _arrays(inputs: Any) -> list[Array]:
         raise Unfit(
             "inputs: give an array, or a sequence of the arrays that the model is called with, one after another"
         )
-    found = [np.array(getattr(values, "detach", lambda values=values: values)()) for values in given]
+    found = list(map(_array, given))
     for place, values in enumerate(found):
         if values.dtype.kind not in "fiub":
             raise Unfit(
@@ -84,6 +84,11 @@ def _arrays(inputs: Any) -> list[Array]:
         if not np.isfinite(values).all():
             raise Unfit(f"inputs: the {place + 1}. holds NaN or an infinity, from which nothing can be told")
     return [values.astype(SINGLE) if values.dtype.kind == "f" else values for values in found]
+
+
+def _array(values: Any) -> Array:
+    """A copy of an array or tensor, which may be part of a graph."""
+    return np.array(getattr(values, "detach", lambda: values)())
 
 
 class _Comparing:

@@ -58,14 +58,15 @@ class Training(ABC):
     def losses(self, batches: Batches, move: Callable[[Array], Array] | None = None) -> list[float]:
         """The loss of each batch before the step along its gradient; `move` changes every weight before each step."""
         held = [one for layer in self.model.layers.values() for one in layer.held.values()]
-        trained = [one for layer in self.model.layers.values() for role, one in layer.held.items() if role not in STATE]
+        trained = _trained(self.model)
         before = [(one, self.model.read(one)) for one in held]
         try:
             self.begin()
             found: list[float] = []
             for inputs, target in batches:
                 if move is not None:
-                    change(self.model, trained, move)
+                    for one in trained:
+                        self.model.write(one, move(self.model.read(one)))
                 found.append(self.step(inputs, target))
             return found
         finally:
@@ -117,9 +118,9 @@ def training(model: Model, loss: Callable[..., Any], stepper: Stepper) -> Traini
     raise Unfit(f"batches: {model.framework} models are not trained here")
 
 
-def change(model: Model, held: Sequence[Held], move: Callable[[Array], Array]) -> None:
-    for one in held:
-        model.write(one, move(model.read(one)))
+def _trained(model: Model) -> list[Held]:
+    """The arrays that are no running statistics."""
+    return [one for layer in model.layers.values() for role, one in layer.held.items() if role not in STATE]
 
 
 def compare_curves(
@@ -144,8 +145,7 @@ def compare_curves(
         ([layout.there(values) for layout, values in zip(layouts, inputs, strict=True)], target)
         for inputs, target in batches
     ]
-    weights = [one for layer in first.model.layers.values() for role, one in layer.held.items() if role not in STATE]
-    own = [(one, first.model.read(one)) for one in weights]
+    own = [(one, first.model.read(one)) for one in _trained(first.model)]
     try:
         for seed in range(SEEDS):
             if seed:

@@ -127,9 +127,6 @@ class OnTorch(Model):
     def write(self, held: Held, values: Array) -> None:
         raise NotImplementedError("its arrays are those of the model that it was made of")
 
-    def input_shapes(self) -> list[tuple[int | None, ...] | None]:
-        return []
-
     def _ask(self, method: str, *arguments: Any) -> Any:
         answer = self._answer(Asked(method, arguments, self.formulas, current_errors()))
         self.unmodelled |= answer.unmodelled

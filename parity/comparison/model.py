@@ -196,9 +196,9 @@ class Model(ABC):
     def write(self, held: Held, values: Array) -> None:
         """Give an array of the model's these values."""
 
-    @abstractmethod
     def input_shapes(self) -> list[tuple[int | None, ...] | None]:
         """The shapes of the inputs that it says it takes, None for what it leaves open; empty where it says none."""
+        return []
 
     @abstractmethod
     def wide(self) -> Model:

@@ -153,12 +153,8 @@ class TorchStepper(Stepper):
         other: TorchStepper = object.__new__(type(self))
         vars(other).update(vars(self), arguments=dict(self.arguments))
         for name, value in settings.items():
-            if (theirs := self.names[name]) == "betas":
-                betas = list(other.arguments["betas"])
-                betas[0 if name == "beta1" else 1] = value
-                other.arguments["betas"] = tuple(betas)
-            else:
-                other.arguments[theirs] = value
+            theirs = self.names[name]
+            other.arguments[theirs] = other._betas(name, value) if theirs == "betas" else value
         return other
 
     def of(self, parameters: Sequence[Any]) -> Any:
@@ -183,11 +179,14 @@ class TorchStepper(Stepper):
         return found
 
     def written(self, name: str, value: Setting) -> str:
-        if self.names.get(name) != "betas":
-            return super().written(name, value)
-        betas = list(self.arguments["betas"])
-        betas[0 if name == "beta1" else 1] = value
-        return f"betas={tuple(betas)!r}"
+        return (
+            f"betas={self._betas(name, value)!r}" if self.names.get(name) == "betas" else super().written(name, value)
+        )
+
+    def _betas(self, name: str, value: Setting) -> tuple[Setting, Setting]:
+        """Its two betas, with this one in the place that it has there."""
+        first, second = self.arguments["betas"]
+        return (value, second) if name == "beta1" else (first, value)
 
 
 OF_KERAS: dict[str, tuple[type[Optimizer], dict[str, str]]] = {

@@ -17,7 +17,7 @@ import numpy as np
 
 from parity.case import Case
 from parity.frameworks.numpynet.framework import NumPySubject
-from parity.ladder.trace import GRADIENT, OUTPUT, STEP, Key, Trace, layer_of
+from parity.ladder.trace import GRADIENT, OUTPUT, STEP, Key, Trace
 from parity.rounding.allowance import Perturb
 
 
@@ -47,22 +47,21 @@ class Following(NumPySubject):
 
     def step(self, lr: float) -> None:
         for name, parameter in self.parameters.items():
-            key = Key(self.index, GRADIENT, *_split(name, "parameter gradient"))
+            key = Key.of(self.index, GRADIENT, name, "parameter gradient")
             parameter.grad = self._followed(key, parameter.grad)
         super().step(lr)
 
     def _take_over(self) -> None:
         """Begin a step with the parameters, statistics and slots that the implementation ended the last one with."""
         for name, parameter in self.parameters.items():
-            parameter.value = self._followed(Key(self.index, STEP, *_split(name, "parameter")), parameter.value)
+            parameter.value = self._followed(Key.of(self.index, STEP, name, "parameter"), parameter.value)
         for module, buffer, name in self.holders:
-            held = self._followed(Key(self.index, OUTPUT, *_split(name, "state")), getattr(module, buffer))
+            held = self._followed(Key.of(self.index, OUTPUT, name, "state"), getattr(module, buffer))
             setattr(module, buffer, held)
         for names, optimizer, _ in self.optimizers:
             for name, slots in zip(names, optimizer.state, strict=True):
                 for slot, values in slots.items():
-                    key = Key(self.index, STEP, *_split(name, slot.replace("_", " ")))
-                    slots[slot] = self._followed(key, values)
+                    slots[slot] = self._followed(Key.of(self.index, STEP, name, slot), values)
 
     def _followed(self, key: Key, computed: Any) -> Any:
         """What the implementation has under this key; what was computed where it has nothing of the kind."""
@@ -73,8 +72,3 @@ class Following(NumPySubject):
             )
         found = self.trace.get(key)
         return computed if computed is None or found is None else self.perturb(found.copy())
-
-
-def _split(name: str, quantity: str) -> tuple[str, str, str]:
-    layer, tensor = layer_of(name)
-    return layer, quantity, tensor

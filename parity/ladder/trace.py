@@ -23,6 +23,12 @@ class Key(NamedTuple):
     quantity: str
     tensor: str = ""
 
+    @classmethod
+    def of(cls, step: int, rung: int, name: str, quantity: str) -> Key:
+        """The key of what belongs to an array with this dotted name; a slot's words stand apart in it."""
+        layer, tensor = layer_of(name)
+        return cls(step, rung, layer, quantity.replace("_", " "), tensor)
+
     def __str__(self) -> str:
         index, tensor = (self.tensor, "") if self.tensor.startswith("[") else ("", self.tensor)
         of = f" of {'.'.join(filter(None, (self.layer, tensor)))}" if self.layer or tensor else ""
@@ -114,10 +120,9 @@ def run(
             subject.step(step.lr)
         state, slots = subject.state(), subject.slots()
         for name in parameters:
-            layer, tensor = layer_of(name)
             for slot, values in slots.get(name, {}).items():
-                trace[Key(index, STEP, layer, slot.replace("_", " "), tensor)] = values
-            trace[Key(index, STEP, layer, "parameter", tensor)] = state[name]
+                trace[Key.of(index, STEP, name, slot)] = values
+            trace[Key.of(index, STEP, name, "parameter")] = state[name]
     return trace
 
 
@@ -140,8 +145,8 @@ def _keep_gradients(trace: Trace, index: int, subject: Subject, sites: list[str]
     of_outputs = {layer: seen[1] for layer, seen in subject.observed.items() if len(seen) > 1}
     of_parameters: dict[str, Trace] = {site: {} for site in sites}
     for name, gradient in subject.gradients().items():
-        layer, tensor = layer_of(name)
-        of_parameters[layer][Key(index, GRADIENT, layer, "parameter gradient", tensor)] = gradient
+        key = Key.of(index, GRADIENT, name, "parameter gradient")
+        of_parameters[key.layer][key] = gradient
     for layer in reversed(sites):
         if layer in of_outputs:
             trace |= Key(index, GRADIENT, layer, "output gradient").each(of_outputs[layer])

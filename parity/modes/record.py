@@ -10,7 +10,7 @@ import numpy as np
 
 from numpynet import Array
 from parity.formats import format_of
-from parity.ladder.trace import GRADIENT, OUTPUT, STEP, Key, Trace, layer_of
+from parity.ladder.trace import GRADIENT, OUTPUT, STEP, Key, Trace
 from parity.modes.models import Model
 from parity.rounding.allowance import Perturb, deviations
 
@@ -50,11 +50,9 @@ def trained(model: Model, mode: Mode) -> Trace:
             record[Key(index, OUTPUT, "", "output")] = np.asarray(seen.output)
         record[Key(index, OUTPUT, "", "loss")] = np.asarray(seen.loss)
         for name, values in (seen.gradients or {}).items():
-            layer, tensor = layer_of(name)
-            record[Key(index, GRADIENT, layer, "parameter gradient", tensor)] = values
+            record[Key.of(index, GRADIENT, name, "parameter gradient")] = values
         for name, values in seen.arrays.items():
-            layer, tensor = layer_of(name)
-            record[Key(index, STEP, layer, "state" if name in buffers else "parameter", tensor)] = values
+            record[Key.of(index, STEP, name, "state" if name in buffers else "parameter")] = values
     return record
 
 

@@ -9,7 +9,6 @@ of its tail. The derivatives that the reference's gradients are checked by are s
 
 from __future__ import annotations
 
-import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -135,7 +134,6 @@ def _derivatives(target: type, chunk: Chunk, frameworks: list[str]) -> Json:
     }
 
 
-@functools.cache
 def code(dtype: str) -> str:
     """The SHA-256 (hex) of everything that draws and judges an example of this dtype, as this process began."""
     return judging("derivatives") if dtype == DERIVATIVES else judging("frameworks", "ladder")

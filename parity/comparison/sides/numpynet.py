@@ -114,9 +114,6 @@ class NumpynetModel(Model):
         for tensor, part in zip(held.tensors, held.from_one(values), strict=True):
             tensor.value = self.perturb(np.array(part, dtype=tensor.value.dtype))
 
-    def input_shapes(self) -> list[tuple[int | None, ...] | None]:
-        return []
-
     def wide(self) -> Model:
         return NumpynetModel(self.module.astype(np.float64), np.float64, as_noisy)
 

@@ -151,9 +151,6 @@ class TorchModel(Model):
             for tensor, part in zip(held.tensors, held.from_one(values), strict=True):
                 tensor.copy_(torch.from_numpy(np.ascontiguousarray(part)))
 
-    def input_shapes(self) -> list[tuple[int | None, ...] | None]:
-        return []
-
     def wide(self) -> Model:
         return TorchModel(self.module, lean=True, dtype=torch.float64)
 
