@@ -135,6 +135,10 @@ def for_all(
     for_each_example(property_, cases(target, np.dtype(dtype)), stream, examples, shrink=shrink, score=score)
 
 
+class _Enough(BaseException):
+    """Raised at a failure that is not to be shrunk, past Hypothesis, which would judge the example twice more."""
+
+
 def first_failure(
     look: Callable[[Case, Failure | None], Failure | None],
     target: type,
@@ -156,11 +160,13 @@ def first_failure(
         nonlocal failed
         if (found := look(case, failed)) is not None:
             failed = found
-            raise found
+            raise found if shrink else _Enough
 
     must_have_a_pair(target)
     try:
         for_all(property_, target, dtype, examples=examples, random_seed=random_seed, shrink=shrink, score=score)
+    except _Enough:
+        pass
     except Exception as error:
         # What fails once and then no more, Hypothesis finds flaky: it failed.
         if failed is None or (error is not failed and not isinstance(error, Flaky)):
