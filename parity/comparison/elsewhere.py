@@ -10,11 +10,10 @@ import enum
 import os
 import subprocess
 import sys
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import Pipe
-from typing import Any
+from typing import Any, ClassVar
 
 from numpynet import Array
 from parity.comparison.model import NOTHING, Call, Held, Layer, Model, Run, Unfit
@@ -80,17 +79,8 @@ class OnTorch(Model):
             config = keras.saving.serialize_keras_object(model)
         except Exception as error:
             raise _cannot(f"it cannot be serialized: {type(error).__name__}: {error}") from error
-        here, there = Pipe()
-        with there:
-            process = subprocess.Popen(
-                [sys.executable, "-m", WORKER, str(there.fileno())],
-                env=os.environ | {"KERAS_BACKEND": "torch", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                stdin=subprocess.DEVNULL,
-                pass_fds=[there.fileno()],
-            )
-        self.connection = here
-        weakref.finalize(here, _end, process)  # which ends it where the connection is gone
-        self._answer(Begin(config, model.get_weights(), [(name, layer.title) for name, layer in layers.items()]))
+        self.begin = Begin(config, model.get_weights(), [(name, layer.title) for name, layer in layers.items()])
+        self._answer()
 
     def wide(self) -> Model:
         return self
@@ -132,18 +122,63 @@ class OnTorch(Model):
         self.unmodelled |= answer.unmodelled
         return answer.found
 
-    def _answer(self, question: Begin | Asked) -> Answer:
+    def _answer(self, question: Asked | None = None) -> Answer:
+        process = Process.here()
+        if process.holding is not self.begin:
+            process.holding = None
+            process.answer(self.begin)
+            process.holding = self.begin
+        return Answer() if question is None else process.answer(question)
+
+
+class Process:
+    """A process in which Keras runs on torch, and this side of its pipe. It holds one model at a time."""
+
+    kept: ClassVar[Process | None] = None  # for the next model, since it takes seconds to start; it ends with this one
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.holding: Begin | None = None
+        self.owing = False  # an answer, where it was interrupted
+        self.connection, there = Pipe()
+        with there:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", WORKER, str(there.fileno())],
+                env=os.environ | {"KERAS_BACKEND": "torch", "PYTHONPATH": path},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[there.fileno()],
+            )
+
+    @classmethod
+    def here(cls) -> Process:
+        """The process that is kept; another one where that has ended, owes an answer or imports other modules."""
+        path = os.pathsep.join([part or os.getcwd() for part in sys.path])
+        kept = cls.kept
+        if kept is None or kept.owing or kept.path != path or kept.popen.poll() is not None:
+            if kept is not None:
+                kept.end()
+            kept = cls.kept = cls(path)
+        return kept
+
+    def answer(self, question: Begin | Asked) -> Answer:
         try:
             self.connection.send(question)
         except Exception as error:
             raise _cannot(f"it cannot be handed over: {type(error).__name__}: {error}") from error
+        self.owing = True
         try:
             answer: Answer = self.connection.recv()
         except EOFError as error:
             raise _cannot("that process has ended: KERAS_BACKEND=torch python -c 'import keras' may say why") from error
+        self.owing = False
         if answer.failed:
             raise _cannot(answer.failed)
         return answer
+
+    def end(self) -> None:
+        self.connection.close()
+        self.popen.kill()
+        self.popen.wait()
 
 
 def bare(call: Call) -> Call:
@@ -157,8 +192,3 @@ def _cannot(why: str) -> Unfit:
         f"own. It cannot be: {why}\nIts classes have to be importable, with get_config, and to use keras.ops alone; or "
         "compare each of the two with a torch module"
     )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()

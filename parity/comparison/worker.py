@@ -169,17 +169,19 @@ class Worker:
 
 
 def serve(connection: Connection) -> None:
-    """Answer what is asked until the connection ends; the first question is the model."""
+    """Answer what is asked of each model that is sent, until the connection ends."""
     keras.config.set_floatx("float64")
     worker: Worker | None = None
     with contextlib.suppress(EOFError):
         while True:
             question = connection.recv()
             try:
-                if worker is None:
+                if isinstance(question, Begin):
+                    worker = None  # before the next is made: there may be no room for two
                     worker = Worker(question)
                     answer = Answer()
                 else:
+                    assert worker is not None
                     answer = worker.answer(question)
             except Exception as error:  # whatever is raised, it is told to who asked
                 answer = Answer(failed=f"{type(error).__name__}: {error}")

@@ -44,6 +44,7 @@ every_criterion = pytest.mark.parametrize(
 every_class = pytest.mark.parametrize("target", targets(), ids=lambda target: target.__name__)
 # A framework's first call takes longer than Hypothesis expects of drawing.
 quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(quick, max_examples=10)  # of each of many classes; the ladder's cases lie in memory in many ways, too
 
 
 def fortran(x: Array) -> Array:
@@ -107,7 +108,7 @@ def assert_right(case: Case, found: dict[str, Array]) -> None:
 
 
 @every_class
-@quick
+@few
 @given(data=st.data(), input_layout=layouts, cotangent_layout=layouts)
 def test_every_memory_layout_gives_the_right_result_and_is_left_alone(
     target: type,
@@ -127,7 +128,7 @@ def test_every_memory_layout_gives_the_right_result_and_is_left_alone(
 
 
 @every_criterion
-@quick
+@few
 @given(data=st.data(), layout=layouts)
 def test_targets_are_left_alone_in_every_layout(
     target: type, data: st.DataObject, layout: Callable[[Array], Array]
@@ -152,7 +153,7 @@ def outcome(module: Module, input: Any) -> tuple[Any, Any] | str:
 
 
 @every_class
-@settings(quick, max_examples=10)
+@few
 @given(data=st.data())
 def test_an_empty_batch_and_a_batch_of_one_work_or_are_refused_by_name(target: type, data: st.DataObject) -> None:
     case = data.draw(cases(target, FLOAT32))
@@ -237,7 +238,7 @@ def test_parameters_of_every_layout_are_read_and_moved(layout: Callable[[Array],
 
 
 @every_class
-@settings(quick, max_examples=10)
+@few
 @given(data=st.data())
 def test_the_module_is_left_alone_but_for_its_running_statistics(target: type, data: st.DataObject) -> None:
     case = data.draw(cases(target, FLOAT32))

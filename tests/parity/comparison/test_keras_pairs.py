@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import parity
+from parity.comparison.elsewhere import OnTorch, Process
 from parity.comparison.model import Unfit
+from parity.comparison.sides.keras import KerasModel
 from parity.frameworks import available
 from parity.frameworks.lazy import keras
 
@@ -73,3 +75,24 @@ def test_one_that_computes_something_else_on_torch_is_a_reason_to_refuse() -> No
 
     with pytest.raises(Unfit, match="computes something else there: it uses"):
         parity.compare(doubtful(), doubtful(), np.ones((2, 5), np.float32))
+
+
+def test_its_process_is_kept_for_the_next_model_unless_it_was_left_in_the_middle() -> None:
+    def one() -> OnTorch:
+        dense = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        return OnTorch(dense, KerasModel(dense).layers)
+
+    def output(model: OnTorch) -> Any:
+        return model.run([np.ones((1, 2))], training=False).outputs[0]
+
+    first, second = one(), one()
+    process = Process.here()
+    outputs = [output(model) for model in (first, second, first)]
+    assert Process.here() is process
+    assert np.array_equal(outputs[0], outputs[2])
+    assert not np.array_equal(outputs[0], outputs[1])
+    process.owing = True  # as where a comparison was interrupted before it had its answer
+    another = Process.here()
+    another.end()
+    assert another is not process
+    assert process.popen.poll() is not None, "it was ended"

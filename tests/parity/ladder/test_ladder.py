@@ -17,7 +17,7 @@ from parity.ladder.proving import Report, prove, targets
 from parity.ladder.trace import STEP
 from parity.mapping.pair import registry
 
-EXAMPLES = int(os.environ.get("PARITY_EXAMPLES", "5"))  # the first of the 60 of the main job, which CI runs in full
+EXAMPLES = int(os.environ.get("PARITY_EXAMPLES", "3"))  # the first of the 60 of the main job, which CI runs in full
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -83,7 +83,19 @@ def test_own_layer_is_proven_by_the_command_line_and_a_broken_one_explained_and_
     broken = tmp_path / "broken.py"
     broken.write_text(EXAMPLE.read_text().replace(" * (1 + x * (1 - gate))", ""))
     files = (str(EXAMPLE), str(broken))
-    command = [sys.executable, "-m", "parity", "check", *files, "--examples", "20", "--dtype", "float32"]
+    command = [
+        sys.executable,
+        "-m",
+        "parity",
+        "check",
+        *files,
+        "--examples",
+        "20",
+        "--dtype",
+        "float32",
+        "--workers",
+        "1",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     right, wrong = (line for line in done.stdout.splitlines() if line.startswith("│ Swish"))
