@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from parity.case import Case, Step
     from parity.comparison.comparing import compare
     from parity.comparison.result import Comparison
+    from parity.files.weights import load_weights, save_weights
     from parity.frameworks.counterpart import Counterpart, TensorView, transposed
     from parity.ladder.failure import ParityError
     from parity.ladder.proving import check, explain, load, prove
     from parity.mapping.convert import to_tensorflow, to_torch
     from parity.mapping.pair import LayerPair, LossPair, OptimizerPair, pair
-    from parity.mapping.weights import load_weights, save_weights
 
 _HOMES = {
     "case": ("Case", "Step"),
     "comparison.comparing": ("compare",),
     "comparison.result": ("Comparison",),
+    "files.weights": ("load_weights", "save_weights"),
     "frameworks.counterpart": ("Counterpart", "TensorView", "transposed"),
     "ladder.failure": ("ParityError",),
     "ladder.proving": ("check", "explain", "load", "prove"),
     "mapping.convert": ("to_tensorflow", "to_torch"),
     "mapping.pair": ("LayerPair", "LossPair", "OptimizerPair", "pair"),
-    "mapping.weights": ("load_weights", "save_weights"),
 }
 
 __all__ = [

@@ -34,11 +34,11 @@ from numpynet import (
     Sum,
 )
 from numpynet.datasets import digits
+from parity.files.weights import FORMATS
 from parity.frameworks import available
 from parity.ladder.proving import targets
 from parity.mapping import convert
 from parity.mapping.pair import pair_of
-from parity.mapping.weights import FORMATS
 from parity.training.curves import MOVED_RUNS, judge_losses
 from parity.training.experiment import Moved
 
