@@ -113,7 +113,9 @@ class KerasModel(Model):
         return keras.ops.convert_to_tensor(values.astype(self._dtype()) if values.dtype.kind == "f" else values)
 
     def _dtype(self) -> Any:
-        return np.dtype(self.model.compute_dtype)
+        """The format of inputs: its arrays', which layers may have otherwise than the model, or else its own."""
+        held = (one for layer in self.layers.values() for one in layer.held.values())
+        return np.dtype(next(map(self.format_of, held), self.model.compute_dtype))
 
     def _observer(
         self,
