@@ -13,7 +13,7 @@ from parity.comparison.alignment import aligned
 from parity.comparison.allowing import RUNS, Allowances
 from parity.comparison.correspondence import Correspondence, trace_of
 from parity.comparison.faults import faults as find_faults
-from parity.comparison.formats import judged_format
+from parity.comparison.formats import in_one_format
 from parity.comparison.judging import Judge, Judgement
 from parity.comparison.layout import closest
 from parity.comparison.masks import Masks, Unshared, shared
@@ -61,7 +61,7 @@ def compare(
     """
     one, other = side(first, "first"), side(second, "second")
     with one.left_as_it_was():
-        dtype = judged_format(one, other)
+        dtype = in_one_format(one, other)
         if optimizers is not None and dtype != np.float32:
             raise Unfit(f"optimizers: those of models in float32 are compared; these are in {dtype}")
         given = batches and [(_arrays(x, dtype), _array(y)) for x, y in batches]
@@ -130,7 +130,7 @@ class _Comparing:
         )
         self.notes += [*pairing.notes, *self.correspondence.frozen_alone()]
         wide = self.reference.wide()
-        self.formulas = wide.by_formulas(self.other.framework)
+        self.formulas = functools.cache(lambda: wide.by_formulas(self.other.framework))
         evaluation = self._judge(wide, False, {}, {})
         judgements = {"evaluation": evaluation}
         try:
@@ -205,8 +205,12 @@ class _Comparing:
         found = self.correspondence.as_reference(reference, other, pairs, placed)
         knows = self.reference.framework == "torch" != self.other.framework
         judge = Judge(reference, self.reference.state(), self.dtype, knows)
-        formulas = None if self.formulas is None else functools.partial(allowances, self.formulas)
-        judgement = Judgement(judge, allowances(wide), formulas, found, pairs, other.calls)
+
+        def by_formulas() -> Allowances[Key] | None:
+            model = self.formulas()
+            return None if model is None else allowances(model)
+
+        judgement = Judgement(judge, allowances(wide), by_formulas, found, pairs, other.calls)
         judgement.look()
         return judgement
 
