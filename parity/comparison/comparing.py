@@ -13,7 +13,7 @@ from parity.comparison.alignment import aligned
 from parity.comparison.allowing import RUNS, Allowances
 from parity.comparison.correspondence import Correspondence, trace_of
 from parity.comparison.faults import faults as find_faults
-from parity.comparison.formats import in_one_format
+from parity.comparison.formats import judged_format
 from parity.comparison.judging import Judge, Judgement
 from parity.comparison.layout import closest
 from parity.comparison.masks import Masks, Unshared, shared
@@ -61,7 +61,7 @@ def compare(
     """
     one, other = side(first, "first"), side(second, "second")
     with one.left_as_it_was():
-        dtype = in_one_format(one, other)
+        dtype = judged_format(one, other)
         if optimizers is not None and dtype != np.float32:
             raise Unfit(f"optimizers: those of models in float32 are compared; these are in {dtype}")
         given = batches and [(_arrays(x, dtype), _array(y)) for x, y in batches]

@@ -10,7 +10,7 @@ from parity.comparison.model import Model, Unfit
 from parity.formats import DTYPES
 
 
-def in_one_format(first: Model, second: Model) -> np.dtype[Any]:
+def judged_format(first: Model, second: Model) -> np.dtype[Any]:
     """The format that both models compute in, float32 where nothing says which.
 
     Raises `Unfit` where they compute in several, or in one that is not judged.
