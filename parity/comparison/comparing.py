@@ -12,6 +12,7 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.alignment import Aligned, aligned
 from parity.comparison.allowing import RUNS, Allowances
+from parity.comparison.conversion import Misconverted, as_it_came
 from parity.comparison.faults import Bench, StateShare
 from parity.comparison.faults import faults as find_faults
 from parity.comparison.known import known
@@ -19,7 +20,7 @@ from parity.comparison.layout import Layout, closest
 from parity.comparison.masks import Masks, Unshared, shared
 from parity.comparison.model import STATE, Call, Model, Run, Unfit, floats
 from parity.comparison.pairing import paired
-from parity.comparison.result import Comparison, Fault, Judged
+from parity.comparison.result import Comparison, Judged
 from parity.comparison.sides import side
 from parity.comparison.trainings import Loss, Trainings
 from parity.ladder.judge import errors, share_used
@@ -27,6 +28,7 @@ from parity.ladder.trace import GRADIENT, OUTPUT, Key, Trace
 
 Show = Callable[[int, int], None]
 NEARLY = 0.5  # of the allowance: the other's own formulas cost as much again, and are consulted beyond it
+CAME = "evaluation (as it came)"  # with the weights that the second model held
 IDLE = ("identity", "dropout", "flatten")  # which compute nothing, or nothing in evaluation mode
 SINGLE = np.dtype(np.float32)  # the format that is judged: torch has no wider one than float64 for a reference
 
@@ -127,14 +129,18 @@ class _Comparing:
         self.formulas = wide.by_formulas(self.other.framework)
         evaluation = self._judge(wide, False, {}, {})
         judgements = {"evaluation": evaluation}
+        if pairing.misconverted and not self.swapped:
+            judgements[CAME] = self._judge_as_it_came(evaluation, pairing.misconverted)
         try:
             kept = shared(evaluation.reference, evaluation.other, evaluation.pairs, self.rng)
         except Unshared as unshared:
             self.notes.append(str(unshared))
         else:
             judgements["training"] = self._judge(wide, True, *kept)
-        faults: dict[str, Fault] = {}
+        faults = {one.fault.layer: one.fault for one in reversed(pairing.misconverted) if CAME in judgements}
         for mode, judgement in judgements.items():
+            if mode == CAME:
+                continue
             off = [tensor for tensor in judgement.tensors if not tensor.passed]
             bench = Bench(
                 wide,
@@ -214,6 +220,16 @@ class _Comparing:
             allowances.widen(beside)
             judgement = self._judged_by(judgement)
         return judgement
+
+    def _judge_as_it_came(self, evaluation: _Judgement, wrong: list[Misconverted]) -> _Judgement:
+        """The outputs with the weights that the second model came with, by what rounding allows those of the first."""
+        with as_it_came(self.other, wrong):
+            outputs = self.other.run(self.there, training=False).outputs
+        found: Trace = {}
+        for place, (expected, values) in enumerate(zip(evaluation.reference.outputs, outputs, strict=True)):
+            if (layout := closest(expected, values)) is not None:
+                found[_key(OUTPUT, "", "output", place, outputs)] = layout.back(values)
+        return self._judged_by(replace(evaluation, found=found))
 
     def _made(self) -> None:
         """Tell how many runs were made, of those that two modes take."""

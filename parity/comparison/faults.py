@@ -13,8 +13,8 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.alignment import Aligned
 from parity.comparison.allowing import Allowances
-from parity.comparison.causes import causes
-from parity.comparison.layout import Layout, closest
+from parity.comparison.feeding import Feeding
+from parity.comparison.layout import closest
 from parity.comparison.model import Call, Model, floats
 from parity.comparison.result import Fault
 from parity.ladder.judge import share_used
@@ -54,14 +54,12 @@ def faults(bench: Bench, pairs: Sequence[Aligned]) -> Iterator[Fault]:
     """
     proven: Counter[tuple[str, str]] = Counter()
     for pair in pairs:
-        differences = {
-            (pair.other.layer.title, cause.told): cause for cause in causes(pair.reference, pair.other.layer)
-        }
-        known = next((cause for key, cause in differences.items() if proven[key] >= PROVEN), None)
+        differences = {(call.layer.title, cause.told): (call, cause) for call, cause in pair.causes()}
+        known = next((cause for key, (_, cause) in differences.items() if proven[key] >= PROVEN), None)
         beside = " and ".join(call.site for call in pair.reference)
         if pair.other.layer.kind == "dropout":  # it is told by its rate alone: by itself it drops at random
             if differences:
-                rate = next(iter(differences.values()))
+                _, rate = next(iter(differences.values()))
                 yield Fault(pair.other.site, pair.other.layer.title, beside, math.inf, rate)
             continue
         if known is not None:
@@ -69,21 +67,22 @@ def faults(bench: Bench, pairs: Sequence[Aligned]) -> Iterator[Fault]:
             continue
         if (own := OwnError.of(bench, pair)) is None or (share := own.share()) is None or share <= 1:
             continue
-        cause = next((cause for cause in differences.values() if cause.removes(own.share)), None)
+        tried = ((call, cause) for call, cause in differences.values() if cause.removes(own.share))
+        call, cause = next(tried, (pair.other, None))
         if cause is not None and cause.name in EVERYWHERE:
             proven[pair.other.layer.title, cause.told] += 1
         elif cause is None:
             own.allowances.look_again()
             if (again := own.share()) is not None and again <= 1:
                 continue
-        yield Fault(pair.other.site, pair.other.layer.title, beside, share, cause)
+        yield Fault(call.site, call.layer.title, beside, share, cause)
 
 
 class OwnError:
     """The error that a layer makes itself, given the reference's input as the other model has it."""
 
-    def __init__(self, bench: Bench, pair: Aligned, laid: Sequence[Layout]) -> None:
-        self.bench, self.pair, self.laid = bench, pair, laid
+    def __init__(self, bench: Bench, pair: Aligned, feeding: Feeding) -> None:
+        self.bench, self.pair, self.feeding = bench, pair, feeding
         self.inputs = pair.reference[0].inputs
         self.wanted = self._computed(bench.wide)
         self.allowances = Allowances(self.wanted, functools.partial(self._computed, bench.wide), bench.dtype)
@@ -97,24 +96,29 @@ class OwnError:
     @classmethod
     def of(cls, bench: Bench, pair: Aligned) -> OwnError | None:
         """The own error of a layer; None where it does not take the reference's input in any layout."""
-        inputs = pair.reference[0].inputs
-        laid = [closest(*both, bench.earlier) for both in zip(inputs, pair.other.inputs, strict=False)]
-        placed = [layout for layout in laid if layout is not None]
-        return cls(bench, pair, placed) if len(placed) == len(inputs) == len(pair.other.inputs) else None
+        feeding = Feeding.of(pair.reference[0], pair.entered, bench.earlier)
+        return cls(bench, pair, feeding) if feeding is not None else None
 
     def _computed(self, model: Model) -> Trace:
         """What the reference's layers compute of the input, and their running statistics after it."""
         arrays = [_rounded(values) for values in self.inputs]
         state: Trace = {}
         for call in self.pair.reference:
+            if call.layer.name not in model.layers:  # a layer that only the other model has: nothing is computed here
+                continue
             arrays, after = model.apply(_same_call(model, call), arrays, self.bench.training)
             state |= {Key(0, OUTPUT, call.layer.name, "state", role): values for role, values in after.items()}
         return {Key(0, OUTPUT, "", "output", str(place)): arrays[place] for place in floats(arrays)} | state
 
     def share(self) -> float | None:
         """The largest share of its allowance that the layer uses as it is now; None where nothing is comparable."""
-        there = [layout.there(values) for layout, values in zip(self.laid, self.inputs, strict=True)]
-        return max(self._shares(*self.bench.other.apply(self.pair.other, there, self.bench.training)), default=None)
+        there = self.feeding.inputs(self.inputs)
+        if self.pair.ahead is not None:
+            there, _ = self.bench.other.apply(self.pair.ahead, there, self.bench.training)
+        outputs, state = self.bench.other.apply(self.pair.other, there, self.bench.training)
+        if self.pair.behind is not None:
+            outputs, _ = self.bench.other.apply(self.pair.behind, outputs, self.bench.training)
+        return max(self._shares(outputs, state), default=None)
 
     def _shares(self, outputs: Sequence[Array], state: dict[str, Array]) -> Iterator[float]:
         bounds = self.allowances.bounds

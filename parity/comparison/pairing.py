@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.conversion import Misconverted, misconverted, values_of
 from parity.comparison.layout import Layout, closest, combinations, layouts
 from parity.comparison.matching import Matching, alternatives, copied, interchangeable, matching
 from parity.comparison.model import Layer, Model, Run, Unfit
@@ -23,12 +24,14 @@ class Pairing:
     layouts: how each input lies in the second
     there: the inputs as the second takes them
     notes: what was assumed
+    misconverted: what the second held of the first's before, but wrongly
     """
 
     matching: Matching
     layouts: tuple[Layout, ...]
     there: list[Array]
     notes: list[str]
+    misconverted: list[Misconverted] = field(default_factory=list)
 
 
 def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[str, str]) -> Pairing:
@@ -37,6 +40,7 @@ def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[
     Raises `Unfit` where that cannot be done.
     """
     ran = _asked_twice(first, inputs)
+    before = values_of(second)
     best: tuple[float, Pairing] | None = None
     refused: Exception | None = None
     for choice in combinations([_fitting(second, values, place) for place, values in enumerate(inputs)]):
@@ -60,6 +64,7 @@ def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[
         raise Unfit(f"the second model takes inputs of shapes {shapes} in no layout: {refused}") from refused
     pairing = best[1]
     pairing.notes = [*pairing.matching.notes, *copied(first, second, pairing.matching)]
+    pairing.misconverted = misconverted(first, second, pairing.matching, before)
     pairing.notes += [
         f"input {place + 1} lies otherwise in the second model: its {layout} are the first's"
         for place, layout in enumerate(pairing.layouts)
