@@ -109,7 +109,7 @@ def _without_its_activation(pair: Aligned, pairs: Sequence[Aligned], reference: 
     if behind is None or behind.layer.kind not in ACTIVATIONS or id(behind) in known or pair.other.layer.activation:
         return pair
     takers = [call for call in other.calls if any(_equal(values, pair.other.outputs[0]) for values in call.inputs[:1])]
-    aligned_with = {id(one.other) for one in pairs}
+    aligned_with = {id(call) for one in pairs for call in (one.ahead, one.other, one.behind)}
     hands_on = takers or any(_equal(output, pair.other.outputs[0]) for output in other.outputs)
     takes = _equal(behind.inputs[0], pair.last.outputs[0]) or _equal(  # in place, it has changed what it took
         behind.inputs[0], np.maximum(pair.last.outputs[0], 0)
@@ -132,6 +132,14 @@ def _too_many(pairs: Sequence[Aligned], reference: Run, other: Run) -> Iterator[
                 outputs = pair.last.outputs[:1]
                 yield Aligned((Call(f"{pair.last.site}, as it is", NOTHING, None, outputs, outputs, [None]),), call)
                 break
+
+
+def unseen(pairs: Sequence[Aligned]) -> Iterator[str]:
+    """Yields what is said of activations that are others, where the inputs may not have told them apart."""
+    for pair in pairs:
+        one, other = pair.last.layer, pair.other.layer
+        if one.kind in ACTIVATIONS and other.kind in ACTIVATIONS and one.kind != other.kind:
+            yield f"{pair.other.site} is {other.kind}, and {pair.last.site} is {one.kind}: these inputs do not tell"
 
 
 def _equal(one: Array, other: Array) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from parity.comparison.model import ACTIVATIONS, Layer, Setting
 
+PAIRS = 12  # of causes that are tried together
 AXES = (-1, 1, 2, 3)  # that a layer may compute along: where the channels lie otherwise, torch's number is another one
 
 
@@ -37,6 +40,22 @@ class Cause:
         finally:
             self.setting.change(self.setting.value)
         return share is not None and share <= 1
+
+
+def together(found: Sequence[Cause]) -> Iterator[Cause]:
+    """Yields two causes at a time as one: of settings that were exchanged, neither alone removes the error."""
+    tried = [cause for cause in found if cause.setting is not None and cause.setting.change is not None]
+    for both in itertools.islice(itertools.combinations(tried, 2), PAIRS):
+        name = " and ".join(cause.name for cause in both)
+        told = "; ".join(cause.told for cause in both)
+        mend = ", ".join(cause.mend for cause in both)
+        yield Cause(name, told, mend, Setting(False, str, functools.partial(_change, both)), True)
+
+
+def _change(both: Sequence[Cause], to: bool) -> None:
+    for cause in both:
+        if cause.setting is not None and cause.setting.change is not None:
+            cause.setting.change(cause.value if to else cause.setting.value)
 
 
 def causes(reference: Sequence[Layer], other: Layer) -> Iterator[Cause]:

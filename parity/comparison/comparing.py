@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.alignment import Aligned, aligned
+from parity.comparison.alignment import Aligned, aligned, unseen
 from parity.comparison.allowing import RUNS, Allowances
 from parity.comparison.conversion import Misconverted, as_it_came
 from parity.comparison.faults import Bench, StateShare
 from parity.comparison.faults import faults as find_faults
+from parity.comparison.feeding import Lying
 from parity.comparison.known import known
 from parity.comparison.layout import Layout, closest
 from parity.comparison.masks import Masks, Unshared, shared
@@ -28,7 +29,7 @@ from parity.ladder.trace import GRADIENT, OUTPUT, Key, Trace
 
 Show = Callable[[int, int], None]
 NEARLY = 0.5  # of the allowance: the other's own formulas cost as much again, and are consulted beyond it
-CAME = "evaluation (as it came)"  # with the weights that the second model held
+CAME = "as-it-came"  # evaluation with the weights that the second model held
 IDLE = ("identity", "dropout", "flatten")  # which compute nothing, or nothing in evaluation mode
 SINGLE = np.dtype(np.float32)  # the format that is judged: torch has no wider one than float64 for a reference
 
@@ -147,7 +148,7 @@ class _Comparing:
                 self.formulas,
                 self.other,
                 mode == "training",
-                judgement.reference.unflattened,
+                Lying.of(judgement.pairs, judgement.reference.unflattened),
                 SINGLE,
                 self._state_share(judgement.reference),
             )
@@ -156,6 +157,8 @@ class _Comparing:
                 judgement.allowances.look_again(self._made)
                 judgements[mode] = self._judged_by(judgement)
             faults |= {fault.layer: fault for fault in found if fault.layer not in faults}
+        if not faults:
+            self.notes += unseen(evaluation.pairs)
         itself = max(judgement.itself for judgement in judgements.values())
         if itself > 1 and self.reference.framework == "keras":
             raise Unfit(

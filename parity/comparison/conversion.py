@@ -124,8 +124,9 @@ def _blocks(match: Match, role: str, right: Array) -> Iterator[tuple[str, Array]
     blocks = 3 if kind == "attention" and role.startswith("packed") else 1
     counted = settings.get("heads" if kind == "attention" else "groups")
     if counted is not None and counted.value > 1 and len(right) % (blocks * counted.value) == 0:
-        split = right.reshape(blocks, counted.value, -1, *right.shape[1:])
-        yield "interleaved: the rows", split.swapaxes(1, 2).reshape(right.shape)
+        for sizes in ((counted.value, -1), (-1, counted.value)):
+            split = right.reshape(blocks, *sizes, *right.shape[1:])
+            yield "interleaved: the rows", split.swapaxes(1, 2).reshape(right.shape)
 
 
 def _reordered(values: Array, gates: int, order: tuple[int, ...], role: str) -> Array:

@@ -13,8 +13,8 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.alignment import Aligned
 from parity.comparison.allowing import Allowances
-from parity.comparison.feeding import Feeding
-from parity.comparison.layout import closest
+from parity.comparison.causes import together
+from parity.comparison.feeding import Feeding, Lying
 from parity.comparison.model import Call, Model, floats
 from parity.comparison.result import Fault
 from parity.ladder.judge import share_used
@@ -34,14 +34,14 @@ class Bench:
     wide: the reference in float64
     formulas: the same by the other framework's formulas, where it has some
     other: the model whose layers are tried
-    earlier: the shapes that an example has before it may be flattened
+    lying: how the reference's arrays lie in the other
     """
 
     wide: Model
     formulas: Model | None
     other: Model
     training: bool
-    earlier: Sequence[tuple[int, ...]]
+    lying: Lying
     dtype: np.dtype[np.floating]
     state_share: StateShare
 
@@ -69,6 +69,9 @@ def faults(bench: Bench, pairs: Sequence[Aligned]) -> Iterator[Fault]:
             continue
         tried = ((call, cause) for call, cause in differences.values() if cause.removes(own.share))
         call, cause = next(tried, (pair.other, None))
+        if cause is None:
+            several = together([cause for call, cause in differences.values() if call is pair.other])
+            cause = next((cause for cause in several if cause.removes(own.share)), None)
         if cause is not None and cause.name in EVERYWHERE:
             proven[pair.other.layer.title, cause.told] += 1
         elif cause is None:
@@ -96,7 +99,7 @@ class OwnError:
     @classmethod
     def of(cls, bench: Bench, pair: Aligned) -> OwnError | None:
         """The own error of a layer; None where it does not take the reference's input in any layout."""
-        feeding = Feeding.of(pair.reference[0], pair.entered, bench.earlier)
+        feeding = Feeding.of(pair.reference[0], pair.entered, bench.lying)
         return cls(bench, pair, feeding) if feeding is not None else None
 
     def _computed(self, model: Model) -> Trace:
@@ -128,8 +131,10 @@ class OwnError:
                     yield self.bench.state_share(key, state[key.tensor], value, bounds[key])
             elif int(key.tensor) < len(outputs):
                 found = outputs[int(key.tensor)]
-                if (layout := closest(value.astype(self.bench.dtype), found, self.bench.earlier)) is not None:
+                if (layout := self.bench.lying.layout(value.astype(self.bench.dtype), found)) is not None:
                     yield share_used(layout.back(found), value, bounds[key], self.bench.dtype)
+                elif [side for side in found.shape if side > 1] == [side for side in value.shape if side > 1]:
+                    yield share_used(found.reshape(value.shape), value, bounds[key], self.bench.dtype)
                 elif found.ndim == value.ndim:  # of another rank it may be the last step of what is whole there
                     yield math.inf
 

@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from numpynet import Array
-from parity.comparison.layout import Layout, closest
+from parity.comparison.alignment import Aligned
+from parity.comparison.layout import Layout, closest, layouts
 from parity.comparison.model import Call
 
 ATTENTION = (0, 2, 1)  # which of torch's query, key and value Keras takes first, second and third
+
+
+NEAR = 1e-3  # of their size: arrays that are nearer lie as they seem to
+
+
+@dataclass(frozen=True)
+class Lying:
+    """How the arrays of one model lie in the other: what came in with errors does not tell where shapes leave it open.
+
+    usual: the order of the axes in most places whose shapes leave no choice, by rank
+    earlier: the shapes that an example has before it may be flattened
+    """
+
+    usual: Mapping[int, tuple[int, ...]]
+    earlier: Sequence[tuple[int, ...]]
+
+    @classmethod
+    def of(cls, pairs: Sequence[Aligned], earlier: Sequence[tuple[int, ...]]) -> Lying:
+        votes: dict[int, Counter[tuple[int, ...]]] = {}
+        for pair in pairs:
+            for values, other in zip(pair.reference[0].inputs, pair.entered.inputs, strict=False):
+                fitting = layouts(values.shape, other.shape)
+                if values.ndim > 2 and len(fitting) == 1:
+                    votes.setdefault(values.ndim, Counter())[fitting[0].order] += 1
+        return cls({rank: counted.most_common(1)[0][0] for rank, counted in votes.items()}, earlier)
+
+    def layout(self, values: Array, other: Array) -> Layout | None:
+        """How an array lies in the other model; None where it is another one's in any order of its axes."""
+        nearest, order = closest(values, other, self.earlier), self.usual.get(values.ndim)
+        if nearest is None or order is None or tuple(values.shape[axis] for axis in order) != other.shape:
+            return nearest
+        apart = np.mean(np.abs(nearest.there(values).astype(float) - other))
+        return nearest if apart < NEAR * np.mean(np.abs(values)) else Layout(order)
 
 
 @dataclass(frozen=True)
@@ -24,7 +61,7 @@ class Feeding:
     sources: Sequence[tuple[int, Layout] | None]
 
     @classmethod
-    def of(cls, reference: Call, other: Call, earlier: Sequence[tuple[int, ...]]) -> Feeding | None:
+    def of(cls, reference: Call, other: Call, lying: Lying) -> Feeding | None:
         """The feeding of `other` by what `reference` was given; None where it does not take that in any layout."""
         if len(reference.inputs) == len(other.inputs) and reference.layer.kind != "attention":
             places: list[int] = list(range(len(other.inputs)))
@@ -36,7 +73,7 @@ class Feeding:
             return None
         sources: list[tuple[int, Layout] | None] = []
         for place, values in zip(places, other.inputs, strict=False):
-            layout = closest(reference.inputs[place], values, earlier)
+            layout = lying.layout(reference.inputs[place], values)
             if layout is None:
                 return None
             sources.append((place, layout))

@@ -53,6 +53,7 @@ class Examined:
     blamed: the layers at fault, without the names of what they are in, or those that are not there at all
     cause: of the first; empty where none is known
     mend: what is said to mend it
+    noted: whether a note names the layer, though nothing is outside
     accepted: of each tolerance set by hand, whether it takes the outputs for the same; None where none came out
     seconds: how long the comparison took
     """
@@ -62,6 +63,7 @@ class Examined:
     blamed: list[str] = field(default_factory=list)
     cause: str = ""
     mend: str = ""
+    noted: bool = False
     accepted: dict[str, bool | None] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -110,20 +112,23 @@ def _examined(twin: Twin, mistake: Mistake | None, seed: int) -> Examined:
             [] if layer is None else [_last(layer.name)],
             "" if cause is None else cause.name,
             "" if cause is None else cause.mend,
+            False,
             accepted,
             time.perf_counter() - start,
         )
-    return _said(found, accepted, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    noted = mistake is not None and found.passed and any(mistake.layer in note for note in found.notes)
+    return _said(found, noted, accepted, seconds)
 
 
-def _said(found: Comparison, accepted: dict[str, bool | None], seconds: float) -> Examined:
+def _said(found: Comparison, noted: bool, accepted: dict[str, bool | None], seconds: float) -> Examined:
     share = max(tensor.share for judged in found.judged.values() for tensor in judged)
     blamed, cause, mend = [_last(fault.layer) for fault in found.faults], "", ""
     if found.fault is not None and found.fault.cause is not None:
         cause, mend = found.fault.cause.name, found.fault.cause.mend
     if not found.passed and not blamed and found.alone:
         blamed, cause = [found.alone[0].split(" ")[0]], "missing"
-    return Examined(False, share if math.isfinite(share) else math.inf, blamed, cause, mend, accepted, seconds)
+    return Examined(False, share if math.isfinite(share) else math.inf, blamed, cause, mend, noted, accepted, seconds)
 
 
 def _last(name: str) -> str:

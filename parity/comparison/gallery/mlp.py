@@ -173,9 +173,9 @@ MISTAKES = [
     Mistake(
         "softmax-twice",
         TWIN,
-        "Softmax in the last layer and behind it",
+        "Softmax in the last layer and behind it",  # either is one too many: the latter is said to be
         "https://github.com/tflearn/tflearn/pull/562",
-        "head",
+        "softmax",
         "activation",
         {"last": "softmax"},
     ),

@@ -89,7 +89,7 @@ MISTAKES = [
         "The activation of the gates and that of the state exchanged",
         "https://github.com/tflearn/tflearn/pull/200",
         "recurrent",
-        "state activation",
+        "state activation and gate activation",
         {"activation": "sigmoid", "recurrent_activation": "tanh"},
     ),
     Mistake(

@@ -119,7 +119,7 @@ MISTAKES = [
         "max-pooling-padded-with-zeros",
         TWIN,
         "Zeros around the input of a max pooling, where torch pads with -inf: a negative maximum is lost",
-        "SOURCE",
+        "https://github.com/tensorflow/tensorflow/issues/48105",
         "pad_pool",
         "fill",
         {"pool": "zeros"},

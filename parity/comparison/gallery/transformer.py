@@ -40,6 +40,18 @@ def in_torch() -> Any:
     return Transformer()
 
 
+def padded_embedding() -> Any:
+    """An embedding that does not train its first row, as torch's does not with padding_idx=0."""
+
+    class Embedding(keras.layers.Embedding):  # type: ignore[misc,name-defined]
+        def call(self, inputs: Any) -> Any:
+            rows = keras.ops.convert_to_tensor(self.embeddings)
+            rows = keras.ops.concatenate([keras.ops.stop_gradient(rows[:1]), rows[1:]])
+            return keras.ops.take(rows, inputs, axis=0)
+
+    return Embedding
+
+
 def in_keras(
     padding: Any = None,
     eps: float = 1e-5,
@@ -54,9 +66,7 @@ def in_keras(
     layers = keras.layers
     tokens = keras.Input((7,), dtype="int64")
     seen = (padding or keras.ops.not_equal)(tokens, 0)[:, None, :]
-    x = layers.Embedding(11, 8, name="embedding")(tokens)
-    if not trained:
-        x = keras.ops.where(keras.ops.not_equal(tokens, 0)[:, :, None], x, keras.ops.stop_gradient(x))
+    x = (layers.Embedding if trained else padded_embedding())(11, 8, name="embedding")(tokens)
     norm1 = layers.LayerNormalization(epsilon=1e-5, name="norm1")
     attention = layers.MultiHeadAttention(heads, size, name="attention")
     if scale is not None:

@@ -162,9 +162,13 @@ def alone(kind: str, **names: str) -> Callable[[Any], Settings]:
 
     def of(layer: Any) -> Settings:
         own = {name: attribute(layer, holder) for name, holder in names.items()}
-        return own | {"activation": tried(layer, kind, _alone_in_words, lambda call, kind: _function(kind))}
+        return own | {"activation": tried(layer, kind, _alone_in_words, _in_its_place)}
 
     return of
+
+
+def _in_its_place(call: Call, kind: str) -> Call:
+    return lambda x, *args, **kwargs: _function(kind)(x)
 
 
 def _alone_in_words(kind: str) -> str:
@@ -271,7 +275,7 @@ def attention(layer: Any) -> Settings:
         "head size": fixed(layer._key_dim, "key_dim"),
         "scale": Setting(
             layer._inverse_sqrt_key_dim,
-            lambda scale: f"scores times {scale:.6g}",
+            lambda scale: f"scores times {scale:.6g}, which key_dim={round(scale**-2)} makes them",
             lambda scale: setattr(layer, "_inverse_sqrt_key_dim", scale),
         ),
         "mask": tried(layer, "attended", _mask_in_words, _with_mask_turned),
