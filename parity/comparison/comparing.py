@@ -12,6 +12,7 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.alignment import Aligned, aligned, unseen
 from parity.comparison.allowing import RUNS, Allowances
+from parity.comparison.backward import backward_faults
 from parity.comparison.conversion import Misconverted, as_it_came
 from parity.comparison.faults import Bench, StateShare
 from parity.comparison.faults import faults as find_faults
@@ -156,6 +157,7 @@ class _Comparing:
             if judgement.itself > 1 or (off and not found):  # before anybody is accused, there is another look
                 judgement.allowances.look_again(self._made)
                 judgements[mode] = self._judged_by(judgement)
+                found = found or list(backward_faults(judgements[mode].tensors, judgement.pairs))
             faults |= {fault.layer: fault for fault in found if fault.layer not in faults}
         if not faults:
             self.notes += unseen(evaluation.pairs)

@@ -31,13 +31,13 @@ def in_keras(
     layers = keras.layers
     return keras.Sequential(
         [
-            keras.Input((4, 4, 4)),
+            keras.Input((3, 5, 4)),
             layers.Conv2DTranspose(8, 3, strides=2, padding=transposed, name="transposed"),
             *([layers.Cropping2D(((1, 0), (1, 0)), name="crop")] if transposed == "valid" else []),
             layers.ReLU(name="relu"),
             layers.UpSampling2D(2, interpolation=interpolation, name="up1"),
             layers.Conv2D(4, 3, padding="same", name="conv1"),
-            layers.Lambda(by_corners, output_shape=(32, 32, 4), name="up2")
+            layers.Lambda(by_corners, output_shape=(24, 40, 4), name="up2")
             if corners
             else layers.UpSampling2D(2, interpolation="bilinear", name="up2"),
             layers.Conv2D(3, 3, padding="same", activation=last, name="conv2"),
@@ -45,7 +45,7 @@ def in_keras(
     )
 
 
-TWIN = Twin("decoder", in_torch, in_keras, normal(2, 4, 4, 4))
+TWIN = Twin("decoder", in_torch, in_keras, normal(2, 4, 3, 5))
 MISTAKES = [
     Mistake(
         "transposed-convolution-same",

@@ -176,7 +176,7 @@ KNOWN: list[Known] = [
     (("BatchNormalization",), "batch normalization", _normalization, settings.batch_normalization),
     (("LayerNormalization",), "layer normalization", _normalization, settings.layer_normalization),
     (("GroupNormalization",), "group normalization", _normalization, settings.group_normalization),
-    (("Embedding",), "embedding", lambda layer: _present(weight=held_in(layer.embeddings)), settings.activation),
+    (("Embedding",), "embedding", lambda layer: _present(weight=held_in(layer.embeddings)), settings.embedding),
     (("LSTM",), "lstm", _lstm, settings.recurrent),
     (("GRU",), "gru", _gru, settings.recurrent),
     (("SimpleRNN",), "rnn", _lstm, settings.recurrent),

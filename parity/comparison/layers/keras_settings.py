@@ -179,6 +179,15 @@ def dense(layer: Any) -> Settings:
     return {"bias": fixed(layer.use_bias, "use_bias")} | activation(layer)
 
 
+def embedding(layer: Any) -> Settings:
+    """Every row is trained here."""
+    return {
+        "padding row": Setting(
+            None, lambda row: f"no gradient for row {row}" if row is not None else "every row trained"
+        )
+    } | activation(layer)
+
+
 def _affine(layer: Any) -> Settings:
     return {"weight": fixed(layer.scale, "scale"), "bias": fixed(layer.center, "center")}
 

@@ -26,6 +26,10 @@ def _bias(module: Any) -> Setting:
     return _said(module.bias is not None, f"bias={module.bias is not None}")
 
 
+def _embedding(module: Any) -> Settings:
+    return {"padding row": _said(module.padding_idx, f"padding_idx={module.padding_idx}")}
+
+
 def _linear(module: Any) -> Settings:
     return {"bias": _bias(module)}
 
@@ -106,6 +110,7 @@ def _dropout(module: Any) -> Settings:
 
 
 MORE: dict[str, Callable[[Any], Settings]] = {
+    "embedding": _embedding,
     "linear": _linear,
     "convolution": _convolution,
     "transposed convolution": _transposed_convolution,
