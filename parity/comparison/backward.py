@@ -14,6 +14,8 @@ UNSEEN_FORWARDS = ("padding row",)  # the settings that change gradients alone
 def backward_faults(tensors: Sequence[Judged], pairs: Sequence[Aligned]) -> Iterator[Fault]:
     """Yields the layers whose parameters' gradients are outside, though what came back to their outputs is within."""
     gradients = [tensor for tensor in tensors if tensor.key.rung == GRADIENT]
+    if not all(tensor.passed for tensor in tensors if tensor not in gradients):
+        return  # gradients inherit what forward passes are off by
     for pair in pairs:
         came = [one for one in gradients if one.key.layer == pair.last.site and one.key.quantity == "output gradient"]
         names = {call.layer.name for call in pair.reference}
