@@ -42,6 +42,11 @@ class Aligned:
         """The first of the calls in the other model."""
         return self.ahead or self.other
 
+    @property
+    def left(self) -> Call:
+        """The last of the calls in the other model."""
+        return self.behind or self.other
+
     def causes(self) -> Iterator[tuple[Call, Cause]]:
         """Yields the settings in which the two differ, with the call of whose layer it is one."""
         reference = [call.layer for call in self.reference]

@@ -79,6 +79,17 @@ class Feeding:
             sources.append((place, layout))
         return cls(other, [*sources, *[None] * (len(other.inputs) - len(sources))])
 
+    def alone(self, place: int) -> tuple[int, Layout] | None:
+        """The one place that an input of the reference goes to, and how it lies there; None where others go there, too.
+
+        Keras' attention takes its value for the key where it is given none.
+        """
+        found = [
+            (there, source[1]) for there, source in enumerate(self.sources) if source is not None and source[0] == place
+        ]
+        both = self.call.layer.kind == "attention" and place and sum(source is not None for source in self.sources) == 2
+        return None if both or len(found) != 1 else found[0]
+
     def inputs(self, given: Sequence[Array]) -> list[Array]:
         """What the call is given where the reference's is given this."""
         return [

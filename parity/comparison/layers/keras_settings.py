@@ -182,10 +182,19 @@ def dense(layer: Any) -> Settings:
 def embedding(layer: Any) -> Settings:
     """Every row is trained here."""
     return {
-        "padding row": Setting(
-            None, lambda row: f"no gradient for row {row}" if row is not None else "every row trained"
-        )
+        "padding row": tried(layer, None, _untrained_in_words, lambda call, row: lambda x: _looked_up(layer, row, x))
     } | activation(layer)
+
+
+def _untrained_in_words(row: int | None) -> str:
+    return "every row trained" if row is None else f"keras.ops.stop_gradient on row {row} of the embeddings"
+
+
+def _looked_up(layer: Any, row: int, x: Any) -> Any:
+    """The rows of an embedding, one of which is not trained."""
+    rows = keras.ops.convert_to_tensor(layer.embeddings)
+    parts = [rows[:row], keras.ops.stop_gradient(rows[row : row + 1]), rows[row + 1 :]]
+    return keras.ops.take(keras.ops.concatenate(parts), x, axis=0)
 
 
 def _affine(layer: Any) -> Settings:

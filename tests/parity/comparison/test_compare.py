@@ -189,7 +189,9 @@ def test_what_cannot_be_compared_is_said_with_what_to_do() -> None:
         "inputs: give an array": lambda: parity.compare(model, port, {"x": x}),
         "does not run on inputs of shapes [(5, 7)]": lambda: parity.compare(model, port, np.ones((5, 7), np.float32)),
         "no counterpart was found": lambda: parity.compare(nn.Sequential(nn.Linear(6, 3)), port, x),
-        "only models in float32 are judged so far": lambda: parity.compare(PORTS["mlp"].torch().double(), port, x),
+        "the models are not in one format: 0.weight of the first": lambda: parity.compare(
+            PORTS["mlp"].torch().double(), port, x
+        ),
         "the first model holds no '0.wait'; it holds 0.weight": lambda: parity.compare(
             model, port, x, weights={"0.wait": "dense/kernel"}
         ),
