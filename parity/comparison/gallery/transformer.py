@@ -43,7 +43,7 @@ def in_torch() -> Any:
 def padded_embedding() -> Any:
     """An embedding that does not train its first row, as torch's does not with padding_idx=0."""
 
-    class Embedding(keras.layers.Embedding):  # type: ignore[name-defined]
+    class Embedding(keras.layers.Embedding):
         def call(self, inputs: Any) -> Any:
             rows = keras.ops.convert_to_tensor(self.embeddings)
             rows = keras.ops.concatenate([keras.ops.stop_gradient(rows[:1]), rows[1:]])
