@@ -16,11 +16,12 @@ from parity.comparison.faults import Bench, StateShare
 from parity.comparison.faults import faults as find_faults
 from parity.comparison.known import known
 from parity.comparison.layout import Layout, closest
-from parity.comparison.masks import Masks, Unshared, shared
+from parity.comparison.masks import Masks, Unshared, shared, steady
 from parity.comparison.model import STATE, Call, Model, Run, Unfit, floats
 from parity.comparison.pairing import paired
-from parity.comparison.result import Comparison, Fault, Judged
+from parity.comparison.result import Beside, Comparison, Fault, Judged
 from parity.comparison.sides import side
+from parity.comparison.sides.recorded import inputs_of
 from parity.comparison.trainings import Loss, Trainings
 from parity.ladder.judge import errors, share_used
 from parity.ladder.trace import GRADIENT, OUTPUT, Key, Trace
@@ -34,7 +35,7 @@ SINGLE = np.dtype(np.float32)  # the format that is judged: torch has no wider o
 def compare(
     first: Any,
     second: Any,
-    inputs: Any,
+    inputs: Any = None,
     *,
     weights: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -47,9 +48,10 @@ def compare(
 
     first, second: torch modules and built Keras models, two of a kind or one of each, in float32. The second is given
         the first's weights, for good if it is a Keras model; the first is left as it is. Of two Keras models the first
-        is also run on Keras' torch backend, in a process of its own.
-    inputs: an array or tensor of the shape that the first takes, or a sequence of them. How they lie in the second
-        (channels last, time first) is found out.
+        is also run on Keras' torch backend, in a process of its own. The first may also be the path of a recording
+        (`parity.record`), which needs nothing that the recorded model is written in.
+    inputs: an array or tensor of the shape that the first takes, or a sequence of them; none for a recording, which has
+        its own. How they lie in the second (channels last, time first) is found out.
     weights: names of the first's arrays and of the second's that hold the same, as far as they are known better
     seed: draws the random cotangents that gradients are compared under, and the masks of dropout
     show: is told after each run under rounding errors how many were made, of how many
@@ -63,13 +65,16 @@ def compare(
     """
     one, other = side(first, "first"), side(second, "second")
     with one.left_as_it_was():
-        given = batches and [(_arrays(x), _array(y)) for x, y in batches]
+        given = batches and [(arrays_of(x), _array(y)) for x, y in batches]
         trainings = Trainings.of((one, other), optimizers, given, loss)
         rng = np.random.default_rng(seed)
-        return _Comparing(one, other, _arrays(inputs), weights or {}, rng, show, trainings).done()
+        return _Comparing(
+            one, other, arrays_of(inputs_of(one, other, inputs)), weights or {}, rng, show, trainings
+        ).done()
 
 
-def _arrays(inputs: Any) -> list[Array]:
+def arrays_of(inputs: Any) -> list[Array]:
+    """The arrays that a model is called with, floating ones in float32; raises `Unfit` where they are none."""
     given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
     if isinstance(inputs, Mapping) or not given:
         raise Unfit(
@@ -128,7 +133,10 @@ class _Comparing:
         evaluation = self._judge(wide, False, {}, {})
         judgements = {"evaluation": evaluation}
         try:
-            kept = shared(evaluation.reference, evaluation.other, evaluation.pairs, self.rng)
+            kept = shared(self.reference, evaluation.reference, evaluation.other, evaluation.pairs, self.rng)
+            here, there = (self.there, self.inputs) if self.swapped else (self.inputs, self.there)
+            steady(self.reference, here, kept[0])
+            steady(self.other, there, kept[1])
         except Unshared as unshared:
             self.notes.append(str(unshared))
         else:
@@ -174,9 +182,10 @@ class _Comparing:
             len(evaluation.other),
             _alone(evaluation),
             sorted({name for one in judgements.values() for name in one.allowances.unmodelled} | wide.unmodelled),
-            self.notes,
+            [*self.notes, *self.reference.untold()],
             updates,
             curves,
+            list(map(Beside.of, evaluation.pairs)),
         )
 
     # The judgement.
@@ -184,7 +193,7 @@ class _Comparing:
     def _judge(self, wide: Model, training: bool, kept: Masks, kept_there: Masks) -> _Judgement:
         here, there = (self.there, self.inputs) if self.swapped else (self.inputs, self.there)
         probe = self.reference.run(here, training, kept=kept)
-        cotangents = [self.rng.standard_normal(output.shape).astype(SINGLE) for output in probe.outputs]
+        cotangents = self.reference.cotangents(probe.outputs, training, self.rng)
 
         def computed() -> Trace:
             return _trace(wide.run(here, training, cotangents, kept))
