@@ -68,9 +68,8 @@ def compare(
         given = batches and [(arrays_of(x), _array(y)) for x, y in batches]
         trainings = Trainings.of((one, other), optimizers, given, loss)
         rng = np.random.default_rng(seed)
-        return _Comparing(
-            one, other, arrays_of(inputs_of(one, other, inputs)), weights or {}, rng, show, trainings
-        ).done()
+        arrays = arrays_of(inputs_of(one, other, inputs))
+        return _Comparing(one, other, arrays, weights or {}, rng, show, trainings).done()
 
 
 def arrays_of(inputs: Any) -> list[Array]:
@@ -82,6 +81,8 @@ def arrays_of(inputs: Any) -> list[Array]:
         )
     found = list(map(_array, given))
     for place, values in enumerate(found):
+        if not values.size:
+            raise Unfit(f"inputs: the {place + 1}. holds nothing, from which nothing can be told")
         if values.dtype.kind not in "fiub":
             raise Unfit(
                 f"inputs: the {place + 1}. is of {values.dtype}; only real numbers, integers and truth values are taken"

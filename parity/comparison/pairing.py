@@ -11,7 +11,7 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.layout import Layout, closest, combinations, layouts
 from parity.comparison.matching import Matching, alternatives, copied, interchangeable, matching
-from parity.comparison.model import Layer, Model, Run, Unfit
+from parity.comparison.model import Layer, Model, Run, Unfit, floats
 
 NEAR = 1e-3  # of their size: outputs that are nearer need no other order of layers; nothing is judged by it
 
@@ -64,6 +64,11 @@ def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[
     asked_twice(second, pairing.there, "second ")
     pairing.notes = [*pairing.matching.notes, *copied(first, second, pairing.matching)]
     pairing.notes += [
+        f"output {place + 1} is of {output.dtype}, and was not compared"
+        for place, output in enumerate(ran.outputs)
+        if place not in floats(ran.outputs)
+    ]
+    pairing.notes += [
         f"input {place + 1} lies otherwise in the second model: its {layout} are the first's"
         for place, layout in enumerate(pairing.layouts)
         if not layout.same
@@ -85,6 +90,13 @@ def asked_twice(model: Model, inputs: Sequence[Array], which: str = "") -> Run:
         raise Unfit(
             f"the {which}model does not run on inputs of shapes {shapes}: {type(error).__name__}: {error}"
         ) from error
+    if any(output.dtype.kind == "c" for output in ran.outputs):
+        raise Unfit(f"the {which}model's outputs are complex: have it return their real and imaginary parts")
+    if not floats(ran.outputs):
+        kinds = ", ".join(str(output.dtype) for output in ran.outputs) or "nothing"
+        raise Unfit(
+            f"the {which}model returns {kinds}: have it return the floating-point numbers that these are made of"
+        )
     if not all(np.array_equal(*pair, equal_nan=True) for pair in zip(ran.outputs, again.outputs, strict=True)):
         raise Unfit(
             f"the {which}model answers differently when it is asked again, in evaluation mode: nothing can be told"

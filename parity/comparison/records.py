@@ -69,6 +69,7 @@ def _tensor(mode: str, judged: Judged) -> TensorPart:
 
 def _layer(found: Comparison, beside: Beside) -> LayerPart:
     return LayerPart(
+        called=beside.called,
         site=beside.site,
         title=beside.title,
         there=beside.there,

@@ -60,12 +60,14 @@ class Fault:
 class Beside:
     """A call of a layer of the reference, or of two of them, and the call in the other model that computes the same.
 
-    site: the last of the reference's calls, whose output is compared
+    called: the reference's calls
+    site: the last of them, whose output is compared
     layer: the reference's first layer, whose parameters are compared
     title, title_there: the classes
     there: the call in the other model
     """
 
+    called: str
     site: str
     layer: str
     title: str
@@ -75,8 +77,9 @@ class Beside:
     @classmethod
     def of(cls, pair: Aligned) -> Beside:
         titles = " and ".join(call.layer.title for call in pair.reference)
+        called = " and ".join(call.site for call in pair.reference)
         layer = pair.reference[0].layer.name
-        return cls(pair.last.site, layer, titles, pair.other.site, pair.other.layer.title)
+        return cls(called, pair.last.site, layer, titles, pair.other.site, pair.other.layer.title)
 
 
 @dataclass

@@ -60,8 +60,8 @@ def rows(record: Json) -> list[Json]:
         for tensor in tensors
         if not tensor["layer"]
     ]
-    model = {"site": "the whole model", "title": "its outputs, and the gradients of its inputs"}
-    return [*found, model | {"there": "", "title_there": "", "layer": "", "error": "", "used": _worst(whole)}]
+    model = {"called": "the whole model", "title": "its outputs, and the gradients of its inputs"}
+    return [*found, model | {"there": "", "title_there": "", "error": "", "used": _worst(whole)}]
 
 
 def _worst(tensors: Iterable[Json]) -> dict[str, Json]:

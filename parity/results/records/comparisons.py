@@ -36,11 +36,14 @@ class TensorPart(Part):
 class LayerPart(Part):
     """A call of a layer in the reference, and the one in the other model that computes the same.
 
+    called: the reference's calls, which are two where the other model's layer applies an activation
+    site: the last of them, whose output is compared
     title, title_there: the classes of the layers
     layer: the name that the reference's parameters go by
     error: whose error it is where a tensor of it is outside: "own" where it is, given the same input; "" where none is
     """
 
+    called: str
     site: str
     title: str
     there: str
@@ -125,8 +128,8 @@ class ComparisonRecord(Judged, kind="comparisons", case=True):
     reference: str
     headline: str
     told: list[str]
-    itself: Share
     tensors: list[TensorPart]
+    itself: Share = None
     layers: list[LayerPart] = field(default_factory=list)
     faults: list[FaultPart] = field(default_factory=list)
     weights: Mapping[str, str] = field(default_factory=dict)
