@@ -8,7 +8,7 @@ from numpynet import Array
 from parity.comparison.model import Call, Layer, Run
 from parity.comparison.recording import CallPart, ModePart
 
-INPUTS = "inputs"
+INPUTS, BACK, GRADIENTS, STATES = "inputs", "input gradients", "parameter gradients", "state"
 
 
 def flattened(run: Run) -> dict[str, Array]:
@@ -27,8 +27,8 @@ def _flattened(run: Run) -> Iterator[tuple[str, Array]]:
                 yield f"calls/{number}/gradients/{place}", gradient
     for place, gradient in enumerate(run.input_gradients):
         if gradient is not None:
-            yield f"input gradients/{place}", gradient
-    for kind, held in (("parameter gradients", run.parameter_gradients), ("state", run.state)):
+            yield f"{BACK}/{place}", gradient
+    for kind, held in ((GRADIENTS, run.parameter_gradients), (STATES, run.state)):
         for (layer, role), values in held.items():
             yield f"{kind}/{layer}/{role}", values
 
@@ -76,13 +76,13 @@ def unflattened(
         for number, call in enumerate(part.calls)
     ]
     names = [(layer.name, role) for layer in layers.values() for role in layer.held]
-    gradients = {(layer, role): find(f"parameter gradients/{layer}/{role}") for layer, role in names}
-    state = {(layer, role): find(f"state/{layer}/{role}") for layer, role in names}
+    gradients = {(layer, role): find(f"{GRADIENTS}/{layer}/{role}") for layer, role in names}
+    state = {(layer, role): find(f"{STATES}/{layer}/{role}") for layer, role in names}
     return Run(
         [must(f"outputs/{place}") for place in range(part.outputs)],
         calls,
         [layers[name] for name in part.entered],
-        [find(f"input gradients/{place}") for place in range(inputs)],
+        [find(f"{BACK}/{place}") for place in range(inputs)],
         {key: values for key, values in gradients.items() if values is not None},
         {key: values for key, values in state.items() if values is not None},
     )

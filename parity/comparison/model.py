@@ -149,6 +149,21 @@ class Run:
         return list(dict.fromkeys(array.shape[1:] for array in arrays))
 
 
+@dataclass
+class Applied:
+    """What one layer computed by itself; there are no gradients where no cotangents were given.
+
+    state: its running statistics after it, by role
+    input_gradients: of each input, None where nothing came back to it
+    parameter_gradients: by role
+    """
+
+    outputs: list[Array]
+    state: dict[str, Array]
+    input_gradients: list[Array | None] = field(default_factory=list)
+    parameter_gradients: dict[str, Array] = field(default_factory=dict)
+
+
 class Unfit(ValueError):
     """Raised where a model, a weight or an input does not allow a comparison; the message says what to do."""
 
@@ -184,10 +199,12 @@ class Model(ABC):
         """
 
     @abstractmethod
-    def apply(self, call: Call, inputs: Sequence[Array], training: bool) -> tuple[list[Array], dict[str, Array]]:
-        """Run the layer of `call` alone on other inputs: its outputs, and its running statistics after them by role.
+    def apply(
+        self, call: Call, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array | None] | None = None
+    ) -> Applied:
+        """Run the layer of `call` alone on other inputs, and back from what comes back to its outputs, if it is given.
 
-        They are as before afterwards.
+        Its running statistics are as before afterwards.
         """
 
     @abstractmethod
@@ -197,6 +214,14 @@ class Model(ABC):
     @abstractmethod
     def write(self, held: Held, values: Array) -> None:
         """Give an array of the model's these values."""
+
+    @abstractmethod
+    def format_of(self, held: Held) -> str:
+        """The name of the number format that an array of the model's is in."""
+
+    def is_frozen(self, held: Held) -> bool:
+        """Tells whether an array is left as it is in a training, so that it has no gradient there."""
+        return False
 
     def input_shapes(self) -> list[tuple[int | None, ...] | None]:
         """The shapes of the inputs that it says it takes, None for what it leaves open; empty where it says none."""
@@ -210,9 +235,11 @@ class Model(ABC):
         """The same model by the formulas of another framework that round worse; None where no layer has such a one."""
         return None
 
-    def cotangents(self, outputs: Sequence[Array], training: bool, rng: np.random.Generator) -> list[Array]:
+    def cotangents(
+        self, outputs: Sequence[Array], training: bool, rng: np.random.Generator, dtype: np.dtype[Any]
+    ) -> list[Array]:
         """What is sent back to these outputs, so that gradients can be compared: drawn, or as it was recorded."""
-        return [rng.standard_normal(output.shape).astype(np.float32) for output in outputs]
+        return [rng.standard_normal(output.shape).astype(dtype) for output in outputs]
 
     def mask(self, call: Call, shape: Sequence[int], rng: np.random.Generator) -> Array:
         """The mask of a call of a dropout layer: drawn, or as it was recorded."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from parity.comparison.comparing import arrays_of
+from parity.comparison.formats import judged_format
 from parity.comparison.pairing import Pairing, paired
 from parity.comparison.sides import side
 from parity.comparison.sides.recorded import inputs_of
@@ -18,4 +19,5 @@ def proposed(first: Any, second: Any, inputs: Any = None, weights: Mapping[str, 
     """
     one, other = side(first, "first"), side(second, "second")
     with one.left_as_it_was():
-        return paired(one, other, arrays_of(inputs_of(one, other, inputs)), weights or {})
+        arrays = arrays_of(inputs_of(one, other, inputs), judged_format(one, other))
+        return paired(one, other, arrays, weights or {})

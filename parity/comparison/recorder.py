@@ -17,11 +17,15 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.alignment import Aligned
 from parity.comparison.allowing import RUNS, Allowances
-from parity.comparison.comparing import SINGLE, arrays_of
-from parity.comparison.faults import Bench, OwnError
-from parity.comparison.flattened import called_with, flattened, shape_of
+from parity.comparison.comparing import arrays_of
+from parity.comparison.correspondence import Correspondence
+from parity.comparison.flattened import BACK, GRADIENTS, STATES, called_with, flattened, shape_of
+from parity.comparison.formats import judged_format
+from parity.comparison.judging import Judge
 from parity.comparison.masks import Masks, Unshared, mask_shape, steady
-from parity.comparison.model import ACTIVATIONS, Call, Layer, Model, Run, Unfit
+from parity.comparison.matching import Matching
+from parity.comparison.model import ACTIVATIONS, STATE, Call, Layer, Model, Run, Unfit
+from parity.comparison.own import Bench, OwnError
 from parity.comparison.pairing import asked_twice
 from parity.comparison.recording import FORMAT, VERSION, Header, LayerPart, ModePart, SettingPart, write
 from parity.comparison.sides import side
@@ -30,13 +34,13 @@ from parity.comparison.sides.recorded import (
     ALLOWED_BESIDE,
     ALONE,
     BEHIND,
+    COMPUTED,
     MODES,
-    OWN_FORMAT,
-    WIDE,
+    REFERENCE,
     RecordedModel,
 )
 from parity.ladder.judge import share_used
-from parity.ladder.trace import Trace
+from parity.ladder.trace import OUTPUT, Key, Trace
 
 Show = Callable[[int, int], None]
 PACKAGES = {"torch": ("torch",), "keras": ("keras", "tensorflow"), "numpynet": ("numpynet-parity",)}
@@ -73,7 +77,8 @@ def record(
     if isinstance(one, RecordedModel):
         raise Unfit(f"{one.file}: give a model, not a file")
     with one.left_as_it_was():
-        recorder = _Recorder(one, arrays_of(inputs), np.random.default_rng(seed), beside, thorough, show)
+        dtype = judged_format(one, one)
+        recorder = _Recorder(one, arrays_of(inputs, dtype), dtype, np.random.default_rng(seed), beside, thorough, show)
         recorder.record()
         write(Path(file), recorder.header(seed), recorder.arrays)
 
@@ -84,6 +89,7 @@ class _Recorder:
 
     model: Model
     inputs: list[Array]
+    dtype: np.dtype[Any]
     rng: np.random.Generator
     beside: str
     thorough: bool
@@ -97,9 +103,8 @@ class _Recorder:
     def record(self) -> None:
         """Record the model's inputs, weights, and both modes."""
         for name, values in self.model.weights().items():
-            if values.dtype != SINGLE or not np.isfinite(values).all():
-                wrong = f"is {values.dtype}" if values.dtype != SINGLE else "holds NaN or an infinity"
-                raise Unfit(f"{name} {wrong}: only finite models in float32 are recorded")
+            if not np.isfinite(values).all():
+                raise Unfit(f"{name} of the model holds NaN or an infinity")
         ran = asked_twice(self.model, self.inputs)
         if not all(np.isfinite(output).all() for output in ran.outputs):
             raise Unfit("the model's outputs hold NaN or an infinity from the start")
@@ -123,13 +128,14 @@ class _Recorder:
             format=FORMAT,
             version=VERSION,
             framework=self.model.framework,
+            dtype="float64" if self.dtype == np.float64 else "float32",
             made_by=dict(_made_by(self.model.framework)),
             seed=seed,
             beside="" if self.formulas is None else self.beside,
             asked=self.beside,
             thorough=self.thorough,
             inputs=len(self.inputs),
-            layers=list(map(_layer, self.model.layers.values())),
+            layers=[_layer(self.model, layer) for layer in self.model.layers.values()],
             modes=self.modes,
             untrained=self.untrained,
             unmodelled=sorted(self.unmodelled | self.wide.unmodelled),
@@ -150,7 +156,7 @@ class _Recorder:
     def _mode(self, training: bool, masks: Masks) -> Run:
         mode = MODES[training]
         probe = self.model.run(self.inputs, training, kept=masks)
-        cotangents = self.model.cotangents(probe.outputs, training, self.rng)
+        cotangents = self.model.cotangents(probe.outputs, training, self.rng, self.dtype)
         run = self.model.run(self.inputs, training, cotangents, masks)
 
         def computed(model: Model) -> dict[str, Array]:
@@ -158,12 +164,17 @@ class _Recorder:
 
         allowances = self._allowances(functools.partial(computed, self.wide))
         own = flattened(run)
-        if self.thorough or _most(own, allowances) > 1:
-            allowances.look_again(self._count)
+        if any(values.dtype.itemsize > np.dtype(np.float64).itemsize for values in allowances.reference.values()):
+            raise Unfit(
+                f"a {self.model.framework} model in {self.dtype} has its reference in a format that other machines "
+                "lack: record it in float32"
+            )
+        if self.thorough or self._most(own, allowances) > 1:
+            allowances.look_again(lambda: not self.thorough and self._most(own, allowances) <= 1)
         self.modes[mode] = shape_of(run)
         self._keep(f"{mode}/cotangents", {str(place): values for place, values in enumerate(cotangents)})
-        self._keep(f"{mode}/{OWN_FORMAT}", own | called_with(run))
-        self._keep(f"{mode}/{WIDE}", allowances.reference)
+        self._keep(f"{mode}/{COMPUTED}", own | called_with(run))
+        self._keep(f"{mode}/{REFERENCE}", allowances.reference)
         self._keep(f"{mode}/{ALLOWED}", allowances.bounds)
         if self.formulas is not None:
             allowances.widen(self._allowances(functools.partial(computed, self.formulas)))
@@ -173,9 +184,18 @@ class _Recorder:
         return run
 
     def _allowances(self, run: Callable[[], dict[str, Array]]) -> Allowances[str]:
-        allowances = Allowances(run(), run, SINGLE)
-        allowances.look(self._count)
+        allowances = Allowances(run(), run, self.dtype, self._count)
+        allowances.glance()
+        allowances.look()
         return allowances
+
+    def _most(self, own: Mapping[str, Array], allowances: Allowances[str]) -> float:
+        """The largest share of its allowance that the model uses in its own format."""
+        shares = (
+            share_used(own[key], value, allowances.bound(key), self.dtype)
+            for key, value in allowances.reference.items()
+        )
+        return max(shares, default=0.0)
 
     def _count(self) -> None:
         self.made += 1
@@ -193,39 +213,43 @@ class _Recorder:
                 self._alone(run, (before, call), training, f"{BEHIND}/{number}")
 
     def _alone(self, run: Run, calls: tuple[Call, ...], training: bool, place: str) -> None:
-        pair, mode = Aligned(calls, calls[-1]), MODES[training]
-        bench = Bench(self.wide, None, self.model, training, run.unflattened, SINGLE, _unjudged)
-        own = OwnError(bench, pair, [])
-        self._keep(f"{mode}/{WIDE}/{place}", _named(own.wanted))
-        self._keep(f"{mode}/{ALLOWED}/{place}", _named(own.allowances.bounds))
+        mode = MODES[training]
+        itself = Correspondence(self.model, self.model, Matching([]), [], [], swapped=False)
+        judge = Judge(run, self.model.state(), self.dtype, knows=False)
+
+        def allowances(model: Model) -> Allowances[Key]:
+            own = OwnError(Bench(model, None, itself, training, judge), Aligned(calls, calls[-1]), [])
+            own.allowances.glance()
+            own.allowances.look()
+            return own.allowances
+
+        found = allowances(self.wide)
+        self._keep(f"{mode}/{REFERENCE}/{place}", _named(found.reference))
+        self._keep(f"{mode}/{ALLOWED}/{place}", _named(found.bounds))
         if self.formulas is not None:
-            beside = Bench(self.wide, self.formulas, self.model, training, run.unflattened, SINGLE, _unjudged)
-            self._keep(f"{mode}/{ALLOWED_BESIDE}/{place}", _named(OwnError(beside, pair, []).allowances.bounds))
-
-
-def _unjudged(*_: Any) -> float:
-    raise NotImplementedError("nothing is judged while a model is recorded")
+            found.widen(allowances(self.formulas))
+            self._keep(f"{mode}/{ALLOWED_BESIDE}/{place}", _named(found.bounds))
 
 
 def _named(trace: Trace) -> dict[str, Array]:
     """The arrays of a layer alone, by the names that they have in a recording."""
-    return {f"{'state' if key.quantity == 'state' else 'outputs'}/{key.tensor}": value for key, value in trace.items()}
+
+    def name(key: Key) -> str:
+        if key.layer:
+            return f"{STATES if key.tensor in STATE else GRADIENTS}/{key.layer}/{key.tensor}"
+        return f"{'outputs' if key.rung == OUTPUT else BACK}/{key.tensor}"
+
+    return {name(key): values for key, values in trace.items()}
 
 
-def _most(own: Mapping[str, Array], allowances: Allowances[str]) -> float:
-    """The largest share of its allowance that the model uses in its own format."""
-    bounds = allowances.bounds
-    shares = (share_used(own[key], value, bounds[key], SINGLE) for key, value in allowances.reference.items())
-    return max(shares, default=0.0)
-
-
-def _layer(layer: Layer) -> LayerPart:
+def _layer(model: Model, layer: Layer) -> LayerPart:
     return LayerPart(
         name=layer.name,
         title=layer.title,
         kind=layer.kind,
         activation=layer.activation,
         held={role: list(held.names) for role, held in layer.held.items()},
+        frozen=[role for role, held in layer.held.items() if model.is_frozen(held)],
         settings={
             name: SettingPart(value=setting.value, written=setting.written(setting.value))
             for name, setting in layer.settings.items()

@@ -47,13 +47,17 @@ class SettingPart(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class LayerPart(Part):
-    """A layer; `held` are the framework's names of the tensors that make each of its arrays, by role."""
+    """A layer; `held` are the framework's names of the tensors that make each of its arrays, by role.
+
+    `frozen` are the roles of those that are not trained.
+    """
 
     name: str
     title: str
     kind: str
     activation: str
     held: dict[str, list[str]]
+    frozen: list[str]
     settings: dict[str, SettingPart]
 
 
@@ -80,7 +84,7 @@ class ModePart(Part):
 class Header(Part):
     """What a recording says of itself.
 
-    framework: that of the model
+    framework, dtype: those of the model
     made_by: the versions of what made it
     seed: what the cotangents and masks were drawn by
     beside: the framework whose own formulas have allowances too; "" where no layer has such a formula
@@ -94,6 +98,7 @@ class Header(Part):
     format: Literal["parity recording"]
     version: int
     framework: str
+    dtype: Literal["float32", "float64"]
     made_by: dict[str, str]
     seed: int
     beside: str

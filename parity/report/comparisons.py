@@ -94,7 +94,9 @@ def _shares(id: str, record: Json) -> Chart | None:
             customdata=[row["used"][quantity]["module"] for row in shown],
             hovertemplate=f"%{{customdata}}<br>%{{y:{DIGITS}}} of what is allowed<extra></extra>",
         )
-    figure.add_hline(1, line=LIMIT, annotation_text="allowed", annotation_position="top left")
+    figure.add_hline(1, line=LIMIT)
+    limit = {"xref": "paper", "x": 0, "y": 0, "xanchor": "left", "yanchor": "bottom"}  # at 1: the axis is logarithmic
+    figure.add_annotation(text="allowed", showarrow=False, font={"color": INK}, **limit)
     most = len(listed)
     return chart(
         id,
@@ -110,7 +112,7 @@ def _shares(id: str, record: Json) -> Chart | None:
             "categoryorder": "array",
             "nticks": min(most, 40),
         },
-        yaxis={"title": "observed / allowed", "type": "log", "exponentformat": "power"},
+        yaxis={"title": "observed / allowed", "type": "log", "exponentformat": "power", "dtick": 1},
         margin={"l": 8, "r": 12, "t": 44, "b": 44},
     )
 

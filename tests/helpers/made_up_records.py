@@ -346,10 +346,12 @@ def add_modes(results: Results, framework: str, off: str | None = None) -> None:
 
 def compared(passed: bool) -> ComparisonRecord:
     """A comparison of two models of two layers, trained; the second layer is at fault unless it has `passed`."""
-    outside = {} if passed else {"share": None, "digits": 0.5, "passed": False}
+    outside: Json = {} if passed else {"share": None, "digits": 0.5, "passed": False}
+
+    inherited: Json = {} if passed else {"share": 2.5, "passed": False}
 
     def tensor(mode: str, rung: int, layer: str, quantity: str, name: str = "", **changed: Any) -> TensorPart:
-        known = {"mode": mode, "rung": rung, "layer": layer, "quantity": quantity, "tensor": name}
+        known: Json = {"mode": mode, "rung": rung, "layer": layer, "quantity": quantity, "tensor": name}
         of = f" of {layer}" + f".{name}" * bool(name) if layer else ""
         return TensorPart(**known | {"name": quantity + of, "share": 0.25, "digits": 6.5, "passed": True} | changed)
 
@@ -360,7 +362,7 @@ def compared(passed: bool) -> ComparisonRecord:
             tensor(mode, 1, "0", "output"),
             tensor(mode, 1, "2", "output", **outside),
             tensor(mode, 1, "1", "state", "running variance", known="batchnorm-running-variance"),
-            tensor(mode, 2, "0", "output gradient", **({} if passed else {"share": 2.5, "passed": False})),
+            tensor(mode, 2, "0", "output gradient", **inherited),
             tensor(mode, 2, "1", "parameter gradient", "weight"),
             tensor(mode, 2, "", "input gradient"),
         )

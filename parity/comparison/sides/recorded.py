@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.flattened import unflattened
-from parity.comparison.model import NOTHING, STATE, Call, Held, Layer, Model, Run, Setting, Unfit
+from parity.comparison.flattened import BACK, GRADIENTS, STATES, unflattened
+from parity.comparison.model import NOTHING, Applied, Call, Held, Layer, Model, Run, Setting, Unfit
 from parity.comparison.recording import LayerPart, damaged, read
 from parity.rounding.errors import SLACK, RandomErrors, current_errors
 
 FRAMEWORK = "parity"  # whose format it is
 MODES = {False: "evaluation", True: "training"}
-# What is recorded of a run, by folder: as computed in the model's own format, in float64, and what rounding allows.
-OWN_FORMAT, WIDE, ALLOWED, ALLOWED_BESIDE = "float32", "float64", "allowed", "allowed beside"
+# What is recorded of a run, by folder: as the model computes it, in float64, and what rounding allows.
+COMPUTED, REFERENCE, ALLOWED, ALLOWED_BESIDE = "computed", "reference", "allowed", "allowed beside"
 ALONE, BEHIND = "alone", "behind"  # of a layer given its input, and given what the layer before it makes of its own
 
 
@@ -42,15 +42,17 @@ class RecordedModel(Model):
         self.header, self.arrays = read(self.file)
         self.framework, self.untrained = self.header.framework, self.header.untrained
         self.unmodelled = frozenset(self.header.unmodelled)
-        self.played, self.allowed = OWN_FORMAT, ""
-        self.handed: list[Array] = []  # what the layer that was last applied made
+        self.dtype = np.dtype(self.header.dtype)
+        self.played, self.allowed = COMPUTED, ""
+        self.handed, self.sent, self.behind = _nothing(), _nothing(), 0
         self.asked: set[str] = set()  # the frameworks whose formulas nothing was recorded of
+        self.frozen = {tuple(part.held[role]) for part in self.header.layers for role in part.frozen}
         try:
             self.layers = {part.name: self._layer(part) for part in self.header.layers}
             self.inputs = [self.arrays[f"inputs/{place}"] for place in range(self.header.inputs)]
             for training, mode in MODES.items():
                 if mode in self.header.modes:
-                    for played in (OWN_FORMAT, WIDE):
+                    for played in (COMPUTED, REFERENCE):
                         self._view(played, "")._run(training, True)
                 elif not (training and self.untrained):
                     raise KeyError(mode)
@@ -66,7 +68,7 @@ class RecordedModel(Model):
 
     def _view(self, played: str, allowed: str) -> RecordedModel:
         other = copy.copy(self)
-        other.played, other.allowed, other.handed = played, allowed, []
+        other.played, other.allowed = played, allowed
         return other
 
     def untold(self) -> list[str]:
@@ -99,10 +101,10 @@ class RecordedModel(Model):
             if "gradients/" in name and not backwards:
                 return None
             if "/inputs/" in name:
-                return self.arrays.get(f"{mode}/{OWN_FORMAT}/{name}")
+                return self.arrays.get(f"{mode}/{COMPUTED}/{name}")
             return self._played(f"{mode}/{{}}/{name}")
 
-        whole = self.played == OWN_FORMAT
+        whole = self.played == COMPUTED
         return unflattened(self.header.modes[mode], self.layers, len(self.inputs), find, whole)
 
     def _played(self, name: str) -> Array | None:
@@ -112,19 +114,43 @@ class RecordedModel(Model):
         if found is None or not self.allowed or not isinstance(errors, RandomErrors) or errors.size != 1:
             return found
         allowed = self.arrays.get(name.format(self.allowed))
-        return found if allowed is None else found + allowed / SLACK
+        doubled = 2 if found.dtype == self.dtype else 1  # as `Allowances` does where the reference errs as well
+        return found if allowed is None else found + allowed / (SLACK * doubled)
 
-    def apply(self, call: Call, inputs: Sequence[Array], training: bool) -> tuple[list[Array], dict[str, Array]]:
-        part = self.header.modes[MODES[training]]
+    def apply(
+        self, call: Call, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array | None] | None = None
+    ) -> Applied:
+        """What was recorded of the layer alone or, where it is given what this model made, of two layers together.
+
+        The second of two is given what the first handed on, and the first what the second sent back.
+        """
+        part, mode = self.header.modes[MODES[training]], MODES[training]
         number = next(place for place, one in enumerate(part.calls) if one.site == call.site)
-        handed_on = bool(self.handed) and any(values is self.handed[0] for values in inputs)
-        folder = f"{MODES[training]}/{{}}/{BEHIND if handed_on else ALONE}/{number}"
-        found = [self._played(f"{folder}/outputs/{place}") for place in range(part.calls[number].outputs)]
-        self.handed = [values for values in found if values is not None]
-        state = {role: self._played(f"{folder}/state/{role}") for role in call.layer.held if role in STATE}
-        return self.handed, {role: values for role, values in state.items() if values is not None}
+        second = any(values is handed for values in inputs for handed in self.handed)
+        first = cotangents is not None and cotangents is self.sent
+        alone = f"{mode}/{{}}/{ALONE}/{number}"
+        folder = f"{mode}/{{}}/{BEHIND}/{number if second else self.behind}" if first or second else alone
 
-    def cotangents(self, outputs: Sequence[Array], training: bool, rng: np.random.Generator) -> list[Array]:
+        def of_layer(kind: str) -> dict[str, Array]:
+            found = {role: self._played(f"{folder}/{kind}/{call.layer.name}/{role}") for role in call.layer.held}
+            return {role: values for role, values in found.items() if values is not None}
+
+        outputs = [
+            self._played(f"{folder if second else alone}/outputs/{place}")
+            for place in range(part.calls[number].outputs)
+        ]
+        self.handed = [values for values in outputs if values is not None]
+        applied = Applied(self.handed, of_layer(STATES))
+        if cotangents is not None:
+            applied.input_gradients = [self._played(f"{folder}/{BACK}/{place}") for place in range(len(inputs))]
+            applied.parameter_gradients = of_layer(GRADIENTS)
+            if second:
+                self.sent, self.behind = applied.input_gradients, number
+        return applied
+
+    def cotangents(
+        self, outputs: Sequence[Array], training: bool, rng: np.random.Generator, dtype: np.dtype[Any]
+    ) -> list[Array]:
         return [self.arrays[f"{MODES[training]}/cotangents/{place}"] for place in range(len(outputs))]
 
     def mask(self, call: Call, shape: Sequence[int], rng: np.random.Generator) -> Array:
@@ -139,17 +165,24 @@ class RecordedModel(Model):
             "compared with second"
         )
 
+    def format_of(self, held: Held) -> str:
+        name: str = held.tensors[0].dtype.name
+        return name
+
+    def is_frozen(self, held: Held) -> bool:
+        return held.names in self.frozen
+
     @contextlib.contextmanager
     def left_as_it_was(self, layer: Layer | None = None) -> Iterator[None]:
         yield  # nothing changes it
 
     def wide(self) -> Model:
-        return self._view(WIDE, ALLOWED)
+        return self._view(REFERENCE, ALLOWED)
 
     def by_formulas(self, framework: str) -> Model | None:
         if framework not in (self.framework, self.header.asked):
             self.asked.add(framework)
-        return self._view(WIDE, ALLOWED_BESIDE) if framework == self.header.beside else None
+        return self._view(REFERENCE, ALLOWED_BESIDE) if framework == self.header.beside else None
 
 
 def kind() -> tuple[type, ...]:
@@ -173,6 +206,11 @@ def inputs_of(first: Model, second: Model, inputs: Any) -> Any:
     if inputs is None:
         raise Unfit("inputs: give an array, or a sequence of the arrays that the model is called with")
     return inputs
+
+
+def _nothing() -> list[Any]:
+    """A list that is no other one, for what has not been handed on yet."""
+    return []
 
 
 def _setting(value: Any, written: str) -> Setting:

@@ -1,0 +1,31 @@
+"""The one number format that two models are judged in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from parity.comparison.model import Model, Unfit
+from parity.formats import DTYPES
+
+
+def judged_format(first: Model, second: Model) -> np.dtype[Any]:
+    """The format of both models, float32 where neither holds an array.
+
+    Raises `Unfit` where they hold several, or one that is not judged.
+    """
+    found: dict[str, str] = {}  # an array of each format
+    for model, which in ((first, "first"), (second, "second")):
+        for layer in model.layers.values():
+            for held in layer.held.values():
+                found.setdefault(model.format_of(held), f"{held.name} of the {which} model")
+    if len(found) > 1:
+        told = ", ".join(f"{name} is {form}" for form, name in found.items())
+        raise Unfit(
+            f"the models are not in one format: {told}. Give both the same: .to(dtype) in torch, dtype= in Keras"
+        )
+    for form, name in found.items():
+        if form not in DTYPES:
+            raise Unfit(f"{name} is {form}: only models in {' and '.join(DTYPES)} are judged so far")
+    return np.dtype(next(iter(found), DTYPES[0]))
