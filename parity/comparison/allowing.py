@@ -25,12 +25,13 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.operations import Rounding
-from parity.rounding.allowance import FEWER_BITS, MORE, PAIRS, PARTIAL, combined, size_of
+from parity.rounding.allowance import FEWER_BITS, MORE, PAIRS, PARTIAL, SMALL_EVERY, combined, size_of
 from parity.rounding.errors import SLACK, BehindForward, Errors, InHalf, Losing, Nearest, RandomErrors, making
 
 Key = TypeVar("Key")
 Made = Callable[[], None]
-RUNS = 2 * PAIRS + 2  # of a glance and a look
+FEW = SMALL_EVERY  # pairs of both sizes
+RUNS = 2 * PAIRS + FEW + 2  # of two glances and a look
 BOTH = (False, True)  # of a pair: the errors, and those of the other signs
 
 
@@ -56,11 +57,15 @@ class Allowances(Generic[Key]):
         }
 
     def glance(self) -> None:
-        """Look at one of each pair of random errors."""
+        """Look at one of each of `PAIRS` pairs of random errors."""
         self._observe(self._random(range(PAIRS), [False]))
 
+    def glance_again(self) -> None:
+        """Look at a few more such: of millions of elements, some are hardly moved by any of six."""
+        self._observe(self._random(range(PAIRS, PAIRS + FEW), [False]))
+
     def look(self) -> None:
-        """Look at the other one of each pair, at losing and at rounding, after a glance."""
+        """Look at the other one of each pair, at losing and at rounding, after two glances."""
         self._observe([*self._random(range(PAIRS), [True]), Losing(self.dtype), Nearest(self.dtype)])
 
     def look_again(self, enough: Callable[[], bool]) -> None:
@@ -72,7 +77,7 @@ class Allowances(Generic[Key]):
 
     def _further(self) -> Iterator[Iterable[Errors]]:
         """Yields the errors of another look, group by group: pairs, then those at branches (`deviations` has why)."""
-        for first in range(PAIRS, PAIRS + MORE, PAIRS):
+        for first in range(PAIRS + FEW, PAIRS + FEW + MORE, PAIRS):
             yield self._random(range(first, first + PAIRS), BOTH)
         for bits in range(FEWER_BITS + 1):
             yield Losing(self.dtype, Nearest(self.dtype, bits)), Nearest(self.dtype, bits)
@@ -119,3 +124,16 @@ class Allowances(Generic[Key]):
     @property
     def unmodelled(self) -> list[str]:
         return sorted(self.rounding.unmodelled)
+
+
+def widened(allowances: Allowances[Key], formulas: Callable[[], Allowances[Key]] | None) -> Iterator[None]:
+    """Widen allowances, a look at a time, and then to those by other `formulas`; yields after each look."""
+    for look in (allowances.glance, allowances.glance_again, allowances.look):
+        look()
+        yield
+    if formulas is not None:
+        beside = formulas()
+        for look in (beside.glance, beside.glance_again, beside.look):
+            look()
+            allowances.widen(beside)
+            yield

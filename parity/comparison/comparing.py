@@ -197,11 +197,18 @@ class _Comparing:
 
         reference = self.reference.run(here, training, cotangents, kept)
         plain = self.other.run(there, training, kept=kept_there)
-        outputs = [closest(*pair) for pair in zip(reference.outputs, plain.outputs, strict=False)]
+        both = zip(reference.outputs, plain.outputs, strict=False)
+        outputs = [closest(*pair, reference.unflattened) for pair in both]
         if len(reference.outputs) != len(plain.outputs) or None in outputs:
             shapes = [[output.shape for output in run.outputs] for run in (reference, plain)]
             raise Unfit(f"the models' outputs are not of the same shapes in any layout: {shapes[0]} and {shapes[1]}")
         placed = [layout for layout in outputs if layout is not None]
+        if not training:
+            self.notes += [
+                f"output {place + 1} lies otherwise in the other model: {layout}, as the reference has them"
+                for place, layout in enumerate(placed)
+                if layout.before
+            ]
         sent = [layout.there(cotangent) for layout, cotangent in zip(placed, cotangents, strict=True)]
         other = self.other.run(there, training, sent, kept_there)
         pairs = aligned(reference, other, self.matching, self.swapped)

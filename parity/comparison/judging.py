@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.alignment import Aligned
-from parity.comparison.allowing import Allowances
+from parity.comparison.allowing import Allowances, widened
 from parity.comparison.correspondence import trace_of
 from parity.comparison.known import known
 from parity.comparison.model import Call, Run
@@ -100,25 +100,13 @@ class Judgement:
 
     def look(self) -> None:
         """Look until everything is inside, or all was looked at but what `look_again` looks at."""
-        for _ in self._widened():
+        for _ in widened(self.allowances, self.formulas):
             if self._settled():
                 return
 
     def look_again(self) -> None:
         """Look on before anybody is accused, until everything is inside."""
         self.allowances.look_again(self._settled)
-
-    def _widened(self) -> Iterator[None]:
-        """Yields after each step that widens the allowances."""
-        for look in (self.allowances.glance, self.allowances.look):
-            look()
-            yield
-        if self.formulas is not None:
-            beside = self.formulas()
-            for look in (beside.glance, beside.look):
-                look()
-                self.allowances.widen(beside)
-                yield
 
     def _settled(self) -> bool:
         """Judge what was not inside before; tells whether everything is now."""

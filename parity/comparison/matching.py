@@ -15,6 +15,7 @@ from parity.comparison.model import Layer, Model, Run, Unfit
 
 # What an array is where only the other model has it, so that both compute the same: no bias, a scale of 1.
 NEUTRAL = {"bias": 0.0, "packed bias": 0.0, "output bias": 0.0, "biases": 0.0, "weight": 1.0}
+BY_FEATURE = ("batch normalization", "layer normalization")  # kinds of layers with one number for each feature
 Shapes = Mapping[str, tuple[int, ...]]  # by role
 TRIED = 24  # orders of layers that cannot be told apart: of four
 
@@ -27,7 +28,8 @@ class Match:
     turned: the order of the axes of the first's arrays in the second, where it is another one
     flat: the roles of arrays that have axes of one element in one of the two alone, with their shapes in the second
     shapes: the shapes of the first's arrays
-    columns: how the columns of the weight lie in the second, where its input was flattened in another order
+    columns: how the columns of the weight, or all arrays of a layer that has one number for each feature, lie in the
+        second, where its input was flattened in another order
     given: whether it was said that these two go together
     """
 
@@ -46,7 +48,7 @@ class Match:
             return values.reshape(self.flat[role])
         if role in self.turned:
             return values.transpose(self.turned[role])
-        return self.columns.there(values) if self.columns and role == "weight" else values
+        return self._flattened(role, values, "there")
 
     def back(self, role: str, values: Array) -> Array:
         """An array of the second layer as the first has it."""
@@ -54,7 +56,16 @@ class Match:
             return values.reshape(self.shapes[role])
         if role in self.turned:
             return values.transpose(np.argsort(self.turned[role]))
-        return self.columns.back(values) if self.columns and role == "weight" else values
+        return self._flattened(role, values, "back")
+
+    def _flattened(self, role: str, values: Array, way: str) -> Array:
+        """The array, with what belongs to the features of a flattened input in the other's order."""
+        if self.columns is None:
+            return values
+        turn = getattr(self.columns, way)
+        if self.first.kind in BY_FEATURE:
+            return np.asarray(turn(values[None])[0])
+        return np.asarray(turn(values)) if role == "weight" else values
 
 
 @dataclass

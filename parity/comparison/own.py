@@ -5,6 +5,7 @@ What it inherits from the layers before and behind it is no part of that.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.alignment import Aligned
-from parity.comparison.allowing import Allowances
+from parity.comparison.allowing import Allowances, widened
 from parity.comparison.correspondence import Correspondence, or_zero
 from parity.comparison.judging import Judge
 from parity.comparison.layout import Layout, closest
@@ -71,9 +72,9 @@ class OwnError:
 
     def settled(self) -> float | None:
         """The share of `share`, after no more looks than it takes to see that the layer is not at fault."""
-        found = self._applied()
-        share = None
-        for _ in self._widened():
+        found, share = self._applied(), None
+        formulas = self.bench.formulas
+        for _ in widened(self.allowances, formulas and functools.partial(self._allowances, formulas)):
             share = self._largest(found)
             if share is None or share <= 1:
                 break
@@ -93,18 +94,6 @@ class OwnError:
     def share(self) -> float | None:
         """The largest share of its allowance that the layer uses as it is now; None where nothing is comparable."""
         return self._largest(self._applied())
-
-    def _widened(self) -> Iterator[None]:
-        """Yields after each step that widens the allowances."""
-        for look in (self.allowances.glance, self.allowances.look):
-            look()
-            yield
-        if self.bench.formulas is not None:
-            beside = self._allowances(self.bench.formulas)
-            for look in (beside.glance, beside.look):
-                look()
-                self.allowances.widen(beside)
-                yield
 
     def _allowances(self, model: Model) -> Allowances[Key]:
         def computed() -> Trace:

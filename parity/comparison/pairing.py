@@ -10,7 +10,7 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.layout import Layout, closest, combinations, layouts
-from parity.comparison.matching import Matching, alternatives, copied, interchangeable, matching
+from parity.comparison.matching import BY_FEATURE, Matching, alternatives, copied, interchangeable, matching
 from parity.comparison.model import Layer, Model, Run, Unfit, floats
 
 NEAR = 1e-3  # of their size: outputs that are nearer need no other order of layers; nothing is judged by it
@@ -126,14 +126,14 @@ def _settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequ
         theirs = second.run(there, training=False)
         if not (_columns(found, ran, theirs) or _reordered(found, ran, theirs)):
             break
-    return _apart(ran.outputs, theirs.outputs)
+    return _apart(ran, theirs)
 
 
 def _columns(found: Matching, ran: Run, theirs: Run) -> bool:
     """Find the layers whose inputs were flattened in another order; tells whether there are any."""
     changed = False
     for match in found.matches:
-        if match.first.kind != "linear":
+        if match.first.kind not in ("linear", *BY_FEATURE):
             continue
         ours, other = _first_input(ran, match.first), _first_input(theirs, match.second)
         if ours is None or other is None or ours.ndim != 2 or ours.shape != other.shape:
@@ -173,13 +173,13 @@ def _first_input(run: Run, layer: Layer) -> Array | None:
     return next((call.inputs[0] for call in run.calls if call.layer.name == layer.name and call.inputs), None)
 
 
-def _apart(ours: Sequence[Array], theirs: Sequence[Array]) -> float:
+def _apart(ran: Run, theirs: Run) -> float:
     """How far outputs are apart, of their size; infinity where they are others."""
-    if len(ours) != len(theirs):
+    if len(ran.outputs) != len(theirs.outputs):
         return math.inf
     found = [0.0]
-    for one, other in zip(ours, theirs, strict=True):
-        if (layout := closest(one, other)) is None:
+    for one, other in zip(ran.outputs, theirs.outputs, strict=True):
+        if (layout := closest(one, other, ran.unflattened)) is None:
             return math.inf
         size = float(np.max(np.abs(one), initial=0)) or 1.0
         found.append(float(np.max(np.abs(one - layout.back(other)), initial=0)) / size)

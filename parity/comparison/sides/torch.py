@@ -120,7 +120,10 @@ class TorchModel(Model):
             site = sites.of_call(layer.name)
             if site in kept:
                 output = args[0] * torch.tensor(kept[site], dtype=args[0].dtype) * (1 / (1 - module.p))
-            outputs, given = tensors_in(output), tensors_in((args, kwargs))
+            given = tensors_in((args, kwargs))
+            if any(output is tensor for tensor in given):
+                output = output.view_as(output)  # of its own: what comes back to the input elsewhere is another matter
+            outputs = tensors_in(output)
             call = Call(
                 site,
                 layer,
