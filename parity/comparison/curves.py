@@ -22,6 +22,7 @@ from parity.comparison.matching import Matching, copied
 from parity.comparison.model import STATE, Held, Model, Unfit
 from parity.comparison.rules import Stepper
 from parity.comparison.sides.keras import KerasModel
+from parity.comparison.sides.recorded import RecordedModel
 from parity.comparison.sides.torch import TorchModel
 from parity.frameworks.lazy import keras, tf, torch
 from parity.training.curves import MOVED_RUNS, SEEDS, judge_losses
@@ -115,6 +116,8 @@ def training(model: Model, loss: Callable[..., Any], stepper: Stepper) -> Traini
         return TorchTraining(model, loss, stepper)
     if isinstance(model, KerasModel):
         return KerasTraining(model, loss, stepper)
+    if isinstance(model, RecordedModel):
+        raise Unshared("curves were not looked at: a recording cannot be trained")
     raise Unfit(f"batches: {model.framework} models are not trained here")
 
 

@@ -108,11 +108,17 @@ def matching(first: Model, second: Model, runs: tuple[Run, Run], given: Mapping[
     def match_of(one: Layer, other: Layer) -> Match | None:
         return _match(one, other, shapes[0][one.name], shapes[1][other.name])
 
-    for one, other in _given(first, second, given or {}):
-        match = match_of(one, other)
+    for one, other, said in _given(first, second, given or {}):
+        match = _match(one, other, shapes[0][one.name], _in_order(one, shapes[1][other.name], said))
         if match is None:
             raise Unfit(
                 f"weights: {one.name} ({one.title}) and {other.name} ({other.title}) do not hold arrays of one shape"
+            )
+        if wrong := next((role for role, there in said.items() if match.roles.get(role) != there), None):
+            raise Unfit(
+                f"weights: {one.held[wrong].name} is the {wrong} of {one.name} ({one.title}), and "
+                f"{other.held[said[wrong]].name} the {said[wrong]} of {other.name} ({other.title}): they cannot hold "
+                "the same"
             )
         match.given = True
         matches.append(match)
@@ -189,14 +195,52 @@ KINDS = {
 }
 
 
-def _given(first: Model, second: Model, given: Mapping[str, str]) -> Iterator[tuple[Layer, Layer]]:
-    """Yields the pairs of layers that hold the arrays of these names."""
-    for name, other in given.items():
-        yield _holder(first, "first", name), _holder(second, "second", other)
+Roles = dict[str, str]  # of the second layer's arrays, by those of the first's
 
 
-def _holder(model: Model, which: str, name: str) -> Layer:
-    names = {own: layer for layer in model.layers.values() for held in layer.held.values() for own in held.names}
+def _given(first: Model, second: Model, given: Mapping[str, str]) -> Iterator[tuple[Layer, Layer, Roles]]:
+    """Yields the pairs of layers that hold the arrays of these names, each once, with the arrays' roles in them.
+
+    Raises `Unfit` where the arrays of one layer are said to be in two.
+    """
+    found: dict[str, tuple[Layer, Layer, Roles]] = {}
+    seconds: dict[str, Layer] = {}
+    if not isinstance(given, Mapping):
+        raise Unfit("weights: give a dict, whose names are the first model's arrays and whose values are the second's")
+    for name, there in given.items():
+        (one, role), (other, role_there) = _holder(first, "first", name), _holder(second, "second", there)
+        known = found.setdefault(one.name, (one, other, {}))
+        if known[1] is not other:
+            raise _said_twice(name, there, "first", one, (known[1], other))
+        if (also := seconds.setdefault(other.name, one)) is not one:
+            raise _said_twice(name, there, "second", other, (also, one))
+        known[2][role] = role_there
+    yield from found.values()
+
+
+def _said_twice(name: str, there: str, which: str, layer: Layer, others: tuple[Layer, Layer]) -> Unfit:
+    both = " and ".join(other.name for other in others)
+    return Unfit(
+        f"weights: {name} cannot be {there}: {layer.name} ({layer.title}) of the {which} model is one layer, and would "
+        f"be two of the other's, {both}"
+    )
+
+
+def _in_order(one: Layer, there: Shapes, said: Roles) -> Shapes:
+    """The shapes of the second layer's arrays, in the order of the first's that are said to hold the same."""
+    rest = iter([role for role in there if role not in said.values()])
+    order = [said[role] if role in said else next(rest, None) for role in one.held]
+    return {role: there[role] for role in [*order, *rest] if role is not None}
+
+
+def _holder(model: Model, which: str, name: str) -> tuple[Layer, str]:
+    """The layer that holds the array of this name, or that of which a tensor has it, and the array's role in it."""
+    names = {
+        own: (layer, role)
+        for layer in model.layers.values()
+        for role, held in layer.held.items()
+        for own in (*held.names, held.name)
+    }
     if name in names:
         return names[name]
     near = difflib.get_close_matches(name, names, n=3) or list(names)[:3]
@@ -233,8 +277,7 @@ def _unmatched(first: Model, second: Model, ones: Sequence[Layer], others: Seque
         return f"of the {model.framework} model{''.join(held)}" if held else ""
 
     sides = "\n".join(filter(None, (told(first, ones), told(second, others))))
-    alike = ((one, other) for one in ones for other in others if one.kind == other.kind)
-    pair = next(alike, None)
+    pair = next(((one, other) for one in ones for other in others if one.kind == other.kind), None)
     message = f"the models do not hold the same: no counterpart was found\n{sides}"
     return Unmatched(message, pair[1], _shaping(*pair)) if pair else Unmatched(message)
 

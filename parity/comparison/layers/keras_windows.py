@@ -181,9 +181,9 @@ def zero_padding(layer: Any) -> Settings:
         "padding": tried(layer, value, lambda value: f"padding={value}", lambda call, value: padded(value, 0.0)),
         "fill": tried(
             layer,
-            0.0,
-            lambda fill: f"keras.ops.pad with constant_values={fill} in its place" if fill else "zeros",
-            lambda call, fill: padded(value, fill),
+            "zeros",
+            lambda fill: fill if fill == "zeros" else f"keras.ops.pad with constant_values={fill} in its place",
+            lambda call, fill: padded(value, float(fill)),
         ),
     }
 

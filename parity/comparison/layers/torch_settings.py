@@ -89,7 +89,7 @@ def _attention(module: Any) -> Settings:
 
 
 def _max_pooling(module: Any) -> Settings:
-    return {"fill": _said(-math.inf, "padding by -inf"), "pools": _said("max", "the maximum")}
+    return {"fill": _said("-inf", "padding by -inf"), "pools": _said("max", "the maximum")}
 
 
 def _average_pooling(module: Any) -> Settings:
