@@ -103,7 +103,8 @@ def _examined(twin: Twin, mistake: Mistake | None, seed: int) -> Examined:
     accepted = dict(_accepted(model, port, inputs))
     start = time.perf_counter()
     try:
-        found = compare(model, port, inputs, seed=seed)
+        training = mistake.training() if mistake is not None and mistake.training is not None else {}
+        found = compare(model, port, inputs, seed=seed, **training)
     except Unmatched as unmatched:
         layer, cause = unmatched.layer, unmatched.cause
         return Examined(
@@ -126,7 +127,11 @@ def _said(found: Comparison, noted: bool, accepted: dict[str, bool | None], seco
     blamed, cause, mend = [_last(fault.layer) for fault in found.faults], "", ""
     if found.fault is not None and found.fault.cause is not None:
         cause, mend = found.fault.cause.name, found.fault.cause.mend
-    if not found.passed and not blamed and found.alone:
+    if found.curves is not None and found.curves.parted is not None:
+        share = max(share, found.curves.shares[found.curves.parted])
+        if not blamed and found.curves.cause is not None:
+            cause, mend = found.curves.cause.name, found.curves.cause.mend
+    if not found.same_function and not blamed and found.alone:
         blamed, cause = [found.alone[0].split(" ")[0]], "missing"
     return Examined(False, share if math.isfinite(share) else math.inf, blamed, cause, mend, noted, accepted, seconds)
 

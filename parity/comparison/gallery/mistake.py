@@ -55,6 +55,7 @@ class Mistake:
     cause: the name of the setting; empty where it is none
     changes: what is changed in the port
     convert: makes the mistake in the weights of the port, which are the module's: of the module and the port
+    training: what both are trained by, where the mistake is in that
     """
 
     name: str
@@ -65,6 +66,7 @@ class Mistake:
     cause: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     convert: Callable[[Any, Any], None] | None = None
+    training: Callable[[], Mapping[str, Any]] | None = None
 
 
 def normal(*shape: int) -> Callable[[np.random.Generator], Array]:

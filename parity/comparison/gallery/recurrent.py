@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,49 @@ def _summed(held: list[Array]) -> list[Array]:
     return [*kernels, np.stack([biases[0] + biases[1], np.zeros_like(biases[1])])]
 
 
+def _trained(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Callable[[], Mapping[str, Any]]:
+    """What makes both learn one of three classes by cross-entropy, with these arguments in torch and in Keras."""
+
+    def training() -> Mapping[str, Any]:
+        rng = np.random.default_rng(0)
+        batches = [(rng.standard_normal((4, 7, 4)).astype(np.float32), np.eye(3, dtype=np.float32)[[0, 1, 2, 1]])]
+        return {
+            "optimizers": (lambda parameters: torch.optim.SGD(parameters, 0.1), keras.optimizers.SGD(0.1)),
+            "batches": 2 * batches,
+            "loss": (torch.nn.CrossEntropyLoss(**ours), keras.losses.CategoricalCrossentropy(**theirs)),
+        }
+
+    return training
+
+
 MISTAKES = [
+    Mistake(
+        "label-smoothing-forgotten",
+        GRU,
+        "A loss without the label smoothing of the original's",
+        "https://github.com/keras-team/keras/issues/23487",
+        "",
+        "label smoothing",
+        training=_trained({"label_smoothing": 0.1}, {"from_logits": True}),
+    ),
+    Mistake(
+        "loss-of-probabilities",
+        GRU,
+        "Keras' default from_logits=False for a model that hands on logits",
+        "https://github.com/keras-team/keras/issues/17634",
+        "",
+        "logits",
+        training=_trained({}, {}),
+    ),
+    Mistake(
+        "loss-summed",
+        GRU,
+        "A loss summed over the batch for its mean",
+        "https://github.com/soobinseo/Attentive-Neural-Process/issues/1",
+        "",
+        "reduction",
+        training=_trained({}, {"from_logits": True, "reduction": "sum"}),
+    ),
     Mistake(
         "lstm-hard-sigmoid",
         LSTM,
