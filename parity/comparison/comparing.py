@@ -9,30 +9,34 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.alignment import aligned
+from parity.comparison.alignment import aligned, unseen
 from parity.comparison.allowing import RUNS, Allowances
-from parity.comparison.correspondence import Correspondence, trace_of
+from parity.comparison.conversion import Misconverted, as_it_came
+from parity.comparison.correspondence import Correspondence, key_of, trace_of
 from parity.comparison.faults import faults as find_faults
+from parity.comparison.feeding import Lying
 from parity.comparison.formats import judged_format
 from parity.comparison.judging import Judge, Judgement
 from parity.comparison.layout import closest
-from parity.comparison.masks import Masks, Unshared, shared
-from parity.comparison.model import Model, Unfit
+from parity.comparison.masks import Masks, Unshared, shared, steady
+from parity.comparison.model import Model, Unfit, floats
 from parity.comparison.own import Bench
 from parity.comparison.pairing import paired
-from parity.comparison.result import Comparison, Fault
+from parity.comparison.result import Beside, Comparison, Fault
 from parity.comparison.sides import side
+from parity.comparison.sides.recorded import inputs_of
 from parity.comparison.trainings import Loss, Trainings
-from parity.ladder.trace import Key, Trace
+from parity.ladder.trace import OUTPUT, Key, Trace
 
 Show = Callable[[int, int], None]
+CAME = "as-it-came"  # evaluation with the weights that the second model held
 IDLE = ("identity", "dropout", "flatten")  # which compute nothing, or nothing in evaluation mode
 
 
 def compare(
     first: Any,
     second: Any,
-    inputs: Any,
+    inputs: Any = None,
     *,
     weights: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -45,9 +49,10 @@ def compare(
 
     first, second: torch modules and built Keras models, two of a kind or one of each, both in float32 or in
         float64. The second is given the first's weights, for good if it is a Keras model; the first is left as it is.
-        Of two Keras models the first is also run on Keras' torch backend, in a process of its own.
-    inputs: an array or tensor of the shape that the first takes, or a sequence of them. How they lie in the second
-        (channels last, time first) is found out.
+        Of two Keras models the first is also run on Keras' torch backend, in a process of its own. The first may also
+        be the path of a recording (`parity.record`), which needs nothing that the recorded model is written in.
+    inputs: an array or tensor of the shape that the first takes, or a sequence of them; none for a recording, which has
+        its own. How they lie in the second (channels last, time first) is found out.
     weights: names of the first's arrays and of the second's that hold the same, as far as they are known better
     seed: draws the random cotangents that gradients are compared under, and the masks of dropout
     show: is told after each run under rounding errors how many were made, of how many
@@ -64,13 +69,15 @@ def compare(
         dtype = judged_format(one, other)
         if optimizers is not None and dtype != np.float32:
             raise Unfit(f"optimizers: those of models in float32 are compared; these are in {dtype}")
-        given = batches and [(_arrays(x, dtype), _array(y)) for x, y in batches]
+        given = batches and [(arrays_of(x, dtype), _array(y)) for x, y in batches]
         trainings = Trainings.of((one, other), optimizers, given, loss)
         rng = np.random.default_rng(seed)
-        return _Comparing(one, other, _arrays(inputs, dtype), weights or {}, rng, show, trainings, dtype).done()
+        arrays = arrays_of(inputs_of(one, other, inputs), dtype)
+        return _Comparing(one, other, arrays, weights or {}, rng, show, trainings, dtype).done()
 
 
-def _arrays(inputs: Any, dtype: np.dtype[Any]) -> list[Array]:
+def arrays_of(inputs: Any, dtype: np.dtype[Any]) -> list[Array]:
+    """The arrays that a model is called with, floating ones in this format; raises `Unfit` where they are none."""
     given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
     if isinstance(inputs, Mapping) or not given:
         raise Unfit(
@@ -78,6 +85,8 @@ def _arrays(inputs: Any, dtype: np.dtype[Any]) -> list[Array]:
         )
     found = list(map(_array, given))
     for place, values in enumerate(found):
+        if not values.size:
+            raise Unfit(f"inputs: the {place + 1}. holds nothing, from which nothing can be told")
         if values.dtype.kind not in "fiub":
             raise Unfit(
                 f"inputs: the {place + 1}. is of {values.dtype}; only real numbers, integers and truth values are taken"
@@ -133,16 +142,23 @@ class _Comparing:
         self.formulas = functools.cache(lambda: wide.by_formulas(self.other.framework))
         evaluation = self._judge(wide, False, {}, {})
         judgements = {"evaluation": evaluation}
+        if pairing.misconverted and not self.swapped:
+            judgements[CAME] = self._judge_as_it_came(wide, evaluation, pairing.misconverted)
         try:
-            kept = shared(evaluation.reference, evaluation.other, evaluation.pairs, self.rng)
+            kept = shared(self.reference, evaluation.reference, evaluation.other, evaluation.pairs, self.rng)
+            here, there = (self.there, self.inputs) if self.swapped else (self.inputs, self.there)
+            steady(self.reference, here, kept[0])
+            steady(self.other, there, kept[1])
         except Unshared as unshared:
             self.notes.append(str(unshared))
         else:
             judgements["training"] = self._judge(wide, True, *kept)
-        faults: dict[str, Fault] = {}
-        for mode, judgement in judgements.items():
-            for fault in self._faults(wide, mode == "training", judgement):
+        faults = {one.fault.layer: one.fault for one in reversed(pairing.misconverted) if CAME in judgements}
+        for mode in [mode for mode in judgements if mode != CAME]:
+            for fault in self._faults(wide, mode == "training", judgements[mode]):
                 faults.setdefault(fault.layer, fault)
+        if not faults:
+            self.notes += unseen(evaluation.pairs)
         itself = max(judgement.itself for judgement in judgements.values())
         if itself > 1 and self.reference.framework == "keras":
             raise Unfit(
@@ -167,9 +183,10 @@ class _Comparing:
             len(evaluation.other),
             _alone(evaluation),
             sorted({name for each in judgements.values() for name in each.allowances.unmodelled} | wide.unmodelled),
-            self.notes,
+            [*self.notes, *self.reference.untold()],
             updates,
             curves,
+            list(map(Beside.of, evaluation.pairs)),
         )
 
     # The judgement.
@@ -177,7 +194,7 @@ class _Comparing:
     def _judge(self, wide: Model, training: bool, kept: Masks, kept_there: Masks) -> Judgement:
         here, there = (self.there, self.inputs) if self.swapped else (self.inputs, self.there)
         probe = self.reference.run(here, training, kept=kept)
-        cotangents = [self.rng.standard_normal(output.shape).astype(self.dtype) for output in probe.outputs]
+        cotangents = self.reference.cotangents(probe.outputs, training, self.rng, self.dtype)
 
         def allowances(model: Model) -> Allowances[Key]:
             def computed() -> Trace:
@@ -214,6 +231,24 @@ class _Comparing:
         judgement.look()
         return judgement
 
+    def _judge_as_it_came(self, wide: Model, evaluation: Judgement, wrong: list[Misconverted]) -> Judgement:
+        """The outputs with the weights that the second model came with, by what rounding allows those of the first."""
+
+        def computed() -> Trace:
+            return _outputs(wide.run(self.inputs, training=False).outputs)
+
+        with as_it_came(self.other, wrong):
+            outputs = self.other.run(self.there, training=False).outputs
+        both = list(zip(evaluation.reference.outputs, outputs, strict=True))
+        layouts = [closest(*pair, evaluation.reference.unflattened) for pair in both]
+        turned = [layout.back(values) for layout, (_, values) in zip(layouts, both, strict=True) if layout is not None]
+        allowances = Allowances(computed(), computed, self.dtype, self._made)
+        found = Judgement(
+            evaluation.judge, allowances, lambda: None, _outputs(turned), evaluation.pairs, evaluation.other
+        )
+        found.look()
+        return found
+
     def _made(self) -> None:
         """Tell how many runs were made, of those that two modes take."""
         self.made += 1
@@ -224,7 +259,8 @@ class _Comparing:
         """The layers that are at fault for what is outside; before anybody is accused, there is another look."""
         if judgement.inside:
             return []
-        bench = Bench(wide, self.formulas, self.correspondence, training, judgement.judge)
+        lying = Lying.of(judgement.pairs, judgement.reference.unflattened)
+        bench = Bench(wide, self.formulas, self.correspondence, training, judgement.judge, lying)
         found = list(find_faults(bench, judgement.pairs)) if judgement.off else []
         if judgement.itself > 1 or not found:
             judgement.look_again()
@@ -236,3 +272,7 @@ def _alone(judgement: Judgement) -> list[str]:
     paired = {id(call) for pair in judgement.pairs for call in pair.reference}
     calls = [call for call in judgement.reference.calls if id(call) not in paired and call.layer.kind not in IDLE]
     return [f"{call.site} ({call.layer.title})" for call in calls]
+
+
+def _outputs(arrays: Sequence[Array]) -> Trace:
+    return {key_of(OUTPUT, "", "output", place, arrays): arrays[place] for place in floats(arrays)}

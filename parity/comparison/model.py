@@ -175,12 +175,14 @@ class Model(ABC):
     layers: every layer that does the work itself, and every one that holds arrays itself, by name
     precedence: of two models, that of the higher is the reference; the first where they are equal
     unmodelled: the operations without a model of rounding that it met in another process
+    untrained: why it cannot be run in training mode; empty where it can
     """
 
     framework: str
     layers: dict[str, Layer]
     precedence = 0
     unmodelled: frozenset[str] = frozenset()
+    untrained = ""
 
     @abstractmethod
     def run(
@@ -240,6 +242,20 @@ class Model(ABC):
     def by_formulas(self, framework: str) -> Model | None:
         """The same model by the formulas of another framework that round worse; None where no layer has such a one."""
         return None
+
+    def cotangents(
+        self, outputs: Sequence[Array], training: bool, rng: np.random.Generator, dtype: np.dtype[Any]
+    ) -> list[Array]:
+        """What is sent back to these outputs, so that gradients can be compared: drawn, or as it was recorded."""
+        return [rng.standard_normal(output.shape).astype(dtype) for output in outputs]
+
+    def mask(self, call: Call, shape: Sequence[int], rng: np.random.Generator) -> Array:
+        """The mask of a call of a dropout layer: drawn, or as it was recorded."""
+        return (rng.random(shape) >= call.layer.settings["rate"].value).astype(np.float32)
+
+    def untold(self) -> list[str]:
+        """Sentences on what could not be told of it, though it was asked."""
+        return []
 
     def weights(self) -> dict[str, Array]:
         """Copies of all arrays, by the framework's names."""

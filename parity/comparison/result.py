@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from parity.comparison.alignment import Aligned
 from parity.comparison.causes import Cause
 from parity.comparison.curves import Curves
 from parity.comparison.known import Known
@@ -55,6 +56,32 @@ class Fault:
     cause: Cause | None
 
 
+@dataclass(frozen=True)
+class Beside:
+    """A call of a layer of the reference, or of two of them, and the call in the other model that computes the same.
+
+    called: the reference's calls
+    site: the last of them, whose output is compared
+    layer: the reference's first layer, whose parameters are compared
+    title, title_there: the classes
+    there: the call in the other model
+    """
+
+    called: str
+    site: str
+    layer: str
+    title: str
+    there: str
+    title_there: str
+
+    @classmethod
+    def of(cls, pair: Aligned) -> Beside:
+        titles = " and ".join(call.layer.title for call in pair.reference)
+        called = " and ".join(call.site for call in pair.reference)
+        layer = pair.reference[0].layer.name
+        return cls(called, pair.last.site, layer, titles, pair.other.site, pair.other.layer.title)
+
+
 @dataclass
 class Comparison:
     """What two models were found to compute.
@@ -69,6 +96,7 @@ class Comparison:
     notes: what was assumed, and what was not looked at
     updates: what the two optimizers compute, where they were given
     curves: the losses of both, trained, where batches were given
+    layers: the calls that could be compared, in the other model's order
     """
 
     first: str
@@ -85,6 +113,7 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     updates: Updates | None = None
     curves: Curves | None = None
+    layers: list[Beside] = field(default_factory=list)
 
     @property
     def fault(self) -> Fault | None:
@@ -198,6 +227,8 @@ def _curves(found: Curves) -> Iterator[str]:
             f"The losses part in step {step + 1} of {found.steps}: {found.other[step]:.9g}, where the reference has "
             f"{found.reference[step]:.9g}; that is {found.shares[step]:.3g} of what rounding allows"
         )
+        if found.cause is not None:
+            yield f"Probably {found.cause.told}. Mend: {found.cause.mend}"
     elif compared:
         most = max(found.shares)
         yield f"The losses agree for {compared} steps; the largest share of what rounding allows is {most:.2g}"

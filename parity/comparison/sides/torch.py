@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,13 +39,22 @@ class TorchModel(Model):
         self.dtype = dtype or _dtype(self.module)
         if dtype is not None:
             self.module.to(dtype)
+        for part in self.module.modules():
+            if isinstance(part, torch.nn.Embedding | torch.nn.EmbeddingBag):
+                part.sparse = False  # the gradient is the same, and dense
         self.modules = dict(_leaves(self.module))
         self.holders = {
             name: module
             for name, module in self.module.named_modules()
-            if name not in self.modules and as_they_are(name, module) and not _inside_whole(self.modules, name)
+            if not any(module is leaf for leaf in self.modules.values())
+            and as_they_are(name, module)
+            and not _inside_whole(self.modules, name)
         }
-        self.layers = {name: layer_of(name, module) for name, module in self.modules.items()} | {
+        self.layers = {
+            # Of a model without parts, which has a name here alone, torch calls the arrays by their own.
+            name: replace(layer_of("" if module is self.module else name, module), name=name)
+            for name, module in self.modules.items()
+        } | {
             name: Layer(name, type(module).__name__, type(module).__name__, as_they_are(name, module))
             for name, module in self.holders.items()
         }
@@ -231,7 +241,7 @@ def _dtype(module: Any) -> Any:
 def _send_back(outputs: Sequence[Any], cotangents: Sequence[Array | None]) -> None:
     """Send back what is given to outputs that anything depends on."""
     both = [
-        (output, torch.from_numpy(np.ascontiguousarray(cotangent)).to(output.dtype))
+        (output, torch.from_numpy(np.require(cotangent, requirements="C")).to(output.dtype))
         for output, cotangent in zip(outputs, cotangents, strict=True)
         if cotangent is not None and output.requires_grad
     ]
