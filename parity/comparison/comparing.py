@@ -9,24 +9,27 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.alignment import aligned
+from parity.comparison.alignment import aligned, unseen
 from parity.comparison.allowing import RUNS, Allowances
-from parity.comparison.correspondence import Correspondence, trace_of
+from parity.comparison.conversion import Misconverted, as_it_came
+from parity.comparison.correspondence import Correspondence, key_of, trace_of
 from parity.comparison.faults import faults as find_faults
+from parity.comparison.feeding import Lying
 from parity.comparison.formats import judged_format
 from parity.comparison.judging import Judge, Judgement
 from parity.comparison.layout import closest
 from parity.comparison.masks import Masks, Unshared, shared, steady
-from parity.comparison.model import Model, Unfit
+from parity.comparison.model import Model, Unfit, floats
 from parity.comparison.own import Bench
 from parity.comparison.pairing import paired
 from parity.comparison.result import Beside, Comparison, Fault
 from parity.comparison.sides import side
 from parity.comparison.sides.recorded import inputs_of
 from parity.comparison.trainings import Loss, Trainings
-from parity.ladder.trace import Key, Trace
+from parity.ladder.trace import OUTPUT, Key, Trace
 
 Show = Callable[[int, int], None]
+CAME = "as-it-came"  # evaluation with the weights that the second model held
 IDLE = ("identity", "dropout", "flatten")  # which compute nothing, or nothing in evaluation mode
 
 
@@ -139,6 +142,8 @@ class _Comparing:
         self.formulas = wide.by_formulas(self.other.framework)
         evaluation = self._judge(wide, False, {}, {})
         judgements = {"evaluation": evaluation}
+        if pairing.misconverted and not self.swapped:
+            judgements[CAME] = self._judge_as_it_came(wide, evaluation, pairing.misconverted)
         try:
             kept = shared(self.reference, evaluation.reference, evaluation.other, evaluation.pairs, self.rng)
             here, there = (self.there, self.inputs) if self.swapped else (self.inputs, self.there)
@@ -148,10 +153,12 @@ class _Comparing:
             self.notes.append(str(unshared))
         else:
             judgements["training"] = self._judge(wide, True, *kept)
-        faults: dict[str, Fault] = {}
-        for mode, judgement in judgements.items():
-            for fault in self._faults(wide, mode == "training", judgement):
+        faults = {one.fault.layer: one.fault for one in reversed(pairing.misconverted) if CAME in judgements}
+        for mode in [mode for mode in judgements if mode != CAME]:
+            for fault in self._faults(wide, mode == "training", judgements[mode]):
                 faults.setdefault(fault.layer, fault)
+        if not faults:
+            self.notes += unseen(evaluation.pairs)
         itself = max(judgement.itself for judgement in judgements.values())
         if itself > 1 and self.reference.framework == "keras":
             raise Unfit(
@@ -220,6 +227,22 @@ class _Comparing:
         judgement.look()
         return judgement
 
+    def _judge_as_it_came(self, wide: Model, evaluation: Judgement, wrong: list[Misconverted]) -> Judgement:
+        """The outputs with the weights that the second model came with, by what rounding allows those of the first."""
+
+        def computed() -> Trace:
+            return _outputs(wide.run(self.inputs, training=False).outputs)
+
+        with as_it_came(self.other, wrong):
+            outputs = self.other.run(self.there, training=False).outputs
+        both = list(zip(evaluation.reference.outputs, outputs, strict=True))
+        layouts = [closest(*pair, evaluation.reference.unflattened) for pair in both]
+        turned = [layout.back(values) for layout, (_, values) in zip(layouts, both, strict=True) if layout is not None]
+        allowances = Allowances(computed(), computed, self.dtype, self._made)
+        found = Judgement(evaluation.judge, allowances, None, _outputs(turned), evaluation.pairs, evaluation.other)
+        found.look()
+        return found
+
     def _made(self) -> None:
         """Tell how many runs were made, of those that two modes take."""
         self.made += 1
@@ -230,7 +253,8 @@ class _Comparing:
         """The layers that are at fault for what is outside; before anybody is accused, there is another look."""
         if judgement.inside:
             return []
-        bench = Bench(wide, self.formulas, self.correspondence, training, judgement.judge)
+        lying = Lying.of(judgement.pairs, judgement.reference.unflattened)
+        bench = Bench(wide, self.formulas, self.correspondence, training, judgement.judge, lying)
         found = list(find_faults(bench, judgement.pairs)) if judgement.off else []
         if judgement.itself > 1 or not found:
             judgement.look_again()
@@ -242,3 +266,7 @@ def _alone(judgement: Judgement) -> list[str]:
     paired = {id(call) for pair in judgement.pairs for call in pair.reference}
     calls = [call for call in judgement.reference.calls if id(call) not in paired and call.layer.kind not in IDLE]
     return [f"{call.site} ({call.layer.title})" for call in calls]
+
+
+def _outputs(arrays: Sequence[Array]) -> Trace:
+    return {key_of(OUTPUT, "", "output", place, arrays): arrays[place] for place in floats(arrays)}

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from parity.comparison.alignment import Aligned
-from parity.comparison.causes import causes
+from parity.comparison.causes import together
 from parity.comparison.own import Bench, OwnError
 from parity.comparison.result import Fault
 
@@ -23,14 +23,12 @@ def faults(bench: Bench, pairs: Sequence[Aligned]) -> Iterator[Fault]:
     """
     proven: Counter[tuple[str, str]] = Counter()
     for pair in pairs:
-        differences = {
-            (pair.other.layer.title, cause.told): cause for cause in causes(pair.reference, pair.other.layer)
-        }
-        known = next((cause for key, cause in differences.items() if proven[key] >= PROVEN), None)
+        differences = {(call.layer.title, cause.told): (call, cause) for call, cause in pair.causes()}
+        known = next((cause for key, (_, cause) in differences.items() if proven[key] >= PROVEN), None)
         beside = " and ".join(call.site for call in pair.reference)
         if pair.other.layer.kind == "dropout":  # it is told by its rate alone: by itself it drops at random
             if differences:
-                rate = next(iter(differences.values()))
+                _, rate = next(iter(differences.values()))
                 yield Fault(pair.other.site, pair.other.layer.title, beside, math.inf, rate)
             continue
         if known is not None:
@@ -38,11 +36,15 @@ def faults(bench: Bench, pairs: Sequence[Aligned]) -> Iterator[Fault]:
             continue
         if (own := OwnError.of(bench, pair)) is None or (share := own.settled()) is None or share <= 1:
             continue
-        cause = next((cause for cause in differences.values() if cause.removes(own.share)), None)
+        tried = ((call, cause) for call, cause in differences.values() if cause.removes(own.share))
+        call, cause = next(tried, (pair.other, None))
+        if cause is None:
+            several = together([cause for call, cause in differences.values() if call is pair.other])
+            cause = next((cause for cause in several if cause.removes(own.share)), None)
         if cause is not None and cause.name in EVERYWHERE:
             proven[pair.other.layer.title, cause.told] += 1
         elif cause is None:
             share = own.settled_again()
             if share is None or share <= 1:
                 continue
-        yield Fault(pair.other.site, pair.other.layer.title, beside, share, cause)
+        yield Fault(call.site, call.layer.title, beside, share, cause)

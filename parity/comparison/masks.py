@@ -50,7 +50,11 @@ def shared(
                 f"training mode was not looked at: what {here.site} drops from lies otherwise in the second model"
             )
         ours[here.site] = model.mask(here, mask_shape(here), rng)
-        theirs[there.site] = layout.there(np.broadcast_to(ours[here.site], values.shape))
+        mask = np.broadcast_to(ours[here.site], values.shape)
+        whole = there.layer.settings.get("channels")
+        if whole is not None and whole.value != (here.layer.title in WHOLE_CHANNELS):  # another mask, as it would draw
+            mask = rng.permutation(mask.ravel()).reshape(values.shape)
+        theirs[there.site] = layout.there(mask)
     return ours, theirs
 
 

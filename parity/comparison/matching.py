@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.causes import Cause, causes
 from parity.comparison.layout import Layout
 from parity.comparison.model import Layer, Model, Run, Unfit
 
@@ -132,7 +133,7 @@ def matching(first: Model, second: Model, runs: tuple[Run, Run], given: Mapping[
         others.remove(other)
         matches.append(match)
     if left or others:
-        raise Unfit(_unmatched(first, second, left, others))
+        raise _unmatched(first, second, left, others)
     order = {layer.name: place for place, layer in enumerate(runs[0].order)}
     found.matches = sorted(matches, key=lambda match: order.get(match.first.name, len(order)))
     found.ambiguous = _groups(found.matches)
@@ -246,7 +247,27 @@ def _holder(model: Model, which: str, name: str) -> tuple[Layer, str]:
     raise Unfit(f"weights: the {which} model holds no {name!r}; it holds {', '.join(near)}, ...")
 
 
-def _unmatched(first: Model, second: Model, ones: Sequence[Layer], others: Sequence[Layer]) -> str:
+class Unmatched(Unfit):
+    """Raised where one model holds what the other has no place for.
+
+    layer: of the second model, that does not hold it; None where none is of the kind
+    cause: the setting that makes it so, and what mends it; None where nothing is known to
+    """
+
+    def __init__(self, message: str, layer: Layer | None = None, cause: Cause | None = None) -> None:
+        super().__init__(message if cause is None else f"{message}\nProbably {cause.told}. Mend: {cause.mend}")
+        self.layer, self.cause = layer, cause
+
+
+SHAPING = ("groups", "axis", "weight", "bias", "reset after", "head size")  # settings that say which arrays there are
+
+
+def _shaping(first: Layer, second: Layer) -> Cause | None:
+    """The setting by which two layers of a kind hold other arrays."""
+    return next((cause for cause in causes([first], second) if cause.name in SHAPING), None)
+
+
+def _unmatched(first: Model, second: Model, ones: Sequence[Layer], others: Sequence[Layer]) -> Unmatched:
     def told(model: Model, layers: Sequence[Layer]) -> str:
         held = [
             f"\n  {layer.name} ({layer.title}): "
@@ -256,7 +277,9 @@ def _unmatched(first: Model, second: Model, ones: Sequence[Layer], others: Seque
         return f"of the {model.framework} model{''.join(held)}" if held else ""
 
     sides = "\n".join(filter(None, (told(first, ones), told(second, others))))
-    return f"the models do not hold the same: no counterpart was found\n{sides}"
+    pair = next(((one, other) for one in ones for other in others if one.kind == other.kind), None)
+    message = f"the models do not hold the same: no counterpart was found\n{sides}"
+    return Unmatched(message, pair[1], _shaping(*pair)) if pair else Unmatched(message)
 
 
 def interchangeable(match: Match, other: Match) -> bool:
@@ -314,7 +337,8 @@ def copied(first: Model, second: Model, found: Matching) -> list[str]:
                 second.write(match.second.held[match.roles[role]], match.there(role, first.read(held)))
             elif not np.all(first.read(held) == NEUTRAL[role]):
                 place = f"{match.second.name} ({match.second.title})"
-                raise Unfit(f"{held.name} has no place in {place}, and is not {NEUTRAL[role]:g}")
+                message = f"{held.name} has no place in {place}, and is not {NEUTRAL[role]:g}"
+                raise Unmatched(message, match.second, _shaping(match.first, match.second))
         for role, held in match.second.held.items():
             if role not in match.roles.values():
                 second.write(held, np.full_like(second.read(held), NEUTRAL[role]))

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.alignment import Aligned
+from parity.comparison.alignment import NOTHING, Aligned
 from parity.comparison.allowing import Allowances, widened
 from parity.comparison.correspondence import Correspondence, or_zero
+from parity.comparison.feeding import Feeding, Lying
 from parity.comparison.judging import Judge
-from parity.comparison.layout import Layout, closest
 from parity.comparison.model import Applied, Model, floats
 from parity.ladder.judge import share_used
 from parity.ladder.trace import GRADIENT, OUTPUT, Key, Trace
@@ -32,6 +32,7 @@ class Bench:
     formulas: the same by the other framework's formulas, where it has some
     correspondence: the model whose layers are tried, and what of it is what of the reference
     judge: judges a running statistic by what is known to differ, too
+    lying: how the reference's arrays lie in the other model
     """
 
     wide: Model
@@ -39,25 +40,21 @@ class Bench:
     correspondence: Correspondence
     training: bool
     judge: Judge
+    lying: Lying
 
     @property
     def other(self) -> Model:
         return self.correspondence.other
 
-    @property
-    def earlier(self) -> Sequence[tuple[int, ...]]:
-        """The shapes that an example has before it may be flattened."""
-        return self.judge.reference.unflattened
-
 
 class OwnError:
     """The error that a layer makes itself, given the reference's input and cotangent as the other model has them.
 
-    laid: how the inputs lie there
+    feeding: makes the inputs there of those here
     """
 
-    def __init__(self, bench: Bench, pair: Aligned, laid: Sequence[Layout]) -> None:
-        self.bench, self.pair, self.laid = bench, pair, laid
+    def __init__(self, bench: Bench, pair: Aligned, feeding: Feeding) -> None:
+        self.bench, self.pair, self.feeding = bench, pair, feeding
         self.inputs = pair.reference[0].inputs
         self.back = self._cotangents_there()
         self.allowances = self._allowances(bench.wide)
@@ -65,16 +62,15 @@ class OwnError:
     @classmethod
     def of(cls, bench: Bench, pair: Aligned) -> OwnError | None:
         """The own error of a layer; None where it does not take the reference's input in any layout."""
-        inputs = pair.reference[0].inputs
-        laid = [closest(*both, bench.earlier) for both in zip(inputs, pair.other.inputs, strict=False)]
-        placed = [layout for layout in laid if layout is not None]
-        return cls(bench, pair, placed) if len(placed) == len(inputs) == len(pair.other.inputs) else None
+        feeding = Feeding.of(pair.reference[0], pair.entered, bench.lying)
+        return cls(bench, pair, feeding) if feeding is not None else None
 
     def settled(self) -> float | None:
         """The share of `share`, after no more looks than it takes to see that the layer is not at fault."""
         found, share = self._applied(), None
         formulas = self.bench.formulas
-        for _ in widened(self.allowances, formulas and functools.partial(self._allowances, formulas)):
+        beside = None if formulas is None else functools.partial(self._allowances, formulas)
+        for _ in widened(self.allowances, beside):
             share = self._largest(found)
             if share is None or share <= 1:
                 break
@@ -103,9 +99,11 @@ class OwnError:
 
     def _computed(self, model: Model) -> Trace:
         """What the reference's layers compute of the input, their running statistics after it, and their gradients."""
+        given = [[_rounded(values) for values in self.inputs]]
+        if self.pair.last.layer is NOTHING:
+            return {_output(place): given[0][place] for place in floats(given[0])}
         calls = [replace(call, layer=model.layers[call.layer.name]) for call in self.pair.reference]
         back = None if self.back is None else self.pair.last.gradients
-        given = [[_rounded(values) for values in self.inputs]]
         for call in calls[:-1]:
             given.append(model.apply(call, given[-1], self.bench.training).outputs)
         outputs: Trace = {}
@@ -125,22 +123,31 @@ class OwnError:
 
     def _cotangents_there(self) -> list[Array | None] | None:
         """What comes back to the reference's outputs, as they lie in the other model; None where they do not."""
-        ours, theirs = self.pair.last, self.pair.other
+        ours, theirs = self.pair.last, self.pair.left
         back: list[Array | None] = [None] * len(theirs.outputs)
         for place, gradient in enumerate(ours.gradients):
             if gradient is None:
                 continue
             if place >= len(back) or len(ours.gradients) != len(ours.outputs):
                 return None
-            if (layout := closest(ours.outputs[place], theirs.outputs[place], self.bench.earlier)) is None:
+            if (layout := self.bench.lying.layout(ours.outputs[place], theirs.outputs[place])) is None:
                 return None
             back[place] = layout.there(gradient)
         return None if all(gradient is None for gradient in back) else back
 
     def _applied(self) -> Applied:
-        """What the other's layer computes of the same."""
-        there = [layout.there(values) for layout, values in zip(self.laid, self.inputs, strict=True)]
-        return self.bench.other.apply(self.pair.other, there, self.bench.training, self.back)
+        """What the other's layer computes of the same, with what pads ahead of it or crops behind it."""
+        other, training, back = self.bench.other, self.bench.training, self.back
+        chain = [call for call in (self.pair.ahead, self.pair.other, self.pair.behind) if call is not None]
+        given = [self.feeding.inputs(self.inputs)]
+        for call in chain[:-1]:
+            given.append(other.apply(call, given[-1], training).outputs)
+        found: dict[str, Applied] = {}
+        for call, arrays in zip(reversed(chain), reversed(given), strict=True):
+            found[call.site] = other.apply(call, arrays, training, back)
+            back = found[call.site].input_gradients if back is not None else None
+        first, last, own = found[chain[0].site], found[chain[-1].site], found[self.pair.other.site]
+        return replace(own, outputs=last.outputs, input_gradients=first.input_gradients)
 
     def _largest(self, applied: Applied) -> float | None:
         return max(self._shares(applied), default=None)
@@ -154,13 +161,16 @@ class OwnError:
                 if key in held:
                     yield judge.judged(key, held[key], value, bound).share
             elif key.rung == GRADIENT:
-                place = int(key.tensor)
-                gradient = or_zero(applied.input_gradients[place], self.laid[place].there(value))
-                yield share_used(self.laid[place].back(gradient).astype(judge.dtype), value, bound, judge.dtype)
+                if (source := self.feeding.alone(int(key.tensor))) is not None:
+                    place, lies = source
+                    gradient = or_zero(applied.input_gradients[place], lies.there(value))
+                    yield share_used(lies.back(gradient).astype(judge.dtype), value, bound, judge.dtype)
             elif int(key.tensor) < len(applied.outputs):
                 found = applied.outputs[int(key.tensor)]
-                if (layout := closest(value.astype(judge.dtype), found, self.bench.earlier)) is not None:
+                if (layout := self.bench.lying.layout(value.astype(judge.dtype), found)) is not None:
                     yield share_used(layout.back(found), value, bound, judge.dtype)
+                elif [side for side in found.shape if side > 1] == [side for side in value.shape if side > 1]:
+                    yield share_used(found.reshape(value.shape), value, bound, judge.dtype)
                 elif found.ndim == value.ndim:  # of another rank it may be the last step of what is whole there
                     yield math.inf
 

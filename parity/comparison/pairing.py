@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.conversion import Misconverted, misconverted, values_of
 from parity.comparison.layout import Layout, closest, combinations, layouts
 from parity.comparison.matching import BY_FEATURE, Matching, alternatives, copied, interchangeable, matching
 from parity.comparison.model import Layer, Model, Run, Unfit, floats
@@ -23,12 +24,14 @@ class Pairing:
     layouts: how each input lies in the second
     there: the inputs as the second takes them
     notes: what was assumed
+    misconverted: what the second held of the first's before, but wrongly
     """
 
     matching: Matching
     layouts: tuple[Layout, ...]
     there: list[Array]
     notes: list[str]
+    misconverted: list[Misconverted] = field(default_factory=list)
 
 
 def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[str, str]) -> Pairing:
@@ -36,7 +39,7 @@ def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[
 
     Raises `Unfit` where that cannot be done.
     """
-    ran = asked_twice(first, inputs, "first ")
+    ran, before = asked_twice(first, inputs, "first "), values_of(second)
     if not all(np.isfinite(output).all() for output in ran.outputs):
         raise Unfit("the first model's outputs hold NaN or an infinity from the start")
     best: tuple[float, Pairing] | None = None
@@ -63,6 +66,7 @@ def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[
     pairing = best[1]
     asked_twice(second, pairing.there, "second ")
     pairing.notes = [*pairing.matching.notes, *copied(first, second, pairing.matching)]
+    pairing.misconverted = misconverted(first, second, pairing.matching, before)
     pairing.notes += [
         f"output {place + 1} is of {output.dtype}, and was not compared"
         for place, output in enumerate(ran.outputs)

@@ -19,6 +19,7 @@ from parity.comparison.alignment import Aligned
 from parity.comparison.allowing import RUNS, Allowances
 from parity.comparison.comparing import arrays_of
 from parity.comparison.correspondence import Correspondence
+from parity.comparison.feeding import Feeding, Lying
 from parity.comparison.flattened import BACK, GRADIENTS, STATES, called_with, flattened, shape_of
 from parity.comparison.formats import judged_format
 from parity.comparison.judging import Judge
@@ -232,7 +233,8 @@ class _Recorder:
         judge = Judge(run, self.model.state(), self.dtype, knows=False)
 
         def allowances(model: Model) -> Allowances[Key]:
-            own = OwnError(Bench(model, None, itself, training, judge), Aligned(calls, calls[-1]), [])
+            bench = Bench(model, None, itself, training, judge, Lying({}, []))
+            own = OwnError(bench, Aligned(calls, calls[-1]), Feeding(calls[-1], []))
             own.allowances.glance()
             own.allowances.look()
             return own.allowances

@@ -227,6 +227,8 @@ def _curves(found: Curves) -> Iterator[str]:
             f"The losses part in step {step + 1} of {found.steps}: {found.other[step]:.9g}, where the reference has "
             f"{found.reference[step]:.9g}; that is {found.shares[step]:.3g} of what rounding allows"
         )
+        if found.cause is not None:
+            yield f"Probably {found.cause.told}. Mend: {found.cause.mend}"
     elif compared:
         most = max(found.shares)
         yield f"The losses agree for {compared} steps; the largest share of what rounding allows is {most:.2g}"

@@ -80,12 +80,13 @@ def test_of_a_wrong_port_the_layer_at_fault_and_its_cause_are_named(
         found.check()
 
 
-def test_a_layer_that_was_forgotten_is_named() -> None:
+def test_an_activation_that_was_forgotten_is_named_with_the_layer_that_it_belongs_behind() -> None:
     found = compared("residual", active=False)
     assert not found.passed
-    assert found.fault is None
-    assert found.alone == ["relu (ReLU)"]
-    assert "without a counterpart in the other model: relu (ReLU)" in str(found)
+    assert found.fault is not None, str(found)
+    assert (found.fault.title, found.fault.beside) == ("GroupNormalization", "norm and relu")
+    assert found.fault.cause is not None
+    assert found.fault.cause.mend == "keras.layers.Activation('relu') behind it"
 
 
 def test_a_sum_that_was_forgotten_is_no_layers_fault() -> None:
