@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -43,6 +43,7 @@ from parity.comparison.sides.recorded import (
 from parity.ladder.judge import share_used
 from parity.ladder.trace import OUTPUT, Key, Trace
 
+Name = TypeVar("Name")
 Show = Callable[[int, int], None]
 PACKAGES = {"torch": ("torch",), "keras": ("keras", "tensorflow"), "numpynet": ("numpynet-parity",)}
 
@@ -176,10 +177,10 @@ class _Recorder:
         self._keep(f"{mode}/cotangents", {str(place): values for place, values in enumerate(cotangents)})
         self._keep(f"{mode}/{COMPUTED}", own | called_with(run))
         self._keep(f"{mode}/{REFERENCE}", allowances.reference)
-        self._keep(f"{mode}/{ALLOWED}", allowances.bounds)
+        self._keep(f"{mode}/{ALLOWED}", self._bounds(allowances))
         if self.formulas is not None:
             allowances.widen(self._allowances(functools.partial(computed, self.formulas)))
-            self._keep(f"{mode}/{ALLOWED_BESIDE}", allowances.bounds)
+            self._keep(f"{mode}/{ALLOWED_BESIDE}", self._bounds(allowances))
         self.unmodelled |= set(allowances.unmodelled)
         self._layers(run, training)
         return run
@@ -189,6 +190,19 @@ class _Recorder:
         allowances.glance()
         allowances.look()
         return allowances
+
+    def _bounds(self, allowances: Allowances[Name]) -> dict[Name, Array]:
+        """The allowances in the model's own format, in which they take half of the place, rounded up."""
+        largest = np.finfo(self.dtype).max
+        return {
+            name: np.nextafter(
+                np.minimum(bound, largest).astype(self.dtype),
+                self.dtype.type(largest),
+                where=bound > 0,
+                out=np.zeros(bound.shape, self.dtype),
+            )
+            for name, bound in allowances.bounds.items()
+        }
 
     def _most(self, own: Mapping[str, Array], allowances: Allowances[str]) -> float:
         """The largest share of its allowance that the model uses in its own format."""
@@ -227,10 +241,10 @@ class _Recorder:
 
         found = allowances(self.wide)
         self._keep(f"{mode}/{REFERENCE}/{place}", _named(found.reference))
-        self._keep(f"{mode}/{ALLOWED}/{place}", _named(found.bounds))
+        self._keep(f"{mode}/{ALLOWED}/{place}", _named(self._bounds(found)))
         if self.formulas is not None:
             found.widen(allowances(self.formulas))
-            self._keep(f"{mode}/{ALLOWED_BESIDE}/{place}", _named(found.bounds))
+            self._keep(f"{mode}/{ALLOWED_BESIDE}/{place}", _named(self._bounds(found)))
 
 
 def _named(trace: Trace) -> dict[str, Array]:
