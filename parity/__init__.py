@@ -16,6 +16,7 @@ from parity.importing import keep_triton_and_tensorflow_apart
 if TYPE_CHECKING:
     from parity.case import Case, Step
     from parity.comparison.comparing import compare
+    from parity.comparison.recorder import record
     from parity.comparison.result import Comparison
     from parity.files.weights import load_weights, save_weights
     from parity.frameworks.counterpart import Counterpart, TensorView, transposed
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "case": ("Case", "Step"),
     "comparison.comparing": ("compare",),
+    "comparison.recorder": ("record",),
     "comparison.result": ("Comparison",),
     "files.weights": ("load_weights", "save_weights"),
     "frameworks.counterpart": ("Counterpart", "TensorView", "transposed"),
@@ -53,6 +55,7 @@ __all__ = [
     "load_weights",
     "pair",
     "prove",
+    "record",
     "save_weights",
     "to_tensorflow",
     "to_torch",

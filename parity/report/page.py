@@ -24,22 +24,22 @@ def html(document: Json) -> str:
     charts = _charts(document)
     drawn = ",".join(f"{json.dumps(chart.id)}:{chart.json}" for chart in charts.values())
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             document,
             charts=charts,
             **_derived(document),
-            figures=_packed("{" + drawn + "}"),
-            data=_packed(json.dumps(document, ensure_ascii=False)),
-            plotly=_plotly(),
+            figures=packed("{" + drawn + "}"),
+            data=packed(json.dumps(document, ensure_ascii=False)),
+            plotly=plotly(),
         )
     )
 
 
 def markdown(document: Json) -> str:
     """The summary for a CI job, of which one screen is seen and the rest is folded."""
-    return _environment().get_template("report.md").render(document, **_derived(document))
+    return environment().get_template("report.md").render(document, **_derived(document))
 
 
 def _derived(document: Json) -> Json:
@@ -91,7 +91,7 @@ def _ways(modes: list[Json]) -> list[tuple[Json, dict[str, Json]]]:
     return [(dict(zip(fields, place, strict=True)), cells) for place, cells in grouped.items()]
 
 
-def _packed(text: str) -> Markup:
+def packed(text: str) -> Markup:
     """The text compressed and in base64, as report.js unpacks it.
 
     It is a third as large, and nothing in it can end its script.
@@ -100,12 +100,12 @@ def _packed(text: str) -> Markup:
 
 
 @functools.cache
-def _plotly() -> Markup:
-    return _packed(get_plotlyjs())
+def plotly() -> Markup:
+    return packed(get_plotlyjs())
 
 
 @functools.cache
-def _environment() -> Environment:
+def environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("parity.report"),
         autoescape=select_autoescape(("html",)),

@@ -74,7 +74,7 @@ document.querySelectorAll("th button").forEach((button) =>
 document.getElementById("download").addEventListener("click", async () => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([await unpack("data")], { type: "application/json" }));
-  link.download = "report.json";
+  link.download = document.getElementById("download").dataset.file;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href));
 });
