@@ -58,13 +58,16 @@ def matched(places: Mapping[str, str], found: Contents) -> dict[str, str] | None
 
 def by_name(places: Mapping[str, str], found: Contents) -> dict[str, str] | None:
     """As `matched`, by the names alone."""
-    names: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for path in found.layers():
-        for name in {found.names.get(path, path), path.replace("/", ".")}:
-            names[name] = path
-    chosen = {place: names.get(name) or names.get(name.replace(".", "_")) for name, place in places.items()}
-    complete = len(set(chosen.values())) == len(places) == len(found.layers())
-    return {place: path for place, path in chosen.items() if path} if complete and all(chosen.values()) else None
+        paths |= {found.names.get(path, path): path, path.replace("/", "."): path}
+    chosen = {
+        place: paths[called]
+        for name, place in places.items()
+        for called in (name, name.replace(".", "_"))[: 1 + ("." in name)]
+        if called in paths
+    }
+    return chosen if len(set(chosen.values())) == len(places) == len(found.layers()) else None
 
 
 def _by_path(places: Mapping[str, str], found: Contents) -> dict[str, str] | None:
@@ -103,3 +106,10 @@ def fill(template: Path, source: Path, arrays: Mapping[str, str]) -> None:
     with h5py.File(template, "r+") as into, h5py.File(source) as file:
         for place, path in arrays.items():
             into[place][...] = file[path][...]
+
+
+def give_names(path: Path, places: Mapping[str, str]) -> None:
+    """Note the names of layers in a file where Keras notes those of its own, which its first releases did not."""
+    with h5py.File(path, "r+") as file:
+        for name, place in places.items():
+            file.require_group(f"{place}/vars").attrs["name"] = name

@@ -16,7 +16,7 @@ from parity.case import dtype_of
 from parity.frameworks import framework
 from parity.frameworks.lazy import keras, keras_optimizers
 from parity.mapping.files.checks import State, compare, held, opened
-from parity.mapping.files.keras_contents import Contents, by_name, contents, fill, matched, renamed
+from parity.mapping.files.keras_contents import Contents, by_name, contents, fill, give_names, matched, renamed
 from parity.mapping.files.keras_model import OrdinaryKeras, ambiguous
 from parity.mapping.files.ordinary import ordinary
 from parity.mapping.pair import PairsOf, pairs_of
@@ -24,7 +24,9 @@ from parity.mapping.pair import PairsOf, pairs_of
 
 def write(path: Path, model: Module, optimizer: Optimizer | None) -> None:
     """Write what Keras saves of the ordinary model."""
-    Saved(model, optimizer, OrdinaryKeras()).save(path)
+    translation = OrdinaryKeras()
+    Saved(model, optimizer, translation).save(path)
+    give_names(path, translation.paths)
 
 
 def write_archive(path: Path, model: Module, optimizer: Optimizer | None) -> None:

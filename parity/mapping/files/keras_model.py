@@ -14,7 +14,7 @@ from parity.frameworks import framework
 from parity.frameworks.counterpart import Counterpart, TensorView
 from parity.frameworks.lazy import keras
 from parity.mapping.convolution import channels_innermost, channels_outermost
-from parity.mapping.files.ordinary import Part, after, ordinary, scalings, views_of
+from parity.mapping.files.ordinary import Part, ordinary, scalings, views_of
 from parity.mapping.pair import PairsOf, counterpart
 
 
@@ -161,7 +161,7 @@ def _layer(part: Part) -> tuple[Any, dict[str, Any]]:
 def _dense(part: Part, module: Linear) -> tuple[Any, dict[str, Any]]:
     layer = keras.layers.Dense(module.out_features, use_bias=module.bias is not None)
     layer.build((None, module.in_features))
-    order = part.input.order(module.in_features)
+    order = part.order(module.in_features)
     if order is None:
         kernel = TensorView(layer.kernel, np.transpose, np.transpose)
     else:
@@ -197,7 +197,7 @@ def _depthwise(channels: int, each: int) -> Any:
 
 def _vector(part: Part, variable: Any) -> TensorView:
     """A variable with one value for each feature."""
-    order = part.input.order(int(np.prod(variable.shape)))
+    order = part.order(int(np.prod(variable.shape)))
     if order is None:
         return TensorView(variable, lambda values: values.reshape(variable.shape), np.ravel)
     back = np.argsort(order)
@@ -217,7 +217,6 @@ def _affine(part: Part) -> tuple[Any, dict[str, Any]]:
     features = scaling.arguments()["num_features"]
     if isinstance(normalization, BatchNormalization):
         return _batch_normalization(part, features, affine=True)
-    after(normalization, part.input).order(features)  # raises where groups are of other features in Keras
     if isinstance(normalization, GroupNormalization):
         layer = keras.layers.GroupNormalization(normalization.groups)
     else:

@@ -46,20 +46,6 @@ class Features(NamedTuple):
     images: bool = False
     flat: bool = False
 
-    def order(self, features: int) -> Array | None:
-        """The places in numpynet's order of the features as Keras has them; None where the order is the same.
-
-        Raises ValueError for flattened images whose number of channels is not known, or that were mixed since.
-        """
-        if not self.flat or self.channels == 1:
-            return None
-        if self.channels is None or features % self.channels:
-            raise ValueError(
-                "Keras flattens images channels last, and it is not known how many channels these had: "
-                "a Graph states the shapes of its inputs"
-            )
-        return np.arange(features).reshape(self.channels, -1).T.ravel()
-
 
 UNKNOWN = Features()
 
@@ -132,6 +118,22 @@ class Part:
         """The normalisation and the `Scaling` of a layer that stands for both, else None."""
         first, *rest = self.modules.values()
         return (first, rest[0]) if rest and isinstance(rest[0], Scaling) else None
+
+    def order(self, features: int) -> Array | None:
+        """The places in numpynet's order of a layer's features as Keras has them; None where the order is the same.
+
+        Raises ValueError for flattened images whose number of channels is not known, or that were mixed since.
+        """
+        first, *more = self.modules.values()
+        known = after(first, self.input) if more else self.input
+        if not known.flat or known.channels == 1:
+            return None
+        if known.channels is None or features % known.channels:
+            raise ValueError(
+                f"{self.path}: Keras flattens images channels last, and it is not known how many channels these had: "
+                f"a Graph states the shapes of its inputs"
+            )
+        return np.arange(features).reshape(known.channels, -1).T.ravel()
 
     def arrays(self) -> dict[str, str]:
         """torch's dotted name of every array of a layer, by numpynet's."""
