@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from numpynet import Array, BatchNormalization, Conv2d, Graph, GroupNormalization, Linear, Module, PReLU
+from numpynet import Array, BatchNormalization, Conv2d, Graph, GroupNormalization, Linear, Module, PReLU, Scaling
 from numpynet.module import join
 from parity.frameworks import framework
 from parity.frameworks.counterpart import Counterpart, TensorView
 from parity.frameworks.lazy import keras
 from parity.mapping.convolution import channels_innermost, channels_outermost
-from parity.mapping.files.ordinary import Part, ordinary, scalings, views_of
+from parity.mapping.files.ordinary import Part, ordinary, scalings, sides_of, views_of
 from parity.mapping.pair import PairsOf, counterpart
 
 
@@ -81,12 +82,9 @@ def in_order(part: Part) -> list[Part]:
     graph = part.graph
     if graph is None:
         return part.parts
-    met: list[str] = []
-    for output in graph.outputs:
-        _meet(graph, output, met)
     depths = _depths(graph)
     firsts: dict[int, int] = {}
-    for index, node in enumerate(met):
+    for index, node in enumerate(_met(graph)):
         firsts.setdefault(id(graph[node]), index)
 
     def place(held: Part) -> tuple[int, int]:
@@ -109,11 +107,16 @@ def _depths(graph: Graph) -> dict[int, int]:
     return depths
 
 
-def _meet(graph: Graph, node: str, met: list[str]) -> None:
-    if node in graph.nodes and node not in met:
-        met.append(node)
-        for source in graph.nodes[node][1:]:
-            _meet(graph, source, met)
+def _met(graph: Graph) -> list[str]:
+    """The nodes as they are met on the way back from the outputs, each with all before it ahead of the next."""
+    met: dict[str, None] = {}
+    waiting = graph.outputs[::-1]
+    while waiting:
+        node = waiting.pop()
+        if node in graph.nodes and node not in met:
+            met[node] = None
+            waiting += reversed(graph.nodes[node][1:])
+    return list(met)
 
 
 def ambiguous(part: Part) -> str:
@@ -127,24 +130,24 @@ def ambiguous(part: Part) -> str:
     before: dict[str, set[str]] = {}
     for node, (_, *sources) in part.graph.nodes.items():
         before[node] = {node}.union(*(before.get(source, set()) for source in sources))
-    for index, one in enumerate(part.parts):
-        for other in part.parts[index + 1 :]:
-            if one.name not in before[other.name] and _kinds(one) & _kinds(other):
-                return f"{one.path} and {other.path}"
+    kinds = {held.name: _kinds(held) for held in part.parts}
+    for one, other in itertools.combinations(part.parts, 2):
+        if kinds[one.name] & kinds[other.name] and one.name not in before[other.name]:
+            return f"{one.path} and {other.path}"
     return ""
 
 
 def _kinds(part: Part) -> set[Any]:
+    """The classes and shapes of the layers in a part."""
     return {
-        tuple((type(module), tuple(array.shape for array in module.state_dict().values())) for module in held)
-        for held in (layer.modules.values() for layer in part.layers())
+        tuple((type(module), *sides_of(module).items()) for module in layer.modules.values()) for layer in part.layers()
     }
 
 
 def _layer(part: Part) -> tuple[Any, dict[str, Any]]:
     """Keras' layer for one with arrays, and its variables by numpynet's dotted names."""
-    if part.affine() is not None:
-        return _affine(part)
+    if (both := part.affine()) is not None:
+        return _affine(part, *both)
     ((name, module),) = part.modules.items()
     if isinstance(module, Linear):
         return _dense(part, module)
@@ -212,9 +215,8 @@ def _batch_normalization(part: Part, features: int, affine: bool) -> tuple[Any, 
     return layer, views_of(part, **{name: _vector(part, variable) for name, variable in held.items()})
 
 
-def _affine(part: Part) -> tuple[Any, dict[str, Any]]:
-    normalization, scaling = part.modules.values()
-    features = scaling.arguments()["num_features"]
+def _affine(part: Part, normalization: Module, scaling: Scaling) -> tuple[Any, dict[str, Any]]:
+    features = scaling.num_features
     if isinstance(normalization, BatchNormalization):
         return _batch_normalization(part, features, affine=True)
     if isinstance(normalization, GroupNormalization):

@@ -105,7 +105,7 @@ class Part:
     @property
     def has_arrays(self) -> bool:
         """Whether a layer has arrays."""
-        return any(module.state_dict() for module in self.modules.values())
+        return any(sides_of(module) for module in self.modules.values())
 
     def layers(self) -> Iterator[Part]:
         """Yields every layer in it that has arrays, in the order of the container."""
@@ -140,7 +140,7 @@ class Part:
         return {
             join(name, array): join(self.path, TORCH_NAMES.get(array, array) if self._renames(module) else array)
             for name, module in self.modules.items()
-            for array in module.state_dict()
+            for array in sides_of(module)
         }
 
     def _renames(self, module: Module) -> bool:
@@ -250,4 +250,10 @@ def scalings(graph: Graph) -> dict[str, str]:
 
 def views_of(part: Part, **tensors: Any) -> dict[str, Any]:
     """The tensors of a layer's arrays, given by numpynet's short names, by their dotted ones."""
-    return {join(name, array): tensors[array] for name, module in part.modules.items() for array in module.state_dict()}
+    return {join(name, array): tensors[array] for name, module in part.modules.items() for array in sides_of(module)}
+
+
+def sides_of(module: Module) -> dict[str, tuple[int, ...]]:
+    """The shape of every array of `module`, by name; none is copied, as `state_dict` does."""
+    values = {name: parameter.value for name, parameter in module.named_parameters().items()} | module.named_buffers()
+    return {name: array.shape for name, array in values.items()}

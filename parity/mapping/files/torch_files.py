@@ -52,9 +52,10 @@ def read(path: Path, model: Module, optimizer: Optimizer | None) -> tuple[State,
         raise ValueError(f"{path} holds no state_dict, but a {type(document).__name__}")
     candidates = [_ordinary(model), convert(model, "torch")]
     built = candidates[nearest(found, *(one.layer.state_dict() for one in candidates))]
-    compare(path, shapes(built.layer.state_dict()), shapes(_counted(found, built)))
+    found = _counted(found, built)
+    compare(path, shapes(built.layer.state_dict()), shapes(found))
     built.layer.load_state_dict(found)
-    saved = next((document[name] for name in OPTIMIZER if name in document), None)
+    saved = next(filter(_of_optimizer, map(document.get, OPTIMIZER)), None)
     state = _optimizer_state(path, saved, built, model, optimizer) if optimizer and saved else {}
     return framework("torch").arrays(built), state
 
@@ -75,6 +76,11 @@ def _state_dict(document: Any) -> dict[str, Any]:
         return {}
     found = next((document[name] for name in WEIGHTS if isinstance(document.get(name), dict)), document)
     return found if all(isinstance(tensor, torch.Tensor) for tensor in found.values()) else {}
+
+
+def _of_optimizer(found: Any) -> bool:
+    """Whether it is the state_dict of an optimizer of torch."""
+    return isinstance(found, dict) and {"state", "param_groups"} <= found.keys()
 
 
 def _counted(found: dict[str, Any], built: Counterpart) -> dict[str, Any]:

@@ -416,6 +416,6 @@ def test_layers_that_a_file_does_not_tell_apart_are_refused_unless_they_are_name
 @needs_tensorflow
 def test_keras_gets_no_weights_of_flattened_images_whose_channels_nobody_knows(tmp_path: Path) -> None:
     path = tmp_path / "net.weights.h5"
-    with pytest.raises(ValueError, match="2: Keras flattens .* it is not known how many channels these had"):
+    with pytest.raises(ValueError, match=r"2: Keras flattens .* it is not known how many channels these had"):
         parity.save_weights(Sequential(MaxPool2d(2), Flatten(), Linear(12, 2)), path)
     assert not list(tmp_path.iterdir())
