@@ -67,7 +67,7 @@ def _ordinary(model: Module) -> Counterpart:
 def _refused(error: Exception) -> str:
     """What a file would have made besides tensors; torch's own words end in the advice to let it."""
     named = re.search(r"GLOBAL ([\w.]+)", str(error))
-    return f"it would call {named[1]}" if named else ""
+    return f"it would call {named[1]}; a state_dict alone is read" if named else ""
 
 
 def _state_dict(document: Any) -> dict[str, Any]:

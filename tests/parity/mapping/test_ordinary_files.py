@@ -262,6 +262,29 @@ def test_we_load_what_an_ordinary_keras_model_saves(
     assert agree(net, of_keras(model))
 
 
+def nested() -> Sequential:
+    inside = Sequential(Conv2d(4, 2, 3), Flatten())
+    return Sequential(Conv2d(3, 4, 3), Sequential(BatchNormalization(4, eps=2**-10), Scaling(4), inside), Linear(16, 2))
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("flat", [True, False])
+def test_a_keras_model_that_is_nested_like_ours_or_flat_is_loaded(flat: bool, tmp_path: Path) -> None:
+    import keras
+
+    layers = keras.layers
+    first, last = [keras.Input((6, 8, 3)), layers.Conv2D(4, 3)], [layers.Dense(2)]
+    normalization, inside = [layers.BatchNormalization(epsilon=2**-10)], [layers.Conv2D(2, 3), layers.Flatten()]
+    if not flat:
+        normalization = [keras.Sequential([*normalization, keras.Sequential(inside)])]
+        inside = []
+    model = moved_variables(keras.Sequential([*first, *normalization, *inside, *last]))
+    net = nested()
+    model.save_weights(tmp_path / "net.weights.h5")
+    parity.load_weights(net, tmp_path / "net.weights.h5")
+    assert agree(net, of_keras(model))
+
+
 @needs_tensorflow
 def test_a_keras_model_with_attributes_for_layers_is_loaded_by_their_names(tmp_path: Path) -> None:
     import keras
@@ -372,7 +395,9 @@ def test_nobody_is_advised_to_run_what_is_in_a_file(tmp_path: Path) -> None:
     import torch
 
     torch.save({"state_dict": torch.nn.Linear(2, 2)}, tmp_path / "net.pth")
-    with pytest.raises(ValueError, match=r"it would call torch\.nn\.modules\.linear\.Linear$") as caught:
+    with pytest.raises(
+        ValueError, match=r"it would call torch\.nn\.modules\.linear\.Linear; a state_dict alone is read$"
+    ) as caught:
         parity.load_weights(Linear(2, 2), tmp_path / "net.pth")
     assert "weights_only" not in str(caught.value)
 
