@@ -75,21 +75,21 @@ def _in_c_order(state: State) -> State:
     return {name: np.array(values, order="C") for name, values in state.items()}
 
 
-class Format(NamedTuple):
+class _Format(NamedTuple):
     write: Callable[[Path, Module, Optimizer | None], None]
     read: Callable[[Path, Module, Optimizer | None], tuple[State, State]]
 
 
 FORMATS = {
-    ".safetensors": Format(safetensors_files.write, safetensors_files.read),
-    ".pt": Format(torch_files.write, torch_files.read),
-    ".pth": Format(torch_files.write, torch_files.read),
-    ".weights.h5": Format(keras_files.write, keras_files.read),
-    ".keras": Format(keras_files.write_archive, keras_files.read_archive),
+    ".safetensors": _Format(safetensors_files.write, safetensors_files.read),
+    ".pt": _Format(torch_files.write, torch_files.read),
+    ".pth": _Format(torch_files.write, torch_files.read),
+    ".weights.h5": _Format(keras_files.write, keras_files.read),
+    ".keras": _Format(keras_files.write_archive, keras_files.read_archive),
 }
 
 
-def _format(path: Path) -> Format:
+def _format(path: Path) -> _Format:
     for ending, chosen in FORMATS.items():
         if path.name.endswith(ending):
             return chosen

@@ -33,11 +33,11 @@ class Contents(NamedTuple):
 
 
 def contents(path: Path) -> Contents:
-    """What is in an HDF5 file of Keras."""
+    """What is in an HDF5 file of Keras, but for the state of random generators (of dropout), which is no weight."""
     found = Contents({}, {})
 
     def visit(name: str, item: Any) -> None:
-        if hasattr(item, "shape"):
+        if hasattr(item, "shape") and "/seed_generator/" not in name:
             found.shapes[name] = tuple(item.shape)
         elif name.endswith("/vars") and "name" in item.attrs:
             found.names[name.removesuffix("/vars")] = str(item.attrs["name"])
