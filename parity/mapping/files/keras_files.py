@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from parity.frameworks.lazy import keras, keras_optimizers
 from parity.mapping.files.checks import State, compare, held, opened
 from parity.mapping.files.keras_contents import Contents, by_name, contents, fill, give_names, matched, renamed
 from parity.mapping.files.keras_model import OrdinaryKeras, ambiguous
-from parity.mapping.files.ordinary import ordinary
+from parity.mapping.files.ordinary import Part, ordinary
 from parity.mapping.pair import PairsOf, pairs_of
 
 
@@ -62,12 +62,13 @@ def _read(path: Path, weights: Path, model: Module, optimizer: Optimizer | None)
     counterpart = Saved(model, chosen, translation)
     with counterpart.saved() as template:
         layers = matched(translation.paths, found)
-        if layers is None and (own := _own(found, model, chosen)) is not None:
+        if layers is None and (own := _own(found, model, chosen)):
             return own.load(weights)
         arrays = renamed(found.shapes, layers or {})
         # Keras passes over what it has no place for in silence.
         compare(path, contents(template).shapes, {name: found.shapes[at] for name, at in arrays.items()})
-        _refuse_ambiguous(path, model, translation.paths, found)
+        if by_name(translation.paths, found) is None:
+            _refuse_ambiguous(path, ordinary(model), lambda: _own(found, model, chosen) is not None)
         fill(template, weights, arrays)
         return counterpart.load(template)
 
@@ -79,11 +80,20 @@ def _own(found: Contents, model: Module, optimizer: Optimizer | None) -> Saved |
         return own if contents(template).shapes == found.shapes else None
 
 
-def _refuse_ambiguous(path: Path, model: Module, places: Mapping[str, str], found: Contents) -> None:
-    if by_name(places, found) is None and (which := ambiguous(ordinary(model))):
+def _refuse_ambiguous(path: Path, network: Part, own: Callable[[], bool]) -> None:
+    """Raise ValueError where a file without names may be read in two ways; `own` tells whether a counterpart has its paths.
+
+    The counterparts of `parity.to_tensorflow` flatten images channels first.
+    """
+    remedy = "give the nodes of a Graph the names that the layers have in Keras"
+    if which := ambiguous(network):
         raise ValueError(
-            f"{path} does not fit: it does not tell which of its layers are {which}, which are alike: "
-            f"give the nodes of the Graph the names that the layers have in Keras"
+            f"{path} does not fit: it does not tell which of its layers are {which}, which are alike: {remedy}"
+        )
+    if any(layer.reordered for layer in network.layers()) and own():
+        raise ValueError(
+            f"{path} does not fit: it does not tell whether the images that are flattened have their channels last, "
+            f"or first as those of parity.to_tensorflow: {remedy}"
         )
 
 

@@ -119,14 +119,24 @@ class Part:
         first, *rest = self.modules.values()
         return (first, rest[0]) if rest and isinstance(rest[0], Scaling) else None
 
+    @property
+    def _known(self) -> Features:
+        """What is known of the input of the last module of a layer."""
+        first, *more = self.modules.values()
+        return after(first, self.input) if more else self.input
+
+    @property
+    def reordered(self) -> bool:
+        """Whether Keras has the features of a layer in another order: they are flattened images of several channels."""
+        return self._known.flat and self._known.channels != 1
+
     def order(self, features: int) -> Array | None:
         """The places in numpynet's order of a layer's features as Keras has them; None where the order is the same.
 
         Raises ValueError for flattened images whose number of channels is not known, or that were mixed since.
         """
-        first, *more = self.modules.values()
-        known = after(first, self.input) if more else self.input
-        if not known.flat or known.channels == 1:
+        known = self._known
+        if not self.reordered:
             return None
         if known.channels is None or features % known.channels:
             raise ValueError(

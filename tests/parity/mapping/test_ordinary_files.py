@@ -447,3 +447,19 @@ def test_keras_gets_no_weights_of_flattened_images_whose_channels_nobody_knows(t
     with pytest.raises(ValueError, match=r"2: Keras flattens .* it is not known how many channels these had"):
         parity.save_weights(Sequential(MaxPool2d(2), Flatten(), Linear(12, 2)), path)
     assert not list(tmp_path.iterdir())
+
+
+@needs_tensorflow
+def test_a_file_that_may_have_flattened_images_channels_first_or_last_is_refused_unless_it_has_names(
+    tmp_path: Path,
+) -> None:
+    path, net = (
+        tmp_path / "net.weights.h5",
+        Graph({"x": (3, 6, 8)}, {"flat": (Flatten(), "x"), "fc": (Linear(144, 2, rng=RNG), "flat")}, ["fc"]),
+    )
+    parity.to_tensorflow(net).save_weights(path)
+    refused(net, path, "whether the images that are flattened have their channels last, or first")
+    parity.save_weights(net, path)
+    before = net.state_dict()
+    parity.load_weights(net, path)
+    assert same(net.state_dict(), before)
