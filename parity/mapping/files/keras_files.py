@@ -81,9 +81,9 @@ def _own(found: Contents, model: Module, optimizer: Optimizer | None) -> Saved |
 
 
 def _refuse_ambiguous(path: Path, network: Part, own: Callable[[], bool]) -> None:
-    """Raise ValueError where a file without names may be read in two ways; `own` tells whether a counterpart has its paths.
+    """Raise ValueError where a file without names may be read in two ways.
 
-    The counterparts of `parity.to_tensorflow` flatten images channels first.
+    `own` tells whether a counterpart of `parity.to_tensorflow` has its paths: it flattens images channels first.
     """
     remedy = "give the nodes of a Graph the names that the layers have in Keras"
     if which := ambiguous(network):
