@@ -1,1 +1,1 @@
-"""How is it kept in a file? Weights, and the state of an optimizer, as others read and write them."""
+"""How is it kept in a file? The ordinary network that a model is in the files of frameworks, and how they are read."""
