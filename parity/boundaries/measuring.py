@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from parity.frameworks import FRAMEWORKS
 from parity.results.boundaries import MEASURED
 from parity.results.conditions import bounds, holds_here, numbers
 
+NOTHING: Mapping[str, Any] = {}
 IMPLEMENTATIONS = ("numpynet", *FRAMEWORKS)
 
 
@@ -135,11 +136,17 @@ def records_in(folder: Path) -> list[dict[str, Any]]:
     return [record for _, record in sorted(records, key=lambda each: (each[0], numbers(each[1]["version"])))]
 
 
-def found_in(folder: Path, listed: dict[str, list[str]]) -> dict[str, Any]:
-    """The contents for `measured.json`, made of the records in `folder` that rest on today's code."""
+def found_in(folder: Path, listed: dict[str, list[str]], earlier: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
+    """The contents for `measured.json`, made of the records in `folder` that rest on today's code.
+
+    `earlier` contents are kept, but for what they say of releases that have been measured anew.
+    """
     releases: list[dict[str, Any]] = []
     unmeasurable: list[dict[str, Any]] = []
-    between: dict[tuple[str, str, str], set[str]] = {}
+    between = {
+        (each["package"], each["last"], each["first"]): {entry for entry in each["entries"] if entry in listed}
+        for each in earlier.get("boundaries", [])
+    }
     valid = [record for record in records_in(folder) if record["code"] == code()]
     for record in valid:
         said = {key: record[key] for key in ("package", "version", "beside", "date")}
@@ -153,8 +160,8 @@ def found_in(folder: Path, listed: dict[str, list[str]]) -> dict[str, Any]:
         if (package, last["beside"]) != (first["package"], first["beside"]):
             continue
         entries = {entry for entry in listed if package in packages_of(entry, listed)}
-        if moved := changed(outcomes_of(last), outcomes_of(first), entries):
-            between.setdefault((package, last["version"], first["version"]), set()).update(moved)
+        neighbours = package, last["version"], first["version"]
+        between.setdefault(neighbours, set()).update(changed(outcomes_of(last), outcomes_of(first), entries))
     for wide, narrow in itertools.permutations(between, 2):
         if wide[0] == narrow[0] and numbers(wide[1]) <= numbers(narrow[1]) and numbers(narrow[2]) <= numbers(wide[2]):
             between[wide] -= between[narrow]  # what another folder found between nearer neighbours
@@ -165,9 +172,15 @@ def found_in(folder: Path, listed: dict[str, list[str]]) -> dict[str, Any]:
             for (package, last, first), entries in sorted(between.items(), key=lambda item: _order(*item[0]))
             if entries
         ],
-        "releases": releases,
-        "unmeasurable": unmeasurable,
+        "releases": [*_others(earlier, "releases", valid), *releases],
+        "unmeasurable": [*_others(earlier, "unmeasurable", valid), *unmeasurable],
     }
+
+
+def _others(earlier: Mapping[str, Any], which: str, measured: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """What was said earlier of releases, beside other packages, that are none of those measured."""
+    anew = [(each["package"], each["version"], each["beside"]) for each in measured]
+    return [each for each in earlier.get(which, []) if (each["package"], each["version"], each["beside"]) not in anew]
 
 
 def off(record: dict[str, Any]) -> dict[str, Any]:
@@ -203,6 +216,7 @@ def _order(package: str, last: str, first: str) -> tuple[Any, ...]:
     return package, numbers(last), numbers(first)
 
 
-def write(folder: Path, to: Path = MEASURED) -> None:
-    """Write `measured.json` anew from every record in `folder`."""
-    to.write_text(json.dumps(found_in(folder, conditions()), indent=1) + "\n", encoding="utf-8")
+def write(folder: Path, to: Path = MEASURED, add: bool = False) -> None:
+    """Write `measured.json` from every record in `folder`: anew, or beside what it says of other releases."""
+    earlier = json.loads(to.read_text(encoding="utf-8")) if add else NOTHING
+    to.write_text(json.dumps(found_in(folder, conditions(), earlier), indent=1) + "\n", encoding="utf-8")

@@ -20,6 +20,7 @@ def boundaries(
     folder: Annotated[Path, typer.Option(help="Records, one for each release; resumes.")] = Path("results/boundaries"),
     index: Annotated[str | None, typer.Option(help="Where pip finds the releases, such as torch's CPU wheels.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Make parity/results/measured.json of all records.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Write, and keep what is known of other releases.")] = False,
 ) -> None:
     """Between which two releases each refusal and difference with a version condition changes: releases are installed
     into folders of their own, one after another, and removed again.
@@ -31,5 +32,5 @@ def boundaries(
             measuring.run(package, folder, index, release, show)
     for change in measuring.changes(folder):
         console().print(change)
-    if write:
-        measuring.write(folder)
+    if write or add:
+        measuring.write(folder, add=add)

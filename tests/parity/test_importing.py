@@ -93,7 +93,7 @@ import numpynet, parity
 def test():
     {ADAM}
     assert sys.modules["triton"].__version__
-    assert torch.compile(lambda x: x + 1, backend="aot_eager")(torch.zeros(2)).sum().item() == 2
+    assert torch.compile(lambda x: x + 1, backend="eager")(torch.zeros(2)).sum().item() == 2
     parity.check(numpynet.Adam, examples=2)
 """
 

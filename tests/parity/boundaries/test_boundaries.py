@@ -274,3 +274,21 @@ def test_what_two_folders_of_records_say_is_narrowed_down(tmp_path: Path) -> Non
     assert [release["off"] for release in said["releases"]] == [[], [], [], []]
     assert said["unmeasurable"] == []
     assert packages_of(entry, {entry: ["keras>=3.7"]}) == {"keras"}
+
+
+def test_what_is_known_of_other_releases_may_be_kept_and_is_narrowed_down(tmp_path: Path) -> None:
+    entry, other, listed = "Sum/empty batch", "Sum/one row", ["keras>=3.7"]
+    home = tmp_path / "keras-beside-numpy2"
+    for version, outcome in {"3.3.3": "", "3.8.0": "tensorflow"}.items():
+        write_record(home, version, {REFUSALS: {entry: outcome, other: outcome}})
+    earlier = found_in(tmp_path, {entry: listed, other: listed})
+    for file in home.iterdir():
+        file.unlink()
+    for version, outcome in {"3.6.0": "", "3.7.0": "tensorflow"}.items():
+        write_record(home, version, {REFUSALS: {entry: outcome}})
+    said = found_in(tmp_path, {entry: listed, other: listed}, earlier)
+    assert said["boundaries"] == [
+        {"package": "keras", "last": "3.3.3", "first": "3.8.0", "entries": [other]},
+        {"package": "keras", "last": "3.6.0", "first": "3.7.0", "entries": [entry]},
+    ]
+    assert [release["version"] for release in said["releases"]] == ["3.3.3", "3.8.0", "3.6.0", "3.7.0"]

@@ -37,7 +37,7 @@ def drawn(strategy: st.SearchStrategy[Any], number: int) -> list[Any]:
     ids=["in one draw", "in two"],
 )
 def test_a_tail_is_drawn_as_often_as_is_said_and_every_value_of_it(strategy: st.SearchStrategy[int]) -> None:
-    number = 4000
+    number = 2000
     found = drawn(strategy, number)
     rare = [value for value in found if value > 8]
     assert abs(len(rare) - number / SELDOM) < 5 * (number / SELDOM) ** 0.5
