@@ -24,7 +24,7 @@ def html(document: Json) -> str:
     charts = _charts(document)
     drawn = ",".join(f"{json.dumps(chart.id)}:{chart.json}" for chart in charts.values())
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             document,
@@ -39,7 +39,7 @@ def html(document: Json) -> str:
 
 def markdown(document: Json) -> str:
     """The summary for a CI job, of which one screen is seen and the rest is folded."""
-    return _environment().get_template("report.md").render(document, **_derived(document))
+    return environment().get_template("report.md").render(document, **_derived(document))
 
 
 def _derived(document: Json) -> Json:
@@ -105,22 +105,24 @@ def _plotly() -> Markup:
 
 
 @functools.cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The environment of all templates, with their filters, styles and scripts."""
+    made = Environment(
         loader=PackageLoader("parity.report"),
         autoescape=select_autoescape(("html",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= FILTERS
-    environment.globals |= {
+    made.filters |= FILTERS
+    made.globals |= {
         "experiments_of": _experiments,
         "ways_of": _ways,
-        "style": Markup(_source(environment, "report.css")),
-        "script": Markup(_source(environment, "report.js")),
+        "style": Markup(_source(made, "report.css")),
+        "sorting": Markup(_source(made, "tables.js")),
+        "script": Markup(_source(made, "report.js") + _source(made, "tables.js")),
     }
-    return environment
+    return made
 
 
 def _source(environment: Environment, name: str) -> str:

@@ -1,0 +1,145 @@
+"""What behaves otherwise: refusals, special values, defaults, known differences, modes, signatures and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
+
+from parity.drift.document import Change
+from parity.drift.stack import FACTS, SIGNATURES, TENSORS, Stack, both
+from parity.results.records import Json
+
+Facts = Mapping[str, str]
+
+
+def changes(before: Stack, after: Stack) -> list[Change]:
+    """Everything that both stacks have a record of and that is not the same in them."""
+    found = [
+        change
+        for kind in FACTS
+        for key, old, new in both(before, after, kind)
+        for change in _compared(kind, key, TOLD[kind](old), TOLD[kind](new))
+    ]
+    found += [change for _, old, new in both(before, after, "differences") for change in _sizes(old, new)]
+    found += [change for key, old, new in both(before, after, SIGNATURES) for change in _signatures(key, old, new)]
+    return found + list(_odd(before, after)) + list(_warnings(before, after))
+
+
+def _mode(record: Json) -> Facts:
+    return {record["framework"]: record["status"]}
+
+
+def _difference(record: Json) -> Facts:
+    """Whether it could be measured and was as stated; what cannot be measured for want of a package says nothing."""
+    if not record["measured"]:
+        return {"": record["message"] or "not measured"}
+    return {
+        "": {True: "as stated", False: "not as stated", None: "not as stated, at an unverified boundary"}[
+            record["passed"]
+        ]
+    }
+
+
+TOLD: dict[str, Callable[[Json], Facts]] = {
+    "refusals": lambda record: record["statuses"],
+    "specials": lambda record: record["does"],
+    "defaults": lambda record: record["theirs"],
+    "modes": _mode,
+    "differences": _difference,
+}
+
+
+def _compared(kind: str, key: str, old: Facts, new: Facts) -> Iterator[Change]:
+    """Yields what one record says otherwise of anyone."""
+    for of in dict.fromkeys([*old, *new]):
+        if kind in ("refusals", "modes") and (of not in old or of not in new):
+            continue  # who was not asked in one of the two is missing, and has not changed
+        if old.get(of) != new.get(of):
+            yield _change(kind, key, of, (old.get(of, ""), new.get(of, "")))
+
+
+def _change(kind: str, key: str, of: str, said: tuple[str, str], harmless: bool = False) -> Change:
+    """The change from what was said before to what is said after; nothing was, or is, where that is empty."""
+    old, new = said
+    what: Literal["appeared", "vanished", "changed"] = "changed" if old and new else "appeared" if new else "vanished"
+    home = of.partition(".")[0]  # "torch.nn.LayerNorm(eps)" is torch's
+    return Change(kind=kind, key=key, of=home, what=what, before=old, after=new, harmless=harmless)
+
+
+def _sizes(old: Json, new: Json) -> Iterator[Change]:
+    """Yields a known difference whose size changed.
+
+    It has where the two sizes are further apart than each is from what was predicted of it, so that the predictions
+    differ, too, and where it is told by other digits.
+    """
+    sizes = [(each["naive"], each["predicted"]) for each in (old, new) if each["measured"]]
+    if len(sizes) < 2 or any(None in each for each in sizes):
+        return
+    (first, expected_first), (then, expected_then) = sizes
+    told = f"{first:.3g}", f"{then:.3g}"
+    if abs(first - then) > abs(first - expected_first) + abs(then - expected_then) and told[0] != told[1]:
+        yield _change("differences", old["key"], "", told)
+
+
+def _signatures(key: str, old: Json, new: Json) -> Iterator[Change]:
+    """Yields what changed in one signature: that it is gone or new, or each parameter of it."""
+    of, name = old["framework"], old["name"]
+    if old["there"] != new["there"]:
+        said = ("there", "") if old["there"] else ("", "there")
+        yield _change(SIGNATURES, name, of, said, harmless=new["there"])
+        return
+    first, then = old["parameters"], new["parameters"]
+    if first is None or then is None:
+        if first != then:
+            said = ("unknown", "known") if first is None else ("known", "unknown")
+            yield _change(SIGNATURES, name, of, said, harmless=True)
+        return
+    for parameter in dict.fromkeys([*first, *then]):
+        if first.get(parameter) != then.get(parameter):
+            said = _parameter(parameter, first), _parameter(parameter, then)
+            optional = parameter not in first and (bool(then[parameter]) or parameter.startswith("*"))
+            yield _change(SIGNATURES, name, of, said, harmless=optional)
+    order = ", ".join(each for each in first if each in then), ", ".join(each for each in then if each in first)
+    if order[0] != order[1]:
+        yield _change(SIGNATURES, name, of, order)
+
+
+def _parameter(name: str, parameters: Facts) -> str:
+    """A parameter as a signature has it; nothing where that has none of this name."""
+    if name not in parameters:
+        return ""
+    return f"{name}={parameters[name]}" if parameters[name] else name
+
+
+def _odd(before: Stack, after: Stack) -> Iterator[Change]:
+    """Yields the examples that one implementation refuses, or answers otherwise each time, in one stack alone."""
+    for key, old, new in both(before, after, TENSORS):
+        if old["digest"] != new["digest"]:
+            continue
+        for of in old["found"].keys() & new["found"].keys():
+            first, then = old["found"][of]["odd"], new["found"][of]["odd"]
+            for example in sorted({*first, *then}):
+                if first.get(example) != then.get(example):
+                    said = first.get(example, ""), then.get(example, "")
+                    yield _change("examples", f"{key}, example {int(example) + 1}", of, said)
+
+
+def _warnings(before: Stack, after: Stack) -> Iterator[Change]:
+    """Yields the deprecations that one stack warns of and the other does not.
+
+    A framework says some of them once in a process, whichever class comes first: they are compared over all classes
+    that both have.
+    """
+    found: list[dict[str, dict[str, list[str]]]] = [{}, {}]
+    for _, *records in both(before, after, TENSORS):
+        for warned, record in zip(found, records, strict=True):
+            for of, trace in record["found"].items():
+                for message in trace["warnings"]:
+                    warned.setdefault(of, {}).setdefault(message, []).append(record["pair"])
+    old, new = found
+    for of in dict.fromkeys([*old, *new]):
+        first, then = old.get(of, {}), new.get(of, {})
+        for message in sorted(first.keys() ^ then.keys()):
+            classes = ", ".join(dict.fromkeys((first | then)[message]))
+            said = (message, "") if message in first else ("", message)
+            yield _change("warnings", classes, of, said, harmless=message in first)
