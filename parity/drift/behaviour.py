@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from parity.drift.document import Change
-from parity.drift.stack import FACTS, SIGNATURES, TENSORS, Stack, both
+from parity.drift.stack import CHECKS, FACTS, SIGNATURES, TENSORS, Stack, both
 from parity.results.records import Json
 
 Facts = Mapping[str, str]
@@ -22,6 +22,7 @@ def changes(before: Stack, after: Stack) -> list[Change]:
     ]
     found += [change for _, old, new in both(before, after, "differences") for change in _sizes(old, new)]
     found += [change for key, old, new in both(before, after, SIGNATURES) for change in _signatures(key, old, new)]
+    found += [change for key, old, new in both(before, after, CHECKS) for change in _checks(key, old, new)]
     return found + list(_odd(before, after)) + list(_warnings(before, after))
 
 
@@ -102,6 +103,24 @@ def _signatures(key: str, old: Json, new: Json) -> Iterator[Change]:
     order = ", ".join(each for each in first if each in then), ", ".join(each for each in then if each in first)
     if order[0] != order[1]:
         yield _change(SIGNATURES, name, of, order)
+
+
+def _checks(key: str, old: Json, new: Json) -> Iterator[Change]:
+    """Yields a check that failed in one of the stacks alone, on examples of the same seed.
+
+    Where one refuses what others accept that is behaviour, else it is numbers.
+    """
+    same = all(old[name] == new[name] for name in ("seed", "guided"))
+    if same and old["passed"] != new["passed"]:
+        said = _outcome(old), _outcome(new)
+        refused = "refusal" in (old["failed_quantity"], new["failed_quantity"])
+        yield _change("examples" if refused else CHECKS, key, "", said, harmless=bool(new["passed"]))
+
+
+def _outcome(check: Json) -> str:
+    if check["passed"]:
+        return "held"
+    return f"parts on rung {check['failed_rung']}, {check['failed_quantity']}"
 
 
 def _parameter(name: str, parameters: Facts) -> str:

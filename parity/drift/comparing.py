@@ -16,7 +16,7 @@ from parity.drift.history import history
 from parity.drift.numbers import Place
 from parity.drift.origins import TOLD, differing, in_words, machines, suspects
 from parity.drift.stack import FACTS, NEEDED, SIGNATURES, Stack, both, read
-from parity.drift.verdict import EXIT_CODES, sentence, status_of, worst
+from parity.drift.verdict import EXIT_CODES, details, headline, status_of, worst
 from parity.results.store import ResultsError
 
 Due = TypeVar("Due", Change, Move, CurveMove, StudyMove)
@@ -99,11 +99,12 @@ def compare(before: Stack, after: Stack, floor: Mapping[Place, float]) -> Found:
         after=after.name,
         title=in_words(packages or machine) or "the same packages",
         status="safe",
-        sentence="",
+        headline="",
+        details="",
         packages=packages,
         others=differing(before.others, after.others),
         machine=machine,
-        behaviour=due(changes(before, after)),
+        behaviour=due(sorted(changes(before, after), key=lambda change: change.harmless)),
         numbers=due(numbers.above(moved.moves, floor)),
         curves=due(curves),
         studies=due(studies),
@@ -112,7 +113,7 @@ def compare(before: Stack, after: Stack, floor: Mapping[Place, float]) -> Found:
         notes=_notes(before, after, packages),
     )
     step = replace(step, status=status_of(step))
-    return Found(replace(step, sentence=sentence(step)), moved.places)
+    return Found(replace(step, headline=headline(step), details=details(step)), moved.places)
 
 
 def _counted(before: Stack, after: Stack, moved: numbers.Numbers, studies: Sequence[StudyMove]) -> Compared:
@@ -138,17 +139,21 @@ def _unlike(before: Stack, after: Stack) -> list[Missing]:
         if name not in one.measured
     ]
     absent = {each.keys[0] for each in found}
+    nowhere: dict[str, list[str]] = {}
+    known = {kind for each in (*before.missing, *after.missing) for kind in each.what.split(", ")}
     for kind, by in NEEDED.items():
         mine, theirs = before.of(kind), after.of(kind)
-        if not mine and not theirs:
-            found.append(Missing(what=kind, why=f"neither has any: run `{by}` on both"))
+        if not mine and not theirs and kind not in known:
+            nowhere.setdefault(by, []).append(kind)
         for stack, there, elsewhere in ((before, mine, theirs), (after, theirs, mine)):
             lacking = [key for key, of in elsewhere.items() if key not in there and _whose(of) not in absent]
             if lacking:
-                found.append(
-                    Missing(what=kind, why=f"{stack.name}: they are in the other alone (`{by}`)", keys=lacking)
-                )
-    return found
+                why = f"{stack.name}: they are in the other alone (`{by}`)"
+                found.append(Missing(what=kind, why=why, keys=lacking))
+    return found + [
+        Missing(what=", ".join(kinds), why=f"neither stack has any: run `{by}` on both")
+        for by, kinds in nowhere.items()
+    ]
 
 
 def _whose(record: Mapping[str, object]) -> object:

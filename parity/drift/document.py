@@ -17,6 +17,7 @@ EXIT_CODES: dict[Status, int] = {"safe": 0, "behaviour": 1, "numbers": 2, "incom
 class Missing(Part):
     """Evidence that there is not, or that cannot be compared: what, and why.
 
+    what: the kinds of its records
     keys: of the records
     """
 
@@ -150,6 +151,8 @@ class Versions(Part):
 class Step(Part):
     """What changed between two stacks.
 
+    title: which packages changed from which version to which
+    headline, details: the sentence that a reader came for, and what it rests on
     packages: those that compute and differ, Python among them
     others: the other installed packages that differ
     machine: the parts of the machine that differ
@@ -160,7 +163,8 @@ class Step(Part):
     after: str
     title: str
     status: Status
-    sentence: str
+    headline: str
+    details: str
     packages: list[Versions]
     others: list[Versions]
     machine: list[Versions]
@@ -171,6 +175,10 @@ class Step(Part):
     compared: Compared
     missing: list[Missing]
     notes: list[str]
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.headline} {self.details}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from parity.drift.document import Versions
-from parity.drift.stack import Stack
+from parity.drift.stack import MATTERS, Stack
 from parity.frameworks import NUMPYNET, framework, implementations
 
 PYTHON = "Python"
-# What the bits depend on, whatever the packages are; a kernel of the system or the number of cores is but told.
-MATTERS = ("processor", "blas", "threads", "switches")
 TOLD = ("platform", "cores")
 
 

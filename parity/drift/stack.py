@@ -16,6 +16,7 @@ from parity.results.records import Json, is_crash
 from parity.results.store import Results, ResultsError, stacks
 
 TENSORS, SIGNATURES = "tensors", "signatures"
+CHECKS = "checks"
 FACTS = ("refusals", "specials", "defaults", "differences", "modes")
 # What has to be there for anything to be called safe, with the command that makes it.
 NEEDED = {
@@ -29,7 +30,9 @@ NEEDED = {
     "curves": "parity curves",
     "runs": "parity study",
 }
-READ = (*NEEDED, "checks", "studies")
+READ = (*NEEDED, CHECKS, "studies")
+# What the bits depend on, whatever the packages are; a kernel of the system or the number of cores is but told.
+MATTERS = ("processor", "blas", "threads", "switches")
 
 
 class Stack:
@@ -57,12 +60,15 @@ class Stack:
             if crashed:
                 self._lacks(kind, "they crashed", crashed)
             self._records[kind] = {r["key"]: r for r in answering if not is_crash(kind, r)}
+        if any(each.get(part) != self.machine.get(part) for each in self._machines for part in MATTERS):
+            self._lacks(TENSORS, "some were measured on another machine, or on other threads, than the last ones")
         for place, items in self.plans.unanswered(found).items():
-            plan = self.plans.records[place]
-            for kind in READ:
-                if keys := items.get(kind):
-                    ended = "ended without them" if plan["ended"] else "was stopped, was killed, or still runs"
-                    self._lacks(kind, f"{plan['command']} {ended}", keys)
+            plan, lost = self.plans.records[place], {kind: items[kind] for kind in READ if items.get(kind)}
+            if lost:
+                ended = "ended without them" if plan["ended"] else "was stopped, was killed, or still runs"
+                self._lacks(
+                    ", ".join(lost), f"{plan['command']} {ended}", [key for keys in lost.values() for key in keys]
+                )
 
     def _lacks(self, what: str, why: str, keys: Sequence[str] = ()) -> None:
         self.missing.append(Missing(what=what, why=f"{self.name}: {why}", keys=list(keys)))
@@ -78,9 +84,13 @@ class Stack:
     @functools.cached_property
     def machine(self) -> Mapping[str, Any]:
         """The machine that the tensors were measured on; where that was not planned, the one last seen there."""
+        return self._machines[-1] if self._machines else self.environment
+
+    @functools.cached_property
+    def _machines(self) -> list[Json]:
+        """The machines of the plans that the tensors were measured for."""
         made_for = {record["plan"] for record in self.of(TENSORS).values()}
-        plans = [plan["machine"] for plan in self.plans.records if plan["key"] in made_for]
-        return plans[-1] if plans else self.environment
+        return [plan["machine"] for plan in self.plans.records if plan["key"] in made_for]
 
     @property
     def codes(self) -> set[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from parity.drift.document import EXIT_CODES as EXIT_CODES
 from parity.drift.document import Change, Move, Status, Step
+from parity.drift.stack import CHECKS, FACTS, SIGNATURES
 from parity.frameworks import implementations
 
 GRAVEST: tuple[Status, ...] = ("behaviour", "numbers", "incomplete", "safe")
@@ -15,24 +16,35 @@ LISTED = 3  # names in a sentence
 
 def status_of(step: Step) -> Status:
     """The status: what behaves otherwise comes first, and where evidence is missing nothing is called safe."""
-    if any(not change.harmless for change in step.behaviour):
+    if any(change.kind != CHECKS for change in counted(step)):
         return "behaviour"
     if _beyond(step) or not all(each.shown for each in step.studies):
         return "numbers"
     return "incomplete" if step.missing else "safe"
 
 
+def counted(step: Step) -> list[Change]:
+    """The changes that are not harmless."""
+    return [change for change in step.behaviour if not change.harmless]
+
+
 def _beyond(step: Step) -> bool:
-    return any(move.beyond for move in step.numbers) or any(curve.beyond for curve in step.curves)
+    parted = any(change.kind == CHECKS for change in counted(step))
+    return parted or any(move.beyond for move in step.numbers) or any(curve.beyond for curve in step.curves)
 
 
 def worst(statuses: Iterable[Status]) -> Status:
     return min(statuses, key=GRAVEST.index)
 
 
-def sentence(step: Step) -> str:
-    """The one sentence, or two, that a reader came for."""
-    return f"{step.title}: {_verdict(step)}. {_capital('; '.join(_clauses(step)))}."
+def headline(step: Step) -> str:
+    """The sentence that a reader came for."""
+    return f"{step.title}: {_verdict(step)}."
+
+
+def details(step: Step) -> str:
+    """The sentence that says what the headline rests on."""
+    return f"{_capital('; '.join(_clauses(step)))}."
 
 
 def _verdict(step: Step) -> str:
@@ -45,20 +57,27 @@ def _verdict(step: Step) -> str:
 
 
 def _clauses(step: Step) -> list[str]:
-    changed = [change for change in step.behaviour if not change.harmless]
-    behaviour, numbers = _behaviour(changed), _numbers(step)
+    changed = counted(step)
+    behaviour, numbers = _behaviour(step, changed), _numbers(step)
     found = [behaviour, numbers] if changed else [numbers, behaviour]
     found += [f"accuracies of {each.of} in {each.study}: {each.outcome}" for each in step.studies if not each.shown]
     if step.missing:
-        found.append(f"missing: {_named(dict.fromkeys(each.what for each in step.missing))}")
+        kinds = dict.fromkeys(kind for each in step.missing for kind in each.what.split(", "))
+        found.append(f"missing: {_named(kinds)}")
     return [*found, _compared(step)]
 
 
-def _behaviour(changed: Sequence[Change]) -> str:
+def _behaviour(step: Step, changed: Sequence[Change]) -> str:
     if not changed:
-        return "no behaviour changed"
+        lacking = {kind for each in step.missing for kind in each.what.split(", ")} & {*FACTS, SIGNATURES}
+        compared = step.compared.facts + step.compared.signatures
+        return (
+            f"no behaviour changed{', of what could be compared' if lacking else ''}"
+            if compared
+            else "no behaviour was compared"
+        )
     first = changed[0]
-    key = first.key if first.of in first.key else f"{first.of} {first.key}"
+    key = first.key if first.kind == SIGNATURES else f"{first.of} {first.key}".strip()
     said = f"{key}: {first.before or 'nothing'} became {first.after or 'nothing'}"
     more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
     return f"{said} ({first.kind}){more}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ from parity.drift.document import EXIT_CODES, Change, Step
 from parity.drift.schema import FILE, current
 from parity.report.drift import write_drift
 from parity.results.records import Record
-from parity.results.store import ResultsError
+from parity.results.records.ladder import CheckRecord
+from parity.results.store import Results, ResultsError
 
 
 @pytest.fixture(autouse=True)
@@ -189,6 +191,34 @@ def test_what_behaves_otherwise_is_named_and_comes_first(changed: Record, expect
     assert step.sentence.startswith("torch 2.9.1 to 2.13.0: behaviour changed. ")
 
 
+@pytest.mark.parametrize(
+    ("quantity", "kind", "status"),
+    [("input gradient", "checks", "numbers"), ("refusal", "examples", "behaviour")],
+)
+def test_a_check_that_fails_now_is_classed_by_what_fails(quantity: str, kind: str, status: str, tmp_path: Path) -> None:
+    held = CheckRecord(key="ELU/float32", passed=True, pair="ELU", dtype="float32", frameworks=["torch"], seed=0)
+    parted = replace(held, passed=False, failure="rung 2", failed_rung=2, failed_quantity=quantity)
+    before, after = stack(tmp_path / "a", held), stack(tmp_path / "b", parted, torch="2.13.0")
+    step = drift([before, after]).steps[0]
+    assert [(each.kind, each.key, each.after) for each in step.behaviour] == [
+        (kind, "ELU/float32", f"parts on rung 2, {quantity}")
+    ]
+    assert step.status == status
+    assert drift([after, before]).steps[0].status == "safe"
+
+
+def test_tensors_of_several_machines_in_one_folder_are_not_called_safe(tmp_path: Path) -> None:
+    before, after = stack(tmp_path / "a"), stack(tmp_path / "b")
+    results = Results(after)
+    (plan,) = results.read("plans")
+    results.append("plans", "later", {**plan, "key": "later", "items": {}, "machine": {"processor": "another"}})
+    results.plan = "later"
+    results.append("tensors", "Linear/float32", tensors(key="Linear/float32", pair="Linear"))
+    step = drift([before, after]).steps[0]
+    assert step.status == "incomplete"
+    assert "some were measured on another machine" in lacking(step, "tensors")
+
+
 @pytest.mark.parametrize("changed", [signature(device="None"), signature(**{"**more": ""})])
 def test_another_parameter_with_a_default_is_told_and_harmless(changed: Record, tmp_path: Path) -> None:
     step = step_to(tmp_path, changed)
@@ -253,11 +283,12 @@ def test_what_is_missing_forbids_safe(tmp_path: Path) -> None:
     )
     assert "not shown to be safe, evidence is missing" in step.sentence
     assert "missing: modes" in step.sentence
+    assert "no behaviour changed, of what could be compared" in step.sentence.lower()
 
 
 def test_what_neither_has_is_missing_too(tmp_path: Path) -> None:
     without = stack(tmp_path / "a", without=("curves",)), stack(tmp_path / "b", without=("curves",))
-    assert "neither has any: run `parity curves` on both" in lacking(drift(without).steps[0], "curves")
+    assert "neither stack has any: run `parity curves` on both" in lacking(drift(without).steps[0], "curves")
 
 
 def test_a_framework_that_was_removed_is_said_once(tmp_path: Path) -> None:
