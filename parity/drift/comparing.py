@@ -13,8 +13,9 @@ from parity.drift import numbers, training
 from parity.drift.behaviour import changes
 from parity.drift.document import Change, Compared, CurveMove, Drift, Floor, Missing, Move, Step, StudyMove, Versions
 from parity.drift.history import history
+from parity.drift.machine import TOLD
 from parity.drift.numbers import Place
-from parity.drift.origins import TOLD, differing, in_words, machines, suspects
+from parity.drift.origins import differing, in_words, machines, suspects
 from parity.drift.stack import FACTS, NEEDED, SIGNATURES, Stack, both, read
 from parity.drift.verdict import EXIT_CODES, details, headline, status_of, worst
 from parity.results.store import ResultsError

@@ -17,6 +17,7 @@ import numpy as np
 from numpynet import Array
 from parity.case import Case
 from parity.drawing.examples import Digest
+from parity.drift.machine import MATTERS
 from parity.drift.packing import packed, unit_in_the_last_place
 from parity.items.classes import ClassName
 from parity.ladder.cases import for_all
@@ -25,6 +26,7 @@ from parity.ladder.proving import mapped
 from parity.ladder.trace import Key, run
 from parity.mapping.convert import subject
 from parity.results.code import judging
+from parity.results.packages import machine
 from parity.results.records import CRASHED, Json
 from parity.results.records.fingerprints import TensorPart, TensorsRecord, TracePart
 from parity.results.store import plain
@@ -107,6 +109,7 @@ def fingerprint(target: type, dtype: str, frameworks: list[str], examples: int, 
         seed=seed,
         digest=str(digest),
         code=code(),
+        machine={part: value for part, value in machine().items() if part in MATTERS},
         tensors=tensors,
         found={name: trace.as_part() for name, trace in traces.items()},
     )

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from parity.drift.document import Versions
-from parity.drift.stack import MATTERS, Stack
+from parity.drift.machine import MATTERS, in_parts
+from parity.drift.stack import Stack
 from parity.frameworks import NUMPYNET, framework, implementations
 
 PYTHON = "Python"
-TOLD = ("platform", "cores")
 
 
 def differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[Versions]:
@@ -24,23 +24,7 @@ def differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[Versi
 
 def machines(before: Stack, after: Stack, parts: Iterable[str] = MATTERS) -> list[Versions]:
     """The parts of the machine that differ, each in words."""
-    return differing(
-        *({name: text for part in parts for name, text in _said(of.machine, part)} for of in (before, after))
-    )
-
-
-def _said(machine: Mapping[str, Any], part: str) -> Iterable[tuple[str, str]]:
-    """The names and values of one part of a machine; of a BLAS not its version, which is NumPy's."""
-    found = machine.get(part)
-    if part == "blas":
-        pools = sorted(
-            f"{pool.get('architecture', pool.get('internal_api', ''))} on {pool.get('num_threads', '?')} threads"
-            for pool in found or ()
-        )
-        return [("BLAS", "; ".join(dict.fromkeys(pools)))]
-    if isinstance(found, dict):
-        return sorted((name, str(value)) for name, value in found.items())
-    return [(part, "" if found is None else str(found))]
+    return differing(in_parts(before.machine, parts), in_parts(after.machine, parts))
 
 
 def in_words(versions: Iterable[Versions]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.drift.document import Missing
+from parity.drift.machine import in_parts
 from parity.frameworks import framework, implementations
 from parity.results.planning import KIND as PLANS
 from parity.results.planning import Plans
@@ -31,8 +32,6 @@ NEEDED = {
     "runs": "parity study",
 }
 READ = (*NEEDED, CHECKS, "studies")
-# What the bits depend on, whatever the packages are; a kernel of the system or the number of cores is but told.
-MATTERS = ("processor", "blas", "threads", "switches")
 
 
 class Stack:
@@ -60,8 +59,8 @@ class Stack:
             if crashed:
                 self._lacks(kind, "they crashed", crashed)
             self._records[kind] = {r["key"]: r for r in answering if not is_crash(kind, r)}
-        if any(each.get(part) != self.machine.get(part) for each in self._machines for part in MATTERS):
-            self._lacks(TENSORS, "some were measured on another machine, or on other threads, than the last ones")
+        if len({tuple(in_parts(each).items()) for each in self._machines}) > 1:
+            self._lacks(TENSORS, "they were measured on several machines, or on several numbers of threads")
         for place, items in self.plans.unanswered(found).items():
             plan, lost = self.plans.records[place], {kind: items[kind] for kind in READ if items.get(kind)}
             if lost:
@@ -81,16 +80,15 @@ class Stack:
     def lock(self) -> str:
         return str(self.environment.get("lock", ""))
 
-    @functools.cached_property
+    @property
     def machine(self) -> Mapping[str, Any]:
-        """The machine that the tensors were measured on; where that was not planned, the one last seen there."""
-        return self._machines[-1] if self._machines else self.environment
+        """The machine that the tensors were measured on; where there are none, the one last seen there."""
+        return self.environment | (self._machines[-1] if self._machines else {})
 
     @functools.cached_property
     def _machines(self) -> list[Json]:
-        """The machines of the plans that the tensors were measured for."""
-        made_for = {record["plan"] for record in self.of(TENSORS).values()}
-        return [plan["machine"] for plan in self.plans.records if plan["key"] in made_for]
+        """The machine of each record of tensors."""
+        return [record["machine"] for record in self.of(TENSORS).values()]
 
     @property
     def codes(self) -> set[str]:

@@ -161,9 +161,14 @@ def stack(
     machine = {"processor": "made up", "threads": {"OMP_NUM_THREADS": "1"}, **machine}
     known = {"stack": f"torch{torch}", "python": "3.11.9", "packages": versions, "lock": f"lock of torch {torch}"}
     results.write_environment(known | machine)
+    found = {place: _on(machine, record) for place, record in found.items()}
     items = {kind: ["*"] for kind in NEEDED if kind not in without}
-    add(results, PlanRecord(key="plan", command="everything", begun="then", ended="now", machine=machine, items=items))
+    add(results, PlanRecord(key="plan", command="everything", begun="then", ended="now", items=items))
     results.plan = "plan"
     for record in found.values():
         add(results, record)
     return folder
+
+
+def _on(machine: Mapping[str, Any], record: Record) -> Record:
+    return replace(record, machine=dict(machine)) if isinstance(record, TensorsRecord) else record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from parity.results.records.record import Count, Measured, Part, Record, Share
+from parity.results.records.record import Count, Json, Measured, Part, Record, Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,7 @@ class TensorsRecord(Record, kind="tensors", planned=True, untold=None):
     frameworks: those that were asked
     seed, digest: which examples they are
     code: the digest of all that draws and judges such examples
+    machine: of the process that measured: processor, kernels of the BLAS, threads and switches
     found: by implementation, what it computed
     """
 
@@ -63,6 +64,7 @@ class TensorsRecord(Record, kind="tensors", planned=True, untold=None):
     seed: int
     digest: str
     code: str
+    machine: Json = field(default_factory=dict)
     tensors: list[TensorPart] = field(default_factory=list)
     found: dict[str, TracePart] = field(default_factory=dict)
 

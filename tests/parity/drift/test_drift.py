@@ -209,14 +209,11 @@ def test_a_check_that_fails_now_is_classed_by_what_fails(quantity: str, kind: st
 
 def test_tensors_of_several_machines_in_one_folder_are_not_called_safe(tmp_path: Path) -> None:
     before, after = stack(tmp_path / "a"), stack(tmp_path / "b")
-    results = Results(after)
-    (plan,) = results.read("plans")
-    results.append("plans", "later", {**plan, "key": "later", "items": {}, "machine": {"processor": "another"}})
-    results.plan = "later"
-    results.append("tensors", "Linear/float32", tensors(key="Linear/float32", pair="Linear"))
+    elsewhere = tensors(key="Linear/float32", pair="Linear", machine={"processor": "another"})
+    Results(after).append("tensors", elsewhere.key, {**vars(elsewhere), "plan": "plan"})
     step = drift([before, after]).steps[0]
     assert step.status == "incomplete"
-    assert "some were measured on another machine" in lacking(step, "tensors")
+    assert "they were measured on several machines" in lacking(step, "tensors")
 
 
 @pytest.mark.parametrize("changed", [signature(device="None"), signature(**{"**more": ""})])
