@@ -13,6 +13,7 @@ import pytest
 
 from parity.drift.comparing import drift
 from parity.drift.document import Drift, Step
+from parity.drift.fingerprint import counts
 from parity.drift.packing import packed, unit_in_the_last_place, unpacked
 from parity.drift.signatures import named, parameters
 from parity.results.records import Json
@@ -20,15 +21,19 @@ from parity.results.records import Json
 TOY = Path(__file__).parents[1] / "frameworks" / "toy"
 # Every planted drift in one process, since starting takes longer than all that is measured.
 SCRIPT = """
+import json
 import warnings
 
 import numpy as np
 import parity.frameworks.toy.framework as toy
 from numpynet.module import each
+from parity.cli import app, command
 from parity.drift import fingerprint
 from parity.items.classes import ClassName
+from parity.results import planning
 from parity.results.packages import environment
 from parity.results.store import Results
+from typer.testing import CliRunner
 
 RIGHT = toy.ToySubject
 
@@ -60,6 +65,22 @@ for name, toy.ToySubject in PLANTED.items():
     for dtype in ("float32", "float64") if name in ("right", "far") else ("float32",):
         for record in fingerprint.measure(ClassName("Sigmoid"), dtype, ["toy"], 2, 0):
             results.append("tensors", record["key"], record)
+
+class Here:
+    # What stands in for a pool: another process would import everything once more.
+    def __init__(self, workers):
+        pass
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        pass
+    def run(self, calls):
+        return ((call, call.work(*call.arguments)) for call in calls)
+
+command.Pool, planning.whole = Here, str
+COMMAND = ["fingerprint", "--pair", "Sigmoid", "--framework", "toy", "--examples", "1", "--results", "by command"]
+done = [CliRunner().invoke(app, COMMAND) for _ in range(2)]
+print(json.dumps([[each.exit_code, each.output] for each in done]))
 """
 
 
@@ -74,6 +95,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "script.py"], cwd=folder, env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    (folder / "said.json").write_text(done.stdout)
     return folder
 
 
@@ -138,6 +160,22 @@ def test_a_record_holds_each_tensor_of_each_implementation_with_its_error(measur
         assert len(trace["used"]) == len(trace["errors"]) == len(found["tensors"]) - len(trace["without"])
     assert found["found"]["numpynet"]["bits"] == found["found"]["toy"]["bits"]  # the toy computes the very same
     assert found["digest"] == record(measured / "far")["digest"]
+
+
+def test_the_command_measures_what_is_not_there(measured: Path) -> None:
+    (first, said), (second, again) = json.loads((measured / "said.json").read_text())
+    assert (first, second) == (0, 0)
+    assert "tensors of 2 classes and dtypes were measured, those of 0 were there" in said
+    assert "tensors of 0 classes and dtypes were measured, those of 2 were there" in again
+    assert record(measured / "by command")["examples"] == 1
+
+
+def test_what_was_measured_otherwise_does_not_count(measured: Path) -> None:
+    found = record(measured / "right")
+    assert counts(found, ["toy"], 2, 0)
+    assert counts(found, [], 2, 0)
+    for others in ({"code": ""}, {"examples": 3}, {"seed": 1}, {"frameworks": []}, {"status": "crashed"}):
+        assert not counts(found | others, ["toy"], 2, 0)
 
 
 @pytest.mark.parametrize("dtype", [np.dtype(np.float32), np.dtype(np.float64)])
