@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
-from parity.drift.document import Change
+from parity.drift.document import Change, Missing
+from parity.drift.origins import has
 from parity.drift.stack import CHECKS, FACTS, SIGNATURES, TENSORS, Stack, both
 from parity.results.records import Json
 
@@ -13,12 +14,14 @@ Facts = Mapping[str, str]
 
 
 def changes(before: Stack, after: Stack) -> list[Change]:
-    """Everything that both stacks have a record of and that is not the same in them."""
+    """Everything that both stacks have looked at and that is not the same in them."""
     found = [
         change
         for kind in FACTS
         for key, old, new in both(before, after, kind)
+        if looked_at(kind, old) and looked_at(kind, new)
         for change in _compared(kind, key, TOLD[kind](old), TOLD[kind](new))
+        if all(has(stack, change.of) for stack in (before, after))
     ]
     found += [change for _, old, new in both(before, after, "differences") for change in _sizes(old, new)]
     found += [change for key, old, new in both(before, after, SIGNATURES) for change in _signatures(key, old, new)]
@@ -26,19 +29,40 @@ def changes(before: Stack, after: Stack) -> list[Change]:
     return found + list(_odd(before, after)) + list(_warnings(before, after))
 
 
+def unequal(before: Stack, after: Stack) -> list[Missing]:
+    """What was looked at in one of the stacks alone, though both have a record of it."""
+    found = {
+        kind: [key for key, old, new in both(before, after, kind) if looked_at(kind, old) != looked_at(kind, new)]
+        for kind in FACTS
+    }
+    return [
+        Missing(what=kind, why="they were looked at in one alone", keys=keys) for kind, keys in found.items() if keys
+    ]
+
+
+def looked_at(kind: str, record: Json) -> bool:
+    """Tells whether a record says what was seen, and not why nothing was.
+
+    A difference that other releases have is known not to be there.
+    """
+    if kind == "modes":
+        return bool(record["status"] != "not run")
+    if kind == "specials":
+        return record["passed"] is not None or bool(record["boundary"])
+    if kind == "differences" and not record["measured"]:
+        return bool(record["when"]) and record["message"].endswith(record["when"])
+    return bool(record.get("measured", True))
+
+
 def _mode(record: Json) -> Facts:
     return {record["framework"]: record["status"]}
 
 
 def _difference(record: Json) -> Facts:
-    """Whether it could be measured and was as stated; what cannot be measured for want of a package says nothing."""
     if not record["measured"]:
-        return {"": record["message"] or "not measured"}
-    return {
-        "": {True: "as stated", False: "not as stated", None: "not as stated, at an unverified boundary"}[
-            record["passed"]
-        ]
-    }
+        return {"": record["message"]}
+    outcomes = {True: "as stated", False: "not as stated", None: "not as stated, at an unverified boundary"}
+    return {"": outcomes[record["passed"]]}
 
 
 TOLD: dict[str, Callable[[Json], Facts]] = {
@@ -135,7 +159,7 @@ def _odd(before: Stack, after: Stack) -> Iterator[Change]:
     for key, old, new in both(before, after, TENSORS):
         if old["digest"] != new["digest"]:
             continue
-        for of in old["found"].keys() & new["found"].keys():
+        for of in (of for of in old["found"] if of in new["found"]):
             first, then = old["found"][of]["odd"], new["found"][of]["odd"]
             for example in sorted({*first, *then}):
                 if first.get(example) != then.get(example):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from parity.drift import numbers, training
-from parity.drift.behaviour import changes
+from parity.drift.behaviour import changes, unequal
 from parity.drift.document import Change, Compared, CurveMove, Drift, Floor, Missing, Move, Step, StudyMove, Versions
 from parity.drift.history import history
 from parity.drift.machine import TOLD
@@ -62,6 +62,9 @@ def _ground(floor: Stack, stacks: Iterable[Stack]) -> _Ground:
     for stack in stacks:
         if stack.lock and stack.lock == floor.lock:
             found = numbers.compare(stack, floor)
+            if not found.compared:
+                why = "; ".join(found.refused) or "it has none of the same classes"
+                raise ResultsError(f"no tensor of the floor {floor.folder} can be compared: {why}")
             machine = machines(stack, floor)
             ulps = max(numbers.floors([found.moves]).values(), default=0.0)
             return _Ground(found.moves, Floor(stack=stack.name, machine=machine, moves=len(found.moves), ulps=ulps))
@@ -82,7 +85,7 @@ class Found:
 def compare(before: Stack, after: Stack, floor: Mapping[Place, float]) -> Found:
     """What changed between two stacks."""
     packages, machine = differing(before.computing, after.computing), machines(before, after)
-    missing = [*before.missing, *after.missing, *_unlike(before, after)]
+    missing = [*before.missing, *after.missing, *_unlike(before, after), *unequal(before, after)]
     moved, curves = numbers.Numbers(), list[CurveMove]()
     studies, unpaired = training.studies(before, after)
     if packages and machine:

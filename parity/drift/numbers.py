@@ -55,7 +55,7 @@ def compare(before: Stack, after: Stack) -> Numbers:
         if why := _incomparable(old, new):
             found.refused.setdefault(why, []).append(key)
             continue
-        for of in old["found"].keys() & new["found"].keys():
+        for of in (of for of in old["found"] if of in new["found"]):
             first, then = tensors(old, of), tensors(new, of)
             common = first.keys() & then.keys()
             found.places |= {(of, old["pair"])} if common else set()

@@ -28,15 +28,17 @@ def machines(before: Stack, after: Stack, parts: Iterable[str] = MATTERS) -> lis
 
 
 def in_words(versions: Iterable[Versions]) -> str:
-    """The differences as a title has them: "torch 2.9.1 to 2.13.0, NumPy 2.0.0 is new"."""
-    return ", ".join(
-        f"{each.name} {each.before} to {each.after}"
-        if each.before and each.after
-        else f"{each.name} {each.after} is new"
-        if each.after
-        else f"{each.name} {each.before} is gone"
-        for each in versions
-    )
+    """The differences as a title has them: "torch 2.9.1 to 2.13.0, keras 3.15.1 is new"."""
+    return ", ".join(map(_in_words, versions))
+
+
+def _in_words(found: Versions) -> str:
+    if not (found.before and found.after):
+        return f"{found.name} {found.after or found.before} is {'new' if found.after else 'gone'}"
+    before, after = (version.partition("+")[0] for version in (found.before, found.after))
+    if before == after:  # two builds of one version, which their labels tell apart
+        before, after = found.before, found.after
+    return f"{found.name} {before} to {after}"
 
 
 def suspects(of: str, packages: Iterable[Versions]) -> list[str]:
@@ -47,6 +49,12 @@ def suspects(of: str, packages: Iterable[Versions]) -> list[str]:
     home = _home(of)
     everyones = {PYTHON, *framework(NUMPYNET).distributions}
     return [each.name for each in packages if home is None or each.name in everyones | set(home)]
+
+
+def has(stack: Stack, of: str) -> bool:
+    """Tells whether a stack has an implementation or package; it has what is none, and of an unknown stack all."""
+    home = _home(of)
+    return home is None or not stack.computing or any(package in stack.computing for package in home)
 
 
 def _home(of: str) -> Mapping[str, Any] | None:

@@ -97,11 +97,15 @@ class Stack:
 
     @property
     def computing(self) -> dict[str, str]:
-        """The versions of the packages that compute, and of Python."""
-        versions = self.environment.get("packages", {})
-        packages = [each for name in implementations() for each in framework(name).distributions]
+        """The versions of the packages that compute, with the labels of their builds, and of Python."""
+        installed, versions = self.environment.get("installed", {}), self.environment.get("packages", {})
+        of = {name: each for own in implementations() for name, each in framework(own).distributions.items()}
         python = {"Python": self.environment["python"]} if "python" in self.environment else {}
-        return {name: versions[name] for name in packages if name in versions} | python
+        return {
+            package: next((installed[each] for each in distributions if each in installed), versions[package])
+            for package, distributions in of.items()
+            if package in versions
+        } | python
 
     @property
     def others(self) -> dict[str, str]:

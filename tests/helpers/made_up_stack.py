@@ -79,8 +79,10 @@ def default(slope: str = "0.3") -> DefaultRecord:
     )
 
 
-def difference(size: float = 0.0173, predicted: float | None = None, passed: bool = True) -> DifferenceRecord:
-    return DifferenceRecord(
+def difference(
+    size: float = 0.0173, predicted: float | None = None, passed: bool | None = True, **changed: Any
+) -> DifferenceRecord:
+    record = DifferenceRecord(
         key="running-variance",
         passed=passed,
         topic="normalization",
@@ -90,6 +92,7 @@ def difference(size: float = 0.0173, predicted: float | None = None, passed: boo
         naive=size,
         mapped=0.0,
     )
+    return replace(record, **changed)
 
 
 def mode(status: Any = "agrees") -> ModeRecord:

@@ -232,6 +232,26 @@ def test_a_known_difference_whose_size_rounds_otherwise_has_not_changed(tmp_path
     assert not step.behaviour
 
 
+def test_a_known_difference_that_the_new_release_has_not_is_told(tmp_path: Path) -> None:
+    gone = difference(
+        measured=False, passed=None, when="torch<2.10", message="not measured: differs so with torch<2.10"
+    )
+    (change,) = step_to(tmp_path, gone).behaviour
+    assert (change.kind, change.before, change.after) == ("differences", "as stated", gone.message)
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [difference(measured=False, passed=None, message="not measured: torch not installed"), mode("not run")],
+    ids=["differences", "modes"],
+)
+def test_what_was_looked_at_in_one_alone_is_missing_and_has_not_changed(unseen: Record, tmp_path: Path) -> None:
+    step = step_to(tmp_path, unseen)
+    assert not step.behaviour
+    assert step.status == "incomplete"
+    assert f"they were looked at in one alone ['{unseen.key}']" in lacking(step, unseen.KIND)
+
+
 def test_a_curve_that_parts_is_told_by_its_first_step(tmp_path: Path) -> None:
     step = step_to(tmp_path, curve([2.0, 1.25, 0.5], used=0.75))
     (found,) = step.curves
@@ -292,12 +312,17 @@ def test_a_framework_that_was_removed_is_said_once(tmp_path: Path) -> None:
     alone = tensors()
     alone = tensors(found={"numpynet": alone.found["numpynet"]})
     without = ("signatures", "modes", "runs")
-    after = stack(tmp_path / "b", alone, without=without, packages={"numpy": "2.4.6"})
-    step = drift([stack(tmp_path / "a"), after]).steps[0]
+    said = special(torch="NaN to finite")
+    after = stack(tmp_path / "b", alone, without=without)
+    environment = json.loads((after / "environment.json").read_text())
+    environment["packages"] = {"numpy": "2.4.6"}
+    (after / "environment.json").write_text(json.dumps(environment))
+    step = drift([stack(tmp_path / "a", said), after]).steps[0]
+    assert step.title == "torch 2.9.1 is gone, tensorflow 2.21.0 is gone, keras 3.15.1 is gone"
     assert step.status == "incomplete"
+    assert not step.behaviour
     assert "nothing was measured of torch" in lacking(step, "implementation")
     assert not lacking(step, "signatures") + lacking(step, "modes") + lacking(step, "runs")
-    assert not [each for each in step.behaviour if each.of == "torch"]
 
 
 def test_examples_of_another_digest_are_refused(tmp_path: Path) -> None:
@@ -366,6 +391,20 @@ def test_a_move_that_another_machine_makes_too_is_called_so(ulps: int, below: bo
 def test_a_floor_of_other_packages_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="is the floor of none of these stacks"):
         drift([stack(tmp_path / "a"), stack(tmp_path / "b")], [stack(tmp_path / "c", torch="2.13.0")])
+
+
+def test_a_floor_of_other_examples_is_refused(tmp_path: Path) -> None:
+    other = stack(tmp_path / "floor", tensors(digest="f" * 16))
+    with pytest.raises(ResultsError, match=r"no tensor of the floor .* can be compared: they are of other examples"):
+        drift([stack(tmp_path / "a"), stack(tmp_path / "b")], [other])
+
+
+def test_another_build_of_the_same_version_is_another_package(tmp_path: Path) -> None:
+    folders = [stack(tmp_path / name) for name in "ab"]
+    for folder, build in zip(folders, ("2.9.1+cpu", "2.9.1"), strict=True):
+        environment = json.loads((folder / "environment.json").read_text())
+        (folder / "environment.json").write_text(json.dumps(environment | {"installed": {"torch": build}}))
+    assert drift(folders).steps[0].title == "torch 2.9.1+cpu to 2.9.1"
 
 
 def test_a_row_is_due_to_the_packages_of_its_framework_alone(tmp_path: Path) -> None:

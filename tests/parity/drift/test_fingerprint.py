@@ -174,7 +174,8 @@ def test_what_was_measured_otherwise_does_not_count(measured: Path) -> None:
     found = record(measured / "right")
     assert counts(found, ["toy"], 2, 0)
     assert counts(found, [], 2, 0)
-    for others in ({"code": ""}, {"examples": 3}, {"seed": 1}, {"frameworks": []}, {"status": "crashed"}):
+    otherwise: list[Json] = [{"code": ""}, {"examples": 3}, {"seed": 1}, {"frameworks": []}, {"status": "crashed"}]
+    for others in otherwise:
         assert not counts(found | others, ["toy"], 2, 0)
 
 
