@@ -271,12 +271,16 @@ def drift(session: nox.Session) -> None:
     """Says what changed between stacks. -- FOLDER FOLDER [--floor FOLDER], or --from 'torch==2.9.1' [--to current]"""
     options, rest = asked(session)
     parser = argparse.ArgumentParser(prog="nox -s drift --", add_help=False)
-    parser.add_argument("--from", dest="before", metavar="STACK")
-    parser.add_argument("--to", dest="after", metavar="STACK", default="current")
+    parser.add_argument("--from", dest="before", type=_stack_or_version, metavar="STACK")
+    parser.add_argument("--to", dest="after", type=_stack_or_version, metavar="STACK", default="current")
     named, rest = parser.parse_known_args(rest)
     if named.before:
         rest = [str(evidence(session, each, options.python)) for each in (named.before, named.after)] + rest
     Environment(session, options.stack, options.python).run("parity", "drift", *rest, env=SINGLE_THREADED)
+
+
+def _stack_or_version(text: str) -> str:
+    return text if "==" in text else _stack(text)
 
 
 def evidence(session: nox.Session, named: str, python: str | None) -> Path:

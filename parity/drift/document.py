@@ -54,6 +54,7 @@ class Move(Part):
     elements: the share of all elements that changed
     ulps: the largest move of an element, in units in the last place of its tensor's largest value; None is infinite
     tensor, element, before, after: where that is, and the values there
+    script: what prints that value, to be run in either stack
     rounding: how many of the tensors that moved are nothing but rounding, and have no such unit
     used_before, used_after: the largest share of the allowance among the tensors that moved
     error_before, error_after: the largest error of these against the reference, in the same units
@@ -75,6 +76,7 @@ class Move(Part):
     element: list[int]
     before: Measured
     after: Measured
+    script: str
     rounding: Count
     used_before: Share
     used_after: Share

@@ -115,6 +115,24 @@ def fingerprint(target: type, dtype: str, frameworks: list[str], examples: int, 
     )
 
 
+def computed(pair: str, dtype: str, of: str, tensor: str, seed: int = 0) -> Array:
+    """What an implementation computes here of one tensor, called as a record of tensors and its example are.
+
+    Raises LookupError where it has no such tensor.
+    """
+    example, _, name = tensor.partition(", ")
+    cases: list[Case] = []
+    number = int(example.removeprefix("example "))
+    for_all(cases.append, ClassName(pair).load(), dtype, examples=number, random_seed=seed, shrink=False)
+    case = cases[-1]
+    with np.errstate(all="ignore"):
+        trace = run(case, subject(case, of), beside=subject(case, of) if case.beside else None)
+    for key, values in trace.items():
+        if str(key) == name:
+            return values
+    raise LookupError(f"{of} has no tensor {tensor!r} of {pair} in {dtype}")
+
+
 def _described(example: int, key: Key, value: Array, allowed: Array, dtype: str) -> TensorPart:
     sizes = np.abs(value[np.isfinite(value)])
     rounding = bool(np.max(allowed, initial=0) >= np.max(sizes, initial=0))

@@ -16,6 +16,10 @@ from parity.ladder.judge import errors
 from parity.results.records import Json
 
 Place = tuple[str, str, str]  # implementation, class and dtype
+SCRIPT = """from parity.drift.fingerprint import computed
+
+print(computed({pair!r}, {dtype!r}, {of!r}, {tensor!r}, seed={seed})[{element}].item())
+"""
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,8 @@ def compare(before: Stack, after: Stack) -> Numbers:
             found.union += len(first.keys() | then.keys())
             if len(common) < len(first.keys() | then.keys()):
                 found.refused.setdefault("one of the two has tensors that the other has not", []).append(f"{key}, {of}")
-            if move := _move(
-                (of, old["pair"], old["dtype"]), {each: (first[each], then[each]) for each in first if each in common}
-            ):
+            pairs = {each: (first[each], then[each]) for each in first if each in common}
+            if move := _move((of, old["pair"], old["dtype"]), old["seed"], pairs):
                 found.moves.append(move)
     found.moves.sort(key=lambda move: -math.inf if move.ulps is None else -move.ulps)
     return found
@@ -101,7 +104,7 @@ def changed(old: Array, new: Array) -> Array:
     return (bits[0] != bits[1]) & ~(np.isnan(old) & np.isnan(new))
 
 
-def _move(place: Place, pairs: Mapping[str, tuple[Value, Value]]) -> Move | None:
+def _move(place: Place, seed: int, pairs: Mapping[str, tuple[Value, Value]]) -> Move | None:
     """How the tensors of one implementation, class and dtype moved; None where no bit did."""
     masks = {name: changed(old.values, new.values) for name, (old, new) in pairs.items()}
     moved = [name for name, mask in masks.items() if mask.any()]
@@ -126,6 +129,7 @@ def _move(place: Place, pairs: Mapping[str, tuple[Value, Value]]) -> Move | None
         element=list(element),
         before=float(pairs[largest][0].values[element]),
         after=float(pairs[largest][1].values[element]),
+        script=SCRIPT.format(pair=pair, dtype=dtype, of=of, tensor=largest, seed=seed, element=element),
         rounding=len(moved) - len(measured),
         used_before=used[0],
         used_after=used[1],

@@ -21,10 +21,6 @@ class TensorPart(Part):
     shape: list[int]
     unit: Measured = None
 
-    @property
-    def key(self) -> str:
-        return f"example {self.example + 1}, {self.name}"
-
 
 @dataclass(frozen=True, kw_only=True)
 class TracePart(Part):

@@ -13,7 +13,7 @@ import pytest
 
 from parity.drift.comparing import drift
 from parity.drift.document import Drift, Step
-from parity.drift.fingerprint import counts
+from parity.drift.fingerprint import computed, counts
 from parity.drift.packing import packed, unit_in_the_last_place, unpacked
 from parity.drift.signatures import named, parameters
 from parity.results.records import Json
@@ -168,6 +168,16 @@ def test_the_command_measures_what_is_not_there(measured: Path) -> None:
     assert "tensors of 2 classes and dtypes were measured, those of 0 were there" in said
     assert "tensors of 0 classes and dtypes were measured, those of 2 were there" in again
     assert record(measured / "by command")["examples"] == 1
+
+
+def test_the_script_of_a_move_prints_the_value_that_was_measured(
+    measured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (move,) = since(measured, "ulp").numbers
+    exec(move.script.replace("'toy'", "'numpynet'"))  # which computes the very same, and is here
+    assert float(capsys.readouterr().out) == move.before
+    with pytest.raises(LookupError, match="numpynet has no tensor 'example 1, output, step 9' of Sigmoid in float32"):
+        computed("Sigmoid", "float32", "numpynet", "example 1, output, step 9")
 
 
 def test_what_was_measured_otherwise_does_not_count(measured: Path) -> None:
