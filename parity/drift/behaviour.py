@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
@@ -122,11 +123,31 @@ def _signatures(key: str, old: Json, new: Json) -> Iterator[Change]:
     for parameter in dict.fromkeys([*first, *then]):
         if first.get(parameter) != then.get(parameter):
             said = _parameter(parameter, first), _parameter(parameter, then)
-            optional = parameter not in first and (bool(then[parameter]) or parameter.startswith("*"))
-            yield _change(SIGNATURES, name, of, said, harmless=optional)
-    order = ", ".join(each for each in first if each in then), ", ".join(each for each in then if each in first)
+            yield _change(SIGNATURES, name, of, said, harmless=_harmless(parameter, first, then))
+    order = [
+        ", ".join(each for each in _places(these) if each in _places(those))
+        for these, those in ((first, then), (then, first))
+    ]
     if order[0] != order[1]:
-        yield _change(SIGNATURES, name, of, order)
+        yield _change(SIGNATURES, name, of, (order[0], order[1]))
+
+
+def _places(parameters: Facts) -> list[str]:
+    """The parameters that can be given by their place."""
+    return list(itertools.takewhile(lambda name: not name.startswith("*"), parameters))
+
+
+def _harmless(parameter: str, first: Facts, then: Facts) -> bool:
+    """Tells whether every call that was right is right, and does the same, though this parameter changed.
+
+    It is where there is one more that need not be given, and that takes nobody's place among those before the star.
+    """
+    if parameter == "*":
+        return parameter in first
+    if parameter in first or not (then[parameter] or parameter.startswith("*")):
+        return False
+    places = _places(then)
+    return parameter not in places or not any(name in first for name in places[places.index(parameter) :])
 
 
 def _checks(key: str, old: Json, new: Json) -> Iterator[Change]:

@@ -57,15 +57,21 @@ def named(name: str) -> list[str]:
 
 
 def parameters(what: Any) -> dict[str, str] | None:
-    """The parameters of a class or function, by name, and their defaults; None where it does not tell them."""
+    """The parameters of a class or function, by name, and their defaults; None where it does not tell them.
+
+    What stands behind a star can be given by its name alone, as Python writes it.
+    """
     try:
         signature = inspect.signature(what)
     except (TypeError, ValueError):  # of what is compiled
         return None
-    return {
-        str(each).partition(":")[0].partition("=")[0].strip(): _written(each.default)
-        for each in signature.parameters.values()
-    }
+    found: dict[str, str] = {}
+    for each in signature.parameters.values():
+        if each.kind is each.KEYWORD_ONLY and not any(name.startswith("*") for name in found):
+            found["*"] = ""
+        star = "*" * ((each.kind is each.VAR_POSITIONAL) + 2 * (each.kind is each.VAR_KEYWORD))
+        found[star + each.name] = _written(each.default)
+    return found
 
 
 def _written(default: Any) -> str:

@@ -216,15 +216,39 @@ def test_tensors_of_several_machines_in_one_folder_are_not_called_safe(tmp_path:
     assert "they were measured on several machines" in lacking(step, "tensors")
 
 
-@pytest.mark.parametrize("changed", [signature(device="None"), signature(**{"**more": ""})])
-def test_another_parameter_with_a_default_is_told_and_harmless(changed: Record, tmp_path: Path) -> None:
-    step = step_to(tmp_path, changed)
-    assert [each.harmless for each in step.behaviour] == [True]
-    assert step.status == "safe"
+SIGNATURES = [
+    ({"a": "", "b": "1"}, {"a": "", "b": "1", "c": "2"}, True),  # one more that need not be given
+    ({"a": "", "b": "1"}, {"a": "", "b": "1", "**more": ""}, True),
+    ({"a": "", "*": "", "b": "1"}, {"a": "", "*": "", "c": "2", "b": "1"}, True),  # by its name alone
+    ({"a": "", "*": "", "b": "1"}, {"a": "", "b": "1"}, True),
+    ({"a": "", "b": "1"}, {"a": "", "b": "1", "c": ""}, False),  # one more that has to be given
+    ({"a": "", "b": "1"}, {"a": "", "c": "2", "b": "1"}, False),  # in the place of another
+    ({"a": "", "b": "1"}, {"b": "1", "a": ""}, False),
+    ({"a": "", "b": "1"}, {"a": "", "*": "", "b": "1"}, False),
+    ({"a": "", "b": "1"}, {"a": ""}, False),
+    ({"a": "", "b": "1"}, {"a": "", "b": "2"}, False),
+    (None, {"a": ""}, True),  # compiled then
+]
 
 
-def test_another_parameter_that_has_to_be_given_is_not_harmless(tmp_path: Path) -> None:
-    assert step_to(tmp_path, signature(device="")).status == "behaviour"
+@pytest.mark.parametrize(("first", "then", "harmless"), SIGNATURES)
+def test_a_signature_is_harmless_where_every_call_does_what_it_did(
+    first: dict[str, str] | None, then: dict[str, str], harmless: bool, tmp_path: Path
+) -> None:
+    before = stack(tmp_path / "a", replace(signature(), parameters=first))
+    after = stack(tmp_path / "b", replace(signature(), parameters=then), torch="2.13.0")
+    step = drift([before, after]).steps[0]
+    assert step.behaviour
+    assert all(each.harmless for each in step.behaviour) == harmless
+    assert step.status == ("safe" if harmless else "behaviour")
+
+
+@pytest.mark.parametrize(("there", "harmless"), [(True, True), (False, False)])
+def test_what_is_gone_is_missed_and_what_is_new_is_not(there: bool, harmless: bool, tmp_path: Path) -> None:
+    before = stack(tmp_path / "a", replace(signature(), there=not there))
+    after = stack(tmp_path / "b", replace(signature(), there=there), torch="2.13.0")
+    (change,) = drift([before, after]).steps[0].behaviour
+    assert (change.what, change.harmless) == ("appeared" if there else "vanished", harmless)
 
 
 def test_a_known_difference_whose_size_rounds_otherwise_has_not_changed(tmp_path: Path) -> None:
@@ -450,18 +474,25 @@ def test_the_three_files_say_what_was_found_and_follow_the_schema(tmp_path: Path
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_the_summary_is_less_than_a_screen_before_its_folds(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stacks", [2, 6])
+def test_the_summary_is_less_than_a_screen_before_its_folds(stacks: int, tmp_path: Path) -> None:
     names = [f"torch.nn.Layer{number}" for number in range(60)]
-    old, new = ([signature(eps=eps) for _ in names] for eps in ("1e-05", "0.001"))
-    for records in (old, new):
-        for place, name in enumerate(names):
-            records[place] = type(records[place])(**vars(records[place]) | {"key": f"torch/{name}", "name": name})
-    found = drift([stack(tmp_path / "a", *old), stack(tmp_path / "b", *new, torch="2.13.0", without=("modes",))])
+
+    def signatures(eps: str) -> list[Record]:
+        return [replace(signature(eps=eps), key=f"torch/{name}", name=name) for name in names]
+
+    folders = [
+        stack(tmp_path / str(number), *signatures(f"1e-{number}"), torch=f"2.{number}.0", without=("modes",))
+        for number in range(stacks)
+    ]
+    found = drift(folders)
     write_drift(found, tmp_path)
-    above = (tmp_path / "drift.md").read_text().partition("<details>")[0]
-    assert len(found.steps[0].behaviour) == len(names)
-    assert len(above.splitlines()) < 40  # lines of a screen
-    assert "And 52 more, in drift.html." in above
+    text = (tmp_path / "drift.md").read_text()
+    assert {len(step.behaviour) for step in found.steps} == {len(names)}
+    assert len(text.partition("<details>")[0].splitlines()) < 40  # lines of a screen
+    assert "And 52 more, in drift.html." in text
+    assert "\n\n\n" not in text
+    assert sum((tmp_path / name).stat().st_size for name in ("drift.md", "drift.json", "drift.html")) < 2e6
 
 
 def test_the_schema_is_that_of_the_dataclasses() -> None:

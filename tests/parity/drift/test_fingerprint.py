@@ -215,6 +215,7 @@ def test_parameters_are_read_with_their_defaults() -> None:
 
     known = {"first": "", "second": "0.5", "*rest": "", "third": "<built-in function len>", "**more": ""}
     assert parameters(function) == known
+    assert parameters(lambda first, *, second=1: first) == {"first": "", "*": "", "second": "1"}
     assert parameters(object()) is None
 
 
