@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Literal
 
+from parity.drift.calling import signature
+from parity.drift.change import change
 from parity.drift.document import Change, Missing
 from parity.drift.origins import has
 from parity.drift.stack import CHECKS, FACTS, SIGNATURES, TENSORS, Stack, both
@@ -17,16 +17,16 @@ Facts = Mapping[str, str]
 def changes(before: Stack, after: Stack) -> list[Change]:
     """Everything that both stacks have looked at and that is not the same in them."""
     found = [
-        change
+        each
         for kind in FACTS
         for key, old, new in both(before, after, kind)
         if looked_at(kind, old) and looked_at(kind, new)
-        for change in _compared(kind, key, TOLD[kind](old), TOLD[kind](new))
-        if all(has(stack, change.of) for stack in (before, after))
+        for each in _compared(kind, key, TOLD[kind](old), TOLD[kind](new))
+        if all(has(stack, each.of) for stack in (before, after))
     ]
-    found += [change for _, old, new in both(before, after, "differences") for change in _sizes(old, new)]
-    found += [change for key, old, new in both(before, after, SIGNATURES) for change in _signatures(key, old, new)]
-    found += [change for key, old, new in both(before, after, CHECKS) for change in _checks(key, old, new)]
+    found += [each for _, old, new in both(before, after, "differences") for each in _sizes(old, new)]
+    found += [each for _, old, new in both(before, after, SIGNATURES) for each in signature(old, new)]
+    found += [each for key, old, new in both(before, after, CHECKS) for each in _checks(key, old, new)]
     return found + list(_odd(before, after)) + list(_warnings(before, after))
 
 
@@ -81,15 +81,7 @@ def _compared(kind: str, key: str, old: Facts, new: Facts) -> Iterator[Change]:
         if kind in ("refusals", "modes") and (of not in old or of not in new):
             continue  # who was not asked in one of the two is missing, and has not changed
         if old.get(of) != new.get(of):
-            yield _change(kind, key, of, (old.get(of, ""), new.get(of, "")))
-
-
-def _change(kind: str, key: str, of: str, said: tuple[str, str], harmless: bool = False) -> Change:
-    """The change from what was said before to what is said after; nothing was, or is, where that is empty."""
-    old, new = said
-    what: Literal["appeared", "vanished", "changed"] = "changed" if old and new else "appeared" if new else "vanished"
-    home = of.partition(".")[0]  # "torch.nn.LayerNorm(eps)" is torch's
-    return Change(kind=kind, key=key, of=home, what=what, before=old, after=new, harmless=harmless)
+            yield change(kind, key, of, (old.get(of, ""), new.get(of, "")))
 
 
 def _sizes(old: Json, new: Json) -> Iterator[Change]:
@@ -104,50 +96,7 @@ def _sizes(old: Json, new: Json) -> Iterator[Change]:
     (first, expected_first), (then, expected_then) = sizes
     told = f"{first:.3g}", f"{then:.3g}"
     if abs(first - then) > abs(first - expected_first) + abs(then - expected_then) and told[0] != told[1]:
-        yield _change("differences", old["key"], "", told)
-
-
-def _signatures(key: str, old: Json, new: Json) -> Iterator[Change]:
-    """Yields what changed in one signature: that it is gone or new, or each parameter of it."""
-    of, name = old["framework"], old["name"]
-    if old["there"] != new["there"]:
-        said = ("there", "") if old["there"] else ("", "there")
-        yield _change(SIGNATURES, name, of, said, harmless=new["there"])
-        return
-    first, then = old["parameters"], new["parameters"]
-    if first is None or then is None:
-        if first != then:
-            said = ("unknown", "known") if first is None else ("known", "unknown")
-            yield _change(SIGNATURES, name, of, said, harmless=True)
-        return
-    for parameter in dict.fromkeys([*first, *then]):
-        if first.get(parameter) != then.get(parameter):
-            said = _parameter(parameter, first), _parameter(parameter, then)
-            yield _change(SIGNATURES, name, of, said, harmless=_harmless(parameter, first, then))
-    order = [
-        ", ".join(each for each in _places(these) if each in _places(those))
-        for these, those in ((first, then), (then, first))
-    ]
-    if order[0] != order[1]:
-        yield _change(SIGNATURES, name, of, (order[0], order[1]))
-
-
-def _places(parameters: Facts) -> list[str]:
-    """The parameters that can be given by their place."""
-    return list(itertools.takewhile(lambda name: not name.startswith("*"), parameters))
-
-
-def _harmless(parameter: str, first: Facts, then: Facts) -> bool:
-    """Tells whether every call that was right is right, and does the same, though this parameter changed.
-
-    It is where there is one more that need not be given, and that takes nobody's place among those before the star.
-    """
-    if parameter == "*":
-        return parameter in first
-    if parameter in first or not (then[parameter] or parameter.startswith("*")):
-        return False
-    places = _places(then)
-    return parameter not in places or not any(name in first for name in places[places.index(parameter) :])
+        yield change("differences", old["key"], "", told)
 
 
 def _checks(key: str, old: Json, new: Json) -> Iterator[Change]:
@@ -159,20 +108,13 @@ def _checks(key: str, old: Json, new: Json) -> Iterator[Change]:
     if same and old["passed"] != new["passed"]:
         said = _outcome(old), _outcome(new)
         refused = "refusal" in (old["failed_quantity"], new["failed_quantity"])
-        yield _change("examples" if refused else CHECKS, key, "", said, harmless=bool(new["passed"]))
+        yield change("examples" if refused else CHECKS, key, "", said, harmless=bool(new["passed"]))
 
 
 def _outcome(check: Json) -> str:
     if check["passed"]:
         return "held"
     return f"parts on rung {check['failed_rung']}, {check['failed_quantity']}"
-
-
-def _parameter(name: str, parameters: Facts) -> str:
-    """A parameter as a signature has it; nothing where that has none of this name."""
-    if name not in parameters:
-        return ""
-    return f"{name}={parameters[name]}" if parameters[name] else name
 
 
 def _odd(before: Stack, after: Stack) -> Iterator[Change]:
@@ -185,7 +127,7 @@ def _odd(before: Stack, after: Stack) -> Iterator[Change]:
             for example in sorted({*first, *then}):
                 if first.get(example) != then.get(example):
                     said = first.get(example, ""), then.get(example, "")
-                    yield _change("examples", f"{key}, example {int(example) + 1}", of, said)
+                    yield change("examples", f"{key}, example {int(example) + 1}", of, said)
 
 
 def _warnings(before: Stack, after: Stack) -> Iterator[Change]:
@@ -206,4 +148,4 @@ def _warnings(before: Stack, after: Stack) -> Iterator[Change]:
         for message in sorted(first.keys() ^ then.keys()):
             classes = ", ".join(dict.fromkeys((first | then)[message]))
             said = (message, "") if message in first else ("", message)
-            yield _change("warnings", classes, of, said, harmless=message in first)
+            yield change("warnings", classes, of, said, harmless=message in first)
