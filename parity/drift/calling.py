@@ -29,7 +29,10 @@ def signature(old: Json, new: Json) -> Iterator[Change]:
     for parameter in dict.fromkeys([*first, *then]):
         if first.get(parameter) != then.get(parameter):
             said = _parameter(parameter, first), _parameter(parameter, then)
-            yield change(SIGNATURES, name, of, said, harmless=_harmless(parameter, first, then))
+            if other := _displaced(parameter, first, then):
+                said = said[0], f"{said[1]} in the place of {other}"
+            harmless = not other and _harmless(parameter, first, then)
+            yield change(SIGNATURES, name, of, said, harmless=harmless)
     order = [
         ", ".join(each for each in _places(these) if each in _places(those))
         for these, those in ((first, then), (then, first))
@@ -43,17 +46,19 @@ def _places(parameters: Parameters) -> list[str]:
     return list(itertools.takewhile(lambda name: not name.startswith("*"), parameters))
 
 
-def _harmless(parameter: str, first: Parameters, then: Parameters) -> bool:
-    """Tells whether every call that was right is right, and does the same, though this parameter changed.
-
-    It is where there is one more that need not be given, and that takes nobody's place among those before the star.
-    """
-    if parameter == "*":
-        return parameter in first
-    if parameter in first or not (then[parameter] or parameter.startswith("*")):
-        return False
+def _displaced(parameter: str, first: Parameters, then: Parameters) -> str:
+    """The parameter whose place a new one takes, and which can be given by its place; empty where there is none."""
     places = _places(then)
-    return parameter not in places or not any(name in first for name in places[places.index(parameter) :])
+    if parameter in first or parameter not in places:
+        return ""
+    return next((name for name in places[places.index(parameter) :] if name in first), "")
+
+
+def _harmless(parameter: str, first: Parameters, then: Parameters) -> bool:
+    """Tells whether a parameter that changed, and takes nobody's place, leaves every call as right as it was."""
+    if parameter == "*":  # without it, what had to be named may be given by its place
+        return parameter in first
+    return parameter not in first and bool(then[parameter] or parameter.startswith("*"))
 
 
 def _parameter(name: str, parameters: Parameters) -> str:

@@ -78,7 +78,8 @@ def _behaviour(step: Step, changed: Sequence[Change]) -> str:
         )
     first = changed[0]
     key = first.key if first.kind == SIGNATURES else f"{first.of} {first.key}".strip()
-    said = f"{key}: {first.before or 'nothing'} became {first.after or 'nothing'}"
+    became = f"{first.before} became {first.after}", f"{first.after} is new", f"{first.before} is gone"
+    said = f"{key}: {became[('changed', 'appeared', 'vanished').index(first.what)]}"
     more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
     return f"{said} ({first.kind}){more}"
 

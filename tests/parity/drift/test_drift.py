@@ -243,6 +243,13 @@ def test_a_signature_is_harmless_where_every_call_does_what_it_did(
     assert step.status == ("safe" if harmless else "behaviour")
 
 
+def test_the_parameter_is_named_whose_place_a_new_one_takes(tmp_path: Path) -> None:
+    inserted = {"normalized_shape": "", "bias": "True", "eps": "1e-05"}
+    step = step_to(tmp_path, replace(signature(), parameters=inserted))
+    assert [each.after for each in step.behaviour] == ["bias=True in the place of eps"]
+    assert "torch.nn.LayerNorm: bias=True in the place of eps is new (signatures)" in step.details
+
+
 @pytest.mark.parametrize(("there", "harmless"), [(True, True), (False, False)])
 def test_what_is_gone_is_missed_and_what_is_new_is_not(there: bool, harmless: bool, tmp_path: Path) -> None:
     before = stack(tmp_path / "a", replace(signature(), there=not there))
