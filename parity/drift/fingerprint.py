@@ -5,6 +5,7 @@ The examples are those that `parity check` draws first, the same on every machin
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import warnings
@@ -74,30 +75,22 @@ def fingerprint(target: type, dtype: str, frameworks: list[str], examples: int, 
 
     Frameworks that the pair has no counterpart in take no part.
     """
-    names, digest = mapped(target, frameworks), Digest()
+    names, digest, numbers = mapped(target, frameworks), Digest(), itertools.count()
     tensors: list[TensorPart] = []
     traces = {name: _Trace(np.dtype(dtype)) for name in (NUMPYNET, *names)}
 
     def keep(case: Case) -> None:
-        number = digest_of(case)
+        digest.add(case)
+        number, first = next(numbers), len(tensors)
         for name in names:
             traces[name].warned |= deprecations(case, name)
         judgement = judge(case, names)
         allowed = judgement.allowed.get(NUMPYNET, {})
-        first = len(tensors)
         tensors.extend(
             _described(number, key, value, allowed[key], dtype) for key, value in judgement.reference.items()
         )
         for name, trace in traces.items():
             trace.take(judgement, name, number, tensors[first:], first)
-
-    drawn = 0
-
-    def digest_of(case: Case) -> int:
-        nonlocal drawn
-        digest.add(case)
-        drawn += 1
-        return drawn - 1
 
     for_all(keep, target, dtype, examples=examples, random_seed=seed, shrink=False)
     return TensorsRecord(

@@ -110,10 +110,10 @@ def _move(place: Place, seed: int, pairs: Mapping[str, tuple[Value, Value]]) -> 
     moved = [name for name, mask in masks.items() if mask.any()]
     if not moved:
         return None
-    sizes = {name: _ulps(*pairs[name]) for name in moved}
+    sizes = {name: _ulps(*pairs[name], masks[name]) for name in moved}
     largest = max(moved, key=lambda name: sizes[name][0])
     ulps, element = sizes[largest]
-    measured = [pairs[name] for name in moved if pairs[name][0].unit is not None]
+    measured = [pairs[name] for name in moved if None not in (pairs[name][0].unit, pairs[name][1].unit)]
     error = [max((each[side].error for each in measured), default=0.0) for side in (0, 1)]
     used = [max(pairs[name][side].used for name in moved) for side in (0, 1)]
     of, pair, dtype = place
@@ -140,9 +140,10 @@ def _move(place: Place, seed: int, pairs: Mapping[str, tuple[Value, Value]]) -> 
     )
 
 
-def _ulps(old: Value, new: Value) -> tuple[float, tuple[int, ...]]:
+def _ulps(old: Value, new: Value, changed: Array) -> tuple[float, tuple[int, ...]]:
     """The largest move in a tensor, in its units, and its element; 0 where the tensor is nothing but rounding."""
     distance = errors(new.values, old.values.astype(np.longdouble))
+    distance = np.where(changed.reshape(distance.shape), distance, -1)  # a zero's sign moves by 0
     element = tuple(map(int, np.unravel_index(int(np.argmax(distance)), distance.shape)))
     return (float(distance[element]) / old.unit if old.unit is not None else 0.0), element
 

@@ -108,7 +108,10 @@ def _by(ulps: float) -> str:
     """How far something moves, in words."""
     if math.isinf(ulps):
         return "to or from infinity"
-    return f"by at most {ulps:.2g} units in the last place" if ulps else "where all is rounding, or a zero's sign"
+    if not ulps:
+        return "where all is rounding, or a zero's sign"
+    told = f"{ulps:.2g}"
+    return f"by at most {told} unit{'s' * (told != '1')} in the last place"
 
 
 def _compared(step: Step) -> str:

@@ -85,7 +85,7 @@ def test_the_sign_of_a_zero_is_a_bit(tmp_path: Path) -> None:
     values = VALUES.copy()
     values[2] = -0.0
     (move,) = step_to(tmp_path, tensors(values)).numbers
-    assert (move.moved, move.elements, move.ulps) == (1, 1 / 4, 0.0)
+    assert (move.moved, move.elements, move.ulps, move.element) == (1, 1 / 4, 0.0, [2])
 
 
 def test_one_nan_is_like_another(tmp_path: Path) -> None:
@@ -404,6 +404,10 @@ def test_numbers_of_another_machine_are_compared_only_where_no_package_changed(
     assert "the machine changed with the packages" in lacking(both_changed, "tensors")
     alone = step_to(tmp_path / "alone", off, torch="2.9.1", **other)
     assert (alone.status, len(alone.numbers), len(alone.machine)) == ("safe", 1, 1)
+
+
+def test_one_unit_is_told_in_the_singular(tmp_path: Path) -> None:
+    assert "by at most 1 unit in the last place" in step_to(tmp_path, tensors(moved(1))).details
 
 
 @pytest.mark.parametrize(("ulps", "below"), [(1, True), (2, True), (4, False)])
