@@ -1,4 +1,4 @@
-"""`python -m benchmarks [step] [convolution] [memory] [ladder] [study]`: measure, print tables, write JSON.
+"""`python -m benchmarks [NAME ...]`: measure, print tables, write JSON.
 
 This process imports neither NumPy nor a framework: a child's peak memory starts at its parent's.
 """
@@ -64,7 +64,19 @@ def study(quick: bool) -> Found:
     return found
 
 
-BENCHMARKS = {"step": step, "convolution": convolution, "memory": memory, "ladder": ladder, "study": study}
+def comparison(quick: bool) -> Found:
+    models = ("transformer",) if quick else ("transformer", "ResNet-50, 64x64")
+    return {name: in_own_process("benchmarks.comparison", name) for name in models}
+
+
+BENCHMARKS = {
+    "step": step,
+    "convolution": convolution,
+    "memory": memory,
+    "ladder": ladder,
+    "study": study,
+    "comparison": comparison,
+}
 
 
 def drawn(sheet: Sheet) -> Table:

@@ -55,6 +55,8 @@ def sheets(found: Found) -> Iterator[Sheet]:
         yield from _ladder(found["ladder"])
     if "study" in found:
         yield from _study(found["study"])
+    if "comparison" in found:
+        yield _comparison(found["comparison"])
     asked = [
         (each.what, f"{each.measured:.2f}", f"{each.limit:.2f}", "holds" if each.held else "MISSED")
         for each in requirements(found)
@@ -92,6 +94,10 @@ def requirements(found: Found) -> list[Requirement]:
     if "study" in found:
         speed_up = found["study"]["speed-up"]["ratio"]["median"]
         rows.append(Requirement("study: time on two processes / on one", speed_up, 1 / 1.8))
+    rows += [
+        Requirement(f"comparison, {name}: time / one plain step of each model", cost["ratio"], 100.0)
+        for name, cost in found.get("comparison", {}).items()
+    ]
     return rows
 
 
@@ -125,6 +131,22 @@ def _study(study: Found) -> Iterator[Sheet]:
     beyond = {"the run itself": tiny["itself"], **{f"beyond it, {name}": ms for name, ms in tiny["beyond"].items()}}
     title = f"{tiny['runs']} tiny runs, milliseconds each"
     yield Sheet(title, ("", ""), [(name, f"{value:.1f}") for name, value in beyond.items()])
+
+
+def _comparison(models: Found) -> Sheet:
+    rows = [
+        (
+            name,
+            f"{cost['parameters'] / 1e6:.1f}",
+            *(f"{cost[part]:.2f}" for part in ("torch", "keras", "comparison")),
+            f"{cost['ratio']:.0f}",
+            f"{cost['megabytes']:.0f}",
+            f"{cost['share']:.2f}",
+        )
+        for name, cost in models.items()
+    ]
+    columns = ("", "M parameters", "step, torch", "step, Keras", "comparison", "ratio", "peak MB", "share")
+    return Sheet("A comparison of two right ports, seconds", columns, rows)
 
 
 def page(found: Found) -> str:

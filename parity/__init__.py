@@ -16,24 +16,26 @@ from parity.importing import keep_triton_and_tensorflow_apart
 if TYPE_CHECKING:
     from parity.case import Case, Step
     from parity.comparison.comparing import compare
+    from parity.comparison.recorder import record
     from parity.comparison.result import Comparison
+    from parity.files.weights import load_weights, save_weights
     from parity.frameworks.counterpart import Counterpart, TensorView, transposed
     from parity.ladder.failure import ParityError
     from parity.ladder.proving import check, explain, load, prove
     from parity.mapping.convert import to_tensorflow, to_torch
     from parity.mapping.pair import LayerPair, LossPair, OptimizerPair, pair
-    from parity.mapping.weights import load_weights, save_weights
 
 _HOMES = {
     "case": ("Case", "Step"),
     "comparison.comparing": ("compare",),
+    "comparison.recorder": ("record",),
     "comparison.result": ("Comparison",),
+    "files.weights": ("load_weights", "save_weights"),
     "frameworks.counterpart": ("Counterpart", "TensorView", "transposed"),
     "ladder.failure": ("ParityError",),
     "ladder.proving": ("check", "explain", "load", "prove"),
     "mapping.convert": ("to_tensorflow", "to_torch"),
     "mapping.pair": ("LayerPair", "LossPair", "OptimizerPair", "pair"),
-    "mapping.weights": ("load_weights", "save_weights"),
 }
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "load_weights",
     "pair",
     "prove",
+    "record",
     "save_weights",
     "to_tensorflow",
     "to_torch",

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -21,8 +22,21 @@ from packaging.specifiers import SpecifierSet
 import numpynet
 from parity import frameworks, mapping
 from parity.boundaries.cuda import stand_ins
-from parity.boundaries.one import REFUSALS
-from parity.catalogue import attempt, difference, kernels, refusal, refusals, running, settings
+from parity.boundaries.one import REFUSALS, SPECIALS
+from parity.catalogue import (
+    attempt,
+    difference,
+    example,
+    kernels,
+    policy,
+    refusal,
+    refusals,
+    running,
+    settings,
+    special,
+    specials,
+    variation,
+)
 from parity.catalogue.differences import topics
 from parity.results.code import ROOT, digest
 from parity.results.conditions import numbers
@@ -36,18 +50,22 @@ PACKAGES = {
 
 Outcomes = dict[str, str]
 # The code that the outcomes of a part rest on: where it changed, a record no longer says what it says. What the table
-# of refusals says is none of it.
-REFUSED = (numpynet, frameworks, mapping, refusals)
-TRIED_BY = (attempt, refusal, settings)
+# of refusals, or of special values, says is none of it.
+COMPUTED = (numpynet, frameworks, mapping)
+REFUSED_BY, SPOILED_BY = (attempt, refusal, settings), (attempt, example, policy, special, variation)
 DEMONSTRATED_BY = (difference, kernels, running)
 
 
 @functools.cache
 def code() -> dict[str, str]:
-    """The digest of the code behind each part of a record: the refusals, and each topic of the catalogue."""
-    refused = [path for package in REFUSED for path in _file(package).parent.rglob("*.py")]
+    """The digest of the code behind each part of a record: refusals, special values, each topic of the catalogue."""
+
+    def tabled(table: ModuleType, by: Iterable[ModuleType]) -> str:
+        packages = [path for package in (*COMPUTED, table) for path in _file(package).parent.rglob("*.py")]
+        return digest([*packages, *map(_file, by)], but="KNOWN")
+
     shared = [_file(module) for module in DEMONSTRATED_BY]
-    return {REFUSALS: digest([*refused, *map(_file, TRIED_BY)], but="KNOWN")} | {
+    return {REFUSALS: tabled(refusals, REFUSED_BY), SPECIALS: tabled(specials, SPOILED_BY)} | {
         topic: digest([_file(module), *shared]) for topic, module in topics().items()
     }
 

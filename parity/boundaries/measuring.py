@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from parity.boundaries.laboratory import Laboratory, Outcomes, code, outcomes_of, published
-from parity.catalogue import catalogue
+from parity.boundaries.one import REFUSALS, SPECIALS
+from parity.catalogue import catalogue, refusals, specials
 from parity.catalogue.refusal import expected
-from parity.catalogue.refusals import KNOWN
+from parity.catalogue.special import as_stated
 from parity.frameworks import FRAMEWORKS
 from parity.results.boundaries import MEASURED
 from parity.results.conditions import bounds, holds_here, numbers
@@ -20,12 +21,16 @@ IMPLEMENTATIONS = ("numpynet", *FRAMEWORKS)
 
 
 def conditions() -> dict[str, list[str]]:
-    """The conditions of each entry that has one, in the table of refusals and in the catalogue of differences."""
+    """The conditions of each entry that has one: of refusals, special values, and the catalogue of differences."""
     found: dict[str, list[str]] = {}
-    for known in KNOWN:
+    for known in refusals.KNOWN:
         if known.when:
             for key in known.refusals():
                 found.setdefault(key, []).append(known.when)
+    for deviation in specials.KNOWN:
+        if deviation.when:
+            for pair, value in deviation.entries():
+                found.setdefault(f"{pair}/{value}", []).append(deviation.when)
     for entry in catalogue():
         if entry.when:
             found.setdefault(entry.id, []).append(entry.when)
@@ -174,9 +179,13 @@ def off(record: dict[str, Any]) -> dict[str, Any]:
     installed, by = record["versions"], record["kernels"]
     entries = {entry.id: entry for entry in catalogue()}
     wrong, judged = [], 0
+    tabled = record["outcomes"]
     for key, outcome in outcomes_of(record).items():
-        pair, slash, wrong_thing = key.partition("/")
-        if slash:
+        pair, _, wrong_thing = key.partition("/")
+        if key in tabled.get(SPECIALS, {}):
+            stated = as_stated(pair, wrong_thing, outcome, installed, by)
+            judged += 1
+        elif key in tabled.get(REFUSALS, {}):
             known = expected(pair, wrong_thing, installed, by)
             alike = outcome in ("", " ".join(IMPLEMENTATIONS))
             stated = alike if known is None else outcome.split() == known.refused_by.split()

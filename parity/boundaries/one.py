@@ -1,8 +1,9 @@
 """Measures entries with what can be imported here: `python -m parity.boundaries.one FILE PART ...`.
 
-It runs in a process of its own. A part is "refusals" or a topic of the catalogue of differences; FILE keeps what it has
-of the others. The outcome of an entry is what was found, whatever its condition says: for a refusal who refuses, for a
-difference whether it is there as predicted. A boundary is where that changes.
+It runs in a process of its own. A part is "refusals", "specials" or a topic of the catalogue of differences; FILE
+keeps what it has of the others. The outcome of an entry is what was found, whatever its condition says: for a refusal
+who refuses, for a special value what is not as in numpynet, for a difference whether it is there as predicted. A
+boundary is where that changes.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from parity.catalogue import catalogue, measure
 from parity.catalogue.attempt import attempted, right
 from parity.catalogue.kernels import kernels
 from parity.catalogue.refusal import REFUSES, refusals
+from parity.catalogue.special import as_outcome, tried
 from parity.frameworks import NUMPYNET, available
 from parity.ladder.proving import targets
 from parity.results.packages import versions
 
-REFUSALS = "refusals"
+REFUSALS, SPECIALS = "refusals", "specials"
 
 
 def outcomes(part: str) -> Iterator[tuple[str, str]]:
@@ -32,6 +34,10 @@ def outcomes(part: str) -> Iterator[tuple[str, str]]:
         for target in targets():
             for refusal in refusals(target):
                 yield refusal.key, refusing(refusal.statuses)
+    if part == SPECIALS:
+        for target in targets():
+            for each in tried(target):
+                yield f"{each.pair}/{each.value}", as_outcome(each, available())
     for entry in catalogue():
         if entry.topic == part:
             there = _there(dataclasses.replace(entry, when=""))

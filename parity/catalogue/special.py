@@ -12,6 +12,8 @@ What a framework makes of one otherwise than numpynet is a finding. It stands, w
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -129,7 +131,28 @@ def specials(target: type, frameworks: Iterable[str] | None = None) -> list[Spec
 
     Of a container there are none: it does what its layers do.
     """
-    names = [name for name in (available() if frameworks is None else frameworks) if maps(target, name)]
+    names = _mapped(target, frameworks)
+    return [_judged(each, names) for each in tried(target, names)]
+
+
+class Tried(NamedTuple):
+    """One special value in the examples of one class, before the table is asked.
+
+    policies: what it spoils in numpynet, by variation
+    compared: the number of arrays that were compared with numpynet's
+    found: what of numpynet's is what in a framework, where they part
+    """
+
+    pair: str
+    value: str
+    policies: dict[Words, str]
+    compared: int
+    found: dict[Cell, str]
+
+
+def tried(target: type, frameworks: Iterable[str] | None = None) -> list[Tried]:
+    """What every special value makes of the examples of `target` in the frameworks, beside numpynet."""
+    names = _mapped(target, frameworks)
     ours: dict[tuple[str, Words, str], Array] = {}
     policies: dict[str, dict[Words, str]] = {}
     found: dict[str, dict[Cell, str]] = {value: {} for value in VALUES}
@@ -147,9 +170,13 @@ def specials(target: type, frameworks: Iterable[str] | None = None) -> list[Spec
                         if turned := turns(ours[value, variation.words, what], theirs):
                             found[value][Cell(name, what, variation.words)] = turned
     return [
-        _judged(target.__name__, value, by_variation, compared[value], found[value], names)
+        Tried(target.__name__, value, by_variation, compared[value], found[value])
         for value, by_variation in policies.items()
     ]
+
+
+def _mapped(target: type, frameworks: Iterable[str] | None) -> list[str]:
+    return [name for name in (available() if frameworks is None else frameworks) if maps(target, name)]
 
 
 def _seen(example: Example, value: str, trace: Trace) -> dict[str, Array]:
@@ -192,34 +219,59 @@ def turns(ours: Array, theirs: Array) -> str:
     return ", ".join(f"{KINDS[one]} to {KINDS[other]}" for one, other in pairs)
 
 
-def _judged(
-    pair: str, value: str, policies: dict[Words, str], compared: int, found: dict[Cell, str], names: list[str]
-) -> Special:
-    known, tried = of(pair, value), list(policies)
+def _judged(each: Tried, names: list[str]) -> Special:
+    pair, value, policies, compared, found = each
+    known, variations_tried = of(pair, value), list(policies)
     here = [entry for entry in known if _holds(entry) and set(entry.who.split()) & set(names)]
-    expected: dict[Cell, str] = {}
-    for entry in here:
-        for words in tried:
-            if set(entry.only) <= set(words):
-                cells = {
-                    Cell(who, what, words): turned
-                    for who in entry.who.split()
-                    if who in names
-                    for what, turned in entry.turns.items()
-                }
-                if isinstance(entry, Uncompared):
-                    found = {cell: turned for cell, turned in found.items() if cell not in cells}
-                else:
-                    expected |= cells
+    expected, uncompared = stated(here, variations_tried, names)
+    found = {cell: turned for cell, turned in found.items() if cell not in uncompared}
     boundary = not_verified(f"{pair}/{value}", [entry.when for entry in known])
-    return Special(pair, value, told(policies), compared, found, expected, tried, here, boundary)
+    return Special(pair, value, told(policies), compared, found, expected, variations_tried, here, boundary)
 
 
-def _holds(entry: Deviation) -> bool:
-    """Tells whether the entry is about the installed versions and TensorFlow's kernels here."""
-    if not holds_here(entry.when, missing=True):
+def stated(
+    entries: Iterable[Deviation], variations_tried: Iterable[Words], names: Iterable[str]
+) -> tuple[dict[Cell, str], set[Cell]]:
+    """What these entries say of these variations: where the frameworks part from numpynet, and what is not compared."""
+    expected: dict[Cell, str] = {}
+    uncompared: set[Cell] = set()
+    for entry, words in itertools.product(entries, variations_tried):
+        if set(entry.only) <= set(words):
+            cells = {
+                Cell(who, what, words): turned
+                for who in entry.who.split()
+                if who in names
+                for what, turned in entry.turns.items()
+            }
+            if isinstance(entry, Uncompared):
+                uncompared |= cells.keys()
+            else:
+                expected |= cells
+    return expected, uncompared
+
+
+def _holds(entry: Deviation, installed: Mapping[str, str] | None = None, by: str | None = None) -> bool:
+    """Tells whether the entry is about the installed versions and TensorFlow's kernels here; `installed` and `by`
+    replace these.
+    """
+    if not holds_here(entry.when, missing=True, installed=installed):
         return False
-    return not entry.by or "tensorflow" not in available() or entry.by == kernels()
+    return not entry.by or "tensorflow" not in available() or entry.by == (kernels() if by is None else by)
+
+
+def as_outcome(each: Tried, names: Iterable[str]) -> str:
+    """What was tried and found, as JSON that `as_stated` judges by whatever the table says then."""
+    found = sorted([*cell[:2], list(cell.words), turned] for cell, turned in each.found.items())
+    return json.dumps({"tried": [list(words) for words in each.policies], "by": sorted(names), "found": found})
+
+
+def as_stated(pair: str, value: str, outcome: str, installed: Mapping[str, str], by: str | None) -> bool:
+    """Tells whether an outcome is as the table says for these versions and TensorFlow's kernels."""
+    said = json.loads(outcome)
+    found = {Cell(who, what, tuple(words)): turned for who, what, words, turned in said["found"]}
+    entries = [entry for entry in of(pair, value) if _holds(entry, installed, by)]
+    expected, uncompared = stated(entries, map(tuple, said["tried"]), said["by"])
+    return {cell: turned for cell, turned in found.items() if cell not in uncompared} == expected
 
 
 def of(pair: str, value: str) -> list[Deviation]:

@@ -15,6 +15,8 @@ COMMANDS = {
     "check": "Rungs 1 to 3: outputs, gradients and update steps, on random examples, judged by derived allowances.",
     "compare": "Any two models: whether they compute the same and, if not, which layer is at fault and what it "
     "probably is.",
+    "record": "Records what a model computes and what rounding allows it, so that `parity compare` can compare it "
+    "elsewhere.",
     "examples": "Digests of the examples that `parity check` draws: equal ones mean the same examples, here and "
     "elsewhere.",
     "soak": "How often a right implementation is called wrong: every pair with fresh seeds. Resumes where it was "

@@ -2,28 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from numpynet import Array
+from parity.comparison.causes import Cause, causes
 from parity.comparison.matching import Matching
-from parity.comparison.model import ACTIVATIONS, Call, Run
+from parity.comparison.model import ACTIVATIONS, Call, Layer, Run
 
-POOLINGS = ("max pooling", "average pooling", "global average pooling")
+WINDOWS = ("convolution", "max pooling", "average pooling")  # which pad in torch, and may have it done in Keras
+NOTHING = Layer("", "nothing", "identity")  # what is there of a layer that only the other model has
+POOLINGS = ("max pooling", "average pooling", "global average pooling", "global max pooling")
 
 
 @dataclass(frozen=True)
 class Aligned:
     """A call in the other model, and the calls in the reference that compute the same, one after another.
 
-    They are two where the other model's layer applies an activation that is a layer of its own in the reference.
+    They are two where the other model's layer applies an activation that is a layer of its own in the reference, or
+    where it should, and nothing does. A layer that only the other model has goes with a call of `NOTHING`.
+
+    ahead: the call of a layer that pads ahead of the other model's, where the reference pads itself
+    behind: that of a layer that crops behind it, where the reference's transposed convolution pads
     """
 
     reference: tuple[Call, ...]
     other: Call
+    ahead: Call | None = None
+    behind: Call | None = None
 
     @property
     def last(self) -> Call:
         return self.reference[-1]
+
+    @property
+    def entered(self) -> Call:
+        """The first of the calls in the other model."""
+        return self.ahead or self.other
+
+    @property
+    def left(self) -> Call:
+        """The last of the calls in the other model."""
+        return self.behind or self.other
+
+    def causes(self) -> Iterator[tuple[Call, Cause]]:
+        """Yields the settings in which the two differ, with the call of whose layer it is one."""
+        reference = [call.layer for call in self.reference]
+        beside = [call for call in (self.ahead, self.behind) if call is not None]
+        for call in [*beside, self.other]:
+            for cause in causes(reference, call.layer):
+                if call in beside or not any(cause.name in one.layer.settings for one in beside):
+                    yield call, cause
 
 
 def aligned(reference: Run, other: Run, found: Matching, swapped: bool) -> list[Aligned]:
@@ -47,7 +78,77 @@ def aligned(reference: Run, other: Run, found: Matching, swapped: bool) -> list[
             pairs += _anchored(reference, start, other.calls[here], taken)
         free = [place for place in range(start + 1, end) if place not in taken]
         pairs += _between([reference.calls[place] for place in free], other.calls[here + 1 : after])
-    return pairs
+    pairs = _with_what_pads_or_crops(pairs, other)
+    pairs = [_without_its_activation(pair, pairs, reference, other) for pair in pairs]
+    return [*pairs, *_too_many(pairs, reference, other)]
+
+
+def _with_what_pads_or_crops(pairs: Sequence[Aligned], other: Run) -> list[Aligned]:
+    """The pairs, with what pads ahead of a window, or crops behind one, that the reference's does by itself."""
+    known = {id(pair.other) for pair in pairs}
+    places = {id(call): place for place, call in enumerate(other.calls)}
+
+    def free(place: int, kind: str) -> Call | None:
+        call = other.calls[place] if 0 <= place < len(other.calls) else None
+        return call if call is not None and call.layer.kind == kind and id(call) not in known else None
+
+    found = []
+    for pair in pairs:
+        place, kind = places[id(pair.other)], pair.reference[0].layer.kind
+        if kind in WINDOWS:
+            pair = replace(pair, ahead=free(place - 1, "padding"))
+        elif kind == "transposed convolution":
+            pair = replace(pair, behind=free(place + 1, "cropping"))
+        found.append(pair)
+    return found
+
+
+def _without_its_activation(pair: Aligned, pairs: Sequence[Aligned], reference: Run, other: Run) -> Aligned:
+    """The pair, with the reference's activation behind it where the other model hands on what is not activated.
+
+    What goes unchanged into a layer that activates, or into one that nothing is known of, may be activated there.
+    """
+    here = next(place for place, call in enumerate(reference.calls) if call is pair.last)
+    behind = reference.calls[here + 1] if here + 1 < len(reference.calls) else None
+    known = {id(call) for one in pairs for call in one.reference}
+    if behind is None or behind.layer.kind not in ACTIVATIONS or id(behind) in known or pair.other.layer.activation:
+        return pair
+    takers = [call for call in other.calls if any(_equal(values, pair.other.outputs[0]) for values in call.inputs[:1])]
+    aligned_with = {id(call) for one in pairs for call in (one.ahead, one.other, one.behind)}
+    hands_on = takers or any(_equal(output, pair.other.outputs[0]) for output in other.outputs)
+    takes = _equal(behind.inputs[0], pair.last.outputs[0]) or _equal(  # in place, it has changed what it took
+        behind.inputs[0], np.maximum(pair.last.outputs[0], 0)
+    )
+    if not takes or not hands_on or any(id(taker) not in aligned_with for taker in takers):
+        return pair
+    return replace(pair, reference=(*pair.reference, behind))
+
+
+def _too_many(pairs: Sequence[Aligned], reference: Run, other: Run) -> Iterator[Aligned]:
+    """Yields the activations that only the other model has, behind a call whose output the reference hands on."""
+    known = {id(pair.other) for pair in pairs}
+    for call in other.calls:
+        if id(call) in known or call.layer.kind not in ACTIVATIONS:
+            continue
+        for pair in pairs:
+            handed_on = [values for one in reference.calls for values in one.inputs] + reference.outputs
+            of_it = [values for values in handed_on if _equal(values, pair.last.outputs[0])]
+            if of_it and _equal(call.inputs[0], pair.other.outputs[0]):
+                outputs = pair.last.outputs[:1]
+                yield Aligned((Call(f"{pair.last.site}, as it is", NOTHING, None, outputs, outputs, [None]),), call)
+                break
+
+
+def unseen(pairs: Sequence[Aligned]) -> Iterator[str]:
+    """Yields what is said of activations that are others, where the inputs may not have told them apart."""
+    for pair in pairs:
+        one, other = pair.last.layer, pair.other.layer
+        if one.kind in ACTIVATIONS and other.kind in ACTIVATIONS and one.kind != other.kind:
+            yield f"{pair.other.site} is {other.kind}, and {pair.last.site} is {one.kind}: these inputs do not tell"
+
+
+def _equal(one: Array, other: Array) -> bool:
+    return one.shape == other.shape and np.array_equal(one, other)
 
 
 def _anchors(reference: Sequence[Call], other: Sequence[Call], of_layer: dict[str, str]) -> dict[int, int]:

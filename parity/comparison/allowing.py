@@ -1,70 +1,105 @@
 """The allowance of a whole model: deviations under rounding errors, run after run, since one run of it may be large.
 
 The errors and their sum are those of `parity.rounding.allowance`, which makes many runs of a small computation at once.
-A first look is at `PAIRS` pairs of random errors, at losing and at rounding; a second, before anybody is accused, at
-`MORE` pairs.
+Here each run is paid for, and they come in stages: a glance at one of each of `PAIRS` pairs of random errors; a look at
+the other ones, at losing and at rounding; and, before anybody is accused, another look at `MORE` pairs and at the
+branches that losing and rounding take. Where nothing jumps, errors of opposite signs have opposite effects: a glance
+finds all that the pairs find. And more runs only ever widen an allowance: what is inside after a glance is inside after
+any look. Who stops there has judged by no more than is allowed.
+
+Torch has no format wider than float64, so the reference of a model in float64 errs as well as what is judged by it:
+
+    |other - reference| <= |other - exact| + |reference - exact|
+
+Either term is bounded by the allowance, which is that of any computation of the same in this format, and twice as much
+is allowed between the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from numpynet import Array
 from parity.comparison.operations import Rounding
-from parity.rounding.allowance import MORE, PAIRS, combined, size_of
-from parity.rounding.errors import SLACK, Errors, Losing, Nearest, RandomErrors, making
+from parity.rounding.allowance import FEWER_BITS, MORE, PAIRS, PARTIAL, SMALL_EVERY, combined, size_of
+from parity.rounding.errors import SLACK, BehindForward, Errors, InHalf, Losing, Nearest, RandomErrors, making
 
 Key = TypeVar("Key")
-RUNS = 2 * PAIRS + 2  # of a first look
+Made = Callable[[], None]
+FEW = SMALL_EVERY  # pairs of both sizes
+RUNS = 2 * PAIRS + FEW + 2  # of two glances and a look
+BOTH = (False, True)  # of a pair: the errors, and those of the other signs
 
 
 class Allowances(Generic[Key]):
     """How far each tensor of `reference` may be off in the format `dtype`.
 
-    run: computes it anew, in float64, under the errors that are being made
+    run: computes it anew, in the reference's format, under the errors that are being made
+    made: is called after each run
     unmodelled: the names of torch's operations that there is no model of rounding for
     """
 
     def __init__(
-        self, reference: dict[Key, Array], run: Callable[[], Mapping[Key, Array]], dtype: np.dtype[Any]
+        self,
+        reference: dict[Key, Array],
+        run: Callable[[], Mapping[Key, Array]],
+        dtype: np.dtype[Any],
+        made: Made = lambda: None,
     ) -> None:
-        self.reference, self.run, self.dtype = reference, run, dtype
+        self.reference, self.run, self.dtype, self.made = reference, run, dtype, made
         self.rounding = Rounding()
-        self.pairs = 0
         self.largest: dict[float, dict[Key, Array]] = {
             size: {key: np.zeros_like(value) for key, value in reference.items()} for size in (SLACK, 1.0)
         }
 
-    def look(self, made: Callable[[], None] = lambda: None) -> None:
-        """Look at what random errors, losing and rounding make of every tensor; `made` is called after each run."""
-        self._look_at(PAIRS, made)
-        for errors in (Losing(self.dtype), Nearest(self.dtype)):
-            self._observe(errors, SLACK)
-            made()
+    def glance(self) -> None:
+        """Look at one of each of `PAIRS` pairs of random errors."""
+        self._observe(self._random(range(PAIRS), [False]))
 
-    def look_again(self, made: Callable[[], None] = lambda: None) -> None:
-        """Look at `MORE` pairs of random errors more."""
-        self._look_at(MORE, made)
+    def glance_again(self) -> None:
+        """Look at a few more such: of millions of elements, some are hardly moved by any of six."""
+        self._observe(self._random(range(PAIRS, PAIRS + FEW), [False]))
 
-    def _look_at(self, pairs: int, made: Callable[[], None]) -> None:
-        for pair in range(self.pairs, self.pairs + pairs):
-            size = size_of(pair)
-            for mirrored in (False, True):
-                self._observe(RandomErrors(self.dtype, f"pair {pair}".encode(), size, mirrored), size)
-                made()
-        self.pairs += pairs
+    def look(self) -> None:
+        """Look at the other one of each pair, at losing and at rounding, after two glances."""
+        self._observe([*self._random(range(PAIRS), [True]), Losing(self.dtype), Nearest(self.dtype)])
 
-    def _observe(self, errors: Errors, size: float) -> None:
-        # In this order: where no errors are made, attention stays fused, which has no model of rounding.
-        with np.errstate(all="ignore"), making(errors), self.rounding:
-            found = self.run()
-        for key, largest in self.largest[size].items():
-            with np.errstate(all="ignore"):
-                deviation = np.abs(found[key] - self.reference[key])
-            np.fmax(largest, np.where(np.isinf(deviation), 0, deviation), out=largest)  # jumps are finite
+    def look_again(self, enough: Callable[[], bool]) -> None:
+        """Look further until `enough` says so, which is asked after every few runs."""
+        for errors in self._further():
+            self._observe(errors)
+            if enough():
+                return
+
+    def _further(self) -> Iterator[Iterable[Errors]]:
+        """Yields the errors of another look, group by group: pairs, then those at branches (`deviations` has why)."""
+        for first in range(PAIRS + FEW, PAIRS + FEW + MORE, PAIRS):
+            yield self._random(range(first, first + PAIRS), BOTH)
+        for bits in range(FEWER_BITS + 1):
+            yield Losing(self.dtype, Nearest(self.dtype, bits)), Nearest(self.dtype, bits)
+        for pair in range(PAIRS):
+            yield [BehindForward(self.dtype, f"behind {pair}".encode(), SLACK, other) for other in BOTH]
+        for pair, special in itertools.product(range(PARTIAL), (Losing, Nearest)):
+            yield [InHalf(special(self.dtype), f"half {pair}".encode(), other) for other in BOTH]
+
+    def _random(self, pairs: Iterable[int], mirrored: Sequence[bool]) -> Iterator[RandomErrors]:
+        for pair, other in itertools.product(pairs, mirrored):
+            yield RandomErrors(self.dtype, f"pair {pair}".encode(), size_of(pair), other)
+
+    def _observe(self, errors: Iterable[Errors]) -> None:
+        for one in errors:
+            # In this order: where no errors are made, attention stays fused, which has no model of rounding.
+            with np.errstate(all="ignore"), making(one), self.rounding:
+                found = self.run()
+            for key, largest in self.largest[1.0 if one.size == 1 else SLACK].items():
+                with np.errstate(all="ignore"):
+                    deviation = np.abs(found[key] - self.reference[key])
+                np.fmax(largest, deviation, out=largest, where=np.isfinite(deviation))  # jumps are finite
+            self.made()
 
     def widen(self, other: Allowances[Key]) -> None:
         """Allow as much as `other` does where that is more."""
@@ -72,12 +107,35 @@ class Allowances(Generic[Key]):
             for key, deviation in largest.items():
                 np.fmax(deviation, other.largest[size][key], out=deviation)
 
+    def forget(self) -> None:
+        """Let go of all arrays, which are many times as large as the model; nothing can be judged then."""
+        self.reference, self.largest = {}, {}
+
+    def bound(self, key: Key) -> Array:
+        """The allowance of one tensor."""
+        allowed = combined(self.largest[SLACK][key], self.largest[1.0][key], self.dtype)
+        return 2 * allowed if self.reference[key].dtype == self.dtype else allowed
+
     @property
     def bounds(self) -> dict[Key, Array]:
         """The allowance of every tensor."""
-        small = self.largest[1.0]
-        return {key: combined(large, small[key], self.dtype) for key, large in self.largest[SLACK].items()}
+        return {key: self.bound(key) for key in self.reference}
 
     @property
     def unmodelled(self) -> list[str]:
         return sorted(self.rounding.unmodelled)
+
+
+def widened(allowances: Allowances[Key], formulas: Callable[[], Allowances[Key] | None]) -> Iterator[None]:
+    """Widen allowances, a look at a time, and then to those by other formulas, if there are some.
+
+    Yields after each look.
+    """
+    for look in (allowances.glance, allowances.glance_again, allowances.look):
+        look()
+        yield
+    if (beside := formulas()) is not None:
+        for look in (beside.glance, beside.glance_again, beside.look):
+            look()
+            allowances.widen(beside)
+            yield

@@ -10,18 +10,21 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.causes import Cause
 from parity.comparison.layout import Layout
+from parity.comparison.losses import loss_causes
 from parity.comparison.masks import Unshared
 from parity.comparison.matching import Matching, copied
 from parity.comparison.model import STATE, Held, Model, Unfit
 from parity.comparison.rules import Stepper
 from parity.comparison.sides.keras import KerasModel
+from parity.comparison.sides.recorded import RecordedModel
 from parity.comparison.sides.torch import TorchModel
 from parity.frameworks.lazy import keras, tf, torch
 from parity.training.curves import MOVED_RUNS, SEEDS, judge_losses
@@ -36,12 +39,14 @@ class Curves:
 
     shares: of what rounding allows, of the steps that tell anything
     steps: how many there were
+    cause: the setting of the two losses that parts them in the first step; None where it is none that is known
     """
 
     reference: list[float]
     other: list[float]
     shares: list[float]
     steps: int
+    cause: Cause | None = None
 
     @property
     def parted(self) -> int | None:
@@ -115,6 +120,8 @@ def training(model: Model, loss: Callable[..., Any], stepper: Stepper) -> Traini
         return TorchTraining(model, loss, stepper)
     if isinstance(model, KerasModel):
         return KerasTraining(model, loss, stepper)
+    if isinstance(model, RecordedModel):
+        raise Unshared("curves were not looked at: a recording cannot be trained")
     raise Unfit(f"batches: {model.framework} models are not trained here")
 
 
@@ -157,7 +164,7 @@ def compare_curves(
             curves = _judged(first, second, batches, there, swapped)
             if curves.parted is None:
                 return curves
-        return curves
+        return replace(curves, cause=None if swapped else _cause(curves, first, second, there))
     finally:
         for one, values in own:
             first.model.write(one, values)
@@ -177,6 +184,19 @@ def _judged(first: Training, second: Training, batches: Batches, there: Batches,
         for value, wanted, allowed in zip(found, expected, series.allowed, strict=True)
     ]
     return Curves(expected, found, shares[: series.compared], len(expected))
+
+
+def _cause(curves: Curves, first: Training, second: Training, there: Batches) -> Cause | None:
+    """The setting of the second loss without which the first step is within."""
+
+    def share() -> float:
+        (found,) = second.losses(there[:1])
+        allowed = abs(curves.other[0] - curves.reference[0]) / curves.shares[0]
+        return abs(found - curves.reference[0]) / allowed
+
+    if curves.parted != 0:
+        return None
+    return next((cause for cause in loss_causes(first.loss, second.loss) if cause.removes(share)), None)
 
 
 def _mover(rng: np.random.Generator) -> Callable[[Array], Array]:

@@ -16,7 +16,7 @@ from multiprocessing import Pipe
 from typing import Any, ClassVar
 
 from numpynet import Array
-from parity.comparison.model import NOTHING, Call, Held, Layer, Model, Run, Unfit
+from parity.comparison.model import NOTHING, Applied, Call, Held, Layer, Model, Run, Unfit
 from parity.frameworks.lazy import keras
 from parity.rounding.errors import Errors, current_errors
 
@@ -102,19 +102,22 @@ class OnTorch(Model):
         run.entered = [self.layers[layer.name] for layer in run.entered]
         return run
 
-    def apply(self, call: Call, inputs: Sequence[Array], training: bool) -> tuple[list[Array], dict[str, Array]]:
+    def apply(
+        self, call: Call, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array | None] | None = None
+    ) -> Applied:
         emptied = keras.tree.map_structure(
             lambda leaf: Empty.TENSOR if keras.ops.is_tensor(leaf) else leaf, call.arguments
         )
-        found: tuple[list[Array], dict[str, Array]] = self._ask(
-            "apply", replace(bare(call), arguments=emptied), list(inputs), training
-        )
+        found: Applied = self._ask("apply", replace(bare(call), arguments=emptied), list(inputs), training, cotangents)
         return found
 
     def read(self, held: Held) -> Array:
         raise NotImplementedError("its arrays are those of the model that it was made of")
 
     def write(self, held: Held, values: Array) -> None:
+        raise NotImplementedError("its arrays are those of the model that it was made of")
+
+    def format_of(self, held: Held) -> str:
         raise NotImplementedError("its arrays are those of the model that it was made of")
 
     def _ask(self, method: str, *arguments: Any) -> Any:

@@ -1,49 +1,18 @@
-"""Whose fault it is: each layer of the other model is given the reference's input, and its own error is judged."""
+"""Whose fault it is: each layer of the other model is given what comes into it and back to it in the reference."""
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-
-from numpynet import Array
 from parity.comparison.alignment import Aligned
-from parity.comparison.allowing import Allowances
-from parity.comparison.causes import causes
-from parity.comparison.layout import Layout, closest
-from parity.comparison.model import Call, Model, floats
+from parity.comparison.causes import together
+from parity.comparison.own import Bench, OwnError
 from parity.comparison.result import Fault
-from parity.ladder.judge import share_used
-from parity.ladder.trace import OUTPUT, Key, Trace
-from parity.rounding.errors import current_errors
 
-# Judges a running statistic (what it is, what was found, the reference's, its allowance), with what is known to differ.
 PROVEN = 3  # times: the batch normalisations of a deep network have all the same eps, and it matters in each
 EVERYWHERE = ("eps", "momentum")  # the settings that matter whatever a layer is given; a padding does not
-StateShare = Callable[[Key, Array, Array, Array], float]
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What layers are tried with, one after another.
-
-    wide: the reference in float64
-    formulas: the same by the other framework's formulas, where it has some
-    other: the model whose layers are tried
-    earlier: the shapes that an example has before it may be flattened
-    """
-
-    wide: Model
-    formulas: Model | None
-    other: Model
-    training: bool
-    earlier: Sequence[tuple[int, ...]]
-    dtype: np.dtype[np.floating]
-    state_share: StateShare
 
 
 def faults(bench: Bench, pairs: Sequence[Aligned]) -> Iterator[Fault]:
@@ -54,91 +23,28 @@ def faults(bench: Bench, pairs: Sequence[Aligned]) -> Iterator[Fault]:
     """
     proven: Counter[tuple[str, str]] = Counter()
     for pair in pairs:
-        differences = {
-            (pair.other.layer.title, cause.told): cause for cause in causes(pair.reference, pair.other.layer)
-        }
-        known = next((cause for key, cause in differences.items() if proven[key] >= PROVEN), None)
+        differences = {(call.layer.title, cause.told): (call, cause) for call, cause in pair.causes()}
+        known = next((cause for key, (_, cause) in differences.items() if proven[key] >= PROVEN), None)
         beside = " and ".join(call.site for call in pair.reference)
         if pair.other.layer.kind == "dropout":  # it is told by its rate alone: by itself it drops at random
             if differences:
-                rate = next(iter(differences.values()))
+                _, rate = next(iter(differences.values()))
                 yield Fault(pair.other.site, pair.other.layer.title, beside, math.inf, rate)
             continue
         if known is not None:
             yield Fault(pair.other.site, pair.other.layer.title, beside, None, known)
             continue
-        if (own := OwnError.of(bench, pair)) is None or (share := own.share()) is None or share <= 1:
+        if (own := OwnError.of(bench, pair)) is None or (share := own.settled()) is None or share <= 1:
             continue
-        cause = next((cause for cause in differences.values() if cause.removes(own.share)), None)
+        tried = ((call, cause) for call, cause in differences.values() if cause.removes(own.share))
+        call, cause = next(tried, (pair.other, None))
+        if cause is None:
+            several = together([cause for call, cause in differences.values() if call is pair.other])
+            cause = next((cause for cause in several if cause.removes(own.share)), None)
         if cause is not None and cause.name in EVERYWHERE:
             proven[pair.other.layer.title, cause.told] += 1
         elif cause is None:
-            own.allowances.look_again()
-            if (again := own.share()) is not None and again <= 1:
+            share = own.settled_again()
+            if share is None or share <= 1:
                 continue
-        yield Fault(pair.other.site, pair.other.layer.title, beside, share, cause)
-
-
-class OwnError:
-    """The error that a layer makes itself, given the reference's input as the other model has it."""
-
-    def __init__(self, bench: Bench, pair: Aligned, laid: Sequence[Layout]) -> None:
-        self.bench, self.pair, self.laid = bench, pair, laid
-        self.inputs = pair.reference[0].inputs
-        self.wanted = self._computed(bench.wide)
-        self.allowances = Allowances(self.wanted, functools.partial(self._computed, bench.wide), bench.dtype)
-        self.allowances.look()
-        if bench.formulas is not None:
-            compute = functools.partial(self._computed, bench.formulas)
-            by_formulas = Allowances(compute(), compute, bench.dtype)
-            by_formulas.look()
-            self.allowances.widen(by_formulas)
-
-    @classmethod
-    def of(cls, bench: Bench, pair: Aligned) -> OwnError | None:
-        """The own error of a layer; None where it does not take the reference's input in any layout."""
-        inputs = pair.reference[0].inputs
-        laid = [closest(*both, bench.earlier) for both in zip(inputs, pair.other.inputs, strict=False)]
-        placed = [layout for layout in laid if layout is not None]
-        return cls(bench, pair, placed) if len(placed) == len(inputs) == len(pair.other.inputs) else None
-
-    def _computed(self, model: Model) -> Trace:
-        """What the reference's layers compute of the input, and their running statistics after it."""
-        arrays = [_rounded(values) for values in self.inputs]
-        state: Trace = {}
-        for call in self.pair.reference:
-            arrays, after = model.apply(_same_call(model, call), arrays, self.bench.training)
-            state |= {Key(0, OUTPUT, call.layer.name, "state", role): values for role, values in after.items()}
-        return {Key(0, OUTPUT, "", "output", str(place)): arrays[place] for place in floats(arrays)} | state
-
-    def share(self) -> float | None:
-        """The largest share of its allowance that the layer uses as it is now; None where nothing is comparable."""
-        there = [layout.there(values) for layout, values in zip(self.laid, self.inputs, strict=True)]
-        return max(self._shares(*self.bench.other.apply(self.pair.other, there, self.bench.training)), default=None)
-
-    def _shares(self, outputs: Sequence[Array], state: dict[str, Array]) -> Iterator[float]:
-        bounds = self.allowances.bounds
-        for key, value in self.wanted.items():
-            if key.quantity == "state":
-                if key.tensor in state:
-                    yield self.bench.state_share(key, state[key.tensor], value, bounds[key])
-            elif int(key.tensor) < len(outputs):
-                found = outputs[int(key.tensor)]
-                if (layout := closest(value.astype(self.bench.dtype), found, self.bench.earlier)) is not None:
-                    yield share_used(layout.back(found), value, bounds[key], self.bench.dtype)
-                elif found.ndim == value.ndim:  # of another rank it may be the last step of what is whole there
-                    yield math.inf
-
-
-def _same_call(model: Model, call: Call) -> Call:
-    return replace(call, layer=model.layers[call.layer.name])
-
-
-def _rounded(values: Array) -> Array:
-    """The input of a layer, with the error of what rounded it: one formula is more sensitive to it than another."""
-    errors = current_errors()
-    if errors is None or values.dtype.kind != "f":
-        return values
-    values = values.astype(np.float64)
-    errors.perturb(values, np.abs(values), 1, True)
-    return values
+        yield Fault(call.site, call.layer.title, beside, share, cause, own.backward())

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.causes import Cause, causes
 from parity.comparison.layout import Layout
 from parity.comparison.model import Layer, Model, Run, Unfit
 
 # What an array is where only the other model has it, so that both compute the same: no bias, a scale of 1.
 NEUTRAL = {"bias": 0.0, "packed bias": 0.0, "output bias": 0.0, "biases": 0.0, "weight": 1.0}
+BY_FEATURE = ("batch normalization", "layer normalization")  # kinds of layers with one number for each feature
 Shapes = Mapping[str, tuple[int, ...]]  # by role
 TRIED = 24  # orders of layers that cannot be told apart: of four
 
@@ -27,7 +29,8 @@ class Match:
     turned: the order of the axes of the first's arrays in the second, where it is another one
     flat: the roles of arrays that have axes of one element in one of the two alone, with their shapes in the second
     shapes: the shapes of the first's arrays
-    columns: how the columns of the weight lie in the second, where its input was flattened in another order
+    columns: how the columns of the weight, or all arrays of a layer that has one number for each feature, lie in the
+        second, where its input was flattened in another order
     given: whether it was said that these two go together
     """
 
@@ -46,7 +49,7 @@ class Match:
             return values.reshape(self.flat[role])
         if role in self.turned:
             return values.transpose(self.turned[role])
-        return self.columns.there(values) if self.columns and role == "weight" else values
+        return self._flattened(role, values, "there")
 
     def back(self, role: str, values: Array) -> Array:
         """An array of the second layer as the first has it."""
@@ -54,7 +57,16 @@ class Match:
             return values.reshape(self.shapes[role])
         if role in self.turned:
             return values.transpose(np.argsort(self.turned[role]))
-        return self.columns.back(values) if self.columns and role == "weight" else values
+        return self._flattened(role, values, "back")
+
+    def _flattened(self, role: str, values: Array, way: str) -> Array:
+        """The array, with what belongs to the features of a flattened input in the other's order."""
+        if self.columns is None:
+            return values
+        turn = getattr(self.columns, way)
+        if self.first.kind in BY_FEATURE:
+            return np.asarray(turn(values[None])[0])
+        return np.asarray(turn(values)) if role == "weight" else values
 
 
 @dataclass
@@ -96,11 +108,17 @@ def matching(first: Model, second: Model, runs: tuple[Run, Run], given: Mapping[
     def match_of(one: Layer, other: Layer) -> Match | None:
         return _match(one, other, shapes[0][one.name], shapes[1][other.name])
 
-    for one, other in _given(first, second, given or {}):
-        match = match_of(one, other)
+    for one, other, said in _given(first, second, given or {}):
+        match = _match(one, other, shapes[0][one.name], _in_order(one, shapes[1][other.name], said))
         if match is None:
             raise Unfit(
                 f"weights: {one.name} ({one.title}) and {other.name} ({other.title}) do not hold arrays of one shape"
+            )
+        if wrong := next((role for role, there in said.items() if match.roles.get(role) != there), None):
+            raise Unfit(
+                f"weights: {one.held[wrong].name} is the {wrong} of {one.name} ({one.title}), and "
+                f"{other.held[said[wrong]].name} the {said[wrong]} of {other.name} ({other.title}): they cannot hold "
+                "the same"
             )
         match.given = True
         matches.append(match)
@@ -115,7 +133,7 @@ def matching(first: Model, second: Model, runs: tuple[Run, Run], given: Mapping[
         others.remove(other)
         matches.append(match)
     if left or others:
-        raise Unfit(_unmatched(first, second, left, others))
+        raise _unmatched(first, second, left, others)
     order = {layer.name: place for place, layer in enumerate(runs[0].order)}
     found.matches = sorted(matches, key=lambda match: order.get(match.first.name, len(order)))
     found.ambiguous = _groups(found.matches)
@@ -177,21 +195,79 @@ KINDS = {
 }
 
 
-def _given(first: Model, second: Model, given: Mapping[str, str]) -> Iterator[tuple[Layer, Layer]]:
-    """Yields the pairs of layers that hold the arrays of these names."""
-    for name, other in given.items():
-        yield _holder(first, "first", name), _holder(second, "second", other)
+Roles = dict[str, str]  # of the second layer's arrays, by those of the first's
 
 
-def _holder(model: Model, which: str, name: str) -> Layer:
-    names = {own: layer for layer in model.layers.values() for held in layer.held.values() for own in held.names}
+def _given(first: Model, second: Model, given: Mapping[str, str]) -> Iterator[tuple[Layer, Layer, Roles]]:
+    """Yields the pairs of layers that hold the arrays of these names, each once, with the arrays' roles in them.
+
+    Raises `Unfit` where the arrays of one layer are said to be in two.
+    """
+    found: dict[str, tuple[Layer, Layer, Roles]] = {}
+    seconds: dict[str, Layer] = {}
+    if not isinstance(given, Mapping):
+        raise Unfit("weights: give a dict, whose names are the first model's arrays and whose values are the second's")
+    for name, there in given.items():
+        (one, role), (other, role_there) = _holder(first, "first", name), _holder(second, "second", there)
+        known = found.setdefault(one.name, (one, other, {}))
+        if known[1] is not other:
+            raise _said_twice(name, there, "first", one, (known[1], other))
+        if (also := seconds.setdefault(other.name, one)) is not one:
+            raise _said_twice(name, there, "second", other, (also, one))
+        known[2][role] = role_there
+    yield from found.values()
+
+
+def _said_twice(name: str, there: str, which: str, layer: Layer, others: tuple[Layer, Layer]) -> Unfit:
+    both = " and ".join(other.name for other in others)
+    return Unfit(
+        f"weights: {name} cannot be {there}: {layer.name} ({layer.title}) of the {which} model is one layer, and would "
+        f"be two of the other's, {both}"
+    )
+
+
+def _in_order(one: Layer, there: Shapes, said: Roles) -> Shapes:
+    """The shapes of the second layer's arrays, in the order of the first's that are said to hold the same."""
+    rest = iter([role for role in there if role not in said.values()])
+    order = [said[role] if role in said else next(rest, None) for role in one.held]
+    return {role: there[role] for role in [*order, *rest] if role is not None}
+
+
+def _holder(model: Model, which: str, name: str) -> tuple[Layer, str]:
+    """The layer that holds the array of this name, or that of which a tensor has it, and the array's role in it."""
+    names = {
+        own: (layer, role)
+        for layer in model.layers.values()
+        for role, held in layer.held.items()
+        for own in (*held.names, held.name)
+    }
     if name in names:
         return names[name]
     near = difflib.get_close_matches(name, names, n=3) or list(names)[:3]
     raise Unfit(f"weights: the {which} model holds no {name!r}; it holds {', '.join(near)}, ...")
 
 
-def _unmatched(first: Model, second: Model, ones: Sequence[Layer], others: Sequence[Layer]) -> str:
+class Unmatched(Unfit):
+    """Raised where one model holds what the other has no place for.
+
+    layer: of the second model, that does not hold it; None where none is of the kind
+    cause: the setting that makes it so, and what mends it; None where nothing is known to
+    """
+
+    def __init__(self, message: str, layer: Layer | None = None, cause: Cause | None = None) -> None:
+        super().__init__(message if cause is None else f"{message}\nProbably {cause.told}. Mend: {cause.mend}")
+        self.layer, self.cause = layer, cause
+
+
+SHAPING = ("groups", "axis", "weight", "bias", "reset after", "head size")  # settings that say which arrays there are
+
+
+def _shaping(first: Layer, second: Layer) -> Cause | None:
+    """The setting by which two layers of a kind hold other arrays."""
+    return next((cause for cause in causes([first], second) if cause.name in SHAPING), None)
+
+
+def _unmatched(first: Model, second: Model, ones: Sequence[Layer], others: Sequence[Layer]) -> Unmatched:
     def told(model: Model, layers: Sequence[Layer]) -> str:
         held = [
             f"\n  {layer.name} ({layer.title}): "
@@ -201,7 +277,9 @@ def _unmatched(first: Model, second: Model, ones: Sequence[Layer], others: Seque
         return f"of the {model.framework} model{''.join(held)}" if held else ""
 
     sides = "\n".join(filter(None, (told(first, ones), told(second, others))))
-    return f"the models do not hold the same: no counterpart was found\n{sides}"
+    pair = next(((one, other) for one in ones for other in others if one.kind == other.kind), None)
+    message = f"the models do not hold the same: no counterpart was found\n{sides}"
+    return Unmatched(message, pair[1], _shaping(*pair)) if pair else Unmatched(message)
 
 
 def interchangeable(match: Match, other: Match) -> bool:
@@ -259,7 +337,8 @@ def copied(first: Model, second: Model, found: Matching) -> list[str]:
                 second.write(match.second.held[match.roles[role]], match.there(role, first.read(held)))
             elif not np.all(first.read(held) == NEUTRAL[role]):
                 place = f"{match.second.name} ({match.second.title})"
-                raise Unfit(f"{held.name} has no place in {place}, and is not {NEUTRAL[role]:g}")
+                message = f"{held.name} has no place in {place}, and is not {NEUTRAL[role]:g}"
+                raise Unmatched(message, match.second, _shaping(match.first, match.second))
         for role, held in match.second.held.items():
             if role not in match.roles.values():
                 second.write(held, np.full_like(second.read(held), NEUTRAL[role]))

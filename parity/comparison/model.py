@@ -149,6 +149,21 @@ class Run:
         return list(dict.fromkeys(array.shape[1:] for array in arrays))
 
 
+@dataclass
+class Applied:
+    """What one layer computed by itself; there are no gradients where no cotangents were given.
+
+    state: its running statistics after it, by role
+    input_gradients: of each input, None where nothing came back to it
+    parameter_gradients: by role
+    """
+
+    outputs: list[Array]
+    state: dict[str, Array]
+    input_gradients: list[Array | None] = field(default_factory=list)
+    parameter_gradients: dict[str, Array] = field(default_factory=dict)
+
+
 class Unfit(ValueError):
     """Raised where a model, a weight or an input does not allow a comparison; the message says what to do."""
 
@@ -160,12 +175,14 @@ class Model(ABC):
     layers: every layer that does the work itself, and every one that holds arrays itself, by name
     precedence: of two models, that of the higher is the reference; the first where they are equal
     unmodelled: the operations without a model of rounding that it met in another process
+    untrained: why it cannot be run in training mode; empty where it can
     """
 
     framework: str
     layers: dict[str, Layer]
     precedence = 0
     unmodelled: frozenset[str] = frozenset()
+    untrained = ""
 
     @abstractmethod
     def run(
@@ -182,10 +199,12 @@ class Model(ABC):
         """
 
     @abstractmethod
-    def apply(self, call: Call, inputs: Sequence[Array], training: bool) -> tuple[list[Array], dict[str, Array]]:
-        """Run the layer of `call` alone on other inputs: its outputs, and its running statistics after them by role.
+    def apply(
+        self, call: Call, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array | None] | None = None
+    ) -> Applied:
+        """Run the layer of `call` alone on other inputs, and back from what comes back to its outputs, if it is given.
 
-        They are as before afterwards.
+        Its running statistics are as before afterwards.
         """
 
     @abstractmethod
@@ -195,6 +214,22 @@ class Model(ABC):
     @abstractmethod
     def write(self, held: Held, values: Array) -> None:
         """Give an array of the model's these values."""
+
+    @abstractmethod
+    def format_of(self, held: Held) -> str:
+        """The name of the number format that an array of the model's is in."""
+
+    def formats(self) -> dict[str, str]:
+        """The number formats that it computes in, each with the name of an array in it; none where it holds none."""
+        held = [held for layer in self.layers.values() for held in layer.held.values()]
+        return {self.format_of(one): one.name for one in reversed(held)}
+
+    def compute_in(self, dtype: np.dtype[Any]) -> None:  # noqa: B027
+        """Compute in this format from now on, where nothing that the model holds says otherwise."""
+
+    def is_frozen(self, held: Held) -> bool:
+        """Tells whether an array is left as it is in a training, so that it has no gradient there."""
+        return False
 
     def input_shapes(self) -> list[tuple[int | None, ...] | None]:
         """The shapes of the inputs that it says it takes, None for what it leaves open; empty where it says none."""
@@ -207,6 +242,20 @@ class Model(ABC):
     def by_formulas(self, framework: str) -> Model | None:
         """The same model by the formulas of another framework that round worse; None where no layer has such a one."""
         return None
+
+    def cotangents(
+        self, outputs: Sequence[Array], training: bool, rng: np.random.Generator, dtype: np.dtype[Any]
+    ) -> list[Array]:
+        """What is sent back to these outputs, so that gradients can be compared: drawn, or as it was recorded."""
+        return [rng.standard_normal(output.shape).astype(dtype) for output in outputs]
+
+    def mask(self, call: Call, shape: Sequence[int], rng: np.random.Generator) -> Array:
+        """The mask of a call of a dropout layer: drawn, or as it was recorded."""
+        return (rng.random(shape) >= call.layer.settings["rate"].value).astype(np.float32)
+
+    def untold(self) -> list[str]:
+        """Sentences on what could not be told of it, though it was asked."""
+        return []
 
     def weights(self) -> dict[str, Array]:
         """Copies of all arrays, by the framework's names."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.conversion import Misconverted, misconverted, values_of
 from parity.comparison.layout import Layout, closest, combinations, layouts
-from parity.comparison.matching import Matching, alternatives, copied, interchangeable, matching
-from parity.comparison.model import Layer, Model, Run, Unfit
+from parity.comparison.matching import BY_FEATURE, Matching, alternatives, copied, interchangeable, matching
+from parity.comparison.model import Layer, Model, Run, Unfit, floats
 
 NEAR = 1e-3  # of their size: outputs that are nearer need no other order of layers; nothing is judged by it
 
@@ -23,12 +24,14 @@ class Pairing:
     layouts: how each input lies in the second
     there: the inputs as the second takes them
     notes: what was assumed
+    misconverted: what the second held of the first's before, but wrongly
     """
 
     matching: Matching
     layouts: tuple[Layout, ...]
     there: list[Array]
     notes: list[str]
+    misconverted: list[Misconverted] = field(default_factory=list)
 
 
 def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[str, str]) -> Pairing:
@@ -36,7 +39,9 @@ def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[
 
     Raises `Unfit` where that cannot be done.
     """
-    ran = _asked_twice(first, inputs)
+    ran, before = asked_twice(first, inputs, "first "), values_of(second)
+    if not all(np.isfinite(output).all() for output in ran.outputs):
+        raise Unfit("the first model's outputs hold NaN or an infinity from the start")
     best: tuple[float, Pairing] | None = None
     refused: Exception | None = None
     for choice in combinations([_fitting(second, values, place) for place, values in enumerate(inputs)]):
@@ -59,7 +64,14 @@ def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[
         shapes = [values.shape for values in inputs]
         raise Unfit(f"the second model takes inputs of shapes {shapes} in no layout: {refused}") from refused
     pairing = best[1]
+    asked_twice(second, pairing.there, "second ")
     pairing.notes = [*pairing.matching.notes, *copied(first, second, pairing.matching)]
+    pairing.misconverted = misconverted(first, second, pairing.matching, before)
+    pairing.notes += [
+        f"output {place + 1} is of {output.dtype}, and was not compared"
+        for place, output in enumerate(ran.outputs)
+        if place not in floats(ran.outputs)
+    ]
     pairing.notes += [
         f"input {place + 1} lies otherwise in the second model: its {layout} are the first's"
         for place, layout in enumerate(pairing.layouts)
@@ -68,21 +80,31 @@ def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[
     return pairing
 
 
-def _asked_twice(model: Model, inputs: Sequence[Array]) -> Run:
-    """A run of the first model, which has to be finite and the same when it is made again."""
+def asked_twice(model: Model, inputs: Sequence[Array], which: str = "") -> Run:
+    """A run of a model in evaluation mode, which has to be the same when it is made again.
+
+    `which` says which of two models it is, for the message of `Unfit`.
+    """
     try:
         ran, again = model.run(inputs, training=False), model.run(inputs, training=False)
+    except Unfit:
+        raise
     except Exception as error:  # whatever is raised, it is the model's verdict
         shapes = [values.shape for values in inputs]
         raise Unfit(
-            f"the first model does not run on inputs of shapes {shapes}: {type(error).__name__}: {error}"
+            f"the {which}model does not run on inputs of shapes {shapes}: {type(error).__name__}: {error}"
         ) from error
+    if any(output.dtype.kind == "c" for output in ran.outputs):
+        raise Unfit(f"the {which}model's outputs are complex: have it return their real and imaginary parts")
+    if not floats(ran.outputs):
+        kinds = ", ".join(str(output.dtype) for output in ran.outputs) or "nothing"
+        raise Unfit(
+            f"the {which}model returns {kinds}: have it return the floating-point numbers that these are made of"
+        )
     if not all(np.array_equal(*pair, equal_nan=True) for pair in zip(ran.outputs, again.outputs, strict=True)):
         raise Unfit(
-            "the first model answers differently when it is asked again, in evaluation mode: nothing can be told"
+            f"the {which}model answers differently when it is asked again, in evaluation mode: nothing can be told"
         )
-    if not all(np.isfinite(output).all() for output in ran.outputs):
-        raise Unfit("the first model's outputs hold NaN or an infinity from the start")
     return ran
 
 
@@ -108,14 +130,14 @@ def _settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequ
         theirs = second.run(there, training=False)
         if not (_columns(found, ran, theirs) or _reordered(found, ran, theirs)):
             break
-    return _apart(ran.outputs, theirs.outputs)
+    return _apart(ran, theirs)
 
 
 def _columns(found: Matching, ran: Run, theirs: Run) -> bool:
     """Find the layers whose inputs were flattened in another order; tells whether there are any."""
     changed = False
     for match in found.matches:
-        if match.first.kind != "linear":
+        if match.first.kind not in ("linear", *BY_FEATURE):
             continue
         ours, other = _first_input(ran, match.first), _first_input(theirs, match.second)
         if ours is None or other is None or ours.ndim != 2 or ours.shape != other.shape:
@@ -155,13 +177,13 @@ def _first_input(run: Run, layer: Layer) -> Array | None:
     return next((call.inputs[0] for call in run.calls if call.layer.name == layer.name and call.inputs), None)
 
 
-def _apart(ours: Sequence[Array], theirs: Sequence[Array]) -> float:
+def _apart(ran: Run, theirs: Run) -> float:
     """How far outputs are apart, of their size; infinity where they are others."""
-    if len(ours) != len(theirs):
+    if len(ran.outputs) != len(theirs.outputs):
         return math.inf
     found = [0.0]
-    for one, other in zip(ours, theirs, strict=True):
-        if (layout := closest(one, other)) is None:
+    for one, other in zip(ran.outputs, theirs.outputs, strict=True):
+        if (layout := closest(one, other, ran.unflattened)) is None:
             return math.inf
         size = float(np.max(np.abs(one), initial=0)) or 1.0
         found.append(float(np.max(np.abs(one - layout.back(other)), initial=0)) / size)

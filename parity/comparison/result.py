@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from parity.comparison.alignment import Aligned
 from parity.comparison.causes import Cause
 from parity.comparison.curves import Curves
 from parity.comparison.known import Known
@@ -46,6 +47,7 @@ class Fault:
 
     share: of the allowance of its output; None where it has a difference that was proven to do so in other layers
     cause: what it probably is, the error being gone without it; None where nothing that is known removes it
+    backward: whether only its gradients are outside, given what came back to it in the reference
     """
 
     layer: str
@@ -53,6 +55,33 @@ class Fault:
     beside: str
     share: float | None
     cause: Cause | None
+    backward: bool = False
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A call of a layer of the reference, or of two of them, and the call in the other model that computes the same.
+
+    called: the reference's calls
+    site: the last of them, whose output is compared
+    layer: the reference's first layer, whose parameters are compared
+    title, title_there: the classes
+    there: the call in the other model
+    """
+
+    called: str
+    site: str
+    layer: str
+    title: str
+    there: str
+    title_there: str
+
+    @classmethod
+    def of(cls, pair: Aligned) -> Beside:
+        titles = " and ".join(call.layer.title for call in pair.reference)
+        called = " and ".join(call.site for call in pair.reference)
+        layer = pair.reference[0].layer.name
+        return cls(called, pair.last.site, layer, titles, pair.other.site, pair.other.layer.title)
 
 
 @dataclass
@@ -69,6 +98,7 @@ class Comparison:
     notes: what was assumed, and what was not looked at
     updates: what the two optimizers compute, where they were given
     curves: the losses of both, trained, where batches were given
+    layers: the calls that could be compared, in the other model's order
     """
 
     first: str
@@ -85,6 +115,7 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     updates: Updates | None = None
     curves: Curves | None = None
+    layers: list[Beside] = field(default_factory=list)
 
     @property
     def fault(self) -> Fault | None:
@@ -198,6 +229,8 @@ def _curves(found: Curves) -> Iterator[str]:
             f"The losses part in step {step + 1} of {found.steps}: {found.other[step]:.9g}, where the reference has "
             f"{found.reference[step]:.9g}; that is {found.shares[step]:.3g} of what rounding allows"
         )
+        if found.cause is not None:
+            yield f"Probably {found.cause.told}. Mend: {found.cause.mend}"
     elif compared:
         most = max(found.shares)
         yield f"The losses agree for {compared} steps; the largest share of what rounding allows is {most:.2g}"
@@ -230,10 +263,13 @@ def _faults(faults: Sequence[Fault]) -> Iterator[str]:
         by_cause.setdefault("" if fault.cause is None else f"{fault.title} {fault.cause.mend}", []).append(fault)
     for alike in by_cause.values():
         fault, more = alike[0], len(alike) - 1
-        own = "" if fault.share is None else f"its own error is {fault.share:.3g} of what rounding allows; "
+        given, error, heirs = "the same input", "its own error", "after"
+        if fault.backward:
+            given, error, heirs = "the same from both sides", "the error of its own gradients", "before"
+        own = "" if fault.share is None else f"{error} is {fault.share:.3g} of what rounding allows; "
         yield (
-            f"At fault: {fault.layer} ({fault.title}), beside {fault.beside}. Given the same input, {own}what comes "
-            "after it inherits it."
+            f"At fault: {fault.layer} ({fault.title}), beside {fault.beside}. Given {given}, {own}what comes {heirs} "
+            "it inherits it."
         )
         if fault.cause is None:
             yield "None of the known differences of its kind removes the error."

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,14 @@ from parity.frameworks import available
 from parity.frameworks.framework import Subject
 from parity.frameworks.numpynet.framework import NumPySubject
 from parity.ladder.following import Following
-from parity.ladder.trace import OUTPUT, STEP, Key, Stopwatch, Trace, run, rung_after
+from parity.ladder.runaway import in_range, until_beyond
+from parity.ladder.trace import OUTPUT, Key, Stopwatch, Trace, run, rung_after
 from parity.mapping.convert import subject as subject_of
 from parity.mapping.pair import computed_by
 from parity.rounding.allowance import Perturb, deviations
 from parity.rounding.noisy import as_noisy
 
+NEARLY = 0.5  # of the allowance
 ASKED_AGAIN = 8  # in one of so many examples every implementation is asked again, which costs as much as the first time
 
 
@@ -55,6 +56,11 @@ class Judgement:
         return [
             (key, name) for key in self.reference for name, used in self.used.items() if not used.get(key, 0.0) <= 1
         ]
+
+    def first_off(self, name: str) -> Key | None:
+        """The first tensor of an implementation that is outside its allowance."""
+        used = self.used.get(name, {})
+        return next((key for key in self.reference if not used.get(key, 0.0) <= 1), None)
 
     @property
     def rung(self) -> int | None:
@@ -145,17 +151,34 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
     if judgement.unsteady:
         return judgement
     allowed = _allowed(wide, judgement.reference, case.dtype)
-    judgement.reference = _in_range(judgement.reference, allowed, case.dtype)
+    judgement.reference = in_range(judgement.reference, allowed, case.dtype)
+
+    looked = functools.cache(lambda steps: _allowed_thoroughly(judgement, wide, allowed, steps))
+
+    def look(name: str, steps: int) -> None:
+        """Look thoroughly at what the implementation is allowed in the first steps."""
+        bounds = _allowed_by_all(_first(wide, steps), name, looked(steps), case.dtype, thorough=True)
+        judgement.allowed[name] = _widest(judgement.allowed[name], bounds)
+        judgement.used[name] = _used(judgement, name, subjects[name])
 
     @functools.cache
-    def looked_thoroughly() -> Trace:
-        return _widest(allowed, _allowed(wide, judgement.reference, case.dtype, thorough=True))
+    def goes_its_own_way(name: str, steps: int) -> bool:
+        return name in subjects and _goes_its_own_way(judgement, name, wide, subjects[name], steps)
 
-    @functools.cache
-    def goes_its_own_way(name: str) -> bool:
-        return name in subjects and _goes_its_own_way(judgement, name, wide, subjects[name])
+    def before_it_is_accused(name: str, first: Key) -> None:
+        """Look thoroughly: mostly what is outside remains so after a look at the steps until then."""
+        look(name, first.step + 1)
+        if (still := judgement.first_off(name)) is not None and still.step > first.step:
+            look(name, every)
+        if (still := judgement.first_off(name)) is None or not goes_its_own_way(name, still.step + 1):
+            return
+        look(name, every)
+        # numpynet with it: what is wrong between its calls, as an array held twice, does not come with the tensors.
+        if goes_its_own_way(name, every) and goes_its_own_way("numpynet", every):
+            judgement.allowed[name] = _inherited(judgement, name)
+            judgement.used[name] = {key: used if used <= 1 else 1.0 for key, used in judgement.used[name].items()}
 
-    watch, again = Stopwatch(), asked_again(case)
+    watch, again, every = Stopwatch(), asked_again(case), len(case.steps)
     subjects: dict[str, Subject] = {}
     for name in ["numpynet", *(available() if frameworks is None else frameworks)]:
         judgement.allowed[name] = allowed
@@ -166,17 +189,11 @@ def judge(case: Case, frameworks: list[str] | None = None, alter: Callable[[Case
             subjects[name] = subject
             judgement.used[name] = _used(judgement, name, subject)
             # The formulas of its own cost as much again: they are consulted where it comes near numpynet's allowance.
-            # And before it is accused, there is a thorough look.
-            for enough, thorough in ((0.5, False), (1.0, True)):
-                if judgement.most(name) <= enough:
-                    break
-                ours = looked_thoroughly() if thorough else allowed
-                judgement.allowed[name] = _allowed_by_all(wide, name, ours, case.dtype, thorough)
+            if not judgement.most(name) <= NEARLY:
+                judgement.allowed[name] = _allowed_by_all(wide, name, allowed, case.dtype, thorough=False)
                 judgement.used[name] = _used(judgement, name, subject)
-            # numpynet with it: what is wrong between its calls, as an array held twice, does not come with the tensors.
-            if judgement.most(name) > 1 and goes_its_own_way(name) and goes_its_own_way("numpynet"):
-                judgement.allowed[name] = _inherited(judgement, name)
-                judgement.used[name] = {key: used if used <= 1 else 1.0 for key, used in judgement.used[name].items()}
+            if (first := judgement.first_off(name)) is not None:
+                before_it_is_accused(name, first)
         if again or name in judgement.crashes or not judgement.most(name) <= 1:
             judgement.ask_again(name, case, make, watch)
     judgement.seconds_inside = watch.seconds
@@ -206,6 +223,21 @@ def _computed(wide: Case, perturb: Perturb = np.asarray, followed: Trace | None 
     return run(wide, subject, beside=NumPySubject(wide, perturb) if wide.beside else None)
 
 
+def _first(wide: Case, steps: int) -> Case:
+    return replace(wide, steps=wide.steps[:steps])
+
+
+def _of_first(trace: Trace, steps: int) -> Trace:
+    return {key: values for key, values in trace.items() if key.step < steps}
+
+
+def _allowed_thoroughly(judgement: Judgement, wide: Case, allowed: Trace, steps: int) -> Trace:
+    """numpynet's allowance of the first steps, `allowed` or what a thorough look makes of it."""
+    reference = _of_first(judgement.reference, steps)
+    bounds = _allowed(_first(wide, steps), reference, judgement.case.dtype, thorough=True)
+    return _widest(_of_first(allowed, steps), bounds)
+
+
 def _allowed_by_all(wide: Case, name: str, ours: Trace, dtype: np.dtype[Any], thorough: bool) -> Trace:
     """The allowance of an implementation: `ours`, numpynet's, widened to that of its own formulas where it has some."""
     if (other := computed_by(wide, name)) is None:
@@ -215,9 +247,10 @@ def _allowed_by_all(wide: Case, name: str, ours: Trace, dtype: np.dtype[Any], th
     return _widest(ours, own)
 
 
-def _goes_its_own_way(judgement: Judgement, name: str, wide: Case, subject: Subject) -> bool:
-    """Tells whether every tensor is right, given those before it as the implementation has them."""
-    reference, trace, dtype = judgement.reference, judgement.traces[name], judgement.case.dtype
+def _goes_its_own_way(judgement: Judgement, name: str, wide: Case, subject: Subject, steps: int) -> bool:
+    """Tells whether every tensor of the first steps is right, given those before it as the implementation has them."""
+    wide, reference = _first(wide, steps), _of_first(judgement.reference, steps)
+    trace, dtype = judgement.traces[name], judgement.case.dtype
     followed = {
         key: values.astype(wide.dtype)
         for key, values in trace.items()
@@ -230,7 +263,7 @@ def _goes_its_own_way(judgement: Judgement, name: str, wide: Case, subject: Subj
 
     def right(bounds: Trace) -> bool:
         # Up to the first tensor beyond the range, not to its step: what made it so may be in that step, and wrong.
-        in_range = _until_beyond(math.sqrt(format_of(dtype).largest), expected, bounds, steps=math.inf)
+        in_range = until_beyond(math.sqrt(format_of(dtype).largest), expected, bounds, steps=math.inf)
         looked_at = {key: values for key, values in in_range.items() if key in reference}
         alone = Judgement(judgement.case, looked_at, {name: trace}, {name: bounds})
         return max(_used(alone, name, subject).values(), default=0.0) <= 1
@@ -272,43 +305,6 @@ def _wider(bound: Array, own: Array | None) -> Array:
     another shape: then it is numpynet's.
     """
     return np.maximum(bound, own) if own is not None and own.shape == bound.shape else bound
-
-
-def _in_range(reference: Trace, allowed: Trace, dtype: np.dtype[Any]) -> Trace:
-    """The part of the reference that is computed before numbers run away, or rounding alone drives them.
-
-    Beyond the square root of the format's largest number a variance or a square is infinite there, and every
-    implementation right to say so, or to say NaN where that infinity meets a zero. Where rounding alone makes a
-    training go that far, every perturbed run is NaN from there; where it may change a parameter by more than the
-    parameter, the runs go on elsewhere: what they deviate by then says nothing of the training at hand. The same holds
-    where a step's gradient is nothing but rounding: an update that divides by its norm goes a whole step into any
-    direction, and the largest error of all decides how far that of another tensor goes.
-    """
-    largest, last = math.sqrt(format_of(dtype).largest), (math.inf, OUTPUT)
-    reference = _until_beyond(largest, reference, allowed)
-    norms: dict[int, Any] = {}  # squared, of the gradient and of its allowance
-    for key, values in reference.items():
-        size, bound = np.abs(values), allowed[key]
-        if key.step > 0 and np.any(size + bound > largest):
-            last = min(last, (key.step, OUTPUT))
-        if key.quantity == "parameter" and np.max(bound, initial=0) > np.max(size, initial=0):
-            last = min(last, (key.step + 1, OUTPUT))
-        if key.quantity == "parameter gradient":
-            with np.errstate(over="ignore"):
-                norms[key.step] = norms.get(key.step, 0) + np.array([np.sum(size * size), np.sum(bound * bound)])
-    last = min([last, *((step, STEP) for step, (gradient, noise) in norms.items() if noise > gradient)])
-    return {key: values for key, values in reference.items() if (key.step, key.rung) < last}
-
-
-def _until_beyond(largest: float, reference: Trace, allowed: Trace, steps: float = 1) -> Trace:
-    """What is computed before a tensor of the first `steps` steps is beyond `largest`.
-
-    An infinity that the reference itself comes to, as the logarithm of 0, is not: it is what has to be computed.
-    """
-    for number, (key, values) in enumerate(reference.items()):
-        if key.step < steps and np.any(np.isfinite(values) & (np.abs(values) + allowed[key] > largest)):
-            return dict(itertools.islice(reference.items(), number))
-    return reference
 
 
 def _used(judgement: Judgement, name: str, subject: Any) -> dict[Key, float]:

@@ -29,6 +29,7 @@ NAMES = {
     "defaults": ("default", "defaults"),
     "promises": ("promise of a docstring", "promises of docstrings"),
     "modes": ("way of writing a model", "ways of writing a model"),
+    "comparisons": ("comparison of two models", "comparisons of two models"),
     "defects": ("planted defect", "planted defects"),
     "twins": ("undamaged twin", "undamaged twins"),
     "mutants": ("mutant", "mutants"),

@@ -56,6 +56,7 @@ def build(folders: Sequence[Path]) -> Json:
             mode | {"largest": {by: _largest_share(mode[by].values()) for by in BY if mode[by]}}
             for mode in kinds["modes"]
         ],
+        "comparisons": kinds["comparisons"],
         "refusals": kinds["refusals"],
         "specials": kinds["specials"],
         "differences": kinds["differences"],

@@ -55,6 +55,8 @@ def _failure(kind: str, record: Json) -> str | None:
         return str(record["failure"])
     if kind in ("specials", "defaults", "promises"):
         return str(record["message"])
+    if kind == "comparisons":
+        return "\n".join(record["told"])
     if kind == "derivatives":
         return record["message"] or f"uses {record['used']} of what rounding allows"
     if kind == "refusals":

@@ -30,9 +30,9 @@ def html(document: Json) -> str:
             document,
             charts=charts,
             **_derived(document),
-            figures=_packed("{" + drawn + "}"),
-            data=_packed(json.dumps(document, ensure_ascii=False)),
-            plotly=_plotly(),
+            figures=packed("{" + drawn + "}"),
+            data=packed(json.dumps(document, ensure_ascii=False)),
+            plotly=plotly(),
         )
     )
 
@@ -91,7 +91,7 @@ def _ways(modes: list[Json]) -> list[tuple[Json, dict[str, Json]]]:
     return [(dict(zip(fields, place, strict=True)), cells) for place, cells in grouped.items()]
 
 
-def _packed(text: str) -> Markup:
+def packed(text: str) -> Markup:
     """The text compressed and in base64, as report.js unpacks it.
 
     It is a third as large, and nothing in it can end its script.
@@ -100,29 +100,28 @@ def _packed(text: str) -> Markup:
 
 
 @functools.cache
-def _plotly() -> Markup:
-    return _packed(get_plotlyjs())
+def plotly() -> Markup:
+    return packed(get_plotlyjs())
 
 
 @functools.cache
 def environment() -> Environment:
-    """The environment of all templates, with their filters, styles and scripts."""
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("parity.report"),
         autoescape=select_autoescape(("html",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= FILTERS
-    made.globals |= {
+    environment.filters |= FILTERS
+    environment.globals |= {
         "experiments_of": _experiments,
         "ways_of": _ways,
-        "style": Markup(_source(made, "report.css")),
-        "sorting": Markup(_source(made, "tables.js")),
-        "script": Markup(_source(made, "report.js") + _source(made, "tables.js")),
+        "style": Markup(_source(environment, "report.css")),
+        "sorting": Markup(_source(environment, "tables.js")),
+        "script": Markup(_source(environment, "report.js") + _source(environment, "tables.js")),
     }
-    return made
+    return environment
 
 
 def _source(environment: Environment, name: str) -> str:

@@ -52,6 +52,7 @@ def _found(kinds: Mapping[str, list[Json]], studies: Sequence[Json], crashes: Se
         ("numbers", "derivatives", "message"),
         ("numbers", "curves", "message"),
         ("numbers", "modes", "note"),
+        ("numbers", "comparisons", "headline"),
         ("numbers", "experiments", "summary"),
         ("controls", "defects", "title"),
         ("controls", "twins", "message"),

@@ -102,6 +102,8 @@ def _status(
         return "different", f"{parting}: {shortened(lowest['failed'])}"
     if off := [record["key"] for record in kinds["modes"] if record["passed"] is False]:
         return "different", f"Ways of writing the same model part: {shortened(off)}"
+    if unlike := [record["key"] for record in kinds["comparisons"] if record["passed"] is False]:
+        return "different", f"Two models do not compute the same: {shortened(unlike)}"
     if worst == Outcome.DIFFERENT.value:
         return "different", f"Final accuracies differ: {guilty}"
     if changed := [record["key"] for record in kinds["differences"] if record["passed"] is False]:

@@ -53,9 +53,7 @@ def digest(files: Iterable[Path], but: str = "") -> str:
 
 def _computed(source: bytes, but: str) -> bytes:
     tree = ast.parse(source)
-    tree.body = [
-        node for node in tree.body if not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == but)
-    ]
+    tree.body = [node for node in tree.body if not (but and but in _assigned(node))]
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
@@ -63,6 +61,13 @@ def _computed(source: bytes, but: str) -> bytes:
         ):
             node.body = node.body[1:]
     return ast.dump(tree).encode()
+
+
+def _assigned(node: ast.stmt) -> list[str]:
+    """The names that a statement assigns to, with a type or without."""
+    if isinstance(node, ast.AnnAssign):
+        return [ast.unparse(node.target)]
+    return [ast.unparse(target) for target in node.targets] if isinstance(node, ast.Assign) else []
 
 
 def dependencies() -> list[Path]:

@@ -15,6 +15,7 @@ from numpynet import Array
 from parity.drift.packing import packed
 from parity.results.planning import planned
 from parity.results.records import KINDS, PLANNED, Json, Record
+from parity.results.records.comparisons import ComparisonRecord, FaultPart, LayerPart, LossesPart, TensorPart
 from parity.results.records.facts import (
     BaselinePart,
     DefaultRecord,
@@ -307,6 +308,7 @@ def add_facts(results: Results, escaped: str | None = None) -> None:
         add_factors(results, name)
     for framework in FRAMEWORKS:
         add_modes(results, framework)
+    add(results, compared(passed=True))
 
 
 def add_factors(results: Results, implementation: str) -> None:
@@ -360,6 +362,55 @@ def add_modes(results: Results, framework: str, off: str | None = None) -> None:
             if off == mode:
                 record = replace(record, used={"output": np.inf}, status="off", note="parts from the other modes")
             add(results, record)
+
+
+def compared(passed: bool) -> ComparisonRecord:
+    """A comparison of two models of two layers, trained; the second layer is at fault unless it has `passed`."""
+    outside: Json = {} if passed else {"share": None, "digits": 0.5, "passed": False}
+
+    inherited: Json = {} if passed else {"share": 2.5, "passed": False}
+
+    def tensor(mode: str, rung: int, layer: str, quantity: str, name: str = "", **changed: Any) -> TensorPart:
+        known: Json = {"mode": mode, "rung": rung, "layer": layer, "quantity": quantity, "tensor": name}
+        of = f" of {layer}" + f".{name}" * bool(name) if layer else ""
+        return TensorPart(**known | {"name": quantity + of, "share": 0.25, "digits": 6.5, "passed": True} | changed)
+
+    tensors = [
+        each
+        for mode in ("evaluation", "training")
+        for each in (
+            tensor(mode, 1, "0", "output"),
+            tensor(mode, 1, "2", "output", **outside),
+            tensor(mode, 1, "1", "state", "running variance", known="batchnorm-running-variance"),
+            tensor(mode, 2, "0", "output gradient", **inherited),
+            tensor(mode, 2, "1", "parameter gradient", "weight"),
+            tensor(mode, 2, "", "input gradient"),
+        )
+    ]
+    layer = {"called": "0", "site": "0", "title": "Linear", "there": "dense", "title_there": "Dense", "layer": "0"}
+    norm = layer | {"called": "1 and 2", "site": "2", "title": "BatchNorm1d and ReLU", "there": "norm", "layer": "1"}
+    headline = f"keras {'computes' if passed else 'does not compute'} what torch computes"
+    fault = FaultPart(layer="norm", title="Dense", beside="1 and 2", share=12.5, proven=False, told="eps", mend="eps=1")
+    return ComparisonRecord(
+        key="port.py",
+        passed=passed,
+        first="torch",
+        second="keras",
+        reference="torch",
+        headline=headline,
+        told=[headline, "input 1 lies otherwise in the second model"],
+        itself=0.2,
+        tensors=tensors,
+        layers=[
+            LayerPart(**layer, error="" if passed else "inherited"),
+            LayerPart(**norm, error="" if passed else "own"),
+        ],
+        faults=[] if passed else [fault],
+        weights={"0.weight": "dense/kernel"},
+        aligned=2,
+        calls=3,
+        losses=LossesPart(passed=True, reference=[1.0, 0.5], other=[1.0, 0.5], shares=[0.0, 0.5], parted=None),
+    )
 
 
 def filled(folder: Path, stack: str = STACK, **study: Any) -> Results:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.layers import keras_settings as settings
+from parity.comparison.layers import keras_windows as windows
 from parity.comparison.model import Held, Layer, Setting
-from parity.frameworks.lazy import keras, tf
 
 WHOLE = ("MultiHeadAttention", "RNN", "LSTM", "GRU", "SimpleRNN")  # layers whose parts are none to be compared
 
@@ -27,10 +28,11 @@ def layer_of(name: str, layer: Any) -> Layer:
     names = {base.__name__ for base in type(layer).__mro__ if base.__module__.startswith("keras.")}
     for classes, kind, holds, sets in KNOWN:
         if names & set(classes):
-            activation = "" if title in WHOLE else activation_of(layer)
+            activation = "" if title in WHOLE else settings.activation_of(layer)
+            kind = settings.rectifier_of(layer) if kind == "relu" else kind
             return Layer(name, title, kind, holds(layer), sets(layer), activation)
     if title == "Activation":
-        return Layer(name, title, activation_of(layer) or title, {}, _activation(layer))
+        return Layer(name, title, settings.activation_of(layer) or title, {}, settings.activation(layer))
     return Layer(name, title, title, {variable.name: held_in(variable) for variable in own_weights(layer)})
 
 
@@ -156,198 +158,57 @@ def _nothing(layer: Any) -> dict[str, Held]:
     return {}
 
 
-# What Keras calls the function in its activations, and what the kind of layer is that computes it.
-NAMED = {
-    "relu": "relu",
-    "relu6": "relu6",
-    "gelu": "gelu",
-    "leaky_relu": "leaky relu",
-    "elu": "elu",
-    "selu": "selu",
-    "silu": "silu",
-    "swish": "silu",
-    "mish": "mish",
-    "sigmoid": "sigmoid",
-    "tanh": "tanh",
-    "softplus": "softplus",
-    "hard_silu": "hardswish",
-    "hard_sigmoid": "hardsigmoid",
-    "softmax": "softmax",
-    "log_softmax": "log softmax",
-}
-
-
-def activation_of(layer: Any) -> str:
-    """The kind of the activation that a layer applies in the end; empty for none, its own name where it is unknown."""
-    function: Any = getattr(layer, "activation", None)
-    name = "" if function is None else getattr(function, "__name__", type(function).__name__)
-    if name in ("", "linear"):
-        return ""
-    return NAMED.get(name) or ("gelu" if any(_equal(function, one) for one in FUNCTIONS.values()) else name)
-
-
-GRID = np.linspace(-4, 4, 33, dtype=np.float32)
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    "gelu": lambda x: keras.activations.gelu(x, approximate=False),
-    "gelu (tanh)": lambda x: keras.activations.gelu(x, approximate=True),
-}
-
-
-def _equal(function: Callable[[Any], Any], known: Callable[[Any], Any]) -> bool:
-    """Whether a function of the user's own is one of Keras', by what it computes."""
-    try:
-        return np.array_equal(np.asarray(function(tf.constant(GRID))), np.asarray(known(tf.constant(GRID))))
-    except Exception:  # it takes other things
-        return False
-
-
-def _activation(layer: Any) -> dict[str, Setting]:
-    """What can be set of the activation that a layer applies in the end."""
-    applied = activation_of(layer)
-    if not applied:
-        return {}
-    own = layer.activation
-    names = {kind: name for name, kind in reversed(NAMED.items())}
-
-    def replace(kind: str) -> None:
-        layer.activation = own if kind == applied else getattr(keras.activations, names.get(kind, "linear"))
-
-    found = {"activation": Setting(applied, lambda kind: f"activation={names.get(kind, kind) or None!r}", replace)}
-    if applied != "gelu":
-        return found
-
-    def change(approximate: str) -> None:
-        layer.activation = (
-            own if approximate == value else FUNCTIONS["gelu (tanh)" if approximate == "tanh" else "gelu"]
-        )
-
-    value = "tanh" if _equal(own, FUNCTIONS["gelu (tanh)"]) else "none"
-    return found | {"approximate": Setting(value, _gelu_in_words, change)}
-
-
-def _gelu_in_words(value: str) -> str:
-    return f"activation=lambda x: keras.activations.gelu(x, approximate={value == 'tanh'})"
-
-
-def _attribute(
-    layer: Any, name: str, to_torch: Callable[[Any], Any], back: Callable[[Any], Any], called: str = ""
-) -> Setting:
-    """The setting in this attribute, in torch's terms."""
-    return Setting(
-        to_torch(getattr(layer, name)),
-        lambda value: f"{called or name}={back(value)!r}",
-        lambda value: setattr(layer, name, back(value)),
-    )
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _rest(value: float) -> float:
-    """1 - value, without what rounding adds to it."""
-    return round(1 - value, 12)
-
-
-def _settings(**names: str) -> Callable[[Any], dict[str, Setting]]:
-    """Makes the settings of these names, each by the attribute that holds it, and the activation that is applied."""
-
-    def of(layer: Any) -> dict[str, Setting]:
-        found = {
-            name: _attribute(layer, attribute, _same, _same)
-            for name, attribute in names.items()
-            if hasattr(layer, attribute)
-        }
-        return found | _activation(layer)
-
-    return of
-
-
-def _convolution_settings(layer: Any) -> dict[str, Setting]:
-    return {
-        "stride": _attribute(layer, "strides", tuple, tuple),
-        "dilation": _attribute(layer, "dilation_rate", tuple, tuple),
-        "padding": _padding(layer, layer.kernel_size),
-    } | _activation(layer)
-
-
-def _pool_settings(layer: Any) -> dict[str, Setting]:
-    return {
-        "size": _attribute(layer, "pool_size", tuple, tuple),
-        "stride": _attribute(layer, "strides", tuple, tuple),
-        "padding": _padding(layer, layer.pool_size),
-    }
-
-
-def _padding(layer: Any, window: Sequence[int]) -> Setting:
-    """What a layer pads with: as many zeros on both sides, as torch says it, or "same".
-
-    With a stride above 1 the latter may pad the end alone, which no number of torch's does.
-    """
-    own, call = layer.padding, layer.call
-    value = (0,) * len(window) if own == "valid" else own
-
-    def change(padding: Any) -> None:
-        layer.padding, layer.call = own, call
-        if padding != value:
-            layer.padding = "valid"
-            layer.call = lambda x, *args, **kwargs: call(
-                tf.pad(x, [(0, 0), *((p, p) for p in padding), (0, 0)]), *args, **kwargs
-            )
-
-    def written(padding: Any) -> str:
-        if isinstance(padding, str) or not any(padding):
-            return f"padding={padding if isinstance(padding, str) else 'valid'!r}"
-        return f"padding='valid' behind keras.layers.ZeroPadding{len(window)}D({tuple(padding)})"
-
-    return Setting(value, written, change)
-
-
-def _batch_settings(layer: Any) -> dict[str, Setting]:
-    return {
-        "eps": _attribute(layer, "epsilon", _same, _same),
-        "momentum": _attribute(layer, "momentum", _rest, _rest),  # here what is kept, in torch what is taken in
-    }
+def _unset(layer: Any) -> dict[str, Setting]:
+    return {}
 
 
 Known = tuple[tuple[str, ...], str, Callable[[Any], dict[str, Held]], Callable[[Any], dict[str, Setting]]]
 KNOWN: list[Known] = [
-    (("Dense",), "linear", _dense, _settings()),
-    (("Conv1D", "Conv2D", "Conv3D"), "convolution", _convolution, _convolution_settings),
+    (("Dense",), "linear", _dense, settings.dense),
+    (("Conv1D", "Conv2D", "Conv3D"), "convolution", _convolution, windows.convolution),
     (
         ("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"),
         "transposed convolution",
         _convolution,
-        _convolution_settings,
+        windows.transposed_convolution,
     ),
-    (("DepthwiseConv1D", "DepthwiseConv2D"), "convolution", _depthwise, _convolution_settings),
-    (("BatchNormalization",), "batch normalization", _normalization, _batch_settings),
-    (("LayerNormalization",), "layer normalization", _normalization, _settings(eps="epsilon")),
-    (("GroupNormalization",), "group normalization", _normalization, _settings(eps="epsilon", groups="groups")),
-    (("Embedding",), "embedding", lambda layer: _present(weight=held_in(layer.embeddings)), _settings()),
-    (("LSTM",), "lstm", _lstm, _settings(rate="dropout")),
-    (("GRU",), "gru", _gru, _settings(rate="dropout")),
-    (("SimpleRNN",), "rnn", _lstm, _settings(rate="dropout")),
-    (("MultiHeadAttention",), "attention", _attention, _settings(heads="_num_heads", rate="_dropout")),
-    (("PReLU",), "prelu", lambda layer: _present(weight=held_in(layer.alpha)), _settings()),
-    (("ReLU",), "relu", _nothing, _settings()),
-    (("LeakyReLU",), "leaky relu", _nothing, _settings(slope="negative_slope")),
-    (("ELU",), "elu", _nothing, _settings(alpha="alpha")),
-    (("Softmax",), "softmax", _nothing, _settings()),
+    (("DepthwiseConv1D", "DepthwiseConv2D"), "convolution", _depthwise, windows.convolution),
+    (("BatchNormalization",), "batch normalization", _normalization, settings.batch_normalization),
+    (("LayerNormalization",), "layer normalization", _normalization, settings.layer_normalization),
+    (("GroupNormalization",), "group normalization", _normalization, settings.group_normalization),
+    (("Embedding",), "embedding", lambda layer: _present(weight=held_in(layer.embeddings)), settings.embedding),
+    (("LSTM",), "lstm", _lstm, settings.recurrent),
+    (("GRU",), "gru", _gru, settings.recurrent),
+    (("SimpleRNN",), "rnn", _lstm, settings.recurrent),
+    (("MultiHeadAttention",), "attention", _attention, settings.attention),
+    (("PReLU",), "prelu", lambda layer: _present(weight=held_in(layer.alpha)), settings.alone("prelu")),
+    (("ReLU",), "relu", _nothing, settings.rectifier),
+    (("LeakyReLU",), "leaky relu", _nothing, settings.alone("leaky relu", slope="negative_slope")),
+    (("ELU",), "elu", _nothing, settings.alone("elu", alpha="alpha")),
+    (("Softmax",), "softmax", _nothing, settings.alone("softmax", axis="axis")),
     (
         ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
         "dropout",
         _nothing,
-        _settings(rate="rate"),
+        settings.dropout,
     ),
-    (("MaxPooling1D", "MaxPooling2D", "MaxPooling3D"), "max pooling", _nothing, _pool_settings),
-    (("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"), "average pooling", _nothing, _pool_settings),
+    (("MaxPooling1D", "MaxPooling2D", "MaxPooling3D"), "max pooling", _nothing, windows.pooling),
+    (("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"), "average pooling", _nothing, windows.pooling),
     (
         ("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"),
         "global average pooling",
         _nothing,
-        _settings(),
+        windows.global_pooling,
     ),
-    (("Flatten",), "flatten", _nothing, _settings()),
-    (("Identity",), "identity", _nothing, _settings()),
+    (
+        ("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"),
+        "global max pooling",
+        _nothing,
+        windows.global_pooling,
+    ),
+    (("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"), "padding", _nothing, windows.zero_padding),
+    (("Cropping1D", "Cropping2D", "Cropping3D"), "cropping", _nothing, windows.cropping),
+    (("UpSampling2D",), "upsampling", _nothing, windows.upsampling),
+    (("Flatten",), "flatten", _nothing, _unset),
+    (("Identity",), "identity", _nothing, _unset),
 ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from numpynet.module import join
+from parity.comparison.layers.torch_settings import more
 from parity.comparison.model import Held, Layer, Setting
 from parity.frameworks.lazy import torch
 
@@ -20,7 +21,7 @@ def layer_of(name: str, module: Any) -> Layer:
     names = {base.__name__ for base in type(module).__mro__ if base.__module__.startswith("torch.")}
     for classes, known, holds, sets in KNOWN:
         if names & set(classes):
-            kind, held, settings = known, holds(name, module), _settings(module, sets)
+            kind, held, settings = known, holds(name, module), _settings(module, sets) | more(known, module)
     return Layer(name, title, kind, held, settings)
 
 
@@ -178,7 +179,7 @@ def _nothing(name: str, module: Any) -> dict[str, Held]:
 
 Known = tuple[tuple[str, ...], str, Callable[[str, Any], dict[str, Held]], Mapping[str, str]]
 PER_AXIS = ("stride", "padding", "dilation", "kernel_size")
-POOLING = {"size": "kernel_size", "stride": "stride", "padding": "padding"}
+POOLING = {"size": "kernel_size", "stride": "stride", "padding": "padding", "ceil mode": "ceil_mode"}
 CONVOLUTION = {"stride": "stride", "padding": "padding", "dilation": "dilation", "groups": "groups"}
 KNOWN: list[Known] = [
     (("Linear",), "linear", _weight_and_bias, {}),
@@ -187,7 +188,7 @@ KNOWN: list[Known] = [
         ("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
         "transposed convolution",
         _weight_and_bias,
-        CONVOLUTION,
+        {"stride": "stride", "groups": "groups"},
     ),
     (
         ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"),
@@ -220,8 +221,21 @@ KNOWN: list[Known] = [
     (("LogSoftmax",), "log softmax", _nothing, {"axis": "dim"}),
     (("Dropout", "Dropout1d", "Dropout2d", "Dropout3d"), "dropout", _nothing, {"rate": "p"}),
     (("MaxPool1d", "MaxPool2d", "MaxPool3d"), "max pooling", _nothing, POOLING),
-    (("AvgPool1d", "AvgPool2d", "AvgPool3d"), "average pooling", _nothing, POOLING),
+    (
+        ("AvgPool1d", "AvgPool2d", "AvgPool3d"),
+        "average pooling",
+        _nothing,
+        POOLING | {"counted": "count_include_pad"},
+    ),
     (("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d"), "global average pooling", _nothing, {}),
+    (("AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d"), "global max pooling", _nothing, {}),
+    (("ZeroPad1d", "ZeroPad2d", "ZeroPad3d"), "padding", _nothing, {}),
+    (
+        ("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"),
+        "upsampling",
+        _nothing,
+        {"interpolation": "mode"},
+    ),
     (("Flatten",), "flatten", _nothing, {}),
     (("Identity",), "identity", _nothing, {}),
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.elsewhere import OnTorch
 from parity.comparison.layers.keras import WHOLE, held_in, layer_of, own_weights
-from parity.comparison.model import NOTHING, STATE, Call, Held, Layer, Model, Run, Sites, Unfit, floats
+from parity.comparison.model import NOTHING, STATE, Applied, Call, Held, Layer, Model, Run, Sites, Unfit, floats
 from parity.frameworks.lazy import keras, tf
 from parity.rounding.errors import forward_pass
 
@@ -60,7 +60,7 @@ class KerasModel(Model):
         entered: list[Layer] = []
         observed: list[list[Any]] = []
         sites = Sites()
-        variables = [tensor.value for held in self._trained().values() for tensor in held.tensors]
+        variables = [variable for layer in self.layers.values() for variable in _variables(layer)]
         before = {name: layer.call for name, layer in {**self.of_name, **self.holders}.items()}
         try:
             for name, layer in self.of_name.items():
@@ -98,11 +98,9 @@ class KerasModel(Model):
         run.input_gradients = [found.get(id(tensor)) for tensor in tensors]
         for call, outputs in zip(run.calls, observed, strict=True):
             call.gradients = [found.get(id(tensor)) for tensor in outputs]
-        for (name, role), held in self._trained().items():
-            gradients = [found[id(tensor.value)] for tensor in held.tensors]
-            known = [gradient for gradient in gradients if gradient is not None]
-            if len(known) == len(gradients):
-                run.parameter_gradients[name, role] = (held.of_gradients or held.to_one)(known)
+        for name, layer in self.layers.items():
+            gradients = _parameter_gradients(layer, found)
+            run.parameter_gradients |= {(name, role): gradient for role, gradient in gradients.items()}
 
     def _tape(self) -> Any:
         """What records a forward pass, and gives the gradients of what it is told to watch."""
@@ -111,19 +109,12 @@ class KerasModel(Model):
     def wide(self) -> Model:
         return OnTorch(self.model, self.layers)
 
-    def _trained(self) -> dict[tuple[str, str], Held]:
-        return {
-            (name, role): held
-            for name, layer in self.layers.items()
-            for role, held in layer.held.items()
-            if role not in STATE
-        }
-
     def _input(self, values: Array) -> Any:
         return keras.ops.convert_to_tensor(values.astype(self._dtype()) if values.dtype.kind == "f" else values)
 
     def _dtype(self) -> Any:
-        return np.dtype(self.model.compute_dtype)
+        """The format of inputs: its arrays', which layers may have otherwise than the model, or else its own."""
+        return np.dtype(next(iter(self.formats())))
 
     def _observer(
         self,
@@ -159,12 +150,38 @@ class KerasModel(Model):
 
         return observe
 
-    def apply(self, call: Call, inputs: Sequence[Array], training: bool) -> tuple[list[Array], dict[str, Array]]:
-        args, kwargs = replaced(call.arguments, [self._input(values) for values in inputs])
-        with self.left_as_it_was(call.layer):
+    def apply(
+        self, call: Call, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array | None] | None = None
+    ) -> Applied:
+        tensors = [self._input(values) for values in inputs]
+        args, kwargs = replaced(call.arguments, tensors)
+        layer = self.layers[call.layer.name]
+        sources = list(filter(_is_floating, [*tensors, *_variables(layer)])) if cotangents is not None else []
+        with self.left_as_it_was(layer), self._tape() as tape:
+            tape.watch(sources)
             with forward_pass():
-                output = self.of_name[call.layer.name].call(*args, **kwargs)
-            return [_array(tensor) for tensor in flat(output)], self.state_of(call.layer)
+                outputs = flat(self.of_name[layer.name].call(*args, **kwargs))
+            found = Applied([_array(output) for output in outputs], self.state_of(layer))
+        if cotangents is not None:
+            both = [
+                (output, keras.ops.convert_to_tensor(cotangent, output.dtype))
+                for output, cotangent in zip(outputs, cotangents, strict=True)
+                if cotangent is not None and _is_floating(output)
+            ]
+            gradients = tape.gradient([output for output, _ in both], sources, [given for _, given in both])
+            back = dict(zip(map(id, sources), map(_gradient, gradients), strict=True))
+            found.input_gradients = [back.get(id(tensor)) for tensor in tensors]
+            found.parameter_gradients = _parameter_gradients(layer, back)
+        return found
+
+    def format_of(self, held: Held) -> str:
+        return str(held.tensors[0].dtype)
+
+    def formats(self) -> dict[str, str]:
+        return super().formats() or {self.model.compute_dtype: self.model.name}
+
+    def is_frozen(self, held: Held) -> bool:
+        return not all(tensor.trainable for tensor in held.tensors)
 
     def read(self, held: Held) -> Array:
         return held.to_one([_array(tensor.value) for tensor in held.tensors])
@@ -216,6 +233,21 @@ def _copied(leaf: Any) -> Any:
 def _gradient(gradient: Any) -> Array | None:
     # What looks rows up has a gradient of rows alone, which this makes whole.
     return None if gradient is None else _array(keras.ops.convert_to_tensor(gradient))
+
+
+def _variables(layer: Layer) -> list[Any]:
+    """What the layer's parameters are made of."""
+    return [tensor.value for role, held in layer.held.items() if role not in STATE for tensor in held.tensors]
+
+
+def _parameter_gradients(layer: Layer, found: Mapping[int, Array | None]) -> dict[str, Array]:
+    """The gradients of a layer's parameters, by role, of those found by the variables' identities."""
+    gradients: dict[str, Array] = {}
+    for role, held in layer.held.items():
+        known = [back for tensor in held.tensors if (back := found.get(id(tensor.value))) is not None]
+        if role not in STATE and len(known) == len(held.tensors):
+            gradients[role] = (held.of_gradients or held.to_one)(known)
+    return gradients
 
 
 def _is_floating(tensor: Any) -> bool:

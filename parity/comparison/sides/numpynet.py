@@ -13,7 +13,8 @@ from numpy.typing import DTypeLike
 from numpynet import Array, Module
 from parity.case import computing, parts, recast
 from parity.comparison.layers.numpynet import affine_halves, layer_of
-from parity.comparison.model import NOTHING, STATE, Call, Held, Layer, Model, Run, Sites, Unfit
+from parity.comparison.model import NOTHING, STATE, Applied, Call, Held, Layer, Model, Run, Sites, Unfit
+from parity.formats import format_of
 from parity.mapping.pair import pair_or_none
 from parity.rounding.allowance import Perturb
 from parity.rounding.errors import forward_pass
@@ -33,8 +34,10 @@ class NumpynetModel(Model):
     framework = FRAMEWORK
     precedence = 1
 
-    def __init__(self, module: Module, dtype: DTypeLike = np.float32, perturb: Perturb = np.asarray) -> None:
-        self.module, self.dtype, self.perturb = copy.deepcopy(module), np.dtype(dtype), perturb
+    def __init__(self, module: Module, dtype: DTypeLike | None = None, perturb: Perturb = np.asarray) -> None:
+        self.module, self.perturb = copy.deepcopy(module), perturb
+        formats = (values.dtype for values in module.state_dict().values())
+        self.dtype = next(formats, np.dtype(np.float32)) if dtype is None else np.dtype(dtype)
         if perturb is not np.asarray:
             self.module.map_state(lambda _, values: perturb(values))
         named: dict[int, str] = {}
@@ -74,12 +77,10 @@ class NumpynetModel(Model):
             if cotangents is not None:
                 back = parts(self.module.backward(_packed([self._input(values) for values in cotangents])))
                 run.input_gradients = [None if gradient is None else _plain(gradient) for gradient in back]
-                run.parameter_gradients = {
-                    (name, role): (held.of_gradients or held.to_one)([_plain(tensor.grad) for tensor in held.tensors])
-                    for name, layer in self.layers.items()
-                    for role, held in layer.held.items()
-                    if role not in STATE
-                }
+                for name, layer in self.layers.items():
+                    run.parameter_gradients |= {
+                        (name, role): back for role, back in _parameter_gradients(layer).items()
+                    }
             run.state = self.state()
         return run
 
@@ -100,12 +101,33 @@ class NumpynetModel(Model):
             for leaf in self.modules.values():
                 del leaf.forward, leaf.backward
 
-    def apply(self, call: Call, inputs: Sequence[Array], training: bool) -> tuple[list[Array], dict[str, Array]]:
-        given: Any = _packed([self._input(values) for values in inputs])
-        with self.left_as_it_was(call.layer), forward_pass():
-            for name in filter(None, (call.layer.name, self.scalings.get(call.layer.name))):
-                given = self.modules[name].train(training)(given)
-            return list(map(_plain, parts(given))), self.state_of(call.layer)
+    def apply(
+        self, call: Call, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array | None] | None = None
+    ) -> Applied:
+        layer = self.layers[call.layer.name]
+        halves = [self.modules[name] for name in filter(None, (layer.name, self.scalings.get(layer.name)))]
+        passed: Any = _packed([self._input(values) for values in inputs])
+        with self.left_as_it_was(layer):
+            with forward_pass():
+                for half in halves:
+                    half.zero_grad()
+                    passed = half.train(training)(passed)
+            found = Applied(list(map(_plain, parts(passed))), self.state_of(layer))
+            if cotangents is not None:
+                both = zip(cotangents, found.outputs, strict=True)
+                passed = _packed([self._input(np.zeros_like(output) if one is None else one) for one, output in both])
+                for half in reversed(halves):
+                    passed = half.backward(passed)
+                found.input_gradients = [None if gradient is None else _plain(gradient) for gradient in parts(passed)]
+                found.parameter_gradients = _parameter_gradients(layer)
+        return found
+
+    def format_of(self, held: Held) -> str:
+        name: str = held.tensors[0].value.dtype.name
+        return name
+
+    def compute_in(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
 
     def read(self, held: Held) -> Array:
         return held.to_one([_plain(tensor.value) for tensor in held.tensors])
@@ -115,7 +137,8 @@ class NumpynetModel(Model):
             tensor.value = self.perturb(np.array(part, dtype=tensor.value.dtype))
 
     def wide(self) -> Model:
-        return NumpynetModel(self.module.astype(np.float64), np.float64, as_noisy)
+        wider = format_of(self.dtype).wider
+        return NumpynetModel(self.module.astype(wider), wider, as_noisy)
 
     def by_formulas(self, framework: str) -> Model | None:
         held = computing(self.module)
@@ -176,6 +199,15 @@ def kind() -> type:
 
 
 SIDE = NumpynetModel
+
+
+def _parameter_gradients(layer: Layer) -> dict[str, Array]:
+    """The gradients of a layer's parameters, by role."""
+    return {
+        role: (held.of_gradients or held.to_one)([_plain(tensor.grad) for tensor in held.tensors])
+        for role, held in layer.held.items()
+        if role not in STATE
+    }
 
 
 def _packed(arrays: Sequence[Array]) -> Any:

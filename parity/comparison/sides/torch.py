@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from numpynet import Array
 from numpynet.module import join
 from parity.comparison.layers.torch import FORMULAS, as_they_are, layer_of
-from parity.comparison.model import NOTHING, STATE, Call, Held, Layer, Model, Run, Sites, Unfit, floats
+from parity.comparison.model import NOTHING, STATE, Applied, Call, Held, Layer, Model, Run, Sites, Unfit
 from parity.frameworks.lazy import torch
 from parity.rounding.errors import forward_pass
 
@@ -30,20 +31,30 @@ class TorchModel(Model):
     precedence = 2
 
     def __init__(self, module: Any, lean: bool = False, dtype: Any = None) -> None:
-        self.lean, self.dtype = lean, dtype or torch.float32
+        self.lean = lean
         try:
             self.module = copy.deepcopy(module)
         except Exception as error:
             raise Unfit(f"the torch model cannot be copied ({error}): a fresh one, not yet trained on, can") from error
+        self.dtype = dtype or _dtype(self.module)
         if dtype is not None:
             self.module.to(dtype)
+        for part in self.module.modules():
+            if isinstance(part, torch.nn.Embedding | torch.nn.EmbeddingBag):
+                part.sparse = False  # the gradient is the same, and dense
         self.modules = dict(_leaves(self.module))
         self.holders = {
             name: module
             for name, module in self.module.named_modules()
-            if name not in self.modules and as_they_are(name, module) and not _inside_whole(self.modules, name)
+            if not any(module is leaf for leaf in self.modules.values())
+            and as_they_are(name, module)
+            and not _inside_whole(self.modules, name)
         }
-        self.layers = {name: layer_of(name, module) for name, module in self.modules.items()} | {
+        self.layers = {
+            # Of a model without parts, which has a name here alone, torch calls the arrays by their own.
+            name: replace(layer_of("" if module is self.module else name, module), name=name)
+            for name, module in self.modules.items()
+        } | {
             name: Layer(name, type(module).__name__, type(module).__name__, as_they_are(name, module))
             for name, module in self.holders.items()
         }
@@ -93,16 +104,10 @@ class TorchModel(Model):
         return run
 
     def _backward(self, run: Run, outputs: list[Any], tensors: list[Any], cotangents: Sequence[Array]) -> None:
-        places = [place for place in floats(run.outputs) if outputs[place].requires_grad]
-        if places:
-            given = [torch.from_numpy(cotangents[place]).to(outputs[place].dtype) for place in places]
-            torch.autograd.backward([outputs[place] for place in places], given)
-        run.input_gradients = [None if tensor.grad is None else _array(tensor.grad) for tensor in tensors]
+        _send_back(outputs, cotangents)
+        run.input_gradients = [_gradient(tensor) for tensor in tensors]
         for name, layer in self.layers.items():
-            for role, held in layer.held.items():
-                if role not in STATE and all(tensor.grad is not None for tensor in held.tensors):
-                    gradients = [_array(tensor.grad) for tensor in held.tensors]
-                    run.parameter_gradients[name, role] = (held.of_gradients or held.to_one)(gradients)
+            run.parameter_gradients |= {(name, role): back for role, back in _parameter_gradients(layer).items()}
 
     def _input(self, values: Array, watched: bool) -> Any:
         tensor = torch.tensor(values)
@@ -115,7 +120,10 @@ class TorchModel(Model):
             site = sites.of_call(layer.name)
             if site in kept:
                 output = args[0] * torch.tensor(kept[site], dtype=args[0].dtype) * (1 / (1 - module.p))
-            outputs, given = tensors_in(output), tensors_in((args, kwargs))
+            given = tensors_in((args, kwargs))
+            if any(output is tensor for tensor in given):
+                output = output.view_as(output)  # of its own: what comes back to the input elsewhere is another matter
+            outputs = tensors_in(output)
             call = Call(
                 site,
                 layer,
@@ -134,14 +142,25 @@ class TorchModel(Model):
 
         return observe
 
-    def apply(self, call: Call, inputs: Sequence[Array], training: bool) -> tuple[list[Array], dict[str, Array]]:
-        args, kwargs = replaced(call.arguments, [self._input(values, False) for values in inputs])
-        module = self.modules[call.layer.name]
+    def apply(
+        self, call: Call, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array | None] | None = None
+    ) -> Applied:
+        back = cotangents is not None
+        tensors = [self._input(values, back) for values in inputs]
+        # Copies, which the layer may change in place.
+        args, kwargs = replaced(call.arguments, [tensor.clone() for tensor in tensors])
+        module, layer = self.modules[call.layer.name], self.layers[call.layer.name]
         module.train(training)
-        layer = self.layers[call.layer.name]
-        with self.left_as_it_was(layer), torch.no_grad(), forward_pass():
-            outputs = [_array(tensor) for tensor in tensors_in(module(*args, **kwargs))]
-            return outputs, self.state_of(layer)
+        module.zero_grad()
+        with self.left_as_it_was(layer), torch.set_grad_enabled(back):
+            with forward_pass():
+                outputs = tensors_in(module(*args, **kwargs))
+            found = Applied([_array(output) for output in outputs], self.state_of(layer))
+            if cotangents is not None:
+                _send_back(outputs, cotangents)
+                found.input_gradients = [_gradient(tensor) for tensor in tensors]
+                found.parameter_gradients = _parameter_gradients(layer)
+        return found
 
     def read(self, held: Held) -> Array:
         return held.to_one([_array(tensor) for tensor in held.tensors])
@@ -150,6 +169,15 @@ class TorchModel(Model):
         with torch.no_grad():
             for tensor, part in zip(held.tensors, held.from_one(values), strict=True):
                 tensor.copy_(torch.from_numpy(np.ascontiguousarray(part)))
+
+    def format_of(self, held: Held) -> str:
+        return str(held.tensors[0].dtype).removeprefix("torch.")
+
+    def compute_in(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = getattr(torch, dtype.name)
+
+    def is_frozen(self, held: Held) -> bool:
+        return not all(tensor.requires_grad for tensor in held.tensors)
 
     def wide(self) -> Model:
         return TorchModel(self.module, lean=True, dtype=torch.float64)
@@ -194,9 +222,45 @@ def replaced(tree: Any, tensors: Sequence[Any]) -> Any:
 
 
 def _array(tensor: Any) -> Array:
+    return _shared(tensor).copy()
+
+
+def _shared(tensor: Any) -> Array:
+    """The tensor's own memory as an array, if NumPy has its format."""
     tensor = tensor.detach()
-    array: Array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy().copy()
+    array: Array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy()
     return array
+
+
+def _dtype(module: Any) -> Any:
+    """The format that the module computes in: that of the first of its arrays, or float32 where it holds none."""
+    held = [*module.parameters(), *module.buffers()]
+    return next((tensor.dtype for tensor in held if tensor.is_floating_point()), torch.float32)
+
+
+def _send_back(outputs: Sequence[Any], cotangents: Sequence[Array | None]) -> None:
+    """Send back what is given to outputs that anything depends on."""
+    both = [
+        (output, torch.from_numpy(np.require(cotangent, requirements="C")).to(output.dtype))
+        for output, cotangent in zip(outputs, cotangents, strict=True)
+        if cotangent is not None and output.requires_grad
+    ]
+    if both:
+        torch.autograd.backward(*map(list, zip(*both, strict=True)))
+
+
+def _gradient(tensor: Any) -> Array | None:
+    """The gradient of a leaf: its own memory, which the next pass leaves alone, as it begins without gradients."""
+    return None if tensor.grad is None else _shared(tensor.grad)
+
+
+def _parameter_gradients(layer: Layer) -> dict[str, Array]:
+    """The gradients of a layer's parameters, by role, as far as something came back to them."""
+    return {
+        role: (held.of_gradients or held.to_one)([_shared(tensor.grad) for tensor in held.tensors])
+        for role, held in layer.held.items()
+        if role not in STATE and all(tensor.grad is not None for tensor in held.tensors)
+    }
 
 
 def _enter(entered: list[Layer], layer: Layer, module: Any, args: Any) -> None:

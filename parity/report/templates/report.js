@@ -53,7 +53,7 @@ async function main() {
 document.getElementById("download").addEventListener("click", async () => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([await unpack("data")], { type: "application/json" }));
-  link.download = "report.json";
+  link.download = document.getElementById("download").dataset.file;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href));
 });

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from parity.results.records.comparisons import ComparisonRecord
 from parity.results.records.facts import (
     DefaultRecord,
     DefectRecord,
@@ -66,6 +67,7 @@ KINDS: dict[str, type[Record]] = {
         DefaultRecord,
         PromiseRecord,
         ModeRecord,
+        ComparisonRecord,
         DefectRecord,
         TwinRecord,
         MutantRecord,

@@ -15,7 +15,9 @@ import pytest
 import parity
 from parity.boundaries.laboratory import Laboratory, code, outcomes_of
 from parity.boundaries.measuring import changes, conditions, first_of_each_minor, found_in, off, packages_of, search
-from parity.boundaries.one import REFUSALS
+from parity.boundaries.one import REFUSALS, SPECIALS
+from parity.catalogue import special
+from parity.catalogue.deviation import Deviation
 from parity.results import boundaries
 from parity.results.boundaries import Boundary, before, measured, not_verified, unmeasured
 from parity.results.code import digest
@@ -139,6 +141,26 @@ def test_a_search_goes_round_a_release_that_is_not_measurable() -> None:
 def test_a_record_is_judged_by_the_kernels_it_was_measured_with(kernels: str, expected: list[str]) -> None:
     outcomes = {REFUSALS: {"MaxPool2d/windows larger than the image": "numpynet torch"}}
     assert off({"versions": versions(), "kernels": kernels, "outcomes": outcomes})["off"] == expected
+
+
+@pytest.mark.parametrize(("version", "expected"), [("2.4.0", []), ("2.2.0", ["Tanh/NaN"])])
+def test_special_values_of_a_record_are_judged_by_the_table_and_the_release_s_versions(
+    version: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Deviation("Tanh", "NaN", "torch", {"output": "NaN to finite"}, "a reason", ("last",), when="torch>=2.3")
+    monkeypatch.setattr(special, "KNOWN", [entry])
+    words = {place: ("float32", place) for place in ("first", "last")}
+    found = {special.Cell("torch", "output", words["last"]): "NaN to finite"}
+    each = special.Tried("Tanh", "NaN", dict.fromkeys(words.values(), ""), 2, found)
+    outcomes = {SPECIALS: {"Tanh/NaN": special.as_outcome(each, ["torch"])}}
+    record = {"versions": versions() | {"torch": version}, "kernels": "Eigen", "outcomes": outcomes}
+    assert off(record) == {"judged": 1, "off": expected}
+
+
+def test_a_condition_of_a_special_value_is_one_to_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = Deviation("Tanh ReLU", "NaN, -0", "torch", {"output": "NaN to finite"}, "a reason", when="torch>=2.3")
+    monkeypatch.setattr("parity.catalogue.specials.KNOWN", [entry])
+    assert {f"{pair}/{value}" for pair, value in entry.entries()} <= conditions().keys()
 
 
 def test_a_release_that_is_not_measurable_is_said_with_its_reason(tmp_path: Path) -> None:

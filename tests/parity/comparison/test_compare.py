@@ -80,12 +80,13 @@ def test_of_a_wrong_port_the_layer_at_fault_and_its_cause_are_named(
         found.check()
 
 
-def test_a_layer_that_was_forgotten_is_named() -> None:
+def test_an_activation_that_was_forgotten_is_named_with_the_layer_that_it_belongs_behind() -> None:
     found = compared("residual", active=False)
     assert not found.passed
-    assert found.fault is None
-    assert found.alone == ["relu (ReLU)"]
-    assert "without a counterpart in the other model: relu (ReLU)" in str(found)
+    assert found.fault is not None, str(found)
+    assert (found.fault.title, found.fault.beside) == ("GroupNormalization", "norm and relu")
+    assert found.fault.cause is not None
+    assert found.fault.cause.mend == "keras.layers.Activation('relu') behind it"
 
 
 def test_a_sum_that_was_forgotten_is_no_layers_fault() -> None:
@@ -188,7 +189,9 @@ def test_what_cannot_be_compared_is_said_with_what_to_do() -> None:
         "inputs: give an array": lambda: parity.compare(model, port, {"x": x}),
         "does not run on inputs of shapes [(5, 7)]": lambda: parity.compare(model, port, np.ones((5, 7), np.float32)),
         "no counterpart was found": lambda: parity.compare(nn.Sequential(nn.Linear(6, 3)), port, x),
-        "only models in float32 are judged so far": lambda: parity.compare(PORTS["mlp"].torch().double(), port, x),
+        "the models are not in one format: 0.weight of the first": lambda: parity.compare(
+            PORTS["mlp"].torch().double(), port, x
+        ),
         "the first model holds no '0.wait'; it holds 0.weight": lambda: parity.compare(
             model, port, x, weights={"0.wait": "dense/kernel"}
         ),
@@ -231,10 +234,12 @@ def without_numbers(text: str) -> str:
 def test_a_file_is_compared_by_the_command_line(tmp_path: Path) -> None:
     file = tmp_path / "port.py"
     file.write_text(FILE.format("Tanh"))
-    right = CliRunner().invoke(app, ["compare", str(file), "--all", "--keep-weights", str(tmp_path / "weights.json")])
+    right = CliRunner().invoke(app, ["compare", str(file), "--all"])
     assert right.exit_code == 0, right.output
     assert "keras computes what torch computes" in right.output
-    assert "0.weight" in (tmp_path / "weights.json").read_text()
+    mapping = CliRunner().invoke(app, ["compare", str(file), "--print-weights"]).stdout
+    assert "0.weight" in mapping
+    (tmp_path / "weights.json").write_text(mapping)
     file.write_text(FILE.format("Sigmoid"))
     wrong = CliRunner().invoke(app, ["compare", str(file), "--weights", str(tmp_path / "weights.json")])
     assert wrong.exit_code == 1

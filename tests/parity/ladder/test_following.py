@@ -51,7 +51,7 @@ def test_every_implementation_is_right_layer_by_layer(target: type) -> None:
         wide, judgement = case.astype(format_of(case.dtype).wider), judge(case)
         assert judgement.passed
         for name in NAMES:
-            assert _goes_its_own_way(judgement, name, wide, subject(case, name))
+            assert _goes_its_own_way(judgement, name, wide, subject(case, name), len(case.steps))
 
 
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +170,7 @@ def test_what_runs_away_on_its_own_way_is_judged_until_it_does() -> None:
     judgement.reference = _computed(wide)  # the whole of it, as where another implementation alone runs away
     judgement.allowed["numpynet"] = {key: np.full_like(values, np.inf) for key, values in judgement.reference.items()}
     assert any(np.isinf(values).any() for values in judgement.traces["numpynet"].values())
-    assert _goes_its_own_way(judgement, "numpynet", wide, numpynet)
+    assert _goes_its_own_way(judgement, "numpynet", wide, numpynet, len(steps))
 
 
 def test_an_infinity_of_ones_own_is_found_though_what_inherits_it_is_beyond_the_range() -> None:
@@ -181,4 +181,5 @@ def test_an_infinity_of_ones_own_is_found_though_what_inherits_it_is_beyond_the_
         trace[key] = np.full_like(trace[key], np.inf)
     assert len(spoilt) == 4
     judgement.traces["numpynet"] = trace
-    assert not _goes_its_own_way(judgement, "numpynet", CASE.astype(np.dtype(np.float64)), subject(CASE, "numpynet"))
+    wide, numpynet = CASE.astype(np.dtype(np.float64)), subject(CASE, "numpynet")
+    assert not _goes_its_own_way(judgement, "numpynet", wide, numpynet, len(CASE.steps))

@@ -113,8 +113,8 @@ def test_a_full_report_follows_the_schema_and_shows_every_section_in_order(full:
     text = (out / "report.html").read_text()
     sections = re.findall(r'<h2 id="([\w-]+)"', text)
     order = (
-        "compared controls primary differences-per-seed curves agreement power calibration allowances modes defects "
-        "known experiments soak machines limitations raw"
+        "compared controls primary differences-per-seed curves agreement power calibration allowances modes "
+        "comparisons defects known experiments soak machines limitations raw"
     )
     assert sections == order.split()
     assert text.index("<h1>") < text.index("<h2")
@@ -389,7 +389,7 @@ def test_a_mode_that_parts_makes_the_report_red_and_one_that_is_a_finding_does_n
     assert len(ElementTree.parse(out / "junit.xml").findall(".//testsuite[@name='modes']/testcase/failure")) == 2
     assert {mode["status"] for mode in full[0].document["modes"]} == {"agrees", "finding"}
     text = (full[1] / "report.html").read_text()
-    section = text[text.index('id="modes"') : text.index('id="defects"')]
+    section = text[text.index('id="modes"') : text.index('id="comparisons"')]
     assert section.count("badge held") == 6
     assert "0.120 · 0.310" in section
     assert "16.118 eagerly" in section

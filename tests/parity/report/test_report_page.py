@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Page
-from made_up_records import filled
+from made_up_records import compared, filled
 
 from parity.report import write_report
+from parity.report.comparisons import comparison_page
 from parity.results.records import Json
+from parity.results.store import plain
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the page was not opened")
 SMALLEST_CONTRAST = 4.5  # of text with what is behind it: WCAG 2.2, 1.4.3
@@ -97,13 +99,18 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
 @pytest.fixture(scope="module")
 def page(document: Document, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     opened = Page(tmp_path_factory.mktemp("profile"))
-    opened.show(1280)
-    opened.call("Page.navigate", url=(document[1] / "report.html").as_uri())
-    opened.until(f"document.querySelectorAll('.trace').length && {DRAWN}")
-    opened.evaluate(f"const SMALLEST = {SMALLEST_CONTRAST};" + PROBE)
-    opened.until("settled(1280)")
+    go(opened, document[1] / "report.html")
     yield opened
     opened.close()
+
+
+def go(page: Page, file: Path) -> None:
+    """Opens the file, and waits until its charts are drawn."""
+    page.show(1280)
+    page.call("Page.navigate", url=file.as_uri())
+    page.until(f"document.querySelectorAll('.trace').length && {DRAWN}")
+    page.evaluate(f"const SMALLEST = {SMALLEST_CONTRAST};" + PROBE)
+    page.until("settled(1280)")
 
 
 def show(page: Page, width: int, theme: str = "light", media: str = "screen") -> None:
@@ -173,6 +180,21 @@ def test_everything_is_drawn_and_legible_and_the_page_is_as_wide_as_its_window(
     found = page.evaluate("probe()")
     assert found.pop("charts") >= 6
     assert found == FINE
+
+
+def test_the_page_on_a_comparison_is_drawn_and_legible_too(tmp_path: Path) -> None:
+    page = Page(tmp_path / "profile")
+    for passed in (True, False):
+        file = tmp_path / f"{passed}.html"
+        file.write_text(comparison_page(plain(compared(passed))), "utf-8")
+        go(page, file)
+        page.evaluate("all('details').forEach((fold) => (fold.open = true))")
+        for theme, width in (("light", 1280), ("dark", 390)):
+            show(page, width, theme)
+            assert page.evaluate("allFit()")
+            assert page.evaluate("probe()") == FINE | {"charts": 2}
+    assert not {event["method"] for event in page.events} & {"Runtime.exceptionThrown", "Log.entryAdded"}
+    page.close()
 
 
 def test_paper_is_white_whatever_the_theme_and_nothing_runs_off_it(page: Page) -> None:

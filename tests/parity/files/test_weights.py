@@ -34,17 +34,17 @@ from numpynet import (
     Sum,
 )
 from numpynet.datasets import digits
+from parity.files.weights import FORMATS
 from parity.frameworks import available
 from parity.ladder.proving import targets
 from parity.mapping import convert
 from parity.mapping.pair import pair_of
-from parity.mapping.weights import FORMATS
 from parity.training.curves import MOVED_RUNS, judge_losses
 from parity.training.experiment import Moved
 
 NEEDS = {".safetensors": "numpynet", ".pt": "torch", ".weights.h5": "tensorflow"}
 INSTALLED = ["numpynet", *available()]
-SUFFIXES = [suffix for suffix in FORMATS if NEEDS[suffix] in INSTALLED]
+SUFFIXES = [suffix for suffix in NEEDS if NEEDS[suffix] in INSTALLED]
 SUFFIX = {implementation: suffix for suffix, implementation in NEEDS.items()}
 
 M = TypeVar("M", bound=Module)
@@ -55,8 +55,8 @@ def mlp(seed: int = 0, dtype: str = "float32") -> Sequential:
     return Sequential(
         Linear(64, 24, bias=False, rng=rng),
         BatchNormalization(24, alpha=0.875, eps=2**-10),
-        Scaling(24),
         ReLU(),
+        Scaling(24),  # not behind the normalisation, as one layer with which it would be in files
         Linear(24, 10, rng=rng),
     ).astype(dtype)
 
@@ -144,12 +144,13 @@ def test_float64_is_kept_and_cast_to_what_the_model_computes_in(suffix: str, tmp
     assert same(narrow.state_dict(), net.astype("float32").state_dict())
 
 
-def test_a_safetensors_file_holds_the_state_dict_under_its_own_names(tmp_path: Path) -> None:
-    from safetensors.numpy import load_file
+def test_a_safetensors_file_with_numpynets_own_names_is_read(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
 
-    net = moved_off(images())
-    parity.save_weights(net, tmp_path / "net.safetensors")
-    assert same(load_file(tmp_path / "net.safetensors"), net.state_dict())
+    net, back = moved_off(images()), images(1)
+    save_file(net.state_dict(), tmp_path / "net.safetensors")
+    parity.load_weights(back, tmp_path / "net.safetensors")
+    assert same(back.state_dict(), net.state_dict())
 
 
 needs_torch = pytest.mark.skipif("torch" not in INSTALLED, reason="torch is not installed")
@@ -158,13 +159,11 @@ needs_tensorflow = pytest.mark.skipif("tensorflow" not in INSTALLED, reason="ten
 
 @needs_torch
 @pytest.mark.parametrize("network", NETWORKS)
-def test_torch_reads_our_state_dict_and_we_read_torchs(network: Callable[..., Module], tmp_path: Path) -> None:
+def test_what_the_torch_counterpart_saves_is_read(network: Callable[..., Module], tmp_path: Path) -> None:
     import torch
 
-    net, converted, back = moved_off(network()), parity.to_torch(network(1)), network(2)
-    parity.save_weights(net, tmp_path / "net.pt")
-    converted.load_state_dict(torch.load(tmp_path / "net.pt", weights_only=True))
-    torch.save(converted.state_dict(), tmp_path / "torch.pt")
+    net, back = moved_off(network()), network(2)
+    torch.save(parity.to_torch(net).state_dict(), tmp_path / "torch.pt")
     parity.load_weights(back, tmp_path / "torch.pt")
     assert same(back.state_dict(), net.state_dict())
 
@@ -181,12 +180,11 @@ def test_a_safetensors_file_that_torch_wrote_is_read(tmp_path: Path) -> None:
 
 @needs_tensorflow
 @pytest.mark.parametrize("network", [mlp, images, residual])
-def test_keras_reads_our_file_and_we_read_keras(network: Callable[..., Module], tmp_path: Path) -> None:
-    net, converted, back = moved_off(network()), parity.to_tensorflow(network(1)), network(2)
+def test_what_the_keras_counterpart_saves_is_read(network: Callable[..., Module], tmp_path: Path) -> None:
+    net, back = moved_off(network()), network(2)
+    converted = parity.to_tensorflow(net)
     inputs = np.ones((2, 1, 8, 8) if network is images else (2, 64), np.float32)
     converted(inputs)  # Keras wants to have seen data
-    parity.save_weights(net, tmp_path / "net.weights.h5")
-    converted.load_weights(tmp_path / "net.weights.h5")
     converted.save_weights(tmp_path / "keras.weights.h5")
     parity.load_weights(back, tmp_path / "keras.weights.h5")
     assert same(back.state_dict(), net.state_dict())
@@ -346,7 +344,9 @@ def refused(
 
 def test_an_unknown_ending_is_refused_and_the_known_ones_are_named(tmp_path: Path) -> None:
     for action in (parity.save_weights, parity.load_weights):
-        with pytest.raises(ValueError, match=r"net\.h5 ends in none of \.safetensors, \.pt, \.weights\.h5"):
+        with pytest.raises(
+            ValueError, match=r"net\.h5 ends in none of \.safetensors, \.pt, \.pth, \.weights\.h5, \.keras"
+        ):
             action(mlp(), tmp_path / "net.h5")
     refused(mlp(), tmp_path / "net.safetensors", "there is no file", error=FileNotFoundError)
 

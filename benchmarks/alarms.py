@@ -1,0 +1,51 @@
+"""False alarms: right pairs of models, drawn at random, compared by `parity.compare`.
+
+python -m benchmarks.alarms --examples N --seed S --dtype float32|float64
+"""
+
+from __future__ import annotations
+
+import argparse
+import traceback
+from collections import Counter
+
+import parity
+from benchmarks.drawn import drawn
+from parity.formats import DTYPES
+
+
+def outcome(seed: int, dtype: str) -> tuple[str, str, float]:
+    """What the pair of this seed came to: "held", "alarm" or "raised"; what was said, and the largest share used."""
+    pair = drawn(seed, dtype)
+    try:
+        found = parity.compare(pair.model, pair.port, pair.inputs)
+    except Exception:
+        return "raised", f"{pair.model}\n{traceback.format_exc()}", 0.0
+    if found.passed:
+        return "held", "", found.worst.share
+    return "alarm", f"{pair.model}\n{found}", found.worst.share
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.alarms", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--examples", type=int, default=100, help="how many pairs")
+    parser.add_argument("--seed", type=int, default=0, help="of the first; the next ones have the next")
+    parser.add_argument("--dtype", choices=DTYPES, default=DTYPES[0])
+    arguments = parser.parse_args()
+    counted: Counter[str] = Counter()
+    largest = 0.0
+    for seed in range(arguments.seed, arguments.seed + arguments.examples):
+        came_to, said, share = outcome(seed, arguments.dtype)
+        counted[came_to] += 1
+        if came_to == "held":
+            largest = max(largest, share)
+        else:
+            print(f"seed {seed}: {came_to}\n{said}", flush=True)
+    told = ", ".join(f"{number} {came_to}" for came_to, number in counted.items())
+    print(
+        f"{arguments.examples} right pairs in {arguments.dtype}: {told}; the largest share of those held {largest:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

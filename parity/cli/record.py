@@ -1,0 +1,45 @@
+"""`parity record`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parity.cli.command import command, fail
+from parity.cli.models import named
+from parity.cli.terminal import progress
+from parity.comparison.model import Unfit
+from parity.comparison.recorder import record as record_model
+
+
+@command
+def record(
+    file: Annotated[
+        Path, typer.Argument(help="A Python file that defines `model` (or `first`) and `inputs`.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--output", "-o", help="The recording that is written.")] = Path(
+        "reference.parity"
+    ),
+    seed: Annotated[int, typer.Option(help="Draws the cotangents that gradients are compared under.")] = 0,
+    beside: Annotated[
+        str, typer.Option("--beside", help="The framework that it will be compared with: torch, keras or numpynet.")
+    ] = "keras",
+    thorough: Annotated[
+        bool,
+        typer.Option("--thorough", help="Look at the allowances twice, which takes six times as long."),
+    ] = False,
+) -> None:
+    """Records what a model computes and what rounding allows it, so that `parity compare` can compare it elsewhere.
+
+    The recording holds inputs, weights, and every layer's values and gradients in both modes, as plain arrays: it is
+    never executed, and comparing it needs nothing that the model is written in. Exit code 3 if it cannot be recorded.
+    """
+    found = named(file, {"model": ("model", "first"), "inputs": ("inputs",)})
+    try:
+        with progress("runs under rounding errors") as show:
+            record_model(found["model"], found["inputs"], out, seed=seed, beside=beside, thorough=thorough, show=show)
+    except Unfit as error:
+        fail(str(error), code=3)
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB. Compare it by `parity compare {out} FILE.py`")
