@@ -29,7 +29,7 @@ from parity.mapping.convert import subject
 from parity.results.code import judging
 from parity.results.packages import machine
 from parity.results.records import CRASHED, Json
-from parity.results.records.fingerprints import TensorPart, TensorsRecord, TracePart
+from parity.results.records.fingerprints import ExampleTensorPart, TensorsRecord, TracePart
 from parity.results.store import plain
 from parity.work.performing import Item, Records
 from parity.work.pool import Call
@@ -76,7 +76,7 @@ def fingerprint(target: type, dtype: str, frameworks: list[str], examples: int, 
     Frameworks that the pair has no counterpart in take no part.
     """
     names, digest, numbers = mapped(target, frameworks), Digest(), itertools.count()
-    tensors: list[TensorPart] = []
+    tensors: list[ExampleTensorPart] = []
     traces = {name: _Trace(np.dtype(dtype)) for name in (NUMPYNET, *names)}
 
     def keep(case: Case) -> None:
@@ -126,11 +126,11 @@ def computed(pair: str, dtype: str, of: str, tensor: str, seed: int = 0) -> Arra
     raise LookupError(f"{of} has no tensor {tensor!r} of {pair} in {dtype}")
 
 
-def _described(example: int, key: Key, value: Array, allowed: Array, dtype: str) -> TensorPart:
+def _described(example: int, key: Key, value: Array, allowed: Array, dtype: str) -> ExampleTensorPart:
     sizes = np.abs(value[np.isfinite(value)])
     rounding = bool(np.max(allowed, initial=0) >= np.max(sizes, initial=0))
     unit = None if rounding else unit_in_the_last_place(value, np.dtype(dtype))
-    return TensorPart(example=example, name=str(key), shape=list(value.shape), unit=unit)
+    return ExampleTensorPart(example=example, name=str(key), shape=list(value.shape), unit=unit)
 
 
 @dataclass
@@ -145,7 +145,7 @@ class _Trace:
     odd: dict[str, str] = field(default_factory=dict)
     warned: set[str] = field(default_factory=set)
 
-    def take(self, judgement: Judgement, name: str, example: int, tensors: list[TensorPart], first: int) -> None:
+    def take(self, judgement: Judgement, name: str, example: int, tensors: list[ExampleTensorPart], first: int) -> None:
         """Take in what `name` computed of one example, whose tensors have their places from `first` on."""
         trace, used = judgement.traces.get(name, {}), judgement.used.get(name, {})
         if name in judgement.crashes:

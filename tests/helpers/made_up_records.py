@@ -28,7 +28,7 @@ from parity.results.records.facts import (
     ThresholdRecord,
     TwinRecord,
 )
-from parity.results.records.fingerprints import SignatureRecord, TensorPart, TensorsRecord, TracePart
+from parity.results.records.fingerprints import ExampleTensorPart, SignatureRecord, TensorsRecord, TracePart
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord, UsePart
 from parity.results.records.soaks import CurveSoakRecord, MachineRecord, SoakRecord
 from parity.results.records.trainings import Effect, ExperimentRecord, RunRecord, StudyRecord, TablePart
@@ -283,7 +283,7 @@ def add_facts(results: Results, escaped: str | None = None) -> None:
         seed=0,
         digest="0123456789abcdef",
         code="",
-        tensors=[TensorPart(example=0, name="output, step 1", shape=[2], unit=2.0**-24)],
+        tensors=[ExampleTensorPart(example=0, name="output, step 1", shape=[2], unit=2.0**-24)],
         found={"torch": TracePart(bits=packed([np.array([0.5, 0.75], np.float32)]), used=[0.25], errors=[0.5])},
     )
     add(results, tensors)

@@ -15,7 +15,7 @@ from parity.drift.packing import packed
 from parity.drift.stack import NEEDED
 from parity.results.records import Record
 from parity.results.records.facts import DefaultRecord, DifferenceRecord, RefusalRecord, SpecialRecord
-from parity.results.records.fingerprints import SignatureRecord, TensorPart, TensorsRecord, TracePart
+from parity.results.records.fingerprints import ExampleTensorPart, SignatureRecord, TensorsRecord, TracePart
 from parity.results.records.ladder import CurveRecord, ModeRecord
 from parity.results.records.plans import PlanRecord
 from parity.results.records.trainings import RunRecord, StudyRecord
@@ -35,7 +35,7 @@ def moved(ulps: int) -> Array:
 
 def tensors(values: Array = VALUES, used: float | None = 0.25, error: float = 0.5, **changed: Any) -> TensorsRecord:
     """The tensors of LayerNormalization in torch and numpynet; torch's output is `values`."""
-    part = TensorPart(example=0, name="output, step 1", shape=list(VALUES.shape), unit=UNIT)
+    part = ExampleTensorPart(example=0, name="output, step 1", shape=list(VALUES.shape), unit=UNIT)
     torch = TracePart(bits=packed([values]), used=[used], errors=[error])
     record = TensorsRecord(
         key="LayerNormalization/float32",

@@ -9,7 +9,7 @@ from parity.results.records.record import Count, Json, Measured, Part, Record, S
 
 
 @dataclass(frozen=True, kw_only=True)
-class TensorPart(Part):
+class ExampleTensorPart(Part):
     """One tensor of one example, whoever computes it.
 
     unit: the unit in the last place of the reference's largest value; None where that is no larger than its allowance,
@@ -61,7 +61,7 @@ class TensorsRecord(Record, kind="tensors", planned=True, untold=None):
     digest: str
     code: str
     machine: Json = field(default_factory=dict)
-    tensors: list[TensorPart] = field(default_factory=list)
+    tensors: list[ExampleTensorPart] = field(default_factory=list)
     found: dict[str, TracePart] = field(default_factory=dict)
 
 
