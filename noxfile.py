@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -215,6 +216,7 @@ def parity(session: nox.Session) -> None:
     studies = ["digits-quick"] if options.quick else ["digits", "digits-convolutional", "fashion-mnist"]
     steps = [
         ["check", "--examples", "10" if options.quick else "60", "--workers", "2"],
+        ["fingerprint", "--workers", "2"],
         *([] if options.quick else [["modes", "--workers", "2"]]),
         ["curves", "--workers", "2"],
         ["defects", "--workers", "2"],
@@ -252,6 +254,59 @@ def calibrate(session: nox.Session) -> None:
 def machines(session: nox.Session) -> None:
     """Runs the ladder on one machine that stands for many: other processors' instructions, kernels and threads."""
     command(session, "machines", env=None)  # threads and instructions are what it varies
+
+
+# What a stack is compared by: the commands, with their options, in the order in which they are run.
+EVIDENCE = {
+    "fingerprint": [],
+    "check": ["--examples", "10"],
+    "modes": [],
+    "curves": [],
+    "study digits-quick": ["--optional"],
+}
+
+
+@nox.session(python=False, default=False)
+def drift(session: nox.Session) -> None:
+    """Says what changed between stacks. -- FOLDER FOLDER [--floor FOLDER], or --from 'torch==2.9.1' [--to current]"""
+    options, rest = asked(session)
+    parser = argparse.ArgumentParser(prog="nox -s drift --", add_help=False)
+    parser.add_argument("--from", dest="before", type=_stack_or_version, metavar="STACK")
+    parser.add_argument("--to", dest="after", type=_stack_or_version, metavar="STACK", default="current")
+    named, rest = parser.parse_known_args(rest)
+    if named.before:
+        rest = [str(evidence(session, each, options.python)) for each in (named.before, named.after)] + rest
+    Environment(session, options.stack, options.python).run("parity", "drift", *rest, env=SINGLE_THREADED)
+
+
+def _stack_or_version(text: str) -> str:
+    return text if "==" in text else _stack(text)
+
+
+def evidence(session: nox.Session, named: str, python: str | None) -> Path:
+    """The results folder of a stack with all that it is compared by; what is missing, or of another commit, is made.
+
+    The stack is one of ours, a file, or the current one with another version of one package.
+    """
+    stack = named
+    if "==" in named:
+        try:
+            pinned = stacks.interpreter("current", python)[0]
+            text = stacks.replaced(named, "current", pinned)
+        except stacks.StackError as error:
+            session.error(str(error))
+        file = Path(".nox", "stacks", f"current-{named.replace('==', '-')}.txt")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        stack = str(file)
+    environment = Environment(session, stack, python)
+    folder = Path("results", "drift", environment.folder.name)
+    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    for command, arguments in EVIDENCE.items():
+        if not stacks.ended(folder, command, done.stdout.strip()):
+            # Whatever it says: drift tells what changed, and what is missing.
+            environment.succeeds("parity", *command.split(), *arguments, "--results", str(folder), env=SINGLE_THREADED)
+    return folder
 
 
 @nox.session(python=False, default=False)

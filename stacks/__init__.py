@@ -104,6 +104,39 @@ def pins(path: Path) -> dict[str, str]:
     return found
 
 
+def replaced(requirement: str, stack: str, python: str) -> str:
+    """A stack of one's own, as the text of its file: a stack's lock with one of its packages in another version.
+
+    Raises StackError where `requirement` is not PACKAGE==VERSION, of a package that the lock names.
+    """
+    pinned = pins(lock(stack, python))
+    found = re.fullmatch(r"([\w.-]+)==([\w.]+)", requirement)
+    if found is None or normalized(found[1]) not in pinned:
+        raise StackError(
+            f"{requirement!r} is no stack, and not PACKAGE==VERSION of a package of {stack}, such as torch==2.9.1 or "
+            "tensorflow-cpu==2.20.0"
+        )
+    changed = pinned | {normalized(found[1]): found[2]}
+    lines = [f"# pythons: {python}", *(f"{name}=={version}" for name, version in changed.items())]
+    return "\n".join(lines) + "\n"
+
+
+def ended(folder: Path, command: str, commit: str) -> bool:
+    """Tells whether the last run of this command of parity, in a results folder, came to its end at this commit."""
+    plans = folder / "plans.jsonl"
+    if not (commit and plans.exists()):
+        return False
+    last: dict[str, object] = {}
+    for line in plans.read_text(encoding="utf-8").splitlines():
+        try:
+            plan = json.loads(line)
+        except ValueError:  # torn by a kill
+            continue
+        if plan["command"].replace(":", " ") == command:
+            last = plan
+    return bool(last.get("ended")) and last.get("commit") == commit
+
+
 def normalized(name: str) -> str:
     """A distribution's name as indexes compare it: Jinja2 is jinja2, ml_dtypes is ml-dtypes."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -10,12 +10,26 @@ from parity.cli.command import ResultsOption, command, fail, results_in
 from parity.results import planning
 
 # commands that write down a plan
-STEPS = ("check", "curves", "modes", "defects", "twins", "machines", "soak", "study", "experiment", "calibrate")
+STEPS = (
+    "check",
+    "fingerprint",
+    "curves",
+    "modes",
+    "defects",
+    "twins",
+    "machines",
+    "soak",
+    "study",
+    "experiment",
+    "calibrate",
+)
 
 
 @command
 def begin(
-    steps: Annotated[list[str], typer.Argument(help="check, curves, modes, defects, study:NAME, experiment:NAME ...")],
+    steps: Annotated[
+        list[str], typer.Argument(help="check, fingerprint, curves, modes, defects, study:NAME, experiment:NAME ...")
+    ],
     quick: Annotated[
         bool, typer.Option("--quick", help="The job is the quick profile, and its report says so.")
     ] = False,

@@ -36,9 +36,13 @@ COMMANDS = {
     "mutants": "Small changes of numpynet's source, one at a time: the ladder must see them. Resumes where it was "
     "stopped.",
     "thresholds": "How small an error of a framework is seen, class by class. Resumes where it was stopped.",
+    "fingerprint": "What this stack computes, to the bit, and the signatures it has: what `parity drift` compares. "
+    "Resumes.",
     "machines": "Check, modes, curves and twins on other processors, emulated by the switches of the libraries' "
     "kernels.",
     "report": "Writes report.html, report.md, report.json and junit.xml from one or many stacks' results.",
+    "drift": "May we upgrade, and what changed? Compares stacks step by step, and writes drift.html, drift.md and "
+    "drift.json.",
     "pages": "Writes the documentation's pages of measured things: known differences, planted defects, experiments.",
     "experiment": "Runs one of the source course's experiments, or `all`, on all implementations. Resumes where it was "
     "stopped.",

@@ -34,6 +34,8 @@ NAMES = {
     "twins": ("undamaged twin", "undamaged twins"),
     "mutants": ("mutant", "mutants"),
     "thresholds": ("detection threshold", "detection thresholds"),
+    "tensors": ("class's tensors", "classes' tensors"),
+    "signatures": ("framework's signatures", "frameworks' signatures"),
     "machines": ("job of a machine", "jobs of machines"),
     "soak-chunks": ("chunk of the soak", "chunks of the soak"),
     "curves": ("curve", "curves"),

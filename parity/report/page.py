@@ -118,7 +118,8 @@ def environment() -> Environment:
         "experiments_of": _experiments,
         "ways_of": _ways,
         "style": Markup(_source(environment, "report.css")),
-        "script": Markup(_source(environment, "report.js")),
+        "sorting": Markup(_source(environment, "tables.js")),
+        "script": Markup(_source(environment, "report.js") + _source(environment, "tables.js")),
     }
     return environment
 

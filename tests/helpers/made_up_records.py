@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_origin, get_type_hints
 import numpy as np
 
 from numpynet import Array
+from parity.drift.packing import packed
 from parity.results.planning import planned
 from parity.results.records import KINDS, PLANNED, Json, Record
 from parity.results.records.comparisons import ComparisonRecord, FaultPart, LayerPart, LossesPart, TensorPart
@@ -27,6 +28,7 @@ from parity.results.records.facts import (
     ThresholdRecord,
     TwinRecord,
 )
+from parity.results.records.fingerprints import ExampleTensorPart, SignatureRecord, TensorsRecord, TracePart
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord, UsePart
 from parity.results.records.soaks import CurveSoakRecord, MachineRecord, SoakRecord
 from parity.results.records.trainings import Effect, ExperimentRecord, RunRecord, StudyRecord, TablePart
@@ -272,6 +274,24 @@ def add_facts(results: Results, escaped: str | None = None) -> None:
         accused=["torch"],
     )
     add(results, threshold)
+    tensors = TensorsRecord(
+        key="Linear/float32",
+        pair="Linear",
+        dtype="float32",
+        frameworks=["torch"],
+        examples=1,
+        seed=0,
+        digest="0123456789abcdef",
+        code="",
+        tensors=[ExampleTensorPart(example=0, name="output, step 1", shape=[2], unit=2.0**-24)],
+        found={"torch": TracePart(bits=packed([np.array([0.5, 0.75], np.float32)]), used=[0.25], errors=[0.5])},
+    )
+    add(results, tensors)
+    name = "torch.nn.Linear"
+    signature = SignatureRecord(
+        key=f"torch/{name}", framework="torch", name=name, there=True, parameters={"in_features": "", "bias": "True"}
+    )
+    add(results, signature)
     for name in ("numpynet", *FRAMEWORKS):
         blobs = ExperimentRecord(
             key=f"blobs/{name}",

@@ -50,27 +50,6 @@ async function main() {
   });
 }
 
-const value = (row, column) => {
-  const cell = row.cells[column];
-  return cell.dataset.value ?? cell.textContent.trim();
-};
-
-function compare(a, b) {
-  if (a === "" || b === "") return (a === "") - (b === "");
-  return isNaN(a) || isNaN(b) ? a.localeCompare(b, "en", { numeric: true }) : a - b;
-}
-
-document.querySelectorAll("th button").forEach((button) =>
-  button.addEventListener("click", () => {
-    const header = button.closest("th");
-    const descending = header.getAttribute("aria-sort") === "ascending";
-    header.parentElement.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
-    header.setAttribute("aria-sort", descending ? "descending" : "ascending");
-    const body = header.closest("table").tBodies[0];
-    const sorted = [...body.rows].sort((a, b) => compare(value(a, header.cellIndex), value(b, header.cellIndex)));
-    body.append(...(descending ? sorted.reverse() : sorted));
-  }));
-
 document.getElementById("download").addEventListener("click", async () => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([await unpack("data")], { type: "application/json" }));

@@ -26,6 +26,7 @@ from parity.results.records.facts import (
     ThresholdRecord,
     TwinRecord,
 )
+from parity.results.records.fingerprints import SignatureRecord, TensorsRecord
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord
 from parity.results.records.plans import PlanRecord
 from parity.results.records.record import CRASHED, SCHEMA, Json, Judged, Record
@@ -71,6 +72,8 @@ KINDS: dict[str, type[Record]] = {
         TwinRecord,
         MutantRecord,
         ThresholdRecord,
+        TensorsRecord,
+        SignatureRecord,
         CurveRecord,
         ExperimentRecord,
         RunRecord,

@@ -1,0 +1,38 @@
+"""`parity drift`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parity.cli.command import command
+from parity.cli.terminal import console
+from parity.drift.comparing import drift as compared
+from parity.report.drift import write_drift
+
+
+@command
+def drift(
+    folders: Annotated[list[Path], typer.Argument(help="results/<stack> folders, the oldest first.")],
+    floor: Annotated[
+        list[Path] | None,
+        typer.Option(help="Results of one of these stacks on other threads or another processor, once for each."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the three files go.")] = Path("results/drift"),
+) -> None:
+    """May we upgrade, and what changed? Compares stacks step by step, and writes drift.html, drift.md and drift.json.
+
+    Behaviour first, then numbers, then training, then what is missing. Exit code 0: safe; 1: something behaves
+    otherwise; 2: numbers leave their allowance, or accuracies are not shown to be equivalent; 3: evidence is missing.
+    """
+    found = compared(folders, floor or [])
+    write_drift(found, out)
+    for step in found.steps:
+        console().print(step.sentence, soft_wrap=True, markup=False)
+        for lacking in step.missing:
+            keys = f" ({len(lacking.keys)})" if lacking.keys else ""
+            console().print(f"missing, {lacking.what}: {lacking.why}{keys}", soft_wrap=True, markup=False)
+    console().print(f"wrote {out}/drift.html, drift.md, drift.json")
+    raise typer.Exit(found.exit_code)
