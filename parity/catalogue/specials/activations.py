@@ -81,7 +81,7 @@ KNOWN: list[Deviation] = [
         "torch",
         {"output": "zero to negative zero"},
         "torch multiplies the exponential minus 1, which is -0, by constants; NumPy's minimum of -0 and 0 is 0",
-        when="torch>=2.3",
+        when="torch>=2.8",
     ),
     Deviation(
         "ELU",
