@@ -27,7 +27,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", 
 # A file is one process's, so that what it computes once is; xdist would put those of many tests first, which are not
 # the long ones, and end with a long one alone.
 PYTEST = ("pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-SINGLE_THREADED = dict.fromkeys(THREADS, "1") | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+# Many processes import the same modules, which the first of them compiles for all.
+SINGLE_THREADED = dict.fromkeys(THREADS, "1") | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONDONTWRITEBYTECODE": ""}
 
 
 class Environment:
@@ -352,6 +353,14 @@ def bench(session: nox.Session) -> None:
     """Measures speed and memory, as ratios within one run."""
     options, rest = asked(session)
     Environment(session, options.stack, options.python).run("python", "-m", "benchmarks", *rest)
+
+
+@nox.session(python=False, default=False)
+def mistakes(session: nox.Session) -> None:
+    """Plants a gallery of porting mistakes, which `parity compare` must tell as their page says, and no right port."""
+    options, rest = asked(session)
+    environment = Environment(session, options.stack, options.python)
+    environment.run("python", "-m", "benchmarks.mistakes", "--check", *rest, env=SINGLE_THREADED)
 
 
 @nox.session(python=False, default=False)

@@ -1,6 +1,7 @@
 """`python -m benchmarks.mistakes`: plant the gallery of porting mistakes, and compare; with --keep, make its page.
 
-What was kept with the same packages is not planted again, except what is named.
+What was kept with the same packages is not planted again, except what is named. With --check everything is planted, and
+what is told otherwise than its page says is an error: `nox -s mistakes`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.where import where
-from parity.comparison.gallery import MISTAKES, TWINS, Mistake
+from parity.comparison.gallery import MISTAKES, TWINS, Mistake, Twin
 from parity.comparison.gallery.examining import TOLERANCES, Examined, examined, examined_right
 
 KEPT = Path(__file__).with_name("mistakes.json")
@@ -168,7 +169,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mistakes", description="Plant porting mistakes.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="of a mistake or an architecture; default: all")
     parser.add_argument("--keep", action="store_true", help=f"keep it in benchmarks/{KEPT.name}, and write its page")
+    parser.add_argument("--check", action="store_true", help="plant everything; exit code 1 if its page is not right")
     arguments = parser.parse_args()
+    if arguments.check:
+        raise SystemExit(1 if any([*map(_differs, MISTAKES), *map(_alarms, TWINS)]) else 0)
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     found: Found = kept if kept.get("where") == where() else {"where": where(), "right": {}, "mistakes": {}}
     for twin in TWINS:
@@ -180,11 +184,32 @@ def main() -> None:
         if asked or (not arguments.names and mistake.name not in found["mistakes"]):
             said = examined(mistake)
             found["mistakes"][mistake.name] = _written(said)
-            print(f"{mistake.name}: {'; '.join(_short_of(mistake, said)) or 'told right'}", flush=True)
+            print(f"{mistake.name}: {_in_words(list(_short_of(mistake, said)))}", flush=True)
             _keep(found, arguments.keep)
     if arguments.keep and all(mistake.name in found["mistakes"] for mistake in MISTAKES):
         PAGE.write_text(page(found))
         print(f"wrote {KEPT} and {PAGE}")
+
+
+def _differs(mistake: Mistake) -> bool:
+    """Plant a mistake, and tell whether its page says something else; what is said there and here is printed."""
+    page_has = _read(json.loads(KEPT.read_text())["mistakes"][mistake.name])
+    there, here = (list(_short_of(mistake, found)) for found in (page_has, examined(mistake)))
+    print(
+        f"{mistake.name}: {_in_words(here)}{'' if here == there else f', the page has {_in_words(there)}'}", flush=True
+    )
+    return here != there
+
+
+def _alarms(twin: Twin) -> bool:
+    """Compare the right port, and tell whether it is called wrong."""
+    found = examined_right(twin, SEEDS[0])
+    print(f"{twin.name}, right: {'called wrong' if found.caught else 'within'}", flush=True)
+    return found.caught
+
+
+def _in_words(short_of: Sequence[str]) -> str:
+    return "; ".join(short_of) or "told right"
 
 
 def _keep(found: Found, keep: bool) -> None:
