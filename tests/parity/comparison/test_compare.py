@@ -57,8 +57,6 @@ MISTAKES: list[tuple[str, dict[str, Any], str, str]] = [
     ("convolutional", {"momentum": 0.99}, "BatchNormalization", "momentum=0.9"),
     ("convolutional", {"rate": 0.4}, "Dropout", "rate=0.5"),
     ("residual", {"same": True}, "Conv2D", "padding='valid' behind keras.layers.ZeroPadding2D((1, 1))"),
-    ("residual", {"groups": 4}, "GroupNormalization", "groups=2"),
-    ("residual", {"dilation": 2}, "Conv2D", "dilation_rate=(1, 1)"),
     ("transformer", {"gelu": "relu"}, "Dense", "activation='gelu'"),
 ]
 

@@ -30,7 +30,7 @@ from parity.study import InProcess
 from parity.results.code import origin
 import tiny_study
 
-KILLS, folder, rng = 20, Path(sys.argv[1]), random.Random(0)
+KILLS, folder, rng = 12, Path(sys.argv[1]), random.Random(0)
 
 
 def begun(name):
@@ -102,7 +102,7 @@ def test_the_exit_code_tells_the_verdict(
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.* is torn and was skipped")
-def test_killed_at_twenty_random_moments_a_study_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+def test_killed_at_twelve_random_moments_a_study_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     """One process forks the studies, so that the moments fall into them and not into imports."""
     environment = {
         **ENVIRONMENT,
@@ -112,7 +112,7 @@ def test_killed_at_twenty_random_moments_a_study_ends_as_if_it_had_not_been(tmp_
     command = [sys.executable, "-c", KILLING, str(tmp_path)]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     kills = json.loads(done.stdout)
-    assert sum(kills) == 20
+    assert sum(kills) == 12
     expected = contents(tmp_path / "uninterrupted")
     assert len(expected[0]) == RUNS
     for study in range(len(kills)):
