@@ -172,15 +172,19 @@ def found_in(folder: Path, listed: dict[str, list[str]], earlier: Mapping[str, A
             for (package, last, first), entries in sorted(between.items(), key=lambda item: _order(*item[0]))
             if entries
         ],
-        "releases": [*_others(earlier, "releases", valid), *releases],
-        "unmeasurable": [*_others(earlier, "unmeasurable", valid), *unmeasurable],
+        "releases": _with_earlier(releases, earlier.get("releases", []), valid),
+        "unmeasurable": _with_earlier(unmeasurable, earlier.get("unmeasurable", []), valid),
     }
 
 
-def _others(earlier: Mapping[str, Any], which: str, measured: Iterable[Mapping[str, Any]]) -> list[Any]:
-    """What was said earlier of releases, beside other packages, that are none of those measured."""
-    anew = [(each["package"], each["version"], each["beside"]) for each in measured]
-    return [each for each in earlier.get(which, []) if (each["package"], each["version"], each["beside"]) not in anew]
+def _with_earlier(found: list[Any], earlier: Iterable[Any], measured: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """What is said of releases now and, of those that were not measured anew beside the same packages, was before."""
+
+    def place(each: Mapping[str, Any]) -> tuple[Any, ...]:
+        return each["package"], sorted(each["beside"].items()), numbers(each["version"])
+
+    anew = list(map(place, measured))
+    return sorted([*found, *(each for each in earlier if place(each) not in anew)], key=place)
 
 
 def off(record: dict[str, Any]) -> dict[str, Any]:

@@ -291,4 +291,4 @@ def test_what_is_known_of_other_releases_may_be_kept_and_is_narrowed_down(tmp_pa
         {"package": "keras", "last": "3.3.3", "first": "3.8.0", "entries": [other]},
         {"package": "keras", "last": "3.6.0", "first": "3.7.0", "entries": [entry]},
     ]
-    assert [release["version"] for release in said["releases"]] == ["3.3.3", "3.8.0", "3.6.0", "3.7.0"]
+    assert [release["version"] for release in said["releases"]] == ["3.3.3", "3.6.0", "3.7.0", "3.8.0"]
