@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
 from parity.frameworks import framework, implementations
 
+VENDORED = "_vendor"  # the folder of what a package brings for itself
 TOOLS = ("hypothesis", "scipy", "statsmodels")  # packages of which the versions are told besides the frameworks'
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -63,10 +64,13 @@ def stack_name() -> str:
 def installed() -> dict[str, str]:
     """The version of every distribution that this process would import, by name.
 
-    Left out are pip, which computes nothing and is renewed at will, and this project, whose code has a digest.
+    Left out are pip, which computes nothing and is renewed at will, this project, whose code has a digest, and what
+    another package brings for itself: setuptools puts its own on Python's path when somebody imports it.
     """
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
+        if Path(str(distribution.locate_file(""))).name == VENDORED:
+            continue
         name = (distribution.metadata["Name"] or "").lower().replace("_", "-").replace(".", "-")
         if name != "pip" and "numpynet" not in (distribution.read_text("top_level.txt") or "").split():
             found.setdefault(name, distribution.version)
