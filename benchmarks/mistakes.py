@@ -107,7 +107,8 @@ def _alone(what: str, ours: int, of: int) -> str:
 
 def _one_by_one(gallery: Gallery) -> Iterator[str]:
     yield from (
-        "A share is the largest part of what rounding allows that some tensor uses; *no place* means that the weights "
+        "A share is the largest part of what rounding allows that some tensor uses, *inf* where nothing is allowed, as "
+        "for the zeros of a ReLU; *no place* means that the weights "
         "of the one have no place in the other, which is said with the setting that makes it so. A mend of the weights "
         "is one of the script that converted them: a comparison copies the weights itself, and says what the port came "
         "with.",

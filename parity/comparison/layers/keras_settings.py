@@ -320,13 +320,18 @@ def _mask_in_words(value: str) -> str:
 
 
 def _with_heads(layer: Any, heads: int) -> Call:
-    """The same attention with its width split into another number of heads."""
+    """The same attention, of the same variables, with its width split into another number of heads."""
     size = layer._num_heads * layer._key_dim // heads
     made = type(layer).from_config(layer.get_config() | {"num_heads": heads, "key_dim": size, "value_dim": size})
-    names = [f"_{name}_dense" for name in ("query", "value", "key")]
-    made.build(*((None, None, getattr(layer, name).kernel.shape[0]) for name in names))
-    for name in [*names, "_output_dense"]:
-        for new, old in zip(getattr(made, name).weights, getattr(layer, name).weights, strict=True):
-            new.assign(tf.reshape(old, new.shape))
-    call: Call = made.call
-    return call
+    names = [f"_{name}_dense" for name in ("query", "value", "key", "output")]
+    made.build(*((None, None, getattr(layer, name).kernel.shape[0]) for name in names[:3]))
+    shapes = {name: [weight.shape for weight in getattr(made, name).weights] for name in names}
+
+    def attend(*args: Any, **kwargs: Any) -> Any:
+        for name in names:
+            parts = zip(("_kernel", "bias"), getattr(layer, name).weights, shapes[name], strict=False)
+            for attribute, held, shape in parts:  # tensors in the place of its variables, so that gradients come back
+                vars(getattr(made, name))[attribute] = tf.reshape(held, shape)
+        return made.call(*args, **kwargs)
+
+    return attend
