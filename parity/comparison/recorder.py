@@ -111,7 +111,7 @@ class _Recorder:
         if not all(np.isfinite(output).all() for output in ran.outputs):
             raise Unfit("the model's outputs hold NaN or an infinity from the start")
         self.wide = self.model.wide()
-        self.formulas = None if self.beside == self.model.framework else self.wide.by_formulas(self.beside)
+        self.formulas = self.wide.by_formulas(self.beside)
         self._keep("inputs", {str(place): values for place, values in enumerate(self.inputs)})
         for name, layer in self.model.layers.items():
             self._keep(f"weights/{name}", {role: self.model.read(held) for role, held in layer.held.items()})
@@ -126,15 +126,16 @@ class _Recorder:
             self._mode(True, masks)
 
     def header(self, seed: int) -> Header:
+        own = self.model.framework
         return Header(
             format=FORMAT,
             version=VERSION,
-            framework=self.model.framework,
+            framework=own,
             dtype="float64" if self.dtype == np.float64 else "float32",
-            made_by=dict(_made_by(self.model.framework)),
+            made_by=dict(_made_by(own)),
             seed=seed,
             beside="" if self.formulas is None else self.beside,
-            asked=self.beside,
+            asked=[self.beside, *([own] if self.wide.by_formulas(own) is None else [])],
             thorough=self.thorough,
             inputs=len(self.inputs),
             layers=[_layer(self.model, layer) for layer in self.model.layers.values()],

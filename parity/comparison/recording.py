@@ -88,7 +88,7 @@ class Header(Part):
     made_by: the versions of what made it
     seed: what the cotangents and masks were drawn by
     beside: the framework whose own formulas have allowances too; "" where no layer has such a formula
-    asked: the framework that allowances were asked for
+    asked: the frameworks whose formulas were looked for: `beside`, and the model's own where it has none of its own
     thorough: whether the allowances are those of a second look, which is taken before anybody is accused
     inputs: their number
     modes: "evaluation" and, unless `untrained` says why not, "training"
@@ -102,7 +102,7 @@ class Header(Part):
     made_by: dict[str, str]
     seed: int
     beside: str
-    asked: str
+    asked: list[str]
     thorough: bool
     inputs: int
     layers: list[LayerPart]

@@ -180,7 +180,7 @@ class RecordedModel(Model):
         return self._view(REFERENCE, ALLOWED)
 
     def by_formulas(self, framework: str) -> Model | None:
-        if framework not in (self.framework, self.header.asked):
+        if framework not in self.header.asked:
             self.asked.add(framework)
         return self._view(REFERENCE, ALLOWED_BESIDE) if framework == self.header.beside else None
 

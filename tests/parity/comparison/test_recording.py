@@ -20,8 +20,11 @@ from typer.testing import CliRunner
 import numpynet as nn
 import parity
 from parity.cli import app
+from parity.comparison.alignment import aligned
 from parity.comparison.model import Unfit
+from parity.comparison.pairing import paired
 from parity.comparison.recording import HEADER
+from parity.comparison.sides import side
 from parity.frameworks import available
 from parity.frameworks.lazy import keras, torch
 from parity.rounding.errors import SLACK
@@ -115,6 +118,17 @@ def test_a_layer_that_applies_an_activation_has_the_own_error_of_both(activation
     played = parity.compare(tmp_path / "r.parity", port())
     same(played, live)
     assert bool(played.faults) is (activation != "elu")
+
+
+@pytest.mark.skipif(len(available()) < 2, reason="the models are written in torch and in Keras")
+def test_an_activation_of_its_own_goes_with_the_layer_that_a_recorded_one_activates_itself() -> None:
+    layers = [keras.layers.Dense(4, activation="elu"), keras.layers.Dense(2)]
+    one = side(keras.Sequential([keras.Input((6,)), *layers], name="recorded"), "first")
+    other = side(torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.ELU(), torch.nn.Linear(4, 2)), "second")
+    found = paired(one, other, [X], {}).matching
+    pairs = aligned(one.run([X], False), other.run([X], False), found, swapped=False)
+    called = [(pair.last.layer.title, pair.other.site, pair.left.site) for pair in pairs]
+    assert called == [("Dense", "0", "1"), ("Dense", "2", "2")]
 
 
 # What is done to the entries of the zip file, and what is said of it.
