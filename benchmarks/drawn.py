@@ -15,6 +15,7 @@ from parity.frameworks.lazy import keras, torch
 Shape = tuple[int, ...]  # of one example, as torch has it: (C, H, W), (T, D) or (D,)
 Port = Callable[[Any], Any]  # applies Keras layers to a tensor of Keras
 TOKENS, BATCH = 13, 4
+EXACT_ROOT = 4  # whose root is a float32
 ACTIVATIONS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "relu": (lambda: torch.nn.ReLU(), lambda: keras.layers.ReLU()),
     "tanh": (lambda: torch.nn.Tanh(), lambda: keras.layers.Activation("tanh")),
@@ -203,11 +204,22 @@ def _gru(rng: np.random.Generator, shape: Shape, keeps: bool) -> Part:
 
 
 def _attention(rng: np.random.Generator, shape: Shape, keeps: bool) -> Part:
-    heads = int(rng.choice([number for number in (1, 2, 3) if shape[1] % number == 0]))
-    heads = shape[1] if "attention" in _other_there() else heads  # of one number each: their root is a float32
+    choices = [number for number in (1, 2, 3) if _takes(shape[1], number)]
+    if not choices:
+        return _activation(rng, shape, keeps)
+    heads = int(rng.choice(choices))
     module = torch.nn.MultiheadAttention(shape[1], heads, batch_first=True)
     layer = keras.layers.MultiHeadAttention(heads, shape[1] // heads)
     return Part(_classes().ToItself(module), lambda x: layer(x, x), shape)
+
+
+def _takes(width: int, heads: int) -> bool:
+    """Whether attention of this width and number of heads is the same function in Keras.
+
+    Of heads of one number, Keras 3.15 adds the biases along the time where there are as many steps as heads.
+    """
+    size, rest = divmod(width, heads)
+    return not rest and size > 1 and ("attention" not in _other_there() or size == EXACT_ROOT)
 
 
 def _embedding(shape: Shape) -> Part:
@@ -240,7 +252,7 @@ class Classes:
 def _classes() -> Any:
     """The classes, made once; torch is not imported before."""
 
-    class Around(torch.nn.Module):  # type: ignore[misc]
+    class Around(torch.nn.Module):
         def __init__(self, inside: Any) -> None:
             super().__init__()
             self.inside = inside

@@ -126,13 +126,15 @@ class Allowances(Generic[Key]):
         return sorted(self.rounding.unmodelled)
 
 
-def widened(allowances: Allowances[Key], formulas: Callable[[], Allowances[Key]] | None) -> Iterator[None]:
-    """Widen allowances, a look at a time, and then to those by other `formulas`; yields after each look."""
+def widened(allowances: Allowances[Key], formulas: Callable[[], Allowances[Key] | None]) -> Iterator[None]:
+    """Widen allowances, a look at a time, and then to those by other formulas, if there are some.
+
+    Yields after each look.
+    """
     for look in (allowances.glance, allowances.glance_again, allowances.look):
         look()
         yield
-    if formulas is not None:
-        beside = formulas()
+    if (beside := formulas()) is not None:
         for look in (beside.glance, beside.glance_again, beside.look):
             look()
             allowances.widen(beside)

@@ -139,7 +139,7 @@ class _Comparing:
         )
         self.notes += [*pairing.notes, *self.correspondence.frozen_alone()]
         wide = self.reference.wide()
-        self.formulas = wide.by_formulas(self.other.framework)
+        self.formulas = functools.cache(lambda: wide.by_formulas(self.other.framework))
         evaluation = self._judge(wide, False, {}, {})
         judgements = {"evaluation": evaluation}
         if pairing.misconverted and not self.swapped:
@@ -222,8 +222,12 @@ class _Comparing:
         found = self.correspondence.as_reference(reference, other, pairs, placed)
         knows = self.reference.framework == "torch" != self.other.framework
         judge = Judge(reference, self.reference.state(), self.dtype, knows)
-        formulas = None if self.formulas is None else functools.partial(allowances, self.formulas)
-        judgement = Judgement(judge, allowances(wide), formulas, found, pairs, other.calls)
+
+        def by_formulas() -> Allowances[Key] | None:
+            model = self.formulas()
+            return None if model is None else allowances(model)
+
+        judgement = Judgement(judge, allowances(wide), by_formulas, found, pairs, other.calls)
         judgement.look()
         return judgement
 
@@ -239,7 +243,9 @@ class _Comparing:
         layouts = [closest(*pair, evaluation.reference.unflattened) for pair in both]
         turned = [layout.back(values) for layout, (_, values) in zip(layouts, both, strict=True) if layout is not None]
         allowances = Allowances(computed(), computed, self.dtype, self._made)
-        found = Judgement(evaluation.judge, allowances, None, _outputs(turned), evaluation.pairs, evaluation.other)
+        found = Judgement(
+            evaluation.judge, allowances, lambda: None, _outputs(turned), evaluation.pairs, evaluation.other
+        )
         found.look()
         return found
 

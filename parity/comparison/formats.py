@@ -11,15 +11,14 @@ from parity.formats import DTYPES
 
 
 def judged_format(first: Model, second: Model) -> np.dtype[Any]:
-    """The format of both models, float32 where neither holds an array.
+    """The format that both models compute in, float32 where nothing says which.
 
-    Raises `Unfit` where they hold several, or one that is not judged.
+    Raises `Unfit` where they compute in several, or in one that is not judged.
     """
-    found: dict[str, str] = {}  # an array of each format
+    found: dict[str, str] = {}  # what is in each format
     for model, which in ((first, "first"), (second, "second")):
-        for layer in model.layers.values():
-            for held in layer.held.values():
-                found.setdefault(model.format_of(held), f"{held.name} of the {which} model")
+        for form, name in model.formats().items():
+            found.setdefault(form, f"{name} of the {which} model")
     if len(found) > 1:
         told = ", ".join(f"{name} is {form}" for form, name in found.items())
         raise Unfit(
@@ -28,4 +27,7 @@ def judged_format(first: Model, second: Model) -> np.dtype[Any]:
     for form, name in found.items():
         if form not in DTYPES:
             raise Unfit(f"{name} is {form}: only models in {' and '.join(DTYPES)} are judged so far")
-    return np.dtype(next(iter(found), DTYPES[0]))
+    dtype = np.dtype(next(iter(found), DTYPES[0]))
+    for model in (first, second):
+        model.compute_in(dtype)
+    return dtype

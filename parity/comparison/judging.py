@@ -62,7 +62,7 @@ class Judge:
 class Judgement:
     """One mode's: what was found of the other model, and how far it is outside.
 
-    formulas: makes the allowances by the other framework's formulas; None where it has none of its own
+    formulas: makes the allowances by the other framework's formulas, or None where it has none of its own
     found: what the other model computed, by the reference's keys
     pairs, other: the calls that compute the same, and all of the other model's
     tensors: those that were judged. What is inside is not judged again, since allowances only widen
@@ -70,7 +70,7 @@ class Judgement:
 
     judge: Judge
     allowances: Allowances[Key]
-    formulas: Callable[[], Allowances[Key]] | None
+    formulas: Callable[[], Allowances[Key] | None]
     found: Trace
     pairs: list[Aligned]
     other: list[Call]
@@ -121,4 +121,5 @@ class Judgement:
                 self._judged[key] = self.judge.judged(key, self.found[key], expected, bound)
         if self.inside:
             self.allowances.forget()
+            self.found = {}
         return self.inside

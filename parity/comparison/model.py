@@ -219,6 +219,14 @@ class Model(ABC):
     def format_of(self, held: Held) -> str:
         """The name of the number format that an array of the model's is in."""
 
+    def formats(self) -> dict[str, str]:
+        """The number formats that it computes in, each with the name of an array in it; none where it holds none."""
+        held = [held for layer in self.layers.values() for held in layer.held.values()]
+        return {self.format_of(one): one.name for one in reversed(held)}
+
+    def compute_in(self, dtype: np.dtype[Any]) -> None:  # noqa: B027
+        """Compute in this format from now on, where nothing that the model holds says otherwise."""
+
     def is_frozen(self, held: Held) -> bool:
         """Tells whether an array is left as it is in a training, so that it has no gradient there."""
         return False

@@ -5,9 +5,8 @@ What it inherits from the layers before and behind it is no part of that.
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,14 +28,14 @@ class Bench:
     """What layers are tried with, one after another.
 
     wide: the reference in the wider format
-    formulas: the same by the other framework's formulas, where it has some
+    formulas: makes the same by the other framework's formulas, or None where it has none of its own
     correspondence: the model whose layers are tried, and what of it is what of the reference
     judge: judges a running statistic by what is known to differ, too
     lying: how the reference's arrays lie in the other model
     """
 
     wide: Model
-    formulas: Model | None
+    formulas: Callable[[], Model | None]
     correspondence: Correspondence
     training: bool
     judge: Judge
@@ -68,9 +67,7 @@ class OwnError:
     def settled(self) -> float | None:
         """The share of `share`, after no more looks than it takes to see that the layer is not at fault."""
         found, share = self._applied(), None
-        formulas = self.bench.formulas
-        beside = None if formulas is None else functools.partial(self._allowances, formulas)
-        for _ in widened(self.allowances, beside):
+        for _ in widened(self.allowances, self._by_formulas):
             share = self._largest(found)
             if share is None or share <= 1:
                 break
@@ -90,6 +87,10 @@ class OwnError:
     def share(self) -> float | None:
         """The largest share of its allowance that the layer uses as it is now; None where nothing is comparable."""
         return self._largest(self._applied())
+
+    def _by_formulas(self) -> Allowances[Key] | None:
+        model = self.bench.formulas()
+        return None if model is None else self._allowances(model)
 
     def _allowances(self, model: Model) -> Allowances[Key]:
         def computed() -> Trace:

@@ -23,7 +23,7 @@ def allowed(
 ) -> tuple[dict[Key, Array], list[str]]:
     """The allowance of every tensor in `reference`, by a first look, and what has no model of rounding."""
     allowances = Allowances(reference, run, dtype)
-    for _ in widened(allowances, None):
+    for _ in widened(allowances, lambda: None):
         pass
     return allowances.bounds, allowances.unmodelled
 

@@ -114,8 +114,7 @@ class KerasModel(Model):
 
     def _dtype(self) -> Any:
         """The format of inputs: its arrays', which layers may have otherwise than the model, or else its own."""
-        held = (one for layer in self.layers.values() for one in layer.held.values())
-        return np.dtype(next(map(self.format_of, held), self.model.compute_dtype))
+        return np.dtype(next(iter(self.formats())))
 
     def _observer(
         self,
@@ -177,6 +176,9 @@ class KerasModel(Model):
 
     def format_of(self, held: Held) -> str:
         return str(held.tensors[0].dtype)
+
+    def formats(self) -> dict[str, str]:
+        return super().formats() or {self.model.compute_dtype: self.model.name}
 
     def is_frozen(self, held: Held) -> bool:
         return not all(tensor.trainable for tensor in held.tensors)

@@ -126,6 +126,9 @@ class NumpynetModel(Model):
         name: str = held.tensors[0].value.dtype.name
         return name
 
+    def compute_in(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+
     def read(self, held: Held) -> Array:
         return held.to_one([_plain(tensor.value) for tensor in held.tensors])
 

@@ -173,6 +173,9 @@ class TorchModel(Model):
     def format_of(self, held: Held) -> str:
         return str(held.tensors[0].dtype).removeprefix("torch.")
 
+    def compute_in(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = getattr(torch, dtype.name)
+
     def is_frozen(self, held: Held) -> bool:
         return not all(tensor.requires_grad for tensor in held.tensors)
 
@@ -219,8 +222,13 @@ def replaced(tree: Any, tensors: Sequence[Any]) -> Any:
 
 
 def _array(tensor: Any) -> Array:
+    return _shared(tensor).copy()
+
+
+def _shared(tensor: Any) -> Array:
+    """The tensor's own memory as an array, if NumPy has its format."""
     tensor = tensor.detach()
-    array: Array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy().copy()
+    array: Array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy()
     return array
 
 
@@ -242,13 +250,14 @@ def _send_back(outputs: Sequence[Any], cotangents: Sequence[Array | None]) -> No
 
 
 def _gradient(tensor: Any) -> Array | None:
-    return None if tensor.grad is None else _array(tensor.grad)
+    """The gradient of a leaf: its own memory, which the next pass leaves alone, as it begins without gradients."""
+    return None if tensor.grad is None else _shared(tensor.grad)
 
 
 def _parameter_gradients(layer: Layer) -> dict[str, Array]:
     """The gradients of a layer's parameters, by role, as far as something came back to them."""
     return {
-        role: (held.of_gradients or held.to_one)([_array(tensor.grad) for tensor in held.tensors])
+        role: (held.of_gradients or held.to_one)([_shared(tensor.grad) for tensor in held.tensors])
         for role, held in layer.held.items()
         if role not in STATE and all(tensor.grad is not None for tensor in held.tensors)
     }

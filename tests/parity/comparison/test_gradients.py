@@ -67,7 +67,7 @@ def test_what_inherits_a_wrong_gradient_is_not_accused() -> None:
 
 @in_both
 def test_a_wrong_backward_in_keras_is_its_layers_fault() -> None:
-    class Stopping(keras.layers.Dense):  # type: ignore[misc]
+    class Stopping(keras.layers.Dense):
         def call(self, x: Any, training: Any = None) -> Any:
             return super().call(keras.ops.stop_gradient(x))
 

@@ -43,7 +43,7 @@ def jumping(values: Array) -> Array:
 
 def everything(of: Allowances[str]) -> list[Array]:
     """The allowance after each look, the thorough one last."""
-    bounds = [of.bound("") for _ in widened(of, None)]
+    bounds = [of.bound("") for _ in widened(of, lambda: None)]
     of.look_again(lambda: False)
     return [*bounds, of.bound("")]
 
@@ -118,7 +118,7 @@ def test_a_right_model_takes_two_glances_and_a_wrong_one_every_look() -> None:
 def test_a_model_at_a_kink_is_accused_by_no_look_that_came_too_soon() -> None:
     """Inputs that are rounded to either side of 0, where the gradient jumps: a glance alone may miss a side."""
 
-    class Apart(torch.nn.Module):  # type: ignore[misc]
+    class Apart(torch.nn.Module):
         def __init__(self, other: bool) -> None:
             super().__init__()
             self.relu, self.other = nn.ReLU(), other

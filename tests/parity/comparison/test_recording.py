@@ -232,7 +232,10 @@ def test_a_mode_that_was_not_recorded_and_formulas_that_were_not_are_named(tmp_p
     assert found.passed
     assert set(found.judged) == {"evaluation"}
     assert "training mode was not looked at: the torch model answers differently when it is asked again" in str(found)
-    assert "Record the model with --beside numpynet" in str(found)
+    assert "Record the model with --beside numpynet" not in str(found)  # nobody is outside
+    wrong = parity.compare(tmp_path / "r.parity", nn.ELU(0.5))
+    assert not wrong.passed
+    assert "Record the model with --beside numpynet" in str(wrong)
 
 
 @pytest.mark.skipif("torch" not in available(), reason="models in float64, and their optimizers, are torch's")
