@@ -142,6 +142,7 @@ class _Recorder:
             modes=self.modes,
             untrained=self.untrained,
             unmodelled=sorted(self.unmodelled | self.wide.unmodelled),
+            arrays=len(self.arrays),
         )
 
     def _keep(self, folder: str, arrays: Mapping[str, Array]) -> None:

@@ -93,6 +93,7 @@ class Header(Part):
     inputs: their number
     modes: "evaluation" and, unless `untrained` says why not, "training"
     unmodelled: operations that nothing is known of the rounding of
+    arrays: how many there are in the file
     """
 
     format: Literal["parity recording"]
@@ -109,6 +110,7 @@ class Header(Part):
     modes: dict[str, ModePart]
     untrained: str
     unmodelled: list[str]
+    arrays: int
 
 
 def write(file: Path, header: Header, arrays: Mapping[str, Array]) -> None:
@@ -140,8 +142,10 @@ def read(file: Path) -> tuple[Header, dict[str, Array]]:
         with zipfile.ZipFile(file) as archive:
             header = _header(file, archive)
             names = [name for name in archive.namelist() if name.endswith(SUFFIX)]
+            if len(names) != header.arrays:
+                raise damaged(file, f"it holds {len(names)} of {header.arrays} arrays")
             return header, {name.removesuffix(SUFFIX): _array(archive, name) for name in names}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError, MemoryError) as error:
         if isinstance(error, Unfit):
             raise
         raise damaged(file, str(error)) from error

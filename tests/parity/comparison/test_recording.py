@@ -139,6 +139,10 @@ def without(name: str) -> Callable[[Entries], object]:
     return lambda entries: entries.pop(name)
 
 
+def renamed(name: str) -> Callable[[Entries], object]:
+    return lambda entries: entries.update({"another.npy": entries.pop(name)})
+
+
 def told_by_header(**changed: Any) -> Callable[[Entries], object]:
     def change(entries: Entries) -> None:
         entries[HEADER] = json.dumps(json.loads(entries[HEADER]) | changed).encode()
@@ -162,11 +166,10 @@ def pickled(entries: Entries) -> None:
             r"is a recording of version 2, and this parity reads version 1: install the parity",
         ),
         (told_by_header(layers=[{"name": 1}]), r"damaged \(header.json, layers.0.name: Input should be a valid string"),
-        (
-            without("weights/0/bias.npy"),
-            r"damaged \(it lacks weights/0/bias\): copy it again, or record the model anew",
-        ),
-        (without("training/reference/calls/1/outputs/0.npy"), r"it lacks calls/1/outputs/0"),
+        (without("weights/0/bias.npy"), r"damaged \(it holds \d+ of \d+ arrays\): copy it again, or record the"),
+        (renamed("weights/0/bias.npy"), "it lacks weights/0/bias"),
+        (renamed("training/reference/calls/1/outputs/0.npy"), "it lacks calls/1/outputs/0"),
+        (renamed("training/masks/3.npy"), "it lacks training/masks/3"),
         (told_by_header(modes={}), "it lacks evaluation"),
         (pickled, "Object arrays cannot be loaded"),
     ],
