@@ -57,8 +57,10 @@ def record(
     beside: str = "keras",
     thorough: bool = False,
     show: Show | None = None,
-) -> None:
+) -> list[str]:
     """Record what a model computes of `inputs`, and what rounding allows, so that it can be compared elsewhere.
+
+    Returns sentences on what could not be recorded; there are none where all was.
 
     `parity.compare(file, other)` does so, and needs nothing that this model is written in. docs/reference/recordings.md
     describes the file.
@@ -82,7 +84,12 @@ def record(
         dtype = judged_format(one, one)
         recorder = _Recorder(one, arrays_of(inputs, dtype), dtype, np.random.default_rng(seed), beside, thorough, show)
         recorder.record()
-        write(Path(file), recorder.header(seed), recorder.arrays)
+        header = recorder.header(seed)
+        write(Path(file), header, recorder.arrays)
+    told = [header.untrained] if header.untrained else []
+    if header.unmodelled:
+        told.append(f"no model of rounding: {', '.join(header.unmodelled)}; allowed as much as a function such as tanh")
+    return told
 
 
 @dataclass

@@ -230,11 +230,12 @@ def test_a_mode_that_was_not_recorded_and_formulas_that_were_not_are_named(tmp_p
         def forward(self, x: Any) -> Any:
             return torch.nn.functional.dropout(torch.nn.functional.elu(x), 0.5, self.training)
 
-    parity.record(Dropping(), X, tmp_path / "r.parity")
+    told = parity.record(Dropping(), X, tmp_path / "r.parity")
     found = parity.compare(tmp_path / "r.parity", nn.ELU())
     assert found.passed
     assert set(found.judged) == {"evaluation"}
-    assert "training mode was not looked at: the torch model answers differently when it is asked again" in str(found)
+    assert "training mode was not looked at: the torch model answers differently when it is asked again" in told[0]
+    assert told[0] in found.notes
     assert "Record the model with --beside numpynet" not in str(found)  # nobody is outside
     wrong = parity.compare(tmp_path / "r.parity", nn.ELU(0.5))
     assert not wrong.passed
