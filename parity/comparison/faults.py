@@ -47,4 +47,4 @@ def faults(bench: Bench, pairs: Sequence[Aligned]) -> Iterator[Fault]:
             share = own.settled_again()
             if share is None or share <= 1:
                 continue
-        yield Fault(call.site, call.layer.title, beside, share, cause)
+        yield Fault(call.site, call.layer.title, beside, share, cause, own.backward())

@@ -150,30 +150,35 @@ class OwnError:
         first, last, own = found[chain[0].site], found[chain[-1].site], found[self.pair.other.site]
         return replace(own, outputs=last.outputs, input_gradients=first.input_gradients)
 
-    def _largest(self, applied: Applied) -> float | None:
-        return max(self._shares(applied), default=None)
+    def backward(self) -> bool:
+        """Tells whether only gradients are outside."""
+        return not any(key.rung == OUTPUT for key, share in self._shares(self._applied()) if not share <= 1)
 
-    def _shares(self, applied: Applied) -> Iterator[float]:
+    def _largest(self, applied: Applied) -> float | None:
+        return max((share for _, share in self._shares(applied)), default=None)
+
+    def _shares(self, applied: Applied) -> Iterator[tuple[Key, float]]:
+        """Yields every tensor with the largest share of its allowance that an element uses."""
         judge, name = self.bench.judge, self.pair.other.layer.name
         held = self.bench.correspondence.of_layer(name, applied.state, applied.parameter_gradients)
         for key, value in self.allowances.reference.items():
             bound = self.allowances.bound(key)
             if key.layer:
                 if key in held:
-                    yield judge.judged(key, held[key], value, bound).share
+                    yield key, judge.judged(key, held[key], value, bound).share
             elif key.rung == GRADIENT:
                 if (source := self.feeding.alone(int(key.tensor))) is not None:
                     place, lies = source
                     gradient = or_zero(applied.input_gradients[place], lies.there(value))
-                    yield share_used(lies.back(gradient).astype(judge.dtype), value, bound, judge.dtype)
+                    yield key, share_used(lies.back(gradient).astype(judge.dtype), value, bound, judge.dtype)
             elif int(key.tensor) < len(applied.outputs):
                 found = applied.outputs[int(key.tensor)]
                 if (layout := self.bench.lying.layout(value.astype(judge.dtype), found)) is not None:
-                    yield share_used(layout.back(found), value, bound, judge.dtype)
+                    yield key, share_used(layout.back(found), value, bound, judge.dtype)
                 elif [side for side in found.shape if side > 1] == [side for side in value.shape if side > 1]:
-                    yield share_used(found.reshape(value.shape), value, bound, judge.dtype)
+                    yield key, share_used(found.reshape(value.shape), value, bound, judge.dtype)
                 elif found.ndim == value.ndim:  # of another rank it may be the last step of what is whole there
-                    yield math.inf
+                    yield key, math.inf
 
 
 def _output(place: int) -> Key:

@@ -47,6 +47,7 @@ class Fault:
 
     share: of the allowance of its output; None where it has a difference that was proven to do so in other layers
     cause: what it probably is, the error being gone without it; None where nothing that is known removes it
+    backward: whether only its gradients are outside, given what came back to it in the reference
     """
 
     layer: str
@@ -54,6 +55,7 @@ class Fault:
     beside: str
     share: float | None
     cause: Cause | None
+    backward: bool = False
 
 
 @dataclass(frozen=True)
@@ -261,10 +263,13 @@ def _faults(faults: Sequence[Fault]) -> Iterator[str]:
         by_cause.setdefault("" if fault.cause is None else f"{fault.title} {fault.cause.mend}", []).append(fault)
     for alike in by_cause.values():
         fault, more = alike[0], len(alike) - 1
-        own = "" if fault.share is None else f"its own error is {fault.share:.3g} of what rounding allows; "
+        given, error, heirs = "the same input", "its own error", "after"
+        if fault.backward:
+            given, error, heirs = "the same from both sides", "the error of its own gradients", "before"
+        own = "" if fault.share is None else f"{error} is {fault.share:.3g} of what rounding allows; "
         yield (
-            f"At fault: {fault.layer} ({fault.title}), beside {fault.beside}. Given the same input, {own}what comes "
-            "after it inherits it."
+            f"At fault: {fault.layer} ({fault.title}), beside {fault.beside}. Given {given}, {own}what comes {heirs} "
+            "it inherits it."
         )
         if fault.cause is None:
             yield "None of the known differences of its kind removes the error."

@@ -53,6 +53,7 @@ def test_a_wrong_backward_is_its_layers_fault(role: str) -> None:
     found = parity.compare(model(), model(wrong_back(role)), inputs())
     assert not found.passed
     assert [(fault.layer, fault.title, fault.cause) for fault in found.faults] == [("2", "Halved", None)]
+    assert "Given the same from both sides, the error of its own gradients is" in str(found)
     assert not any(tensor.key.rung == 1 for tensor in found.judged["evaluation"] if not tensor.passed)
 
 
@@ -117,6 +118,7 @@ def test_in_float64_a_millionth_of_float32s_rounding_is_found_and_named() -> Non
     assert parity.compare(model(), model(slope=almost), inputs()).passed
     found = parity.compare(model().double(), model(slope=almost).double(), inputs())
     assert found.fault is not None, str(found)
+    assert not found.fault.backward
     assert (found.fault.title, found.fault.cause and found.fault.cause.name) == ("LeakyReLU", "slope")
 
 
