@@ -39,7 +39,11 @@ def record(
     found = named(file, {"model": ("model", "first"), "inputs": ("inputs",)})
     try:
         with progress("runs under rounding errors") as show:
-            record_model(found["model"], found["inputs"], out, seed=seed, beside=beside, thorough=thorough, show=show)
+            told = record_model(
+                found["model"], found["inputs"], out, seed=seed, beside=beside, thorough=thorough, show=show
+            )
     except Unfit as error:
         fail(str(error), code=3)
+    for line in told:
+        typer.echo(line)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB. Compare it by `parity compare {out} FILE.py`")

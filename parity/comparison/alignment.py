@@ -25,7 +25,8 @@ class Aligned:
     where it should, and nothing does. A layer that only the other model has goes with a call of `NOTHING`.
 
     ahead: the call of a layer that pads ahead of the other model's, where the reference pads itself
-    behind: that of a layer that crops behind it, where the reference's transposed convolution pads
+    behind: that of a layer that crops behind it, where the reference's transposed convolution pads, or that activates
+        what the reference's layer activates itself
     """
 
     reference: tuple[Call, ...]
@@ -36,6 +37,11 @@ class Aligned:
     @property
     def last(self) -> Call:
         return self.reference[-1]
+
+    @property
+    def chain(self) -> list[Call]:
+        """The calls in the other model, one after another."""
+        return [call for call in (self.ahead, self.other, self.behind) if call is not None]
 
     @property
     def entered(self) -> Call:
@@ -78,19 +84,19 @@ def aligned(reference: Run, other: Run, found: Matching, swapped: bool) -> list[
             pairs += _anchored(reference, start, other.calls[here], taken)
         free = [place for place in range(start + 1, end) if place not in taken]
         pairs += _between([reference.calls[place] for place in free], other.calls[here + 1 : after])
-    pairs = _with_what_pads_or_crops(pairs, other)
+    pairs = _with_what_is_beside(pairs, other)
     pairs = [_without_its_activation(pair, pairs, reference, other) for pair in pairs]
     return [*pairs, *_too_many(pairs, reference, other)]
 
 
-def _with_what_pads_or_crops(pairs: Sequence[Aligned], other: Run) -> list[Aligned]:
-    """The pairs, with what pads ahead of a window, or crops behind one, that the reference's does by itself."""
+def _with_what_is_beside(pairs: Sequence[Aligned], other: Run) -> list[Aligned]:
+    """The pairs, with what pads ahead of a layer, crops or activates behind one, as the reference's does by itself."""
     known = {id(pair.other) for pair in pairs}
     places = {id(call): place for place, call in enumerate(other.calls)}
 
-    def free(place: int, kind: str) -> Call | None:
+    def free(place: int, *kinds: str) -> Call | None:
         call = other.calls[place] if 0 <= place < len(other.calls) else None
-        return call if call is not None and call.layer.kind == kind and id(call) not in known else None
+        return call if call is not None and call.layer.kind in kinds and id(call) not in known else None
 
     found = []
     for pair in pairs:
@@ -99,6 +105,8 @@ def _with_what_pads_or_crops(pairs: Sequence[Aligned], other: Run) -> list[Align
             pair = replace(pair, ahead=free(place - 1, "padding"))
         elif kind == "transposed convolution":
             pair = replace(pair, behind=free(place + 1, "cropping"))
+        if pair.behind is None and pair.last.layer.activation and not pair.other.layer.activation:
+            pair = replace(pair, behind=free(place + 1, *ACTIVATIONS))
         found.append(pair)
     return found
 
@@ -126,7 +134,7 @@ def _without_its_activation(pair: Aligned, pairs: Sequence[Aligned], reference: 
 
 def _too_many(pairs: Sequence[Aligned], reference: Run, other: Run) -> Iterator[Aligned]:
     """Yields the activations that only the other model has, behind a call whose output the reference hands on."""
-    known = {id(pair.other) for pair in pairs}
+    known = {id(call) for pair in pairs for call in (pair.other, pair.behind)}
     for call in other.calls:
         if id(call) in known or call.layer.kind not in ACTIVATIONS:
             continue

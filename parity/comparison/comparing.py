@@ -179,7 +179,7 @@ class _Comparing:
             itself,
             list(faults.values()),
             self.matching.table(),
-            len(evaluation.pairs),
+            sum(len(pair.chain) for pair in evaluation.pairs),
             len(evaluation.other),
             _alone(evaluation),
             sorted({name for each in judgements.values() for name in each.allowances.unmodelled} | wide.unmodelled),

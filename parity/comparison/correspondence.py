@@ -36,10 +36,10 @@ class Correspondence:
         found: Trace = {}
         for pair in pairs:
             of = pair.last.outputs
-            for place in [place for place in floats(of) if place < len(pair.other.outputs)]:
-                values = pair.other.outputs[place]
+            for place in [place for place in floats(of) if place < len(pair.left.outputs)]:
+                values = pair.left.outputs[place]
                 if (layout := closest(of[place], values, reference.unflattened)) is not None:
-                    gradient = or_zero(pair.other.gradients[place], values)
+                    gradient = or_zero(pair.left.gradients[place], values)
                     found[key_of(OUTPUT, pair.last.site, "output", place, of)] = layout.back(values)
                     found[key_of(GRADIENT, pair.last.site, "output gradient", place, of)] = layout.back(gradient)
         for place, (layout, values) in enumerate(zip(outputs, other.outputs, strict=True)):

@@ -139,7 +139,7 @@ class OwnError:
     def _applied(self) -> Applied:
         """What the other's layer computes of the same, with what pads ahead of it or crops behind it."""
         other, training, back = self.bench.other, self.bench.training, self.back
-        chain = [call for call in (self.pair.ahead, self.pair.other, self.pair.behind) if call is not None]
+        chain = self.pair.chain
         given = [self.feeding.inputs(self.inputs)]
         for call in chain[:-1]:
             given.append(other.apply(call, given[-1], training).outputs)

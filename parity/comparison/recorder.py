@@ -57,8 +57,10 @@ def record(
     beside: str = "keras",
     thorough: bool = False,
     show: Show | None = None,
-) -> None:
+) -> list[str]:
     """Record what a model computes of `inputs`, and what rounding allows, so that it can be compared elsewhere.
+
+    Returns sentences on what could not be recorded; there are none where all was.
 
     `parity.compare(file, other)` does so, and needs nothing that this model is written in. docs/reference/recordings.md
     describes the file.
@@ -82,7 +84,12 @@ def record(
         dtype = judged_format(one, one)
         recorder = _Recorder(one, arrays_of(inputs, dtype), dtype, np.random.default_rng(seed), beside, thorough, show)
         recorder.record()
-        write(Path(file), recorder.header(seed), recorder.arrays)
+        header = recorder.header(seed)
+        write(Path(file), header, recorder.arrays)
+    told = [header.untrained] if header.untrained else []
+    if header.unmodelled:
+        told.append(f"no model of rounding: {', '.join(header.unmodelled)}; allowed as much as a function such as tanh")
+    return told
 
 
 @dataclass
@@ -111,7 +118,7 @@ class _Recorder:
         if not all(np.isfinite(output).all() for output in ran.outputs):
             raise Unfit("the model's outputs hold NaN or an infinity from the start")
         self.wide = self.model.wide()
-        self.formulas = None if self.beside == self.model.framework else self.wide.by_formulas(self.beside)
+        self.formulas = self.wide.by_formulas(self.beside)
         self._keep("inputs", {str(place): values for place, values in enumerate(self.inputs)})
         for name, layer in self.model.layers.items():
             self._keep(f"weights/{name}", {role: self.model.read(held) for role, held in layer.held.items()})
@@ -126,21 +133,23 @@ class _Recorder:
             self._mode(True, masks)
 
     def header(self, seed: int) -> Header:
+        own = self.model.framework
         return Header(
             format=FORMAT,
             version=VERSION,
-            framework=self.model.framework,
+            framework=own,
             dtype="float64" if self.dtype == np.float64 else "float32",
-            made_by=dict(_made_by(self.model.framework)),
+            made_by=dict(_made_by(own)),
             seed=seed,
             beside="" if self.formulas is None else self.beside,
-            asked=self.beside,
+            asked=[self.beside, *([own] if self.wide.by_formulas(own) is None else [])],
             thorough=self.thorough,
             inputs=len(self.inputs),
             layers=[_layer(self.model, layer) for layer in self.model.layers.values()],
             modes=self.modes,
             untrained=self.untrained,
             unmodelled=sorted(self.unmodelled | self.wide.unmodelled),
+            arrays=len(self.arrays),
         )
 
     def _keep(self, folder: str, arrays: Mapping[str, Array]) -> None:

@@ -88,11 +88,12 @@ class Header(Part):
     made_by: the versions of what made it
     seed: what the cotangents and masks were drawn by
     beside: the framework whose own formulas have allowances too; "" where no layer has such a formula
-    asked: the framework that allowances were asked for
+    asked: the frameworks whose formulas were looked for: `beside`, and the model's own where it has none of its own
     thorough: whether the allowances are those of a second look, which is taken before anybody is accused
     inputs: their number
     modes: "evaluation" and, unless `untrained` says why not, "training"
     unmodelled: operations that nothing is known of the rounding of
+    arrays: how many there are in the file
     """
 
     format: Literal["parity recording"]
@@ -102,13 +103,14 @@ class Header(Part):
     made_by: dict[str, str]
     seed: int
     beside: str
-    asked: str
+    asked: list[str]
     thorough: bool
     inputs: int
     layers: list[LayerPart]
     modes: dict[str, ModePart]
     untrained: str
     unmodelled: list[str]
+    arrays: int
 
 
 def write(file: Path, header: Header, arrays: Mapping[str, Array]) -> None:
@@ -140,8 +142,10 @@ def read(file: Path) -> tuple[Header, dict[str, Array]]:
         with zipfile.ZipFile(file) as archive:
             header = _header(file, archive)
             names = [name for name in archive.namelist() if name.endswith(SUFFIX)]
+            if len(names) != header.arrays:
+                raise damaged(file, f"it holds {len(names)} of {header.arrays} arrays")
             return header, {name.removesuffix(SUFFIX): _array(archive, name) for name in names}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError, MemoryError) as error:
         if isinstance(error, Unfit):
             raise
         raise damaged(file, str(error)) from error

@@ -128,4 +128,6 @@ def _losses(found: Curves) -> LossesPart:
         other=series(found.other),
         shares=list(map(_share, found.shares)),
         parted=found.parted,
+        told="" if found.cause is None else found.cause.told,
+        mend="" if found.cause is None else found.cause.mend,
     )

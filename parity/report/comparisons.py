@@ -30,7 +30,6 @@ def comparison_page(record: Json) -> str:
             charts=charts,
             rows=rows(record),
             outside=[tensor for tensor in record["tensors"] if not tensor["passed"]],
-            worst=max(record["tensors"], key=lambda tensor: _size(tensor["share"]), default=None),
             figures=packed("{" + drawn + "}"),
             data=packed(json.dumps(record, ensure_ascii=False)),
             plotly=plotly(),

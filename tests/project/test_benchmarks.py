@@ -31,3 +31,10 @@ def test_what_is_above_its_limit_is_missed() -> None:
 def test_what_was_not_measured_has_no_sheet() -> None:
     found = list(sheets({"where": KEPT["where"], "load": 0.0, "memory": KEPT["memory"]}))
     assert [sheet.title for sheet in found] == ["Peak memory, MB", "What was asked for"]
+
+
+def test_a_comparison_that_takes_more_than_a_hundred_steps_is_missed() -> None:
+    cost = {"parameters": 2e6, "torch": 0.1, "keras": 0.1, "comparison": 20.2, "ratio": 101.0, "megabytes": 900.0}
+    table, asked = sheets({"where": KEPT["where"], "load": 0.0, "comparison": {"net": cost | {"share": 0.25}}})
+    assert [dict(zip(table.columns, row, strict=True))["ratio"] for row in table.rows] == ["101"]
+    assert [row[-1] for row in asked.rows] == ["MISSED"]

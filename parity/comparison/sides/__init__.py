@@ -17,5 +17,5 @@ def side(model: Any, name: str) -> Model:
             return made
     raise Unfit(
         f"the {name} model is a {type(model).__module__}.{type(model).__qualname__}: "
-        "give a torch.nn.Module, a keras.Model that is built, or a numpynet.Module"
+        "give a torch.nn.Module, a keras.Model that is built, a numpynet.Module, or the path of a recording"
     )

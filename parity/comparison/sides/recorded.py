@@ -46,8 +46,8 @@ class RecordedModel(Model):
         self.played, self.allowed = COMPUTED, ""
         self.handed, self.sent, self.behind = _nothing(), _nothing(), 0
         self.asked: set[str] = set()  # the frameworks whose formulas nothing was recorded of
-        self.frozen = {tuple(part.held[role]) for part in self.header.layers for role in part.frozen}
         try:
+            self.frozen = {tuple(part.held[role]) for part in self.header.layers for role in part.frozen}
             self.layers = {part.name: self._layer(part) for part in self.header.layers}
             self.inputs = [self.arrays[f"inputs/{place}"] for place in range(self.header.inputs)]
             for training, mode in MODES.items():
@@ -151,10 +151,15 @@ class RecordedModel(Model):
     def cotangents(
         self, outputs: Sequence[Array], training: bool, rng: np.random.Generator, dtype: np.dtype[Any]
     ) -> list[Array]:
-        return [self.arrays[f"{MODES[training]}/cotangents/{place}"] for place in range(len(outputs))]
+        return [self._kept(f"{MODES[training]}/cotangents/{place}") for place in range(len(outputs))]
 
     def mask(self, call: Call, shape: Sequence[int], rng: np.random.Generator) -> Array:
-        return self.arrays[f"training/masks/{call.site}"]
+        return self._kept(f"training/masks/{call.site}")
+
+    def _kept(self, name: str) -> Array:
+        if name not in self.arrays:
+            raise damaged(self.file, f"it lacks {name}")
+        return self.arrays[name]
 
     def read(self, held: Held) -> Array:
         return held.to_one([values.copy() for values in held.tensors])
@@ -180,7 +185,7 @@ class RecordedModel(Model):
         return self._view(REFERENCE, ALLOWED)
 
     def by_formulas(self, framework: str) -> Model | None:
-        if framework not in (self.framework, self.header.asked):
+        if framework not in self.header.asked:
             self.asked.add(framework)
         return self._view(REFERENCE, ALLOWED_BESIDE) if framework == self.header.beside else None
 

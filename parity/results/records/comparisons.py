@@ -13,7 +13,7 @@ from parity.results.records.record import Count, Judged, Part, Rung, Series, Sha
 class TensorPart(Part):
     """One tensor of the other model.
 
-    mode: evaluation or training
+    mode: evaluation or training, or as-it-came: evaluation with the weights that the other model came with
     layer: the reference's layer or call that it belongs to; "" is the whole model
     tensor: its role in the layer, or its place among several
     digits: the decimal digits in which it agrees with the reference
@@ -97,6 +97,7 @@ class LossesPart(Part):
 
     shares: of what rounding allows, of the steps that tell anything
     parted: the first step that is outside, counted from 0
+    told, mend: what it probably is, and what mends it; "" where that is not known
     """
 
     passed: bool
@@ -104,6 +105,8 @@ class LossesPart(Part):
     other: Series
     shares: list[Share]
     parted: Count | None
+    told: str = ""
+    mend: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,9 @@ def test_what_was_found_is_a_record_a_page_and_one_of_the_results(activation: st
     assert f"<h1>{record['headline']}</h1>" in Path("found.html").read_text()
     (stored,) = Results("results").read("comparisons")
     assert {**stored, "plan": ""} == current("comparisons", record)
-    assert [layer["title"] for layer in record["layers"]] == ["Linear", *["Tanh"], "Linear"]
+    assert [layer["title"] for layer in record["layers"]] == ["Linear", "Tanh", "Linear"]
+    errors = [layer["error"] for layer in record["layers"]]
+    assert errors == (["", "", ""] if passed else ["inherited", "own", "inherited"])
     assert len(record["tensors"]) == 2 * 12
 
 

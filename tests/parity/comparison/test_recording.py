@@ -20,8 +20,11 @@ from typer.testing import CliRunner
 import numpynet as nn
 import parity
 from parity.cli import app
+from parity.comparison.alignment import aligned
 from parity.comparison.model import Unfit
+from parity.comparison.pairing import paired
 from parity.comparison.recording import HEADER
+from parity.comparison.sides import side
 from parity.frameworks import available
 from parity.frameworks.lazy import keras, torch
 from parity.rounding.errors import SLACK
@@ -117,12 +120,27 @@ def test_a_layer_that_applies_an_activation_has_the_own_error_of_both(activation
     assert bool(played.faults) is (activation != "elu")
 
 
+@pytest.mark.skipif(len(available()) < 2, reason="the models are written in torch and in Keras")
+def test_an_activation_of_its_own_goes_with_the_layer_that_a_recorded_one_activates_itself() -> None:
+    layers = [keras.layers.Dense(4, activation="elu"), keras.layers.Dense(2)]
+    one = side(keras.Sequential([keras.Input((6,)), *layers], name="recorded"), "first")
+    other = side(torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.ELU(), torch.nn.Linear(4, 2)), "second")
+    found = paired(one, other, [X], {}).matching
+    pairs = aligned(one.run([X], False), other.run([X], False), found, swapped=False)
+    called = [(pair.last.layer.title, pair.other.site, pair.left.site) for pair in pairs]
+    assert called == [("Dense", "0", "1"), ("Dense", "2", "2")]
+
+
 # What is done to the entries of the zip file, and what is said of it.
 Entries = dict[str, bytes]
 
 
 def without(name: str) -> Callable[[Entries], object]:
     return lambda entries: entries.pop(name)
+
+
+def renamed(name: str) -> Callable[[Entries], object]:
+    return lambda entries: entries.update({"another.npy": entries.pop(name)})
 
 
 def told_by_header(**changed: Any) -> Callable[[Entries], object]:
@@ -148,11 +166,10 @@ def pickled(entries: Entries) -> None:
             r"is a recording of version 2, and this parity reads version 1: install the parity",
         ),
         (told_by_header(layers=[{"name": 1}]), r"damaged \(header.json, layers.0.name: Input should be a valid string"),
-        (
-            without("weights/0/bias.npy"),
-            r"damaged \(it lacks weights/0/bias\): copy it again, or record the model anew",
-        ),
-        (without("training/reference/calls/1/outputs/0.npy"), r"it lacks calls/1/outputs/0"),
+        (without("weights/0/bias.npy"), r"damaged \(it holds \d+ of \d+ arrays\): copy it again, or record the"),
+        (renamed("weights/0/bias.npy"), "it lacks weights/0/bias"),
+        (renamed("training/reference/calls/1/outputs/0.npy"), "it lacks calls/1/outputs/0"),
+        (renamed("training/masks/3.npy"), "it lacks training/masks/3"),
         (told_by_header(modes={}), "it lacks evaluation"),
         (pickled, "Object arrays cannot be loaded"),
     ],
@@ -213,11 +230,12 @@ def test_a_mode_that_was_not_recorded_and_formulas_that_were_not_are_named(tmp_p
         def forward(self, x: Any) -> Any:
             return torch.nn.functional.dropout(torch.nn.functional.elu(x), 0.5, self.training)
 
-    parity.record(Dropping(), X, tmp_path / "r.parity")
+    told = parity.record(Dropping(), X, tmp_path / "r.parity")
     found = parity.compare(tmp_path / "r.parity", nn.ELU())
     assert found.passed
     assert set(found.judged) == {"evaluation"}
-    assert "training mode was not looked at: the torch model answers differently when it is asked again" in str(found)
+    assert "training mode was not looked at: the torch model answers differently when it is asked again" in told[0]
+    assert told[0] in found.notes
     assert "Record the model with --beside numpynet" not in str(found)  # nobody is outside
     wrong = parity.compare(tmp_path / "r.parity", nn.ELU(0.5))
     assert not wrong.passed
