@@ -139,7 +139,8 @@ def records_in(folder: Path) -> list[dict[str, Any]]:
 def found_in(folder: Path, listed: dict[str, list[str]], earlier: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
     """The contents for `measured.json`, made of the records in `folder` that rest on today's code.
 
-    `earlier` contents are kept, but for what they say of releases that have been measured anew.
+    Of `earlier` contents the changes are kept, which another machine's kernels may have shown, and the releases that
+    have not been measured anew.
     """
     releases: list[dict[str, Any]] = []
     unmeasurable: list[dict[str, Any]] = []
@@ -160,8 +161,8 @@ def found_in(folder: Path, listed: dict[str, list[str]], earlier: Mapping[str, A
         if (package, last["beside"]) != (first["package"], first["beside"]):
             continue
         entries = {entry for entry in listed if package in packages_of(entry, listed)}
-        neighbours = package, last["version"], first["version"]
-        between.setdefault(neighbours, set()).update(changed(outcomes_of(last), outcomes_of(first), entries))
+        if moved := changed(outcomes_of(last), outcomes_of(first), entries):
+            between.setdefault((package, last["version"], first["version"]), set()).update(moved)
     for wide, narrow in itertools.permutations(between, 2):
         if wide[0] == narrow[0] and numbers(wide[1]) <= numbers(narrow[1]) and numbers(narrow[2]) <= numbers(wide[2]):
             between[wide] -= between[narrow]  # what another folder found between nearer neighbours

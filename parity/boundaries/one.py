@@ -37,7 +37,7 @@ def outcomes(part: str) -> Iterator[tuple[str, str]]:
     if part == SPECIALS:
         for target in targets():
             for each in tried(target):
-                yield f"{each.pair}/{each.value}", as_outcome(each, available())
+                yield f"{each.pair}/{each.value}", as_outcome(each)
     for entry in catalogue():
         if entry.topic == part:
             there = _there(dataclasses.replace(entry, when=""))

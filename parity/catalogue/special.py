@@ -131,13 +131,13 @@ def specials(target: type, frameworks: Iterable[str] | None = None) -> list[Spec
 
     Of a container there are none: it does what its layers do.
     """
-    names = _mapped(target, frameworks)
-    return [_judged(each, names) for each in tried(target, names)]
+    return list(map(_judged, tried(target, frameworks)))
 
 
 class Tried(NamedTuple):
     """One special value in the examples of one class, before the table is asked.
 
+    by: the frameworks, sorted
     policies: what it spoils in numpynet, by variation
     compared: the number of arrays that were compared with numpynet's
     found: what of numpynet's is what in a framework, where they part
@@ -145,6 +145,7 @@ class Tried(NamedTuple):
 
     pair: str
     value: str
+    by: list[str]
     policies: dict[Words, str]
     compared: int
     found: dict[Cell, str]
@@ -152,7 +153,7 @@ class Tried(NamedTuple):
 
 def tried(target: type, frameworks: Iterable[str] | None = None) -> list[Tried]:
     """What every special value makes of the examples of `target` in the frameworks, beside numpynet."""
-    names = _mapped(target, frameworks)
+    names = sorted(name for name in (available() if frameworks is None else frameworks) if maps(target, name))
     ours: dict[tuple[str, Words, str], Array] = {}
     policies: dict[str, dict[Words, str]] = {}
     found: dict[str, dict[Cell, str]] = {value: {} for value in VALUES}
@@ -170,13 +171,9 @@ def tried(target: type, frameworks: Iterable[str] | None = None) -> list[Tried]:
                         if turned := turns(ours[value, variation.words, what], theirs):
                             found[value][Cell(name, what, variation.words)] = turned
     return [
-        Tried(target.__name__, value, by_variation, compared[value], found[value])
+        Tried(target.__name__, value, names, by_variation, compared[value], found[value])
         for value, by_variation in policies.items()
     ]
-
-
-def _mapped(target: type, frameworks: Iterable[str] | None) -> list[str]:
-    return [name for name in (available() if frameworks is None else frameworks) if maps(target, name)]
 
 
 def _seen(example: Example, value: str, trace: Trace) -> dict[str, Array]:
@@ -219,8 +216,8 @@ def turns(ours: Array, theirs: Array) -> str:
     return ", ".join(f"{KINDS[one]} to {KINDS[other]}" for one, other in pairs)
 
 
-def _judged(each: Tried, names: list[str]) -> Special:
-    pair, value, policies, compared, found = each
+def _judged(each: Tried) -> Special:
+    pair, value, names, policies, compared, found = each
     known, variations_tried = of(pair, value), list(policies)
     here = [entry for entry in known if _holds(entry) and set(entry.who.split()) & set(names)]
     expected, uncompared = stated(here, variations_tried, names)
@@ -259,10 +256,10 @@ def _holds(entry: Deviation, installed: Mapping[str, str] | None = None, by: str
     return not entry.by or "tensorflow" not in available() or entry.by == (kernels() if by is None else by)
 
 
-def as_outcome(each: Tried, names: Iterable[str]) -> str:
+def as_outcome(each: Tried) -> str:
     """What was tried and found, as JSON that `as_stated` judges by whatever the table says then."""
     found = sorted([*cell[:2], list(cell.words), turned] for cell, turned in each.found.items())
-    return json.dumps({"tried": [list(words) for words in each.policies], "by": sorted(names), "found": found})
+    return json.dumps({"tried": [list(words) for words in each.policies], "by": each.by, "found": found})
 
 
 def as_stated(pair: str, value: str, outcome: str, installed: Mapping[str, str], by: str | None) -> bool:

@@ -8,10 +8,11 @@ import typer
 from rich.table import Table
 
 from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, fail, frameworks_of, results_in
-from parity.cli.terminal import console, progress, share
+from parity.cli.terminal import console, progress
 from parity.formats import DTYPES
 from parity.items import checks, defaults, derivatives, differences, promises, refusals, specials
 from parity.items.classes import ClassName, names, names_in
+from parity.results.store import number_of
 from parity.work.performing import Done, Records, crashed, off, perform
 from parity.work.pool import Call, Crash, Pool
 
@@ -96,7 +97,7 @@ def _print_proven(records: Records) -> None:
     for record in sorted(records, key=lambda record: record["key"]):
         used: dict[str, float] = {}
         for use in record["uses"]:
-            used[use["implementation"]] = max(share(use["used"]), used.get(use["implementation"], 0.0))
+            used[use["implementation"]] = max(number_of(use["used"]), used.get(use["implementation"], 0.0))
         table.add_row(
             record["pair"],
             record["dtype"],

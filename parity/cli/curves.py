@@ -8,8 +8,9 @@ import typer
 from rich.table import Table
 
 from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, frameworks_of, results_in, work
-from parity.cli.terminal import console, print_crashes, share
+from parity.cli.terminal import console, print_crashes
 from parity.items.curves import KIND, calls
+from parity.results.store import number_of
 from parity.work.performing import Records, crashed
 
 
@@ -37,7 +38,7 @@ def _print_curves(records: Records) -> None:
     table = Table("curve", "dtype", "steps compared", *(f"{name}\nused/allowed" for name in names), "")
     marks = {True: "[green]within", False: "[red]outside", None: "[yellow]not compared"}
     for curve in found:
-        used = [f"{share(curve['used'].get(name, 0.0)):.3f}" for name in names]
+        used = [f"{number_of(curve['used'].get(name, 0.0)):.3f}" for name in names]
         table.add_row(curve["name"], curve["dtype"], str(curve["compared"] or 0), *used, marks[curve["passed"]])
     console().print(table)
     for message in sorted({curve["message"] for curve in found if curve["message"]}):

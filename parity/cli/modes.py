@@ -6,8 +6,9 @@ import typer
 from rich.table import Table
 
 from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, frameworks_of, results_in, work
-from parity.cli.terminal import console, print_crashes, share
+from parity.cli.terminal import console, print_crashes
 from parity.items.modes import KIND, calls
+from parity.results.store import number_of
 from parity.work.performing import Records, crashed
 
 COLOURS = {"agrees": "[green]", "finding": "[yellow]", "off": "[red]", "not run": "[yellow]"}
@@ -32,7 +33,7 @@ def _print_modes(records: Records) -> None:
     table = Table("model", "dtype", "framework", "mode", *executions, title="largest share of the allowance used")
     cells: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
-        shares = [*map(share, row["used"].values()), *map(share, row["apart"].values())]
+        shares = [*map(number_of, row["used"].values()), *map(number_of, row["apart"].values())]
         largest = f" {max(shares):.3g}" if row["used"] else ""
         place = (row["model"], row["dtype"], row["framework"], row["mode"])
         said = largest.strip() if row["status"] == "agrees" else row["status"] + largest

@@ -17,9 +17,10 @@ from parity.cli.command import (
     frameworks_of,
     results_in,
 )
-from parity.cli.terminal import console, progress, share
+from parity.cli.terminal import console, progress
 from parity.results.evidence import keep
 from parity.results.records.soaks import SoakRecord
+from parity.results.store import number_of
 from parity.soak import examples as soaking
 from parity.statistics.tails import upper_bound
 from parity.work.performing import Records
@@ -64,7 +65,7 @@ def _print_summary(summary: Sequence[SoakRecord], chunks: Records) -> None:
     table = Table("pair", "dtype", "examples", "largest share", "of", "P(share > 1), estimate", "upper 95%", "alarms")
     for pair, dtype in sorted({(record.pair, record.dtype) for record in summary}):
         own = [record for record in summary if (record.pair, record.dtype) == (pair, dtype)]
-        largest = max(own, key=lambda record: share(record.largest))
+        largest = max(own, key=lambda record: number_of(record.largest))
         tails = [(r.tail, r.tail_interval[1]) for r in own if r.tail is not None and r.tail_interval is not None]
         estimate, upper = max(tails, default=(None, None))
         alarms = sum(not chunk["passed"] for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))
@@ -72,7 +73,7 @@ def _print_summary(summary: Sequence[SoakRecord], chunks: Records) -> None:
             pair,
             dtype,
             str(sum(chunk["examples"] for chunk in chunks if (chunk["pair"], chunk["dtype"]) == (pair, dtype))),
-            f"{share(largest.largest):.3f}",
+            f"{number_of(largest.largest):.3f}",
             f"{largest.implementation}, {largest.quantity}",
             "too few" if estimate is None else f"{estimate:.1e}",
             "" if upper is None else f"{upper:.1e}",

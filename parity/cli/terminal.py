@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -40,8 +39,3 @@ def print_crashes(records: Iterable[Json]) -> None:
     """Print a line for each record of what crashed."""
     for record in filter(crashed, records):
         typer.echo(f"{record['key']} crashed and was not looked at: {record['message']}")
-
-
-def share(stored: float | None) -> float:
-    """The share of the allowance that a record stores, infinity where it stores None."""
-    return math.inf if stored is None else stored

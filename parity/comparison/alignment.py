@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from numpynet import Array
 from parity.comparison.causes import Cause, causes
 from parity.comparison.matching import Matching
 from parity.comparison.model import ACTIVATIONS, Call, Layer, Run
@@ -121,12 +120,12 @@ def _without_its_activation(pair: Aligned, pairs: Sequence[Aligned], reference: 
     known = {id(call) for one in pairs for call in one.reference}
     if behind is None or behind.layer.kind not in ACTIVATIONS or id(behind) in known or pair.other.layer.activation:
         return pair
-    takers = [call for call in other.calls if any(_equal(values, pair.other.outputs[0]) for values in call.inputs[:1])]
-    aligned_with = {id(call) for one in pairs for call in (one.ahead, one.other, one.behind)}
-    hands_on = takers or any(_equal(output, pair.other.outputs[0]) for output in other.outputs)
-    takes = _equal(behind.inputs[0], pair.last.outputs[0]) or _equal(  # in place, it has changed what it took
-        behind.inputs[0], np.maximum(pair.last.outputs[0], 0)
-    )
+    ours, theirs = pair.last.outputs[0], pair.other.outputs[0]
+    takers = [call for call in other.calls if any(np.array_equal(values, theirs) for values in call.inputs[:1])]
+    aligned_with = {id(call) for one in pairs for call in one.chain}
+    hands_on = takers or any(np.array_equal(output, theirs) for output in other.outputs)
+    # In place, it has changed what it took.
+    takes = any(np.array_equal(behind.inputs[0], values) for values in (ours, np.maximum(ours, 0)))
     if not takes or not hands_on or any(id(taker) not in aligned_with for taker in takers):
         return pair
     return replace(pair, reference=(*pair.reference, behind))
@@ -140,8 +139,8 @@ def _too_many(pairs: Sequence[Aligned], reference: Run, other: Run) -> Iterator[
             continue
         for pair in pairs:
             handed_on = [values for one in reference.calls for values in one.inputs] + reference.outputs
-            of_it = [values for values in handed_on if _equal(values, pair.last.outputs[0])]
-            if of_it and _equal(call.inputs[0], pair.other.outputs[0]):
+            of_it = [values for values in handed_on if np.array_equal(values, pair.last.outputs[0])]
+            if of_it and np.array_equal(call.inputs[0], pair.other.outputs[0]):
                 outputs = pair.last.outputs[:1]
                 yield Aligned((Call(f"{pair.last.site}, as it is", NOTHING, None, outputs, outputs, [None]),), call)
                 break
@@ -153,10 +152,6 @@ def unseen(pairs: Sequence[Aligned]) -> Iterator[str]:
         one, other = pair.last.layer, pair.other.layer
         if one.kind in ACTIVATIONS and other.kind in ACTIVATIONS and one.kind != other.kind:
             yield f"{pair.other.site} is {other.kind}, and {pair.last.site} is {one.kind}: these inputs do not tell"
-
-
-def _equal(one: Array, other: Array) -> bool:
-    return one.shape == other.shape and np.array_equal(one, other)
 
 
 def _anchors(reference: Sequence[Call], other: Sequence[Call], of_layer: dict[str, str]) -> dict[int, int]:
@@ -199,6 +194,6 @@ def _anchored(run: Run, place: int, call: Call, taken: set[int]) -> list[Aligned
         return [Aligned((first, following), call)]
     after = following.inputs if following else run.outputs
     # What comes next is what came out: no function in between has activated it, and the other's activation is too many.
-    if after and after[0].shape == first.outputs[0].shape and (after[0] == first.outputs[0]).all():
+    if after and np.array_equal(after[0], first.outputs[0]):
         return [Aligned((first,), call)]
     return []

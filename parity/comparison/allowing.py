@@ -68,6 +68,12 @@ class Allowances(Generic[Key]):
         """Look at the other one of each pair, at losing and at rounding, after two glances."""
         self._observe([*self._random(range(PAIRS), [True]), Losing(self.dtype), Nearest(self.dtype)])
 
+    def looked(self) -> Iterator[None]:
+        """Look in stages; yields after each."""
+        for look in (self.glance, self.glance_again, self.look):
+            look()
+            yield
+
     def look_again(self, enough: Callable[[], bool]) -> None:
         """Look further until `enough` says so, which is asked after every few runs."""
         for errors in self._further():
@@ -131,11 +137,8 @@ def widened(allowances: Allowances[Key], formulas: Callable[[], Allowances[Key] 
 
     Yields after each look.
     """
-    for look in (allowances.glance, allowances.glance_again, allowances.look):
-        look()
-        yield
+    yield from allowances.looked()
     if (beside := formulas()) is not None:
-        for look in (beside.glance, beside.glance_again, beside.look):
-            look()
+        for _ in beside.looked():
             allowances.widen(beside)
             yield

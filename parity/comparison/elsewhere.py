@@ -80,7 +80,7 @@ class OnTorch(Model):
         except Exception as error:
             raise _cannot(f"it cannot be serialized: {type(error).__name__}: {error}") from error
         self.begin = Begin(config, model.get_weights(), [(name, layer.title) for name, layer in layers.items()])
-        self._answer()
+        self._process()
 
     def wide(self) -> Model:
         return self
@@ -121,17 +121,18 @@ class OnTorch(Model):
         raise NotImplementedError("its arrays are those of the model that it was made of")
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        answer = self._answer(Asked(method, arguments, self.formulas, current_errors()))
+        answer = self._process().answer(Asked(method, arguments, self.formulas, current_errors()))
         self.unmodelled |= answer.unmodelled
         return answer.found
 
-    def _answer(self, question: Asked | None = None) -> Answer:
+    def _process(self) -> Process:
+        """The process, which holds this model."""
         process = Process.here()
         if process.holding is not self.begin:
             process.holding = None
             process.answer(self.begin)
             process.holding = self.begin
-        return Answer() if question is None else process.answer(question)
+        return process
 
 
 class Process:

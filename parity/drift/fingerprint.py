@@ -20,6 +20,7 @@ from parity.case import Case
 from parity.drawing.examples import Digest
 from parity.drift.machine import MATTERS
 from parity.drift.packing import packed, unit_in_the_last_place
+from parity.frameworks import NUMPYNET
 from parity.items.classes import ClassName
 from parity.ladder.cases import for_all
 from parity.ladder.judge import Judgement, errors, judge
@@ -35,7 +36,6 @@ from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
 KIND = TensorsRecord.KIND
-NUMPYNET = "numpynet"
 EXAMPLES = 3  # of each pair and dtype: with them the records of a stack take 2 MB
 DEPRECATED = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
 

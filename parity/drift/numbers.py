@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +13,7 @@ from parity.drift.packing import unpacked
 from parity.drift.stack import TENSORS, Stack, both
 from parity.ladder.judge import errors
 from parity.results.records import Json
+from parity.results.store import number_of
 
 Place = tuple[str, str, str]  # implementation, class and dtype
 SCRIPT = """from parity.drift.fingerprint import computed
@@ -70,7 +70,7 @@ def compare(before: Stack, after: Stack) -> Numbers:
             pairs = {each: (first[each], then[each]) for each in first if each in common}
             if move := _move((of, old["pair"], old["dtype"]), old["seed"], pairs):
                 found.moves.append(move)
-    found.moves.sort(key=lambda move: -math.inf if move.ulps is None else -move.ulps)
+    found.moves.sort(key=lambda move: -number_of(move.ulps))
     return found
 
 
@@ -89,13 +89,9 @@ def tensors(record: Json, of: str) -> dict[str, Value]:
     parts = [part for place, part in enumerate(record["tensors"]) if place not in without]
     arrays = unpacked(trace["bits"], [part["shape"] for part in parts], dtype)
     return {
-        f"example {part['example'] + 1}, {part['name']}": Value(values, part["unit"], _number(used), _number(error))
+        f"example {part['example'] + 1}, {part['name']}": Value(values, part["unit"], number_of(used), number_of(error))
         for part, values, used, error in zip(parts, arrays, trace["used"], trace["errors"], strict=True)
     }
-
-
-def _number(stored: float | None) -> float:
-    return math.inf if stored is None else stored
 
 
 def changed(old: Array, new: Array) -> Array:
@@ -152,7 +148,7 @@ def floors(moves: Sequence[Sequence[Move]]) -> dict[Place, float]:
     """The largest move of each implementation, class and dtype in any of these lists."""
     found: dict[Place, float] = {}
     for move in (each for of_one in moves for each in of_one):
-        found[place(move)] = max(found.get(place(move), 0.0), _number(move.ulps))
+        found[place(move)] = max(found.get(place(move), 0.0), number_of(move.ulps))
     return found
 
 
@@ -167,4 +163,4 @@ def above(moves: Sequence[Move], floor: Mapping[Place, float]) -> Iterator[Move]
             yield move
             continue
         least = floor.get(place(move), 0.0)
-        yield replace(move, floor=least, below_floor=_number(move.ulps) <= least)
+        yield replace(move, floor=least, below_floor=number_of(move.ulps) <= least)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from parity.drift.document import CurveMove, Missing, StudyMove
 from parity.drift.stack import Stack, both
 from parity.results.records import Json
+from parity.results.store import number_of
 from parity.statistics import Outcome, decide
 
 CURVES, STUDIES, RUNS = "curves", "studies", "runs"
@@ -35,7 +35,7 @@ def _curve(key: str, of: str, old: Json, new: Json) -> CurveMove | None:
     if not apart.size and len(first) == len(then):
         return None
     step = int(apart[0]) if apart.size else length
-    used = [math.inf if share is None else share for share in (old["used"].get(of, 0.0), new["used"].get(of, 0.0))]
+    used = [number_of(record["used"].get(of, 0.0)) for record in (old, new)]
     return CurveMove(
         key=key,
         of=of,

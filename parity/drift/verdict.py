@@ -9,6 +9,7 @@ from parity.drift.document import EXIT_CODES as EXIT_CODES
 from parity.drift.document import Change, Move, Status, Step
 from parity.drift.stack import CHECKS, FACTS, SIGNATURES
 from parity.frameworks import implementations
+from parity.results.store import number_of
 
 GRAVEST: tuple[Status, ...] = ("behaviour", "numbers", "incomplete", "safe")
 LISTED = 3  # names in a sentence
@@ -101,7 +102,7 @@ def _numbers(step: Step) -> str:
 
 def largest(moves: Iterable[Move]) -> float:
     """The largest of these moves, in units in the last place."""
-    return max((math.inf if move.ulps is None else move.ulps for move in moves), default=0.0)
+    return max((number_of(move.ulps) for move in moves), default=0.0)
 
 
 def _by(ulps: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from plotly.subplots import make_subplots
 from parity.report.figures import BAND, DIGITS, INK, MUTED, Chart, chart
 from parity.report.page import environment, packed, plotly
 from parity.report.records import Json
+from parity.results.store import number_of
 
 QUANTITIES = ("output", "output gradient", "parameter gradient", "state")
 LIMIT = {"color": "var(--bad)", "width": 1.5, "dash": "dash"}
@@ -67,13 +67,9 @@ def _worst(tensors: Iterable[Json]) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for tensor in tensors:
         known = found.get(tensor["quantity"])
-        if known is None or _size(tensor["share"]) > _size(known["share"]):
+        if known is None or number_of(tensor["share"]) > number_of(known["share"]):
             found[tensor["quantity"]] = tensor | {"module": f"{tensor['name']}, {tensor['mode']} mode"}
     return found
-
-
-def _size(share: float | None) -> float:
-    return math.inf if share is None else share
 
 
 def _shares(id: str, record: Json) -> Chart | None:

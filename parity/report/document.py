@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,6 +13,7 @@ from parity.report.records import Evidence, Json, read
 from parity.report.reds import reds
 from parity.report.study import studies
 from parity.report.verdict import quick, verdict
+from parity.results.store import number_of
 
 SCHEMA = 4  # of report.json, see schema.json
 BY = ("apart", "used")  # what a mode is held against: the framework's other modes, numpynet
@@ -150,18 +150,14 @@ def _largest(allowances: Sequence[Json], fields: Sequence[str]) -> list[Json]:
         group = found.setdefault(place, dict(zip(fields, place, strict=True)) | {"used": {}})
         for name, use in row["used"].items():
             known = group["used"].get(name)
-            if known is None or _finite(use["share"]) > _finite(known["share"]):
+            if known is None or number_of(use["share"]) > number_of(known["share"]):
                 where = {field: row[field] for field in ("pair", "dtype", "quantity") if field not in fields}
                 group["used"][name] = use | where
     return list(found.values())
 
 
-def _finite(share: float | None) -> float:
-    return math.inf if share is None else share
-
-
 def _largest_share(shares: Iterable[float | None]) -> float | None:
-    return max(shares, key=_finite, default=None)
+    return max(shares, key=number_of, default=None)
 
 
 def _cost(checks: Sequence[Json]) -> Json | None:

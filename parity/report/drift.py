@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from parity.drift.document import Drift
 from parity.report.page import environment
 from parity.results.records import Json
-from parity.results.store import plain
+from parity.results.store import number_of, plain
 
 LARGE = 2.0  # units in the last place: by one, two implementations that each round once may be apart, and by no more
 
@@ -39,17 +38,12 @@ def _rendered(template: str, document: Json) -> str:
 
 def ulp(value: float | None) -> str:
     """A number of units in the last place; "∞" stands for None, "0" for exactly 0 alone."""
-    if value is None or value == 0:
-        return "∞" if value is None else "0"
-    return (
-        "< 0.01"
-        if value < 0.01
-        else f"{value:.2g}"
-        if value < 100
-        else f"{value:.0f}"
-        if value < 1e6
-        else f"{value:.1e}"
-    )
+    if value is None:
+        return "∞"
+    if value < 0.01:
+        return "< 0.01" if value else "0"
+    digits = ".2g" if value < 100 else ".0f" if value < 1e6 else ".1e"
+    return f"{value:{digits}}"
 
 
 def heat(cell: Json) -> str:
@@ -58,7 +52,7 @@ def heat(cell: Json) -> str:
         return "different"
     if not cell["moved"]:
         return "held" if cell["compared"] else "partial"
-    return "inconclusive" if _number(cell["ulps"]) > LARGE else "partial"
+    return "inconclusive" if number_of(cell["ulps"]) > LARGE else "partial"
 
 
 def joined(versions: Iterable[Json]) -> str:
@@ -70,7 +64,3 @@ def element(move: Json) -> str:
     """The element that moved furthest, and its values before and after."""
     values = (f"{value:.9g}" if value is not None else "not finite" for value in (move["before"], move["after"]))
     return f"{move['element']}: {' → '.join(values)}"
-
-
-def _number(value: float | None) -> float:
-    return math.inf if value is None else value

@@ -230,6 +230,11 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def number_of(stored: float | None) -> float:
+    """The number that is stored, infinity where it is None: `plain` has nothing else for it."""
+    return math.inf if stored is None else stored
+
+
 def default_folder() -> Path:
     """The folder results/<stack>, followed by the lock where another environment of the same name was there first."""
     folder = Path("results") / stack_name()

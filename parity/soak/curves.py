@@ -27,7 +27,7 @@ from parity.results.code import origin as code
 from parity.results.evidence import counted
 from parity.results.records import Json
 from parity.results.records.soaks import CurveSoakRecord
-from parity.results.store import Results
+from parity.results.store import Results, number_of
 from parity.training import recipes
 from parity.training.curves import (
     FACTOR,
@@ -133,7 +133,7 @@ def strayed(record: Json) -> bool:
 def needed(record: Json, moved: int) -> float:
     """The factor that a curve needs with `moved` moved runs: the largest of the implementations'."""
     found = [factors[moved - 1] for factors in record["factors"].values()]
-    return max(np.inf if factor is None else factor for factor in found)  # the store has no infinity
+    return max(map(number_of, found))
 
 
 def _again(name: str, dtype: str, seed: int, frameworks: Sequence[str]) -> bool:

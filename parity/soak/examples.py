@@ -25,7 +25,7 @@ from parity.results.evidence import counted
 from parity.results.planning import planned as plan
 from parity.results.records import CRASHED, Json
 from parity.results.records.soaks import ChunkRecord, SoakRecord
-from parity.results.store import Results
+from parity.results.store import Results, number_of
 from parity.statistics.tails import quantiles, tail
 from parity.work.pool import Call, Crash
 
@@ -210,9 +210,7 @@ def summarised(judged: Sequence[Json]) -> list[SoakRecord]:
             alarms.setdefault(place, []).append(chunk["alarm"])
         for use, values in chunk["shares"].items():
             implementation, _, quantity = use.partition("/")
-            shares.setdefault((*place, implementation, quantity), []).extend(
-                math.inf if value is None else value for value in values
-            )
+            shares.setdefault((*place, implementation, quantity), []).extend(map(number_of, values))
     found = []
     for (pair, dtype, implementation, quantity), values in shares.items():
         estimate, called_wrong = tail(values), int(np.sum(~(np.array(values) <= 1)))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.gallery.mistake import move_statistics
 from parity.frameworks.lazy import keras, torch
 
 
@@ -30,12 +31,7 @@ class Port:
         torch.manual_seed(1)
         keras.utils.set_random_seed(2)
         model, port = self.torch(), self.keras(**changes)
-        with torch.no_grad():  # running statistics that are not 0 and 1
-            for name, held in model.named_buffers():
-                if name.endswith("running_mean"):
-                    held.normal_()
-                elif name.endswith("running_var"):
-                    held.uniform_(0.5, 2)
+        move_statistics(model)
         return model, port
 
 

@@ -36,12 +36,17 @@ class Twin:
                 if "Norm" in type(module).__name__:  # gains are 1 and shifts 0 before
                     module.weight.uniform_(0.5, 2)
                     module.bias.normal_()
-            for name, held in model.named_buffers():
-                if name.endswith("running_mean"):
-                    held.normal_()
-                elif name.endswith("running_var"):
-                    held.uniform_(0.5, 2)
+        move_statistics(model)
         return model, port
+
+
+def move_statistics(model: Any) -> None:
+    """Draw the running statistics of a torch module, which are 0 and 1 before a training."""
+    for name, held in model.named_buffers():
+        if name.endswith("running_mean"):
+            held.normal_()
+        elif name.endswith("running_var"):
+            held.uniform_(0.5, 2)
 
 
 @dataclass(frozen=True)

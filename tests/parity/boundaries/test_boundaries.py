@@ -151,8 +151,8 @@ def test_special_values_of_a_record_are_judged_by_the_table_and_the_release_s_ve
     monkeypatch.setattr(special, "KNOWN", [entry])
     words = {place: ("float32", place) for place in ("first", "last")}
     found = {special.Cell("torch", "output", words["last"]): "NaN to finite"}
-    each = special.Tried("Tanh", "NaN", dict.fromkeys(words.values(), ""), 2, found)
-    outcomes = {SPECIALS: {"Tanh/NaN": special.as_outcome(each, ["torch"])}}
+    each = special.Tried("Tanh", "NaN", ["torch"], dict.fromkeys(words.values(), ""), 2, found)
+    outcomes = {SPECIALS: {"Tanh/NaN": special.as_outcome(each)}}
     record = {"versions": versions() | {"torch": version}, "kernels": "Eigen", "outcomes": outcomes}
     assert off(record) == {"judged": 1, "off": expected}
 
