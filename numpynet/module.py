@@ -256,7 +256,7 @@ def each(function: Callable[[Any], Any], value: Any) -> Any:
 
 
 def is_integer(value: Any, least: int) -> bool:
-    """Whether `value` is an integer, of Python or of NumPy, of at least `least`."""
+    """Tells whether `value` is an integer, of Python or of NumPy, of at least `least`."""
     return isinstance(value, int | np.integer) and bool(value >= least)
 
 

@@ -129,7 +129,7 @@ class Case:
         return None if self.arguments is None else self.optimizer(parameters, lr, **self.arguments)
 
     def groups(self, names: Iterable[str]) -> list[tuple[list[str], float]]:
-        """Of these parameters, those that each optimizer moves, and its share of the learning rate."""
+        """Returns those of these parameters that each optimizer moves, and its share of the learning rate."""
         apart, others = ([name for name in names if (name in self.apart) == own] for own in (True, False))
         return [(group, share) for group, share in ((others, 1.0), (apart, APART)) if group]
 

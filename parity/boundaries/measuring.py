@@ -179,7 +179,7 @@ def found_in(folder: Path, listed: dict[str, list[str]], earlier: Mapping[str, A
 
 
 def _with_earlier(found: list[Any], earlier: Iterable[Any], measured: Iterable[Mapping[str, Any]]) -> list[Any]:
-    """What is said of releases now and, of those that were not measured anew beside the same packages, was before."""
+    """Returns what is said of releases now and, of those not measured anew beside the same packages, was before."""
 
     def place(each: Mapping[str, Any]) -> tuple[Any, ...]:
         return each["package"], sorted(each["beside"].items()), numbers(each["version"])

@@ -82,7 +82,7 @@ class Default:
         )
 
     def wrong(self) -> list[str]:
-        """What is not as stated: a line for each package whose default is another one, or ours, unannounced."""
+        """Returns what is not as stated: a line for each package whose default is another one, or ours, unannounced."""
         said = []
         for there in self.installed():
             same = bool(there.default == self.ours)

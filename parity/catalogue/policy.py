@@ -15,7 +15,7 @@ Words = tuple[str, ...]  # of a variation
 
 
 def spoiled(kinds: Array, place: int, input: Shape) -> str:
-    """What is NaN, infinite or a negative zero in an array of which `kinds` tells the kinds, such as "NaN in its row".
+    """Returns what is NaN, infinite or a negative zero in an array with these `kinds`, such as "NaN in its row".
 
     It is empty where nothing is.
 

@@ -101,7 +101,7 @@ class Special:
         return lines
 
     def does(self) -> dict[str, str]:
-        """What each framework makes of it otherwise, and what is not compared, in words."""
+        """Returns what each framework makes of it otherwise, and what is not compared, in words."""
         lines = self._lines(self.found)
         for entry in self.known:
             if isinstance(entry, Uncompared):
@@ -152,7 +152,7 @@ class Tried(NamedTuple):
 
 
 def tried(target: type, frameworks: Iterable[str] | None = None) -> list[Tried]:
-    """What every special value makes of the examples of `target` in the frameworks, beside numpynet."""
+    """Returns what every special value makes of the examples of `target` in the frameworks, beside numpynet."""
     names = sorted(name for name in (available() if frameworks is None else frameworks) if maps(target, name))
     ours: dict[tuple[str, Words, str], Array] = {}
     policies: dict[str, dict[Words, str]] = {}
@@ -185,7 +185,7 @@ def _seen(example: Example, value: str, trace: Trace) -> dict[str, Array]:
 
 
 def policy(example: Example, place: str, seen: Mapping[str, Array]) -> str:
-    """What a special value at this place spoils, in words; of an optimizer, after its last step."""
+    """Returns what a special value at this place spoils, in words; of an optimizer, after its last step."""
     of_input = parts(example.input)[0].shape
     alike: dict[str, list[str]] = {}
     for what, kinds_there in seen.items():
@@ -208,7 +208,7 @@ def examples(target: type) -> list[Example]:
 
 
 def turns(ours: Array, theirs: Array) -> str:
-    """What of numpynet's kinds of numbers is what there, in words; empty where all are alike."""
+    """Returns what of numpynet's kinds of numbers is what there, in words; empty where all are alike."""
     if ours.shape != theirs.shape:
         return f"{ours.shape} to {theirs.shape}"
     apart = ours != theirs
@@ -229,7 +229,7 @@ def _judged(each: Tried) -> Special:
 def stated(
     entries: Iterable[Deviation], variations_tried: Iterable[Words], names: Iterable[str]
 ) -> tuple[dict[Cell, str], set[Cell]]:
-    """What these entries say of these variations: where the frameworks part from numpynet, and what is not compared."""
+    """Returns what these entries say of these variations: where frameworks part from numpynet; what is not compared."""
     expected: dict[Cell, str] = {}
     uncompared: set[Cell] = set()
     for entry, words in itertools.product(entries, variations_tried):
@@ -257,7 +257,7 @@ def _holds(entry: Deviation, installed: Mapping[str, str] | None = None, by: str
 
 
 def as_outcome(each: Tried) -> str:
-    """What was tried and found, as JSON that `as_stated` judges by whatever the table says then."""
+    """Returns what was tried and found, as JSON that `as_stated` judges by whatever the table says then."""
     found = sorted([*cell[:2], list(cell.words), turned] for cell, turned in each.found.items())
     return json.dumps({"tried": [list(words) for words in each.policies], "by": each.by, "found": found})
 

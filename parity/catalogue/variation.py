@@ -51,7 +51,7 @@ class Variation:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What tells it from the others of its class: the example's name, the format, the mode and the place."""
+        """Returns what tells it from the others of its class: the example's name, format, mode and place."""
         return self.example.name, self.format.name, "training" if self.training else "evaluation", self.place
 
 
@@ -100,7 +100,7 @@ def traces(together: list[Variation], name: str) -> Iterator[tuple[Variation, st
 
 
 def quantity(key: Key, of: Example) -> str:
-    """What is computed, in words; of an optimizer, which trains one weight, with the step."""
+    """Returns what is computed, in words; of an optimizer, which trains one weight, with the step."""
     return str(key).rpartition(", ")[0] if of.arguments is None else f"{key.quantity}, step {key.step + 1}"
 
 

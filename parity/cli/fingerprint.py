@@ -34,7 +34,7 @@ def fingerprint(
     results: ResultsOption = None,
     workers: WorkersOption = 1,
 ) -> None:
-    """What this stack computes, to the bit, and the signatures it has: what `parity drift` compares. Resumes.
+    """Keeps what a stack computes, to the bit, and the signatures it has, for `parity drift`. Resumes.
 
     Every tensor of the first examples of each class, with its error against the wider format and the share of its
     allowance; the parameters and defaults of all that parity names in a framework; what warns of being deprecated.

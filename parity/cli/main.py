@@ -36,8 +36,7 @@ COMMANDS = {
     "mutants": "Small changes of numpynet's source, one at a time: the ladder must see them. Resumes where it was "
     "stopped.",
     "thresholds": "How small an error of a framework is seen, class by class. Resumes where it was stopped.",
-    "fingerprint": "What this stack computes, to the bit, and the signatures it has: what `parity drift` compares. "
-    "Resumes.",
+    "fingerprint": "Keeps what a stack computes, to the bit, and the signatures it has, for `parity drift`. Resumes.",
     "machines": "Check, modes, curves and twins on other processors, emulated by the switches of the libraries' "
     "kernels.",
     "report": "Writes report.html, report.md, report.json and junit.xml from one or many stacks' results.",

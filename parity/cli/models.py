@@ -11,7 +11,7 @@ from parity.ladder.proving import load
 
 
 def named(file: Path, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-    """What the file defines; ends the command unless each of `wanted` is there, under one of its names."""
+    """Returns what the file defines; ends the command unless each of `wanted` is there, under one of its names."""
     try:
         found = dict(vars(load(file)))
     except FileNotFoundError as error:

@@ -54,7 +54,7 @@ def values_of(model: Model) -> Values:
 
 
 def misconverted(first: Model, second: Model, found: Matching, before: Values) -> list[Misconverted]:
-    """What the second model held `before` it was given the first's weights: nothing where it was no port of them."""
+    """Returns what the second held `before` it was given the first's weights: nothing where it was no port of them."""
     wrong: list[Misconverted] = []
     alike = 0
     for match in found.matches:

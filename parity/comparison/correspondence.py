@@ -32,7 +32,7 @@ class Correspondence:
     swapped: bool
 
     def as_reference(self, reference: Run, other: Run, pairs: Sequence[Aligned], outputs: Sequence[Layout]) -> Trace:
-        """What the other model computed, as the reference has it, whose outputs lie there in the layouts `outputs`."""
+        """Returns what the other model computed, as the reference has it, whose outputs lie so there."""
         found: Trace = {}
         for pair in pairs:
             of = pair.last.outputs

@@ -22,7 +22,7 @@ def decomposition_of(operation: Any) -> Perform | None:
 
 @functools.cache
 def _known() -> dict[Any, Perform]:
-    """What composite operations consist of, by operation: from torch's own tables, or written out here."""
+    """Returns what composite operations consist of, by operation: from torch's own tables, or written out here."""
     aten = torch.ops.aten
     return {
         **torch._decomp.decomposition_table,

@@ -43,7 +43,7 @@ class Begin:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is computed there.
+    """A question: what is to be computed there.
 
     method: of a `Model`
     formulas: whether by the formulas of Keras on TensorFlow, where they round worse
@@ -58,7 +58,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came out, and the operations met that have no model of rounding; or why nothing did."""
+    """The answer: what came out, and the operations met that have no model of rounding; or why nothing did."""
 
     found: Any = None
     unmodelled: frozenset[str] = frozenset()

@@ -91,7 +91,7 @@ class Feeding:
         return None if both or len(found) != 1 else found[0]
 
     def inputs(self, given: Sequence[Array]) -> list[Array]:
-        """What the call is given where the reference's is given this."""
+        """Returns what the call is given where the reference's is given this."""
         return [
             own if source is None else source[1].there(given[source[0]])
             for own, source in zip(self.call.inputs, self.sources, strict=True)

@@ -43,7 +43,7 @@ def called_with(run: Run) -> dict[str, Array]:
 
 
 def shape_of(run: Run) -> ModePart:
-    """What the header says of a run."""
+    """Returns what the header says of a run."""
     calls = [
         CallPart(site=call.site, layer=call.layer.name, inputs=len(call.inputs), outputs=len(call.outputs))
         for call in run.calls

@@ -188,7 +188,7 @@ def treatment_of(operation: Any) -> str:
 
 @functools.cache
 def name_of(operation: Any) -> str:
-    """What the operation is called, without its namespace and without the underscore of its in-place form."""
+    """Returns what the operation is called, without its namespace and without the underscore of its in-place form."""
     name: str = operation._schema.name.partition("::")[2]
     return name if name.endswith("__") else name.removesuffix("_")
 

@@ -29,7 +29,7 @@ class Known:
     shrunk: float
 
     def predicted(self, before: Array, after: Array) -> Array:
-        """What the other has after the pass, where the reference had `before` and has `after`."""
+        """Returns what the other has after the pass, where the reference had `before` and has `after`."""
         return self.kept * before + (after - self.kept * before) * self.shrunk
 
 

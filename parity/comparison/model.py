@@ -124,7 +124,7 @@ class Call:
 
 @dataclass
 class Run:
-    """What a model computed of its inputs; gradients are empty where no cotangents were given.
+    """The arrays that a model computed of its inputs; gradients are empty where no cotangents were given.
 
     entered: the layers in the order in which they were entered, with those that have parts and hold arrays themselves
     parameter_gradients, state: by the layer's name and the array's role
@@ -151,7 +151,7 @@ class Run:
 
 @dataclass
 class Applied:
-    """What one layer computed by itself; there are no gradients where no cotangents were given.
+    """The arrays that one layer computed by itself; there are no gradients where no cotangents were given.
 
     state: its running statistics after it, by role
     input_gradients: of each input, None where nothing came back to it
@@ -246,7 +246,7 @@ class Model(ABC):
     def cotangents(
         self, outputs: Sequence[Array], training: bool, rng: np.random.Generator, dtype: np.dtype[Any]
     ) -> list[Array]:
-        """What is sent back to these outputs, so that gradients can be compared: drawn, or as it was recorded."""
+        """Returns what is sent back to these outputs so that gradients can be compared: drawn, or as recorded."""
         return [rng.standard_normal(output.shape).astype(dtype) for output in outputs]
 
     def mask(self, call: Call, shape: Sequence[int], rng: np.random.Generator) -> Array:

@@ -25,7 +25,7 @@ from parity.rounding.errors import current_errors
 
 @dataclass(frozen=True)
 class Bench:
-    """What layers are tried with, one after another.
+    """The means by which layers are tried, one after another.
 
     wide: the reference in the wider format
     formulas: makes the same by the other framework's formulas, or None where it has none of its own
@@ -99,7 +99,7 @@ class OwnError:
         return Allowances(computed(), computed, self.bench.judge.dtype)
 
     def _computed(self, model: Model) -> Trace:
-        """What the reference's layers compute of the input, their running statistics after it, and their gradients."""
+        """Returns what the reference's layers compute of the input: outputs, running statistics after it, gradients."""
         given = [[_rounded(values) for values in self.inputs]]
         if self.pair.last.layer is NOTHING:
             return {_output(place): given[0][place] for place in floats(given[0])}
@@ -123,7 +123,7 @@ class OwnError:
         return outputs | held
 
     def _cotangents_there(self) -> list[Array | None] | None:
-        """What comes back to the reference's outputs, as they lie in the other model; None where they do not."""
+        """Returns what comes back to the reference's outputs as they lie in the other; None where they do not."""
         ours, theirs = self.pair.last, self.pair.left
         back: list[Array | None] = [None] * len(theirs.outputs)
         for place, gradient in enumerate(ours.gradients):
@@ -137,7 +137,7 @@ class OwnError:
         return None if all(gradient is None for gradient in back) else back
 
     def _applied(self) -> Applied:
-        """What the other's layer computes of the same, with what pads ahead of it or crops behind it."""
+        """Returns what the other's layer computes of the same, with what pads ahead of it or crops behind it."""
         other, training, back = self.bench.other, self.bench.training, self.back
         chain = self.pair.chain
         given = [self.feeding.inputs(self.inputs)]

@@ -94,7 +94,7 @@ def record(
 
 @dataclass
 class _Recorder:
-    """What is recorded of a model, mode by mode."""
+    """A recording in the making, mode by mode."""
 
     model: Model
     inputs: list[Array]

@@ -82,7 +82,7 @@ class ModePart(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Header(Part):
-    """What a recording says of itself.
+    """The header, in which a recording speaks of itself.
 
     framework, dtype: those of the model
     made_by: the versions of what made it

@@ -37,7 +37,7 @@ class Judged:
 
     @property
     def passed(self) -> bool:
-        """Whether it is within its allowance, from the reference or from what the other is known to compute instead."""
+        """Tells whether it is within its allowance of the reference, or of what the other is known to compute."""
         return self.share <= 1
 
 
@@ -86,7 +86,7 @@ class Beside:
 
 @dataclass
 class Comparison:
-    """What two models were found to compute.
+    """The findings on two models.
 
     judged: by mode ("evaluation", "training"), the other model's tensors in the order of computation
     itself: the largest share that the reference model uses in its own format
@@ -128,17 +128,17 @@ class Comparison:
 
     @property
     def same_function(self) -> bool:
-        """Whether outputs, states and gradients are within what rounding allows."""
+        """Tells whether outputs, states and gradients are within what rounding allows."""
         return all(tensor.passed for tensors in self.judged.values() for tensor in tensors)
 
     @property
     def same_updates(self) -> bool:
-        """Whether the updates are; nothing is said against those that were not compared."""
+        """Tells whether the updates are; nothing is said against those that were not compared."""
         return self.updates is None or self.updates.passed
 
     @property
     def same_curves(self) -> bool:
-        """Whether the losses are; nothing is said against those that were not compared."""
+        """Tells whether the losses are; nothing is said against those that were not compared."""
         return self.curves is None or self.curves.parted is None
 
     def check(self) -> None:

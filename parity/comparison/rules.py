@@ -27,7 +27,7 @@ CLIPS = {"clipvalue": ClipByValue, "clipnorm": ClipByNorm, "global_clipnorm": Cl
 
 @dataclass(frozen=True)
 class Rule:
-    """What an optimizer does.
+    """The rule of an optimizer.
 
     kind: the class of numpynet's rules that it is one of
     settings: numpynet's arguments, and those of `CLIPS`
@@ -93,7 +93,7 @@ class Stepper(ABC):
     @property
     @abstractmethod
     def rule(self) -> Rule:
-        """What it says that it does."""
+        """Returns what it says that it does."""
 
     @abstractmethod
     def changed(self, settings: Mapping[str, Setting]) -> Stepper:

@@ -33,7 +33,7 @@ class Trainings:
         batches: Batches | None,
         losses: tuple[Loss, Loss] | None,
     ) -> Trainings:
-        """What was given; raises `Unfit` where it does not go together."""
+        """Returns what was given; raises `Unfit` where it does not go together."""
         for name, pair in (("optimizers", optimizers), ("loss", losses)):
             if pair is not None and (not isinstance(pair, tuple | list) or len(pair) != 2):
                 raise Unfit(f"{name}: give two, the first model's and the second's")

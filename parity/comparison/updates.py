@@ -48,7 +48,7 @@ class Difference:
 
 @dataclass
 class Updates:
-    """What two optimizers were found to compute.
+    """The findings on two optimizers.
 
     shares: of what is allowed, by tensor: the largest that an element uses
     itself: the largest that the reference's optimizer uses
@@ -185,7 +185,7 @@ class _Judging:
         }
 
     def _expected(self, rule: Rule, framework: str) -> tuple[Trace, Trace]:
-        """What the rule computes in float64, and what rounding allows an optimizer of this framework."""
+        """Returns what the rule computes in float64, and what rounding allows an optimizer of this framework."""
         wide = [values.astype(np.float64) for values in self.start]
         gradients = [[values.astype(np.float64) for values in step] for step in self.gradients]
 

@@ -25,7 +25,7 @@ from parity.rounding.errors import making
 
 
 class Tape(contextlib.AbstractContextManager["Tape"]):
-    """What TensorFlow calls a tape, by torch's autograd."""
+    """A tape, as TensorFlow calls it, by torch's autograd."""
 
     def __exit__(self, *_: object) -> None:
         pass
@@ -139,7 +139,7 @@ def _exponential(alpha: float, scale: float, x: Any) -> Any:
 
 
 class Worker:
-    """What answers the questions on one model."""
+    """The one who answers the questions on one model."""
 
     def __init__(self, begin: Begin) -> None:
         self.model = made(begin)

@@ -31,7 +31,7 @@ def changes(before: Stack, after: Stack) -> list[Change]:
 
 
 def unequal(before: Stack, after: Stack) -> list[Missing]:
-    """What was looked at in one of the stacks alone, though both have a record of it."""
+    """Returns what was looked at in one of the stacks alone, though both have a record of it."""
     found = {
         kind: [key for key, old, new in both(before, after, kind) if looked_at(kind, old) != looked_at(kind, new)]
         for kind in FACTS

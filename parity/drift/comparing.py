@@ -24,7 +24,7 @@ Due = TypeVar("Due", Change, Move, CurveMove, StudyMove)
 
 
 def drift(folders: Sequence[Path], floor: Sequence[Path] = ()) -> Drift:
-    """What changed from each of these results folders to the next.
+    """Returns what changed from each of these results folders to the next.
 
     `floor` are folders of one of these stacks on other machines. Raises ResultsError where a folder cannot be read,
     for fewer than two, and for a floor that is of none of these stacks.
@@ -83,7 +83,7 @@ class Found:
 
 
 def compare(before: Stack, after: Stack, floor: Mapping[Place, float]) -> Found:
-    """What changed between two stacks."""
+    """Returns what changed between two stacks."""
     packages, machine = differing(before.computing, after.computing), machines(before, after)
     missing = [*before.missing, *after.missing, *_unlike(before, after), *unequal(before, after)]
     moved, curves = numbers.Numbers(), list[CurveMove]()
@@ -135,7 +135,7 @@ def _counted(before: Stack, after: Stack, moved: numbers.Numbers, studies: Seque
 
 
 def _unlike(before: Stack, after: Stack) -> list[Missing]:
-    """What only one of the stacks has, or neither."""
+    """Returns what only one of the stacks has, or neither."""
     found = [
         Missing(what="implementation", why=f"{one.name}: nothing was measured of {name}", keys=[name])
         for one, other in ((before, after), (after, before))

@@ -151,7 +151,7 @@ class Versions(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Part):
-    """What changed between two stacks.
+    """The changes between two stacks.
 
     title: which packages changed from which version to which
     headline, details: the sentence that a reader came for, and what it rests on
@@ -211,7 +211,7 @@ class HistoryRow(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Floor(Part):
-    """What the same stack does elsewhere: the largest moves there are the floor of all others.
+    """The same stack elsewhere: the largest moves there are the floor of all others.
 
     machine: the parts of the machine that differ from those of the stack that it is the floor of
     """
@@ -224,7 +224,7 @@ class Floor(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Drift(Part):
-    """What changed from stack to stack.
+    """The changes from stack to stack.
 
     steps: one from each stack to the next
     history: a row for each class that changed in any step; empty for two stacks

@@ -71,7 +71,7 @@ def measure(of: ClassName, dtype: str, frameworks: list[str], examples: int, see
 
 
 def fingerprint(target: type, dtype: str, frameworks: list[str], examples: int, seed: int = 0) -> TensorsRecord:
-    """What numpynet and `frameworks` compute of the first examples of the pair of `target`, a class, in one dtype.
+    """Returns what numpynet and `frameworks` compute of the first examples of `target`, a class, in one dtype.
 
     Frameworks that the pair has no counterpart in take no part.
     """
@@ -109,7 +109,7 @@ def fingerprint(target: type, dtype: str, frameworks: list[str], examples: int, 
 
 
 def computed(pair: str, dtype: str, of: str, tensor: str, seed: int = 0) -> Array:
-    """What an implementation computes here of one tensor, called as a record of tensors and its example are.
+    """Returns what an implementation computes here of one tensor, called as a record of tensors and its example are.
 
     Raises LookupError where it has no such tensor.
     """
@@ -181,7 +181,7 @@ def _short(error: float) -> float:
 
 
 def deprecations(case: Case, name: str) -> set[str]:
-    """What the framework called `name` warns of, as deprecated or soon to change, when it runs the case."""
+    """Returns what the framework called `name` warns of, as deprecated or soon to change, when it runs the case."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -79,7 +79,7 @@ def _written(default: Any) -> str:
 
 
 def _reached(name: str) -> Any:
-    """What has this dotted name in the installed release; None where nothing has."""
+    """Returns what has this dotted name in the installed release; None where nothing has."""
     package, *attributes = name.split(".")
     found: Any = importlib.import_module(package)
     for attribute in attributes:

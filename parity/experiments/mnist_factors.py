@@ -156,7 +156,7 @@ def judge_permuted(runs: Runs, reference: Runs) -> Finding:
 
 
 def same_function(experiment: Experiment, run: Run) -> dict[str, Any]:
-    """Whether permuting pixels and first weights leaves every output bit of the trained network as it was; of numpynet
+    """Tells whether permuting pixels and first weights leaves each output bit of the trained network alone; of numpynet
     also the losses of runs whose weights were moved, to know rounding by.
 
     The first layer's weights and biases are rounded to multiples of 2^-16. A centred pixel is a multiple of 2^-25, so

@@ -15,7 +15,7 @@ ShapesByPath = dict[str, tuple[int, ...]]
 
 
 class Contents(NamedTuple):
-    """What a file holds: the shapes of its arrays by their paths, and the names of layers by theirs, if it has any."""
+    """The contents of a file: the shapes of its arrays by their paths, and the names of layers by theirs, if any."""
 
     shapes: ShapesByPath
     names: dict[str, str]
@@ -33,7 +33,7 @@ class Contents(NamedTuple):
 
 
 def contents(path: Path) -> Contents:
-    """What is in an HDF5 file of Keras, but for the state of random generators (of dropout), which is no weight."""
+    """Returns what is in an HDF5 file of Keras, without the state of dropout's random generators: no weight."""
     found = Contents({}, {})
 
     def visit(name: str, item: Any) -> None:
@@ -57,7 +57,7 @@ def matched(places: Mapping[str, str], found: Contents) -> dict[str, str] | None
 
 
 def by_name(places: Mapping[str, str], found: Contents) -> dict[str, str] | None:
-    """As `matched`, by the names alone."""
+    """Matches as `matched` does, by the names alone."""
     paths: dict[str, str] = {}
     for path in found.layers():
         paths |= {found.names.get(path, path): path, path.replace("/", "."): path}

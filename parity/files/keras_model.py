@@ -69,12 +69,12 @@ def _empty(part: Part) -> Any:
 
 
 def snake_case(name: str) -> str:
-    """What Keras' files call a class (keras.src.utils.naming, to_snake_case)."""
+    """Returns what Keras' files call a class (keras.src.utils.naming, to_snake_case)."""
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", name)).lower()
 
 
 def in_order(part: Part) -> list[Part]:
-    """What a container holds, in the order in which a Keras model has it.
+    """Returns what a container holds, in the order in which a Keras model has it.
 
     A functional model has the layers farthest from the outputs first, and of equally far ones the first that is met on
     the way back from the outputs (keras.src.ops.function, map_graph).

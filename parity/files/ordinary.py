@@ -40,7 +40,7 @@ TORCH_NAMES = {"gamma": "weight", "beta": "bias", "slope": "weight"}
 
 
 class Features(NamedTuple):
-    """What is known of a layer's input: its features on the second axis, whether it is images, or these flattened."""
+    """The facts known of a layer's input: its features on the second axis, whether it is images, or these flattened."""
 
     channels: int | None = None
     images: bool = False
@@ -51,7 +51,7 @@ UNKNOWN = Features()
 
 
 def after(module: Module, input: Features) -> Features:
-    """What is known of the output of `module`."""
+    """Returns what is known of the output of `module`."""
     if isinstance(module, Linear | GlobalAveragePool2d):
         return UNKNOWN
     if isinstance(module, Conv2d):
@@ -71,7 +71,7 @@ def after(module: Module, input: Features) -> Features:
 
 
 def joined(module: Module, inputs: list[Features]) -> Features:
-    """What is known of the inputs of a layer that takes several, as of one."""
+    """Returns what is known of the inputs of a layer that takes several, as of one."""
     first = inputs[0]
     if len(inputs) == 1 or not isinstance(module, Concatenate) or module.axis != 1:
         return first
@@ -99,12 +99,12 @@ class Part:
 
     @property
     def container(self) -> bool:
-        """Whether it is a container, also one of nothing."""
+        """Tells whether it is a container, also one of nothing."""
         return not self.modules
 
     @property
     def has_arrays(self) -> bool:
-        """Whether a layer has arrays."""
+        """Tells whether a layer has arrays."""
         return any(sides_of(module) for module in self.modules.values())
 
     def layers(self) -> Iterator[Part]:
@@ -121,13 +121,13 @@ class Part:
 
     @property
     def _known(self) -> Features:
-        """What is known of the input of the last module of a layer."""
+        """Returns what is known of the input of the last module of a layer."""
         first, *more = self.modules.values()
         return after(first, self.input) if more else self.input
 
     @property
     def reordered(self) -> bool:
-        """Whether Keras has the features of a layer in another order: they are flattened images of several channels."""
+        """Tells whether Keras has a layer's features in another order: flattened images of several channels."""
         return self._known.flat and self._known.channels != 1
 
     def order(self, features: int) -> Array | None:
@@ -158,7 +158,7 @@ class Part:
 
 
 def is_affine(layer: Module, scaling: Module) -> bool:
-    """Whether the two, one after another, are one affine layer of torch and Keras."""
+    """Tells whether the two, one after another, are one affine layer of torch and Keras."""
     if not isinstance(scaling, Scaling):
         return False
     if isinstance(layer, BatchNormalization):
@@ -186,7 +186,7 @@ def _layer(name: str, path: str, modules: dict[str, Module], input: Features) ->
 
 
 def _part(name: str, path: str, ours: str, module: Module, inputs: list[Features]) -> tuple[Part, Features]:
-    """What stands for `module`, called `ours` in numpynet, and what is known of its output."""
+    """Returns what stands for `module`, called `ours` in numpynet, and what is known of its output."""
     if isinstance(module, Sequential) and len(module) == 2 and is_affine(module[0], module[1]):
         both = {join(ours, "0"): module[0], join(ours, "1"): module[1]}
         return _layer(name, path, both, inputs[0])

@@ -65,7 +65,7 @@ def _ordinary(model: Module) -> Counterpart:
 
 
 def _refused(error: Exception) -> str:
-    """What a file would have made besides tensors; torch's own words end in the advice to let it."""
+    """Returns what a file would have made besides tensors; torch's own words end in the advice to let it."""
     named = re.search(r"GLOBAL ([\w.]+)", str(error))
     return f"it would call {named[1]}; a state_dict alone is read" if named else ""
 
@@ -79,12 +79,12 @@ def _state_dict(document: Any) -> dict[str, Any]:
 
 
 def _of_optimizer(found: Any) -> bool:
-    """Whether it is the state_dict of an optimizer of torch."""
+    """Tells whether it is the state_dict of an optimizer of torch."""
     return isinstance(found, dict) and {"state", "param_groups"} <= found.keys()
 
 
 def _counted(found: dict[str, Any], built: Counterpart) -> dict[str, Any]:
-    """What was found, with the counts of batches that older files lack, and that torch itself does not insist on."""
+    """Returns what was found, with the counts of batches that older files lack, which torch does not insist on."""
     counts = {name: count for name, count in built.layer.state_dict().items() if name.endswith("num_batches_tracked")}
     return counts | found
 

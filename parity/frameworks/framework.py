@@ -20,7 +20,7 @@ LossFunction = Callable[[Any, Any], Any]
 
 
 class Translation(Protocol):
-    """What the pairs say of one framework: the counterparts of modules, criteria and optimizers there."""
+    """The words of the pairs on one framework: the counterparts of modules, criteria and optimizers there."""
 
     def counterpart(self, module: Module) -> Counterpart:
         """The counterpart of `module`, without its weights."""
@@ -33,7 +33,7 @@ class Translation(Protocol):
 
 
 class OptimizerTranslation(Protocol):
-    """What the pair of an optimizer says besides the method that is called as the framework is.
+    """The words of an optimizer's pair besides the method that is called as the framework is.
 
     slots: by framework, what it calls our slots
     rate_inside: by framework, those of our slots that hold the learning rate there, with the sign that it has in them
@@ -166,7 +166,7 @@ class Framework(ABC):
         return []
 
     def switches(self) -> dict[str, str]:
-        """What the framework says of the switches by which its kernels are chosen, by environment variable."""
+        """Returns what the framework says of the switches by which its kernels are chosen, by environment variable."""
         return {}
 
     def traced(self) -> contextlib.AbstractContextManager[None]:

@@ -100,7 +100,7 @@ def _packed(module: Module) -> set[str]:
 
 
 def _holds(case: Case, target: type) -> bool:
-    """Whether the case says anything of `target`: it is the optimizer, a part of the module, or a part's criterion."""
+    """Tells whether the case is about `target`: it is the optimizer, a part of the module, or a part's criterion."""
     return case.optimizer is target or any(isinstance(part, target) for part in computing(case.module))
 
 

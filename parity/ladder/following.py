@@ -64,7 +64,7 @@ class Following(NumPySubject):
                     slots[slot] = self._followed(Key.of(self.index, STEP, name, slot), values)
 
     def _followed(self, key: Key, computed: Any) -> Any:
-        """What the implementation has under this key; what was computed where it has nothing of the kind."""
+        """Returns what the implementation has under this key; what was computed where it has nothing of the kind."""
         if isinstance(computed, tuple):
             return tuple(
                 self._followed(key._replace(tensor=f"{key.tensor}[{place}]"), part)

@@ -77,7 +77,7 @@ class Judgement:
 
     @property
     def beyond(self) -> bool:
-        """Whether nothing is left to judge: the numbers leave the format's range at once, and nobody refuses them."""
+        """Tells whether nothing is left to judge: the numbers leave the range at once, and nobody refuses them."""
         return self.passed and not self.reference
 
     def most(self, name: str) -> float:
@@ -217,7 +217,7 @@ def _ask_reference_again(judgement: Judgement, name: str, wide: Case) -> None:
 
 
 def _computed(wide: Case, perturb: Perturb = np.asarray, followed: Trace | None = None) -> Trace:
-    """What numpynet computes of a case on the arrays that `perturb` makes; it may go the way of another's trace."""
+    """Returns what numpynet computes of a case on the arrays that `perturb` makes, or along another's trace."""
     subject = NumPySubject(wide, perturb) if followed is None else Following(wide, followed, perturb)
     # What differs by more than errors from how the reference was computed would become an allowance.
     return run(wide, subject, beside=NumPySubject(wide, perturb) if wide.beside else None)

@@ -91,7 +91,7 @@ class Report:
 
     @property
     def failed_quantity(self) -> str | None:
-        """What was computed where it failed, as `ParityError` says."""
+        """Returns what was computed where it failed, as `ParityError` says."""
         return None if self.error is None else self.error.quantity
 
     @property

@@ -39,7 +39,7 @@ def in_range(reference: Trace, allowed: Trace, dtype: np.dtype[Any]) -> Trace:
 
 
 def until_beyond(largest: float, reference: Trace, allowed: Trace, steps: float = 1) -> Trace:
-    """What is computed before a tensor of the first `steps` steps is beyond `largest`.
+    """Returns what is computed before a tensor of the first `steps` steps is beyond `largest`.
 
     An infinity that the reference itself comes to, as the logarithm of 0, is not: it is what has to be computed.
     """

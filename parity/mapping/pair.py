@@ -186,7 +186,7 @@ def counterpart(module: Module, name: str) -> Counterpart:
 
 
 class PairsOf:
-    """What the pairs say of one framework, as its folder asks for it (`parity.frameworks.framework.Translation`)."""
+    """The pairs' words on one framework, as its folder asks for them (`parity.frameworks.framework.Translation`)."""
 
     def __init__(self, home: Framework) -> None:
         self.name = home.name
@@ -204,7 +204,7 @@ class PairsOf:
 
 
 def pairs_of(name: str) -> PairsOf:
-    """What the pairs say of the framework called `name`."""
+    """Returns what the pairs say of the framework called `name`."""
     return PairsOf(framework(name))
 
 

@@ -24,7 +24,7 @@ FORKING = Path(__file__).with_name("forking.py")
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of running tests until one failed.
+    """The outcome of running tests until one failed.
 
     by: the test that failed, or how the process ended; empty where all passed
     seconds: how long each test took that was run

@@ -74,7 +74,7 @@ def _silence(*streams: int) -> None:
 
 
 def _forked(asked: dict[str, Any], tree: str) -> dict[str, Any]:
-    """What a child found; `late` where it was ended, after how many seconds, `signal` where it died."""
+    """Returns what a child found; `late` where it was ended, after how many seconds, `signal` where it died."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

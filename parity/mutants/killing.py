@@ -30,7 +30,7 @@ class TooLong(Exception):
 
 @dataclass(frozen=True)
 class Death:
-    """What killed a mutant: the pair and what was looked at of it, or what the change raised; None if it survived.
+    """The killer of a mutant: the pair and what was looked at of it, or what the change raised; None if it survived.
 
     `examples` is the number that was looked at until then.
     """

@@ -11,7 +11,7 @@ from parity.results.code import ROOT, reachable
 
 
 class Of(str, Enum):
-    """What is changed: numpynet, which the ladder must see, or parity's judgement, which its tests must see."""
+    """The code that is changed: numpynet, which the ladder must see, or parity's judgement, which tests must."""
 
     NUMPYNET = "numpynet"
     JUDGEMENT = "judgement"
@@ -41,7 +41,7 @@ def modules(of: Of = Of.NUMPYNET) -> list[str]:
 
 
 def kind(module: str) -> Of:
-    """What a module is part of."""
+    """Returns what a module is part of."""
     return Of.NUMPYNET if module.split(".")[0] == "numpynet" else Of.JUDGEMENT
 
 

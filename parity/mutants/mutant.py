@@ -45,7 +45,7 @@ class Mutant:
 
     @property
     def counts(self) -> bool:
-        """Whether it is Python, and changes something that is ever evaluated: not an annotation."""
+        """Tells whether it is Python, and changes something that is ever evaluated: not an annotation."""
         try:
             return _evaluated(path(self.module).read_text("utf-8")) != _evaluated(self.source())
         except SyntaxError:

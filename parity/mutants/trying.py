@@ -19,7 +19,7 @@ LONGER = 3  # times as long as without a mutant: what a test draws and shrinks w
 
 @dataclass(frozen=True)
 class Baseline:
-    """What the tests make of the tree as it is, which is in `folder`: all passed."""
+    """The outcome of the tests on the tree as it is, which is in `folder`: all passed."""
 
     folder: Path
     ran: Ran

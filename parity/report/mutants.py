@@ -54,7 +54,7 @@ def keep(of: Of, store: Results, records: Sequence[Json], left_out: int, asked: 
 
 
 def kept() -> Json:
-    """What was measured last, by what was changed."""
+    """Returns what was measured last, by what was changed."""
     return dict(json.loads(KEPT.read_text("utf-8"))) if KEPT.exists() else {}
 
 

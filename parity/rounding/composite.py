@@ -54,7 +54,7 @@ class Composite(np.ndarray[Any, np.dtype[Any]]):
         raise NotImplementedError
 
     def of_elements(self, made: Any) -> Any:
-        """What NumPy made of elements, as an array of this class, a single element too; anything else as it is."""
+        """Returns what NumPy made of elements as an array of this class, one element too; anything else as it is."""
         dtype, element = getattr(made, "dtype", None), self.element
         if dtype is not element and dtype != element:
             return made

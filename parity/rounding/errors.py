@@ -21,7 +21,7 @@ LOST = 4  # units in the last place: what functions such as tanh may be off
 
 
 class Errors:
-    """What operations do to their results in one run; the base does nothing.
+    """The errors that operations make in one run; the base makes none.
 
     size: of random errors, in roundings; 0 where there are none
     roundings: how many of them a result may be off where nothing takes a branch
@@ -104,7 +104,7 @@ class Nearest(Errors):
 
 
 class Losing(Errors):
-    """What may be lost becomes 0; what stays is rounded as `then` does."""
+    """The results that may be lost become 0; what stays is rounded as `then` does."""
 
     losing = True
 

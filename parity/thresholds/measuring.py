@@ -26,7 +26,7 @@ GRID = [2 ** (step / 2) for step in range(-2, 17)]
 
 @dataclass(frozen=True)
 class Threshold:
-    """What was found for one quantity of one class in one dtype.
+    """The finding on one quantity of one class in one dtype.
 
     ulps: the smallest error that is seen, in units in the last place of 1 times the value; None where none is
     seen_in: the module of the example in which it is
@@ -40,7 +40,7 @@ class Threshold:
 
 
 def quantities(target: type) -> tuple[str, ...]:
-    """What is scaled, one at a time, of a class."""
+    """Returns what is scaled, one at a time, of a class."""
     return (PARAMETER,) if isinstance(pair_of(target), OptimizerPair) else (OUTPUT, INPUT_GRADIENT)
 
 

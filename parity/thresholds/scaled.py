@@ -38,7 +38,7 @@ class Scaling:
         return np.where(values == self.began[name], values, self(values))
 
     def trace(self, right: Trace) -> Trace:
-        """What the planted error makes of the tensors of its quantity in a trace; of outputs, the whole module's."""
+        """Returns what the planted error makes of its quantity's tensors in a trace; of outputs, the whole module's."""
         of_parameters = self.quantity == PARAMETER
         return {
             key: self.parameter(join(key.layer, key.tensor), values) if of_parameters else self(values)

@@ -51,7 +51,7 @@ def first_off(series: Series, name: str) -> int:
 
 @dataclass(frozen=True)
 class Part:
-    """What rungs 1 to 3 say of one step of a training, with the weights that numpynet has before it.
+    """The words of rungs 1 to 3 on one step of a training, with the weights that numpynet has before it.
 
     step: counted from 0
     judgement: of the model, or of its criterion where the model agrees; None where both do
@@ -70,7 +70,7 @@ class Part:
 
 
 def part_at(experiment: Experiment, step: int, frameworks: Sequence[str], seed: int = 0) -> Part:
-    """What rungs 1 to 3 say of one step of the experiment, with the weights that numpynet has before it."""
+    """Returns what rungs 1 to 3 say of one step of the experiment, with the weights that numpynet has before it."""
     caught = _Until(trainer(experiment, NUMPYNET, seed), step)
     with contextlib.suppress(_Reached):
         train(experiment, caught, seed)

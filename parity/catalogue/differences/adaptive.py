@@ -300,7 +300,7 @@ def started(in_torch: float, in_keras: float, eps: float) -> Demonstration:
     sources=(f"{TORCH}Adagrad.html", f"{KERAS}adagrad/"),
 )
 def adagrad_start() -> Demonstration:
-    """What Adagrad's accumulator starts at, unless it is told."""
+    """Returns what Adagrad's accumulator starts at, unless it is told."""
     start = float(np.float32(0.1))
     by_default = shown(
         Adagrad,

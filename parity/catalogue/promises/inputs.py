@@ -24,7 +24,7 @@ MANY = 300  # features
 
 @dataclass(frozen=True)
 class Rule:
-    """What the class or function called `of` takes and refuses, in the words of its docstring.
+    """The inputs that the class or function called `of` takes and refuses, in the words of its docstring.
 
     use: what is done with each of them
     names: what the error names, if it is not `of`

@@ -13,7 +13,7 @@ from parity.results.records.facts import PromiseRecord
 
 @dataclass(frozen=True)
 class Promise:
-    """What is promised, how often it was tried, and the tries that came out otherwise, a line each.
+    """A promise, how often it was tried, and the tries that came out otherwise, a line each.
 
     topic: the file of this package that tries it
     """

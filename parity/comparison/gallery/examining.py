@@ -46,7 +46,7 @@ TOLERANCES: dict[str, Callable[[Array, Array], bool]] = {
 
 @dataclass(frozen=True)
 class Examined:
-    """What came out of one comparison.
+    """The outcome of one comparison.
 
     refused: whether the two could not be compared, as they do not hold the same
     share: the largest share of an allowance; None where it was refused
@@ -72,14 +72,14 @@ class Examined:
         return self.refused or (self.share is not None and not self.share <= 1)
 
     def layer_right(self, mistake: Mistake) -> bool:
-        """Whether the layer named first is the one that the mistake is in, and none where it is in none."""
+        """Tells whether the layer named first is the one that the mistake is in, and none where it is in none."""
         return self.caught and self.blamed[:1] == ([mistake.layer] if mistake.layer else [])
 
     def cause_right(self, mistake: Mistake) -> bool:
         return self.caught and self.cause == mistake.cause
 
     def own_right(self, mistake: Mistake) -> bool:
-        """Whether no layer that inherits the error is blamed."""
+        """Tells whether no layer that inherits the error is blamed."""
         return self.caught and set(self.blamed) <= {mistake.layer}
 
 

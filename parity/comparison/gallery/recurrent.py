@@ -66,7 +66,7 @@ def _summed(held: list[Array]) -> list[Array]:
 
 
 def _trained(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Callable[[], Mapping[str, Any]]:
-    """What makes both learn one of three classes by cross-entropy, with these arguments in torch and in Keras."""
+    """Makes both learn one of three classes by cross-entropy, with these arguments in torch and in Keras."""
 
     def training() -> Mapping[str, Any]:
         rng = np.random.default_rng(0)

@@ -23,7 +23,7 @@ def own_weights(layer: Any) -> list[Any]:
 
 
 def layer_of(name: str, layer: Any) -> Layer:
-    """What is known of a leaf."""
+    """Returns what is known of a leaf."""
     title = layer.__class__.__name__
     names = {base.__name__ for base in type(layer).__mro__ if base.__module__.startswith("keras.")}
     for classes, kind, holds, sets in KNOWN:

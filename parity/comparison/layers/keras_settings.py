@@ -52,7 +52,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 def _equal(function: Callable[[Any], Any], known: Callable[[Any], Any]) -> bool:
-    """Whether a function of the user's own is one of Keras', by what it computes."""
+    """Tells whether a function of the user's own is one of Keras', by what it computes."""
     try:
         return np.array_equal(np.asarray(function(tf.constant(GRID))), np.asarray(known(tf.constant(GRID))))
     except Exception:  # it takes other things
@@ -113,7 +113,7 @@ def of_names(**names: str) -> Callable[[Any], Settings]:
 
 
 def activation(layer: Any) -> Settings:
-    """What can be set of the activation that a layer applies in the end, be it none."""
+    """Returns what can be set of the activation that a layer applies in the end, be it none."""
     if not hasattr(layer, "activation"):
         return {"activation": tried(layer, "", _behind_in_words, _behind)}
     applied, own = activation_of(layer), layer.activation
@@ -153,7 +153,7 @@ def rectifier(layer: Any) -> Settings:
 
 
 def rectifier_of(layer: Any) -> str:
-    """What a Keras ReLU is, which may have a slope and an upper bound."""
+    """Returns what a Keras ReLU is, which may have a slope and an upper bound."""
     return "leaky relu" if layer.negative_slope else "relu6" if layer.max_value == 6 else "relu"
 
 

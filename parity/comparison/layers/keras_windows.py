@@ -23,7 +23,7 @@ def convolution(layer: Any) -> Settings:
 
 
 def _padding(layer: Any, window: Sequence[int], dilation: Sequence[int], fill: float = 0.0) -> Setting:
-    """What a layer pads with: as many zeros on both sides, as torch says it, or "same".
+    """Returns what a layer pads with: as many zeros on both sides, as torch says it, or "same".
 
     With a stride above 1 the latter may pad the end alone, which no number of torch's does.
     """
@@ -55,7 +55,7 @@ def _padded(x: Any, pairs: Sequence[tuple[int, int]], fill: float) -> Any:
 
 
 def transposed_convolution(layer: Any) -> Settings:
-    """What torch's padding and output_padding leave out at both ends of each axis is cut off here, or by "same"."""
+    """The ends that torch's padding and output_padding leave out of each axis are cut off here, or by "same"."""
     own, call, sizes = layer.padding, layer.call, layer.kernel_size
     over = [max(size - step, 0) for size, step in zip(sizes, layer.strides, strict=True)]
     none = ((0, 0),) * len(sizes)
@@ -101,7 +101,7 @@ def pooling(layer: Any) -> Settings:
 
 
 def _counted(layer: Any) -> Setting:
-    """Whether the average takes in the zeros that are padded."""
+    """Tells whether the average takes in the zeros that are padded."""
     own, call = layer.padding, layer.call
     value = own == "valid"
     total = [(size - 1) // 2 for size in layer.pool_size]
@@ -142,7 +142,7 @@ def _whole_in_words(ceil: bool) -> str:
 
 
 def global_pooling(layer: Any) -> Settings:
-    """What is taken of all places: their maximum or their mean."""
+    """Returns what is taken of all places: their maximum or their mean."""
     name, rank = layer.__class__.__name__, layer.__class__.__name__[-2:]
     axes, keep = list(range(1, int(rank[0]) + 1)), layer.keepdims
 
@@ -169,7 +169,7 @@ def cropping(layer: Any) -> Settings:
 
 
 def zero_padding(layer: Any) -> Settings:
-    """As many on both sides of each axis, as torch says it, or pairs."""
+    """The padding is as many on both sides of each axis, as torch says it, or pairs."""
     pairs = layer.padding if isinstance(layer.padding[0], Sequence) else (layer.padding,)
     value = tuple(one for one, _ in pairs) if all(one == other for one, other in pairs) else tuple(map(tuple, pairs))
 

@@ -33,7 +33,7 @@ class Buffer:
 
 
 def layer_of(name: str, module: Module, scaling: tuple[str, nn.Scaling] | None = None) -> Layer:
-    """What is known of a layer; `scaling` is the affine half of a normalisation, and its name."""
+    """Returns what is known of a layer; `scaling` is the affine half of a normalisation, and its name."""
     title = type(module).__name__
     kind, roles, settings = title, _same(_arrays(module)), _same(())
     for known, called, holds, sets in KNOWN:
@@ -76,7 +76,7 @@ def _following(whole: Module) -> Iterator[tuple[str, str]]:
 
 
 def _arrays(module: Module) -> dict[str, Parameter | Buffer]:
-    """What a layer holds itself, by its own names."""
+    """Returns what a layer holds itself, by its own names."""
     found: dict[str, Parameter | Buffer] = {
         name: value for name, value in vars(module).items() if isinstance(value, Parameter)
     }

@@ -15,7 +15,7 @@ from parity.frameworks.lazy import torch
 
 
 def layer_of(name: str, module: Any) -> Layer:
-    """What is known of a leaf."""
+    """Returns what is known of a leaf."""
     title = type(module).__name__
     kind, held, settings = title, as_they_are(name, module), {}
     names = {base.__name__ for base in type(module).__mro__ if base.__module__.startswith("torch.")}
@@ -52,7 +52,7 @@ def _normalization(name: str, module: Any) -> dict[str, Held]:
 
 
 def _recurrent(name: str, module: Any) -> dict[str, Held]:
-    """Of one layer in one direction; the two biases of a gate are one where the formula adds them."""
+    """Returns what one layer holds in one direction; the two biases of a gate are one where the formula adds them."""
     if module.num_layers > 1 or module.bidirectional or getattr(module, "proj_size", 0):
         return as_they_are(name, module)
     held = _held(name, module, weight="weight_ih_l0", recurrent_weight="weight_hh_l0")

@@ -103,7 +103,7 @@ class KerasModel(Model):
             run.parameter_gradients |= {(name, role): gradient for role, gradient in gradients.items()}
 
     def _tape(self) -> Any:
-        """What records a forward pass, and gives the gradients of what it is told to watch."""
+        """Returns what records a forward pass, and gives the gradients of what it is told to watch."""
         return tf.GradientTape()
 
     def wide(self) -> Model:
@@ -236,7 +236,7 @@ def _gradient(gradient: Any) -> Array | None:
 
 
 def _variables(layer: Layer) -> list[Any]:
-    """What the layer's parameters are made of."""
+    """Returns what the layer's parameters are made of."""
     return [tensor.value for role, held in layer.held.items() if role not in STATE for tensor in held.tensors]
 
 
@@ -263,7 +263,7 @@ def _leaves(layer: Any) -> list[Any]:
 
 
 def _inside_whole(model: Any, layer: Any) -> bool:
-    """Whether the layer is a part of one whose parts are none to be compared."""
+    """Tells whether the layer is a part of one whose parts are none to be compared."""
     wholes = [one for one in model._flatten_layers() if one.__class__.__name__ in WHOLE]
     return any(layer is part for whole in wholes for part in whole._flatten_layers(include_self=False))
 

@@ -153,7 +153,7 @@ class NumpynetModel(Model):
 
 
 class _Watch:
-    """What observes one layer, in place of its own methods."""
+    """The observer of one layer, in place of its own methods."""
 
     def __init__(self, run: Run, sites: Sites, kept: Mapping[str, Array], layer: Layer, leaf: Module) -> None:
         self.run, self.sites, self.kept, self.layer = run, sites, kept, layer

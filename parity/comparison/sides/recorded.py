@@ -120,7 +120,7 @@ class RecordedModel(Model):
     def apply(
         self, call: Call, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array | None] | None = None
     ) -> Applied:
-        """What was recorded of the layer alone or, where it is given what this model made, of two layers together.
+        """Returns what was recorded of the layer alone or, given what this model made, of two layers together.
 
         The second of two is given what the first handed on, and the first what the second sent back.
         """
@@ -223,5 +223,5 @@ def _setting(value: Any, written: str) -> Setting:
 
 
 def _value(value: Any) -> Any:
-    """What JSON has as a list was a tuple."""
+    """Makes a tuple again of what JSON has as a list."""
     return tuple(map(_value, value)) if isinstance(value, list) else value

@@ -268,7 +268,7 @@ def _enter(entered: list[Layer], layer: Layer, module: Any, args: Any) -> None:
 
 
 def _inside_whole(modules: Mapping[str, Any], name: str) -> bool:
-    """Whether the module is a part of one whose parts nobody calls."""
+    """Tells whether the module is a part of one whose parts nobody calls."""
     return any(name.startswith(f"{whole}.") for whole in modules)
 
 

@@ -60,11 +60,11 @@ class NumPySubject:
         leaf.backward = observed_backward  # type: ignore[method-assign]
 
     def handed_on(self, site: str, output: Any) -> Any:
-        """What the next layers get of the output of a leaf, once it was observed."""
+        """Returns what the next layers get of the output of a leaf, once it was observed."""
         return output
 
     def handed_back(self, site: str, gradient: Any) -> Any:
-        """What a leaf gets of the gradient of its output, once it was observed."""
+        """Returns what a leaf gets of the gradient of its output, once it was observed."""
         return gradient
 
     def mode(self, training: bool) -> None:

@@ -71,7 +71,7 @@ class FaultPart(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class UpdatesPart(Part):
-    """What the two optimizers were found to compute.
+    """The findings on two optimizers.
 
     shares: of what is allowed, by tensor
     itself: the largest that the reference's optimizer uses

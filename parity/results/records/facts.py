@@ -117,7 +117,7 @@ class DefaultRecord(Judged, kind="defaults", case=True):
 
 @dataclass(frozen=True, kw_only=True)
 class PromiseRecord(Judged, kind="promises", case=True):
-    """What a docstring of numpynet promises. It has passed where every try came out as promised.
+    """A promise of a docstring of numpynet. It has passed where every try came out as promised.
 
     topic: what it is about, as in `parity.catalogue.promises`
     said: the promise, in the docstring's words
@@ -133,7 +133,7 @@ class PromiseRecord(Judged, kind="promises", case=True):
 
 @dataclass(frozen=True, kw_only=True)
 class BaselinePart(Part):
-    """Whether the baseline caught something, and by which comparison; see `parity.defects.baseline`."""
+    """The baseline's word on whether it caught something, and by which comparison; see `parity.defects.baseline`."""
 
     caught: bool
     by: str | None = None

@@ -9,7 +9,7 @@ from parity.results.records.record import Count, Json, Record
 
 @dataclass(frozen=True, kw_only=True)
 class PlanRecord(Record, kind="plans", untold=None):
-    """What a command, or a job of several, was about to do; see `parity.results.planning`.
+    """The plan of a command, or of a job of several; see `parity.results.planning`.
 
     command: the command line; "job" for the plan of a job, whose `commands` are listed
     begun, ended: when; there is no end where it was killed, stopped, or still runs

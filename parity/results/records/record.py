@@ -87,7 +87,7 @@ class Judged(Record):
 
     @staticmethod
     def outcome(stored: Mapping[str, Any]) -> bool | None:
-        """What `passed` is of a record from before it was stored, by the fields that told it then."""
+        """Returns what `passed` is of a record from before it was stored, by the fields that told it then."""
         raise NotImplementedError
 
 
