@@ -35,11 +35,11 @@ every third pair the errors have their natural size, and the deviation counts `S
 sensitive that large errors act otherwise than small ones (a variance that is all rounding) the small ones count too.
 
 Where something jumps, the allowance is the sum of the largest deviation of either kind: the first may be exactly the
-jump, and the second is the rounding beside it. Where nothing does, both are the same rounding, measured twice, and the
-larger is the allowance. That is seen from the pairs, which then deviate by the same to either side, and from the runs
-that lose and round, which then deviate by no more than the roundings that they make. The largest of six pairs is now
-and then small by luck: before anybody is accused, it is at least `AGAIN` times what errors of natural size do in any of
-`MORE` pairs.
+jump, and the second is the rounding beside it. Where nothing does, both are the same rounding, measured twice, and no
+error has to be large enough for a kink: the allowance is the larger of the two, for errors of `SMOOTH` roundings. That
+is seen from the pairs, which then deviate by the same to either side, and from the runs that lose and round, which then
+deviate by no more than the roundings that they make. The largest of six pairs is now and then small by luck: before
+anybody is accused, it is at least `AGAIN` times what errors of natural size do in any of `MORE` pairs.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ MORE = 30  # so that of nine nearly equal elements one is the largest or the sma
 MANY = 150  # of which a third have large errors not: a selection that one run in fifty makes is missed by 200 in 2%
 SMALL_EVERY = 3
 PARTIAL = 8  # of two jumps that cancel, none of the pairs parts them in 1 of 256 such cases; of five, MANY miss 1e-4
-AGAIN = 2  # of normal deviations, 2.5 are the largest of 60, and 5 are exceeded in 6e-7
+SMOOTH = 10.0  # roundings: by the soak, right layers use at most half of what errors of SLACK roundings allow them
+AGAIN = 4  # of normal deviations, 2.5 are the largest of 60, and 5 are exceeded in 6e-7
 FEWER_BITS = int(math.log2(SLACK))  # of a format whose unit is SLACK times as large
 
 Key = TypeVar("Key")
@@ -88,13 +89,14 @@ def size_of(pair: int) -> float:
 def combined(large: Array, small: Array, dtype: np.dtype[Any], smooth: Array | bool = False) -> Array:
     """The allowance, from the largest deviations under large errors or losses, and under errors of natural size.
 
-    It is the larger of the two where the computation is `smooth`, and both are the same rounding; else it is their sum.
+    Where the computation is `smooth`, both are the same rounding: it is the larger, of `SMOOTH` roundings. Else it is their
+    sum.
     """
     # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
     jumps = 1 + SLACK * SLACK * format_of(dtype).unit
     with np.errstate(over="ignore"):
         natural = SLACK * small
-        return np.where(smooth, np.maximum(large, natural), jumps * large + natural)
+        return np.where(smooth, SMOOTH / SLACK * np.maximum(large, natural), jumps * large + natural)
 
 
 def deviations(
@@ -209,6 +211,7 @@ def deviations(
             (found,) = deviating_each(more)
             observe(more, np.where(selected[:, None], found, 0))
     observe(others, not_random)
+    usual = largest[SLACK].copy()
     if apart or thorough or left(np.abs(not_random[:, -1])):
         bits = range(FEWER_BITS + 1)
         fewer = [one for n in bits for one in (Losing(dtype, Nearest(dtype, n)), Nearest(dtype, n))]
@@ -224,6 +227,8 @@ def deviations(
         small = pairs(PAIRS, of_natural_size)
         (found,) = deviating_each(small)
         np.fmax(floor, np.fmax.reduce(np.abs(found), axis=-1), out=floor)
-    allowed = combined(largest[SLACK], largest[1.0], dtype, smooth)
+    # Where nothing jumps, rounding to fewer bits is one more draw of the same errors, as large as SLACK.
+    large = np.where(smooth, usual, largest[SLACK])
+    allowed = combined(large, largest[1.0], dtype, smooth)
     np.maximum(allowed, AGAIN * floor, out=allowed, where=smooth)
     return {key: allowed[places[key]].reshape(value.shape) for key, value in reference.items()}
