@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from numpynet import Array, Conv2d
+from numpynet.windows import positions
 from parity.drawing.strategies import images
 from parity.drawing.tails import integers
 from parity.frameworks.counterpart import Counterpart, TensorView
@@ -44,10 +46,31 @@ def channels_outermost(kernel: Array) -> Array:
     return kernel.transpose(3, 2, 0, 1)
 
 
+class Conv2dFromBias(Conv2d):
+    """torch's sums, which begin with the bias, as those of `LinearFromBias`: one product, whose last term it is."""
+
+    def forward(self, input: Array) -> Array:
+        output = super().forward(input)
+        if self.bias is None:
+            return output
+        _, rows, columns = self.recall(output)
+        images = np.asanyarray(input)
+        (top, left), (height, width) = self.padding, images.shape[2:]
+        padded = np.zeros_like(images, order="C", shape=(*images.shape[:2], rows.size, columns.size))
+        padded[..., top : top + height, left : left + width] = images
+        seen = np.stack([padded[position] for position in positions(rows, columns)], axis=2)
+        terms = seen.reshape(len(images), self.groups, -1, rows.count * columns.count)
+        terms = np.concatenate([terms, np.ones_like(terms[:, :, :1])], axis=2)
+        biases = self.bias.value.reshape(self.groups, -1, 1)
+        factors = np.concatenate([self.weight.value.reshape(*biases.shape[:2], -1), biases], axis=2)
+        return self.remember(np.matmul(factors, terms).reshape(output.shape), images, rows, columns)
+
+
 @pair(Conv2d)
 class Conv2dPair(LayerPair):
     """Keras keeps the weight as (rows, columns, in, out), and images as (N, rows, columns, channels)."""
 
+    formulas: ClassVar = {"torch": Conv2dFromBias}
     modules = convolutions()
 
     def shapes(self, module: Conv2d) -> SearchStrategy[tuple[int, ...]]:

@@ -89,8 +89,8 @@ def size_of(pair: int) -> float:
 def combined(large: Array, small: Array, dtype: np.dtype[Any], smooth: Array | bool = False) -> Array:
     """The allowance, from the largest deviations under large errors or losses, and under errors of natural size.
 
-    Where the computation is `smooth`, both are the same rounding: it is the larger, of `SMOOTH` roundings. Else it is their
-    sum.
+    Where the computation is `smooth`, both are the same rounding: it is the larger of the two, for errors of `SMOOTH`
+    roundings. Else it is their sum.
     """
     # In the few runs that jumped, the rounding beside the jump may have made it smaller each time.
     jumps = 1 + SLACK * SLACK * format_of(dtype).unit
