@@ -55,6 +55,7 @@ from numpynet import Array
 from parity.formats import format_of
 from parity.rounding.errors import (
     SLACK,
+    SMOOTH,
     BehindForward,
     Errors,
     InHalf,
@@ -72,7 +73,6 @@ MORE = 30  # so that of nine nearly equal elements one is the largest or the sma
 MANY = 150  # of which a third have large errors not: a selection that one run in fifty makes is missed by 200 in 2%
 SMALL_EVERY = 3
 PARTIAL = 8  # of two jumps that cancel, none of the pairs parts them in 1 of 256 such cases; of five, MANY miss 1e-4
-SMOOTH = 10.0  # roundings: by the soak, right layers use at most half of what errors of SLACK roundings allow them
 AGAIN = 4  # of normal deviations, 2.5 are the largest of 60, and 5 are exceeded in 6e-7
 FEWER_BITS = int(math.log2(SLACK))  # of a format whose unit is SLACK times as large
 

@@ -17,6 +17,7 @@ from numpynet import Array
 from parity.formats import format_of
 
 SLACK = 16.0  # the safety factor, measured: see "Choosing SLACK" in CONTRIBUTING.md
+SMOOTH = 10.0  # roundings allowed where nothing jumps: by the soak, right layers used half of SLACK there at most
 LOST = 4  # units in the last place: what functions such as tanh may be off
 
 

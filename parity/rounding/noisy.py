@@ -23,6 +23,7 @@ what its terms may add up to, where that is more than `SLACK`, until it has `LON
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,7 @@ import numpy as np
 from numpynet import Array
 from parity.rounding.errors import LOST, SLACK, current_errors
 
-MARGIN = 4  # of errors up to 4 n the allowance is below n / 2 in (1/8)^6 of all cases: the largest of six pairs
+MARGIN = 4  # of errors up to 5/8 of 4 n the allowance is below n / 2 in (1/5)^6 of all cases: the largest of six pairs
 LONGEST = 256  # terms added one after another: longer sums are added in blocks, or are a difference (compiled-sums)
 
 EXACT = frozenset(
@@ -147,8 +148,8 @@ def roundings(ufunc: np.ufunc) -> int:
 def terms(ufunc: np.ufunc, method: str, inputs: list[Any], result: Array) -> int:
     """The factor by which the errors of a sum or product of matrices exceed one rounding, for the terms that it adds.
 
-    It is `MARGIN` times the number of terms, divided by `SLACK`, and at least 1; rounded down to a power of two, so
-    that few pools of errors serve for all.
+    It is `MARGIN` times the number of terms, divided by `SLACK`, and at least 1; rounded to a power of two, so that
+    few pools of errors serve for all.
     """
     if method == "reduce":
         number = inputs[0].size // max(result.size, 1)
@@ -156,7 +157,7 @@ def terms(ufunc: np.ufunc, method: str, inputs: list[Any], result: Array) -> int
         number = inputs[0].shape[-1]
     else:
         return 1
-    return 1 << max(int(MARGIN * min(number, LONGEST) / SLACK).bit_length() - 1, 0)
+    return 1 << round(math.log2(max(MARGIN * min(number, LONGEST) / SLACK, 1)))
 
 
 def magnitude_of(ufunc: np.ufunc, method: str, inputs: list[Any], kwargs: dict[str, Any]) -> Array | None:

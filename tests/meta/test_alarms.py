@@ -15,6 +15,7 @@ from numpynet import (
     BatchNormalization,
     ClipByGlobalNorm,
     Concatenate,
+    Conv2d,
     Flatten,
     Graph,
     GroupNormalization,
@@ -163,6 +164,16 @@ def test_equal_terms_that_are_added_to_a_large_one(count: int) -> None:
     assert 0.05 < largest < 0.5
 
 
+@pytest.mark.parametrize(
+    ("module", "shape"), [(Linear(35, 22, dtype="float64"), (5, 35)), (Conv2d(3, 2, 3, dtype="float64"), (2, 3, 5, 4))]
+)
+def test_terms_that_are_added_to_a_large_bias_one_after_another(module: Module, shape: tuple[int, ...]) -> None:
+    """torch begins the sum with it: of terms of a third of a unit in its last place it loses every one."""
+    of = {"weight": 1.0, "bias": 3 / np.finfo(np.float64).eps}
+    module.load_state_dict({name: np.full_like(values, of[name]) for name, values in module.state_dict().items()})
+    assert agree(module, np.ones(shape))
+
+
 def test_gradients_of_what_is_used_thrice_cancel_in_another_order() -> None:
     """0.1 + (1e6 - 1e6) is 0.1, and (0.1 + 1e6) - 1e6 a rounding of 1e6 off."""
     nodes = {"n0": (ReLU(), "x"), "n1": ("n0", "n0"), "n2": ("n0", "n0"), "n3": (Concatenate(), "n2", "n0")}
@@ -250,11 +261,9 @@ def test_a_normalised_batch_that_is_normalised_once_more_by_the_same_layer(seed:
 
 
 @pytest.mark.skipif("torch" not in available(), reason="it is torch's output that underflows")
-@pytest.mark.parametrize("many", [0, 150])
-def test_a_jump_where_one_result_underflows_times_one_that_would(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jump_where_one_result_underflows_times_one_that_would() -> None:
     """torch's softplus of -744.17 is 0, so that PReLU's gradient is its slope, and softplus' derivative, as small, is
     not: random errors that lose the first nearly always lose the second as well."""
-    monkeypatch.setattr("parity.rounding.allowance.MANY", many)
     network = Sequential(Linear(6, 4, dtype="float64"), Softplus(), PReLU(4, dtype="float64"))
     weight = [[-6, 6, -20, 10, 8, 0], [0, -4, 8, 6, 4, 0], [-2, 0, -24, 0, -4, 8], [12, -12, 2, -6, 0, 2]]
     slope = np.array([-38.0, -46, -22, -31])
@@ -267,4 +276,4 @@ def test_a_jump_where_one_result_underflows_times_one_that_would(many: int, monk
     ]
     cotangent = [[-0.19, 0.37, 0.18, 0.06], [4.97, 4.23, 4.34, 4.17], [-0.72, -1.12, -1.1, -1.32]]
     step = Step(np.array(rows), np.array([*cotangent, [-0.66, -1.48, -1.18, -1.68]]))
-    assert judge(Case(network, [step], training=False), frameworks=["torch"]).passed == (many > 0)
+    assert judge(Case(network, [step], training=False), frameworks=["torch"]).passed

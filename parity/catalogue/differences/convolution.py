@@ -272,3 +272,46 @@ def conv_single_column() -> Demonstration:
         second(3),
         second(1) | {"tensorflow": exactly(single_column(x, stride=1)[1:2], 2.0)},
     )
+
+
+LARGE = 2.0**53  # the next number of float64 is 2 more, so that every 1 that is added to it is lost
+
+
+def of_ones(size: int, bias: float = LARGE) -> Conv2d:
+    """A float64 convolution whose every term is 1 for an image of ones, beside this bias."""
+    net = Conv2d(1, 1, size, dtype=np.float64)
+    net.load_state_dict({"weight": np.ones((1, 1, size, size)), "bias": np.full(1, bias)})
+    return net
+
+
+def begins_with_bias() -> bool:
+    """Tells whether torch's product of matrices adds to what is there term by term, measured on another size."""
+    return bool(np.all(to_torch(of_ones(3))(torch.ones(1, 1, 6, 5, dtype=torch.float64)).detach().numpy() == LARGE))
+
+
+@difference(
+    "bias-first",
+    does={
+        "torch": "begins a convolution's sum with the bias in float64: whatever is added to a large one is rounded as "
+        "much as it is. So does Linear, in some columns of a matrix",
+        "keras": "as TensorFlow",
+        "tensorflow": "adds the bias to the finished sum",
+    },
+    mapping="bias=False, and the bias added afterwards",
+    sources=(
+        "https://github.com/pytorch/pytorch/blob/v2.2.2/aten/src/ATen/native/ConvolutionMM2d.cpp",
+        "https://www.tensorflow.org/api_docs/python/tf/nn/bias_add",
+    ),
+    applies=begins_with_bias,
+)
+def bias_first() -> Demonstration:
+    """A sum of small terms beside a large bias: torch loses every one, where the others lose nothing."""
+    net, x = of_ones(4), np.ones((1, 1, 6, 5))
+    sums = torch.nn.functional.conv2d(torch.from_numpy(x), torch.from_numpy(net.weight.value)).numpy()
+    found = outputs(net, x)
+    right = {who: exactly(found[who], LARGE + 16) for who in ("numpynet", "tensorflow")}
+    return Demonstration(
+        right | {"torch": exactly(found["torch"], LARGE)},
+        right | {"torch": exactly(sums + LARGE, LARGE + 16)},
+        {who: exactly(values, 17.0) for who, values in outputs(of_ones(4, 1.0), x).items()},
+    )
