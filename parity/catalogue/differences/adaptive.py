@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from numpynet import Adagrad, Adam, AdamW, Array, Optimizer, Parameter, RMSprop
-from parity.catalogue.difference import Claim, Demonstration, Formula, avoided, beside, claim, claims, difference
+from parity.catalogue.difference import (
+    Claim,
+    Demonstration,
+    Formula,
+    avoided,
+    beside,
+    claim,
+    claims,
+    difference,
+    exactly,
+)
 from parity.catalogue.running import keras_following, torch_following
 from parity.frameworks.lazy import keras, tf, torch
 
@@ -235,6 +245,54 @@ def rmsprop_velocity() -> Demonstration:
         )
 
     return beside(at_rates(FALLING), at_rates(CONSTANT))
+
+
+def one_step(gradient: float, alpha: float) -> dict[str, Array]:
+    """The weight 1 after one step of centred RMSprop along a gradient: numpynet's, and torch's."""
+    rule: dict[str, Any] = {"lr": 0.125, "alpha": alpha, "eps": 1.0, "centered": True}
+    slope = np.full(1, gradient, np.float32)
+    ours, theirs = Parameter(np.ones(1, np.float32)), torch.ones(1, requires_grad=True)
+    ours.grad, theirs.grad = slope, torch.from_numpy(slope.copy())
+    RMSprop([ours], **rule).step()
+    torch.optim.RMSprop([theirs], **rule).step()
+    return {"numpynet": ours.value, "torch": theirs.detach().numpy()}
+
+
+def squares_are_fused() -> bool:
+    """Tells whether torch subtracts a square that was not rounded, which its kernels without FMA do not."""
+    return bool(np.isnan(one_step(1.1, 0.0)["torch"]).all())
+
+
+@difference(
+    "rmsprop-centered-fused",
+    does={
+        "torch": "v - m^2 is one fused operation: where nothing is left of it, the rounding of v is, and the root of a "
+        "negative one is NaN",
+        "keras": "as numpynet, which rounds m^2 as it rounds v",
+        "tensorflow": "as Keras",
+    },
+    mapping="an alpha above 0, or no centring",
+    sources=(
+        f"{TORCH}RMSprop.html",
+        "https://github.com/pytorch/pytorch/blob/v2.2.2/torch/optim/rmsprop.py",
+    ),
+    applies=squares_are_fused,
+)
+def rmsprop_centered_fused() -> Demonstration:
+    """Centred RMSprop that forgets everything at each step: a gradient's variance is 0, or what rounding left of it."""
+    lost, exact = one_step(0.3, 0.0), one_step(0.5, 0.0)
+
+    def stepped(w: Array, gradient: Array) -> Any:
+        second, first = 0.5 * gradient * gradient, 0.5 * gradient
+        return w - 0.125 * (gradient / (np.sqrt(second - first * first) + 1))
+
+    one, slope = np.ones(1, np.float32), np.full(1, 0.3, np.float32)
+    moved = claim(lost["numpynet"], lambda w, gradient: w - 0.125 * gradient, one, slope)
+    return Demonstration(
+        {"numpynet": moved, "torch": exactly(lost["torch"], np.nan)},
+        claims(one_step(0.3, 0.5), stepped, one, slope),
+        {who: exactly(values, 1 - 0.125 * 0.5) for who, values in exact.items()},
+    )
 
 
 @difference(

@@ -13,9 +13,11 @@ from numpynet import (
     CrossEntropyCriterion,
     HuberCriterion,
     MSECriterion,
+    NLLCriterion,
     NLLCriterionUnstable,
 )
 from numpynet.activations import log_softmax
+from numpynet.losses import Reduction
 from parity.catalogue.difference import (
     Claim,
     Demonstration,
@@ -364,6 +366,41 @@ def class_weights_rows() -> Demonstration:
     mapped = losses(CrossEntropyCriterion(class_weights=OF_CLASSES), x, rows)
     same = claims(mapped, weighted(TOTAL), x)
     return Demonstration(shown(OF_CLASSES), same, shown(EQUAL))
+
+
+@difference(
+    "class-weights-zero",
+    does={
+        "torch": "where all targets weigh nothing, the mean and the gradient of the targets' classes are NaN, and the "
+        "gradient of the other classes is 0",
+        "keras": "divides by the number of rows: 0",
+        "tensorflow": "has none",
+    },
+    mapping="the reduction 'batchmean' (Keras'), or 'sum'; numpynet's mean is 0 / 0 everywhere",
+    sources=("https://github.com/pytorch/pytorch/blob/v2.2.2/aten/src/ATen/native/LossNLL.cpp",),
+)
+def class_weights_zero() -> Demonstration:
+    """The gradient of a mean over targets that weigh nothing: 0 / 0 in numpynet, and in torch for their class alone."""
+    inputs, classes = np.log(np.array([[0.25, 0.75], [0.5, 0.5]], np.float32)), np.zeros(2, int)
+
+    def gradients(reduction: Reduction, weights: tuple[float, ...]) -> dict[str, Array]:
+        criterion = NLLCriterion(reduction, class_weights=weights)
+        of_torch = pairs_of("torch").loss(criterion)
+        with np.errstate(invalid="ignore"):
+            criterion(inputs, classes)
+            ours = criterion.backward()
+        return {"numpynet": ours, "torch": torch_gradient(lambda x: of_torch(x, torch.from_numpy(classes)), inputs)}
+
+    nothing = gradients("mean", (0.0, 1.0))
+    half = np.array([[-0.5, 0], [-0.5, 0]])
+    return Demonstration(
+        {
+            "numpynet": exactly(nothing["numpynet"], np.nan),
+            "torch": exactly(nothing["torch"], np.array([[np.nan, 0], [np.nan, 0]])),
+        },
+        {who: exactly(found, 0) for who, found in gradients("sum", (0.0, 1.0)).items()},
+        {who: exactly(found, half) for who, found in gradients("mean", (1.0, 0.0)).items()},
+    )
 
 
 def negative_log(p: Array) -> Any:
