@@ -17,6 +17,7 @@ settings.register_profile("parity", derandomize=True, database=None)
 settings.load_profile("parity")
 
 COUNT = itertools.count()
+COMMITTED = evidence.FOLDER
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,8 +37,16 @@ def kept(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """The folder of kept evidence: an empty one, since a test that soaks must do so itself."""
     folder = tmp_path_factory.getbasetemp() / f"kept-{next(COUNT)}"  # made by who keeps something, which few tests do
     monkeypatch.setattr(evidence, "FOLDER", folder)
-    evidence._read.cache_clear()
+    evidence.stored.cache_clear()
     return folder
+
+
+@pytest.fixture
+def committed(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the evidence that is kept with the code, for tests of what is in it."""
+    monkeypatch.setattr(evidence, "FOLDER", COMMITTED)
+    evidence.stored.cache_clear()
+    return COMMITTED
 
 
 @pytest.fixture(autouse=True, scope="module")

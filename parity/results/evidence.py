@@ -23,7 +23,7 @@ FOLDER = Path(__file__).with_name("kept")
 
 def kept(kind: str) -> list[Json]:
     """The kept records of this kind that are of the installed packages, by whatever code they were made."""
-    return [record for record in _read(kind) if record["packages"] == packages()]
+    return [record for record in stored(kind) if record["packages"] == packages()]
 
 
 def counted(results: Results, kind: str, counts: Callable[[Json], bool]) -> list[Json]:
@@ -46,12 +46,13 @@ def keep(kind: str, records: Iterable[Json]) -> Path:
             content = {name: value for name, value in record.items() if name not in ("schema", "plan")}
             there = {name: content[name] or own for name, own in here.items()}
             file.write(json.dumps(content | there, allow_nan=False) + "\n")
-    _read.cache_clear()
+    stored.cache_clear()
     return path
 
 
 @functools.cache
-def _read(kind: str) -> list[Json]:
+def stored(kind: str) -> list[Json]:
+    """The kept records of this kind, of whatever packages and code."""
     try:
         with lzma.open(_path(kind), "rt", encoding="utf-8") as file:
             return [current(kind, json.loads(line)) for line in file]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from made_up_records import bare, filled
 
-from parity.results.evidence import kept
+from parity.results.evidence import stored
 from parity.results.records import CASES, KINDS, Judged, Record, check, current, schema
 from parity.results.records.ladder import CheckRecord
 from parity.results.store import Results, ResultsError
@@ -115,9 +115,12 @@ def test_a_stored_record_that_lacks_what_has_no_default_is_named(tmp_path: Path)
         Results(tmp_path).read("checks")
 
 
-@pytest.mark.parametrize("kind", ["soak-chunks", "soak-curves"])
+@pytest.mark.usefixtures("committed")
+@pytest.mark.parametrize("kind", ["soak-chunks", "soak-curves", "thresholds"])
 def test_what_is_kept_with_the_code_is_read_as_todays_records(kind: str) -> None:
-    for record in kept(kind):
+    records = stored(kind)
+    assert records
+    for record in records:
         check(kind, record, json.dumps(record))
         assert record["passed"] is True
 
