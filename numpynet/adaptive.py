@@ -16,7 +16,17 @@ from numpynet.module import Array, Parameter
 from numpynet.optimizers import Optimizer, State
 
 
-class Adam(Optimizer):
+class Adaptive(Optimizer):
+    """Base of the optimizers whose steps are divided by a root."""
+
+    def descend(self, parameter: Parameter, direction: Array, root: Array, rate: float) -> None:
+        """Take the step of length `rate` along direction / root, downwards; `root` is overwritten."""
+        np.divide(direction, root, out=root)
+        root *= rate
+        parameter.value -= root
+
+
+class Adam(Adaptive):
     """Adam as torch.optim.Adam computes it, t counting the steps from 1:
 
         m = beta1 * m + (1 - beta1) * g
@@ -65,10 +75,8 @@ class Adam(Optimizer):
         if not self.eps_hat:
             root /= of_second**0.5
         root += self.eps
-        np.divide(first, root, out=scratch)
         rate = self.lr / of_first
-        scratch *= rate * of_second**0.5 if self.eps_hat else rate
-        parameter.value -= scratch
+        self.descend(parameter, first, root, rate * of_second**0.5 if self.eps_hat else rate)
 
     def average(self, state: State, slot: str, values: Array, decay: float, scratch: Array) -> Array:
         """Take `values` into the moving average in `slot`, of which the share `decay` stays; returns the average."""
@@ -104,7 +112,7 @@ class AdamW(Adam):
         return gradient
 
 
-class RMSprop(Optimizer):
+class RMSprop(Adaptive):
     """RMSprop as torch.optim.RMSprop computes it:
 
         v = alpha * v + (1 - alpha) * g^2
@@ -148,20 +156,22 @@ class RMSprop(Optimizer):
         if self.centered:
             first = moving_average(state, "first_moment", gradient, self.alpha, scratch)
             second = second - first * first
-        direction = np.divide(gradient, raised_root(second, self.eps, self.eps_inside, scratch), out=scratch)
+        root = raised_root(second, self.eps, self.eps_inside, scratch)
         if self.momentum:
-            direction = self.advance(direction, state)
-        parameter.value -= np.multiply(direction, self.lr, out=scratch)
+            velocity = self.advance(gradient, root, state)
+            parameter.value -= np.multiply(velocity, self.lr, out=scratch)
+        else:
+            self.descend(parameter, gradient, root, self.lr)
 
-    def advance(self, direction: Array, state: State) -> Array:
-        """Bring the velocity up to date with `direction`; returns the velocity, along which the weights move."""
-        velocity = kept(state, "velocity", direction)
+    def advance(self, gradient: Array, root: Array, state: State) -> Array:
+        """Bring the velocity up to date with gradient / root; returns it. `root` is overwritten."""
+        velocity = kept(state, "velocity", gradient)
         velocity *= self.momentum
-        velocity += direction
+        velocity += np.divide(gradient, root, out=root)
         return velocity
 
 
-class Adagrad(Optimizer):
+class Adagrad(Adaptive):
     """Adagrad as torch.optim.Adagrad computes it:
 
         s = s + g^2                                       (s = `initial_accumulator` before the first step)
@@ -195,8 +205,7 @@ class Adagrad(Optimizer):
         scratch = parameter.scratch
         squares = kept(state, "accumulator", parameter.value, self.initial_accumulator)
         squares += np.multiply(gradient, gradient, out=scratch)
-        np.divide(gradient, raised_root(squares, self.eps, self.eps_inside, scratch), out=scratch)
-        parameter.value -= np.multiply(scratch, self.lr, out=scratch)
+        self.descend(parameter, gradient, raised_root(squares, self.eps, self.eps_inside, scratch), self.lr)
 
 
 def kept(state: State, slot: str, like: Array, start: float = 0.0) -> Array:

@@ -22,11 +22,18 @@ from parity.mapping.pair import OptimizerPair, pair
 eps = ends(st.integers(-20, -4).map(lambda exponent: 2.0**exponent), 1e-8, 1e-7, 2.0**-40)
 
 
-class _KerasMoments(Adam):
+class _RateFirst:
+    """Both frameworks' step, whose root divides the rate times the direction: a small one underflows sooner."""
+
+    def descend(self, parameter: Parameter, direction: Array, root: Array, rate: float) -> None:
+        parameter.value -= rate * direction / root
+
+
+class _KerasMoments(_RateFirst, Adam):
     """Keras' moments, which move by (1 - beta) of what they are off, and Keras' corrections of their bias.
 
     Keras raises the betas to the power of the step in the dtype of the weights: near 1, most digits of what is then
-    taken from 1 are lost (differences, adam-bias-correction).
+    taken from 1 are lost (differences, adam-bias-correction). The root is not corrected, but rate and eps.
     """
 
     def average(self, state: State, slot: str, values: Array, decay: float, scratch: Array) -> Array:
@@ -37,6 +44,20 @@ class _KerasMoments(Adam):
     def corrections(self, parameter: Parameter) -> tuple[Any, Any]:
         ones = np.ones_like(parameter.value, shape=())
         return 1 - (ones * self.beta1) ** self.steps, 1 - (ones * self.beta2) ** self.steps
+
+    def descend(self, parameter: Parameter, direction: Array, root: Array, rate: Any) -> None:
+        if not self.eps_hat:
+            share = self.corrections(parameter)[1] ** 0.5
+            root, rate = root * share, rate * share
+        super().descend(parameter, direction, root, rate)
+
+
+class AdamOfTorch(_RateFirst, Adam):
+    pass
+
+
+class AdamWOfTorch(_RateFirst, AdamW):
+    pass
 
 
 class AdamOfKeras(_KerasMoments):
@@ -65,7 +86,7 @@ class AdamPair(OptimizerPair):
     """eps is where torch or Keras adds it: the other one gets another eps in every step (differences, adam-eps)."""
 
     arguments = adam_arguments
-    formulas: ClassVar = {"tensorflow": AdamOfKeras}
+    formulas: ClassVar = {"torch": AdamOfTorch, "tensorflow": AdamOfKeras}
     slots: ClassVar = {
         "torch": {
             "first_moment": "exp_avg",
@@ -107,7 +128,7 @@ class AdamPair(OptimizerPair):
 
 @pair(AdamW)
 class AdamWPair(AdamPair):
-    formulas: ClassVar = {"tensorflow": AdamWOfKeras}
+    formulas: ClassVar = {"torch": AdamWOfTorch, "tensorflow": AdamWOfKeras}
     decoupled = True
 
     def of_torch(self, rule: Adam) -> Any:
@@ -117,13 +138,16 @@ class AdamWPair(AdamPair):
         return keras.optimizers.AdamW if rule.eps_hat else keras_optimizers.AdamW
 
 
-class RMSpropOfKeras(RMSprop):
+class RMSpropOfTorch(_RateFirst, RMSprop):
+    pass
+
+
+class RMSpropOfKeras(_RateFirst, RMSprop):
     """RMSprop with Keras' velocity, which holds the learning rate and so underflows sooner."""
 
-    def advance(self, direction: Array, state: State) -> Array:
-        if "velocity" in state:
-            state["velocity"] = self.lr * state["velocity"]
-        state["velocity"] = super().advance(self.lr * direction, state) / self.lr
+    def advance(self, gradient: Array, root: Array, state: State) -> Array:
+        held = self.lr * state.get("velocity", np.zeros_like(gradient))
+        state["velocity"] = (self.momentum * held + self.lr * gradient / root) / self.lr
         return state["velocity"]
 
 
@@ -144,7 +168,7 @@ class RMSpropPair(OptimizerPair):
             "clip": clips,
         }
     )
-    formulas: ClassVar = {"tensorflow": RMSpropOfKeras}
+    formulas: ClassVar = {"torch": RMSpropOfTorch, "tensorflow": RMSpropOfKeras}
     slots: ClassVar = {
         "torch": {
             "second_moment": "square_avg",
@@ -177,10 +201,15 @@ class RMSpropPair(OptimizerPair):
         return made(rule.lr, rho=rule.alpha, momentum=rule.momentum, epsilon=rule.eps, centered=rule.centered)
 
 
+class AdagradOfBoth(_RateFirst, Adagrad):
+    pass
+
+
 @pair(Adagrad)
 class AdagradPair(OptimizerPair):
     """eps is where torch or Keras adds it (differences, adagrad-eps); for the other one the step is written out."""
 
+    formulas: ClassVar = {"torch": AdagradOfBoth, "tensorflow": AdagradOfBoth}
     arguments = st.fixed_dictionaries(
         {
             "eps": eps,

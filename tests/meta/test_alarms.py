@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from numpynet import (
     GELU,
     SELU,
+    Adagrad,
+    Adam,
+    AdamW,
     Array,
     BatchNormalization,
     ClipByGlobalNorm,
@@ -26,6 +30,7 @@ from numpynet import (
     Module,
     PReLU,
     ReLU,
+    RMSprop,
     Scaling,
     Sequential,
     SiLU,
@@ -125,6 +130,27 @@ def test_training_in_which_rounding_moves_a_parameter_by_more_than_itself_is_jud
     judgement = judge(Case(network, steps, arguments={}))
     assert judgement.passed
     assert {key.step for key in judgement.reference} == {0}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "arguments"),
+    [
+        (Adam, {"eps": 2.0**-18}),
+        (AdamW, {"eps": 2.0**-18, "eps_hat": True}),
+        (RMSprop, {"eps": 2.0**-18}),
+        (RMSprop, {"eps": 2.0**-18, "momentum": 0.5, "centered": True}),
+        (Adagrad, {"eps": 2.0**-18}),
+    ],
+)
+def test_a_gradient_that_underflows_times_the_rate_before_a_small_root_divides_it(
+    optimizer: type, arguments: dict[str, Any]
+) -> None:
+    """Of a weight of 0 the update is all there is: torch rounds it to a subnormal, and TensorFlow to 0."""
+    network = Linear(1, 4, bias=False)
+    network.load_state_dict({"weight": np.zeros((4, 1), np.float32)})
+    cotangent = np.array([[3e-36, 5e-36, 7e-36, 9e-36]], np.float32)
+    step = Step(np.full((1, 1), 1, np.float32), cotangent, lr=2.0**-12)
+    assert judge(Case(network, [step], arguments=arguments, optimizer=optimizer)).passed
 
 
 def test_the_update_by_a_gradient_that_is_all_rounding_is_not_judged() -> None:

@@ -147,8 +147,8 @@ class RMSpropCentredSign(RMSprop):
         second = moving_average(state, "second_moment", gradient * gradient, self.alpha, parameter.scratch)
         first = moving_average(state, "first_moment", gradient, self.alpha, parameter.scratch)
         root = np.sqrt(second + first * first + (self.eps if self.eps_inside else 0))
-        direction = gradient / (root if self.eps_inside else root + self.eps)
-        parameter.value -= self.lr * (self.advance(direction, state) if self.momentum else direction)
+        root = root if self.eps_inside else root + self.eps
+        parameter.value -= self.lr * (self.advance(gradient, root, state) if self.momentum else gradient / root)
         return None
 
 
@@ -156,17 +156,16 @@ class RMSpropCentredSign(RMSprop):
 class RMSpropMomentumOfGradient(RMSprop):
     """Lets the momentum gather gradients, and scales what it has gathered."""
 
-    def advance(self, direction: Array, state: State) -> Array:
-        root = np.sqrt(state["second_moment"]) + self.eps
-        return super().advance(direction * root, state) / root
+    def advance(self, gradient: Array, root: Array, state: State) -> Array:
+        return super().advance(gradient, np.ones_like(root), state) / root
 
 
 @caught_on(STEP)
 class RMSpropRateInVelocity(RMSprop):
     """Keeps the learning rate inside RMSprop's velocity, as Keras does: another rule as soon as it changes."""
 
-    def advance(self, direction: Array, state: State) -> Array:
-        return super().advance(self.lr * direction, state) / self.lr
+    def advance(self, gradient: Array, root: Array, state: State) -> Array:
+        return super().advance(self.lr * gradient, root, state) / self.lr
 
 
 @caught_on(STEP)
