@@ -36,6 +36,10 @@ ACTIVATIONS = frozenset(
 )
 
 
+PREPARING = ("rescaling", "normalization")  # the kinds of layers that prepare inputs
+NOT_PREPARED = "none"  # the setting of preprocessing where inputs are taken as they are
+
+
 NOTHING: Mapping[str, Array] = {}
 
 

@@ -1,0 +1,164 @@
+"""What the inputs of layers tell of a proposed matching: which of layers that hold the same shapes is which."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from numpynet import Array
+from parity.comparison.layout import closest
+from parity.comparison.matching import BY_FEATURE, TRIED, Match, Matching, copied, interchangeable
+from parity.comparison.model import Layer, Model, Run
+
+NEAR = 1e-3  # of their size: outputs that are nearer need no other order of layers; nothing is judged by it
+
+
+def settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array]) -> float:
+    """Copy the weights, and set right what the inputs of layers tell then, until they tell nothing more.
+
+    Returns how far the outputs are apart in the end, of their size.
+    """
+    return _apart(ran, _settled(first, second, found, ran, there))
+
+
+def told_apart(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array]) -> float:
+    """Exchange layers that are given the same, as those at the head of parallel branches, where what follows says so.
+
+    Their own inputs cannot tell them apart; those of the layers behind them do, once these are settled, too. Returns
+    how far the outputs are apart in the end, of their size.
+    """
+    theirs = _settled(first, second, found, ran, there)
+    tried: set[tuple[int, int]] = set()
+    while _apart(ran, theirs) >= NEAR and len(tried) < TRIED:
+        places = next((pair for pair in _given_the_same(found, ran, theirs) if pair not in tried), None)
+        if places is None:
+            break
+        tried.add(places)
+        other = _exchanged(found, *places)
+        then = _settled(first, second, other, ran, there)
+        if _nearer(found, other, ran, theirs, then):
+            theirs = then
+            for match, taken in zip(found.matches, other.matches, strict=True):
+                match.second, match.roles, match.columns = taken.second, taken.roles, taken.columns
+    copied(first, second, found)
+    return _apart(ran, theirs)
+
+
+def _settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array]) -> Run:
+    """A run of the second model, with the weights copied, after everything that the inputs tell was set right."""
+    for _ in range(len(found.matches) + 1):  # each time something is set right, from the first layer on
+        copied(first, second, found)
+        theirs = second.run(there, training=False)
+        if not (_columns(found, ran, theirs) or _reordered(found, ran, theirs)):
+            break
+    return theirs
+
+
+def _columns(found: Matching, ran: Run, theirs: Run) -> bool:
+    """Find the layers whose inputs were flattened in another order; tells whether there are any."""
+    changed = False
+    for match in found.matches:
+        if match.first.kind not in ("linear", *BY_FEATURE):
+            continue
+        ours, other = _first_input(ran, match.first), _first_input(theirs, match.second)
+        if ours is None or other is None or ours.ndim != 2 or ours.shape != other.shape:
+            continue
+        layout = closest(ours, other, ran.unflattened)
+        if layout is not None and layout.before and layout != match.columns:
+            match.columns, changed = layout, True
+    return changed
+
+
+def _reordered(found: Matching, ran: Run, theirs: Run) -> bool:
+    """Swap layers whose input is another one's, of those that hold the same shapes, with that one.
+
+    What is near is sure. Where the nearest is not, as behind a layer that is wrong, it is the last that is swapped: what
+    comes after it is told by another run.
+    """
+    changed = False
+    for place, match in enumerate(found.matches):
+        others = [other for other in found.matches[place + 1 :] if interchangeable(match, other)]
+        if not others:
+            continue
+        own = _inputs_apart(ran, theirs, match.first, match.second)
+        best = min(others, key=lambda other: _inputs_apart(ran, theirs, match.first, other.second))
+        nearest = _inputs_apart(ran, theirs, match.first, best.second)
+        # Half as far: what is equal, as the inputs of two layers side by side, tells nothing.
+        if nearest < own / 2:
+            _swap(match, best)
+            changed = True
+            if nearest >= NEAR:
+                break
+    return changed
+
+
+def _swap(match: Match, other: Match) -> None:
+    match.second, other.second = other.second, match.second
+    match.roles, other.roles = other.roles, match.roles  # which are called otherwise in each layer, may be
+    match.columns = other.columns = None
+
+
+def _given_the_same(found: Matching, ran: Run, theirs: Run) -> Iterator[tuple[int, int]]:
+    """Yields the places of two matches of interchangeable layers that are given the same, in either model."""
+    for place, match in enumerate(found.matches):
+        for after in range(place + 1, len(found.matches)):
+            other = found.matches[after]
+            if (
+                interchangeable(match, other)
+                and _equal(ran, match.first, other.first)
+                and _equal(theirs, match.second, other.second)
+            ):
+                yield place, after
+
+
+def _equal(run: Run, one: Layer, other: Layer) -> bool:
+    both = _first_input(run, one), _first_input(run, other)
+    return both[0] is not None and both[1] is not None and np.array_equal(both[0], both[1])
+
+
+def _exchanged(found: Matching, place: int, after: int) -> Matching:
+    """A matching of copies, two of which have each other's layer of the second model."""
+    matches = [replace(match) for match in found.matches]
+    _swap(matches[place], matches[after])
+    return Matching(matches, found.ambiguous, found.notes)
+
+
+def _nearer(found: Matching, other: Matching, ran: Run, before: Run, after: Run) -> bool:
+    """Tells whether the first layer whose input is another distance away is nearer than before; if none is, the outputs.
+
+    A factor of two makes another distance: behind a layer that is wrong, what comes is not near in either.
+    """
+    for one, two in zip(found.matches, other.matches, strict=True):
+        was = _inputs_apart(ran, before, one.first, one.second)
+        now = _inputs_apart(ran, after, two.first, two.second)
+        if max(was, now) >= NEAR and not was / 2 <= now <= was * 2:
+            return now < was
+    return _apart(ran, after) < _apart(ran, before) / 2
+
+
+def _inputs_apart(ran: Run, theirs: Run, first: Layer, second: Layer) -> float:
+    """How far the inputs of two layers are apart, of their size."""
+    ours, other = _first_input(ran, first), _first_input(theirs, second)
+    if ours is None or other is None or (layout := closest(ours, other, ran.unflattened)) is None:
+        return math.inf
+    return float(np.mean(np.abs(ours - layout.back(other)))) / (float(np.mean(np.abs(ours))) or 1.0)
+
+
+def _first_input(run: Run, layer: Layer) -> Array | None:
+    return next((call.inputs[0] for call in run.calls if call.layer.name == layer.name and call.inputs), None)
+
+
+def _apart(ran: Run, theirs: Run) -> float:
+    """How far outputs are apart, of their size; infinity where they are others."""
+    if len(ran.outputs) != len(theirs.outputs):
+        return math.inf
+    found = [0.0]
+    for one, other in zip(ran.outputs, theirs.outputs, strict=True):
+        if (layout := closest(one, other, ran.unflattened)) is None:
+            return math.inf
+        size = float(np.max(np.abs(one), initial=0)) or 1.0
+        found.append(float(np.max(np.abs(one - layout.back(other)), initial=0)) / size)
+    return max(found)
