@@ -9,10 +9,11 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.conversion import Misconverted, misconverted, values_of
+from parity.comparison.formats import NEAR
 from parity.comparison.layout import Layout, closest, combinations, layouts
 from parity.comparison.matching import Matching, alternatives, copied, matching
 from parity.comparison.model import Model, Run, Unfit, floats
-from parity.comparison.settling import NEAR, settled, told_apart
+from parity.comparison.settling import settled, told_apart
 
 
 @dataclass
@@ -32,8 +33,12 @@ class Pairing:
     misconverted: list[Misconverted] = field(default_factory=list)
 
 
-def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[str, str]) -> Pairing:
+def paired(
+    first: Model, second: Model, inputs: Sequence[Array], given: Mapping[str, str], near: float = NEAR
+) -> Pairing:
     """Match the weights, copy them from the first into the second, and find out how the inputs lie there.
+
+    What is nearer than `near`, of its size, is taken for equal.
 
     Raises `Unfit` where that cannot be done.
     """
@@ -50,13 +55,13 @@ def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[
             refused = error
             continue
         found = matching(first, second, (ran, theirs), given)
-        best = _nearest(best, (told_apart(first, second, found, ran, there), Pairing(found, choice, there, [])))
+        best = _nearest(best, (told_apart(first, second, found, ran, there, near), Pairing(found, choice, there, [])))
         for proposal in alternatives(found):
-            if best[0] < NEAR:
+            if best[0] < near:
                 break
-            apart = settled(first, second, proposal, ran, there)
+            apart = settled(first, second, proposal, ran, there, near)
             best = _nearest(best, (apart, Pairing(proposal, choice, there, [])))
-        if best and best[0] < NEAR:
+        if best and best[0] < near:
             break
     if best is None:
         shapes = [values.shape for values in inputs]

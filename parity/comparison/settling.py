@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,33 +13,31 @@ from parity.comparison.layout import closest
 from parity.comparison.matching import BY_FEATURE, TRIED, Match, Matching, copied, interchangeable
 from parity.comparison.model import Layer, Model, Run
 
-NEAR = 1e-3  # of their size: outputs that are nearer need no other order of layers; nothing is judged by it
 
-
-def settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array]) -> float:
+def settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array], near: float) -> float:
     """Copy the weights, and set right what the inputs of layers tell then, until they tell nothing more.
 
     Returns how far the outputs are apart in the end, of their size.
     """
-    return _apart(ran, _settled(first, second, found, ran, there))
+    return _apart(ran, _settled(first, second, found, ran, there, near))
 
 
-def told_apart(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array]) -> float:
+def told_apart(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array], near: float) -> float:
     """Exchange layers that are given the same, as those at the head of parallel branches, where what follows says so.
 
     Their own inputs cannot tell them apart; those of the layers behind them do, once these are settled, too. Returns
     how far the outputs are apart in the end, of their size.
     """
-    theirs = _settled(first, second, found, ran, there)
+    theirs = _settled(first, second, found, ran, there, near)
     tried: set[tuple[int, int]] = set()
-    while _apart(ran, theirs) >= NEAR and len(tried) < TRIED:
+    while len(tried) < TRIED and not _all_near(found, ran, theirs, near):
         places = next((pair for pair in _given_the_same(found, ran, theirs) if pair not in tried), None)
         if places is None:
             break
         tried.add(places)
         other = _exchanged(found, *places)
-        then = _settled(first, second, other, ran, there)
-        if _nearer(found, other, ran, theirs, then):
+        then = _settled(first, second, other, ran, there, near)
+        if _nearer(found, other, ran, theirs, then, near):
             theirs = then
             for match, taken in zip(found.matches, other.matches, strict=True):
                 match.second, match.roles, match.columns = taken.second, taken.roles, taken.columns
@@ -47,14 +45,64 @@ def told_apart(first: Model, second: Model, found: Matching, ran: Run, there: Se
     return _apart(ran, theirs)
 
 
-def _settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array]) -> Run:
+def _settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array], near: float) -> Run:
     """A run of the second model, with the weights copied, after everything that the inputs tell was set right."""
     for _ in range(len(found.matches) + 1):  # each time something is set right, from the first layer on
         copied(first, second, found)
         theirs = second.run(there, training=False)
-        if not (_columns(found, ran, theirs) or _reordered(found, ran, theirs)):
+        siblings = _Siblings(found, ran, theirs)
+        if not (
+            _regrouped(found, siblings)
+            or _columns(found, ran, theirs)
+            or _reordered(found, ran, theirs, siblings, near)
+        ):
             break
     return theirs
+
+
+class _Siblings:
+    """The layers that are given the same in either model: those of one group there should be of one group here.
+
+    It tells more than how near inputs are where these are wrong, as behind a layer that is.
+    """
+
+    def __init__(self, found: Matching, ran: Run, theirs: Run) -> None:
+        self.ours, self.theirs = _given(ran), _given(theirs)
+        self.groups: dict[Hashable, list[Match]] = {}
+        for match in found.matches:
+            self.groups.setdefault(self.ours(match.first), []).append(match)
+
+    def gained(self, match: Match, other: Match) -> int:
+        """How many more layers are beside their siblings in both models, if these two were swapped."""
+        if self.ours(match.first) == self.ours(other.first):
+            return 0
+        now = self._beside(match, match.second, other) + self._beside(other, other.second, match)
+        return self._beside(match, other.second, other) + self._beside(other, match.second, match) - now
+
+    def _beside(self, match: Match, second: Layer, other: Match) -> int:
+        """The number of a match's siblings that are given the same as `second`, but for `other`."""
+        siblings = (one for one in self.groups[self.ours(match.first)] if one is not match and one is not other)
+        return sum(self.theirs(one.second) == self.theirs(second) for one in siblings)
+
+
+def _given(run: Run) -> Callable[[Layer], Hashable]:
+    """Returns what stands for the first input of a layer, and is equal where that is; where it has none, its name."""
+    found: dict[str, Hashable] = {}
+    for call in run.calls:
+        if call.inputs:
+            found.setdefault(call.layer.name, (call.inputs[0].shape, hash(call.inputs[0].tobytes())))
+    return lambda layer: found.get(layer.name, layer.name)
+
+
+def _regrouped(found: Matching, siblings: _Siblings) -> bool:
+    """Swap layers that are not beside their siblings with those that are in their place; tells whether there are any."""
+    changed = False
+    for place, match in enumerate(found.matches):
+        for other in found.matches[place + 1 :]:
+            if interchangeable(match, other) and siblings.gained(match, other) > 0:
+                _swap(match, other)
+                changed = True
+    return changed
 
 
 def _columns(found: Matching, ran: Run, theirs: Run) -> bool:
@@ -72,7 +120,7 @@ def _columns(found: Matching, ran: Run, theirs: Run) -> bool:
     return changed
 
 
-def _reordered(found: Matching, ran: Run, theirs: Run) -> bool:
+def _reordered(found: Matching, ran: Run, theirs: Run, siblings: _Siblings, near: float) -> bool:
     """Swap layers whose input is another one's, of those that hold the same shapes, with that one.
 
     What is near is sure. Where the nearest is not, as behind a layer that is wrong, it is the last that is swapped: what
@@ -80,7 +128,11 @@ def _reordered(found: Matching, ran: Run, theirs: Run) -> bool:
     """
     changed = False
     for place, match in enumerate(found.matches):
-        others = [other for other in found.matches[place + 1 :] if interchangeable(match, other)]
+        others = [
+            other
+            for other in found.matches[place + 1 :]
+            if interchangeable(match, other) and siblings.gained(match, other) >= 0
+        ]
         if not others:
             continue
         own = _inputs_apart(ran, theirs, match.first, match.second)
@@ -90,7 +142,7 @@ def _reordered(found: Matching, ran: Run, theirs: Run) -> bool:
         if nearest < own / 2:
             _swap(match, best)
             changed = True
-            if nearest >= NEAR:
+            if nearest >= near:
                 break
     return changed
 
@@ -126,7 +178,7 @@ def _exchanged(found: Matching, place: int, after: int) -> Matching:
     return Matching(matches, found.ambiguous, found.notes)
 
 
-def _nearer(found: Matching, other: Matching, ran: Run, before: Run, after: Run) -> bool:
+def _nearer(found: Matching, other: Matching, ran: Run, before: Run, after: Run, near: float) -> bool:
     """Tells whether the first layer whose input is another distance away is nearer than before; if none is, the outputs.
 
     A factor of two makes another distance: behind a layer that is wrong, what comes is not near in either.
@@ -134,9 +186,15 @@ def _nearer(found: Matching, other: Matching, ran: Run, before: Run, after: Run)
     for one, two in zip(found.matches, other.matches, strict=True):
         was = _inputs_apart(ran, before, one.first, one.second)
         now = _inputs_apart(ran, after, two.first, two.second)
-        if max(was, now) >= NEAR and not was / 2 <= now <= was * 2:
+        if max(was, now) >= near and not was / 2 <= now <= was * 2:
             return now < was
     return _apart(ran, after) < _apart(ran, before) / 2
+
+
+def _all_near(found: Matching, ran: Run, theirs: Run, near: float) -> bool:
+    """Tells whether outputs and what every layer is given are near: a bias may hide from outputs what a layer does."""
+    inputs = (_inputs_apart(ran, theirs, match.first, match.second) for match in found.matches)
+    return _apart(ran, theirs) < near and all(apart < near or apart == math.inf for apart in inputs)
 
 
 def _inputs_apart(ran: Run, theirs: Run, first: Layer, second: Layer) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.elsewhere import OnTorch
+from parity.comparison.formats import NARROW
 from parity.comparison.layers.keras import WHOLE, held_in, layer_of, own_weights
 from parity.comparison.layers.keras_separable import parts_of
 from parity.comparison.model import NOTHING, STATE, Applied, Call, Held, Layer, Model, Run, Sites, Unfit, floats
@@ -119,11 +120,11 @@ class KerasModel(Model):
         return OnTorch(self.model, self.layers)
 
     def _input(self, values: Array) -> Any:
-        return keras.ops.convert_to_tensor(values.astype(self._dtype()) if values.dtype.kind == "f" else values)
+        return keras.ops.convert_to_tensor(values, self._dtype() if values.dtype.kind == "f" else None)
 
-    def _dtype(self) -> Any:
+    def _dtype(self) -> str:
         """The format of inputs: its arrays', which layers may have otherwise than the model, or else its own."""
-        return np.dtype(next(iter(self.formats())))
+        return next(iter(super().formats()), self.model.compute_dtype)
 
     def _observer(
         self,
@@ -187,7 +188,11 @@ class KerasModel(Model):
         return str(held.tensors[0].dtype)
 
     def formats(self) -> dict[str, str]:
-        return super().formats() or {self.model.compute_dtype: self.model.name}
+        """The formats of arrays, and those that layers compute in by a policy."""
+        computed = {
+            form: name for name, layer in self.of_name.items() if (form := str(layer.compute_dtype)) in NARROW
+        }
+        return super().formats() | computed or {self.model.compute_dtype: self.model.name}
 
     def is_frozen(self, held: Held) -> bool:
         return not all(tensor.trainable for tensor in held.tensors)
@@ -232,7 +237,7 @@ def replaced(tree: Any, tensors: Sequence[Any]) -> Any:
 
 def _array(tensor: Any) -> Array:
     array: Array = np.array(keras.ops.convert_to_numpy(tensor))
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+    return array.astype(np.float32) if array.dtype.name in NARROW else array
 
 
 def _copied(leaf: Any) -> Any:

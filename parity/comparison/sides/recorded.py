@@ -149,7 +149,7 @@ class RecordedModel(Model):
         return applied
 
     def cotangents(
-        self, outputs: Sequence[Array], training: bool, rng: np.random.Generator, dtype: np.dtype[Any]
+        self, outputs: Sequence[Array], training: bool, rng: np.random.Generator
     ) -> list[Array]:
         return [self._kept(f"{MODES[training]}/cotangents/{place}") for place in range(len(outputs))]
 

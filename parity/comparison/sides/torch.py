@@ -173,8 +173,8 @@ class TorchModel(Model):
     def format_of(self, held: Held) -> str:
         return str(held.tensors[0].dtype).removeprefix("torch.")
 
-    def compute_in(self, dtype: np.dtype[Any]) -> None:
-        self.dtype = getattr(torch, dtype.name)
+    def compute_in(self, name: str) -> None:
+        self.dtype = getattr(torch, name)
 
     def is_frozen(self, held: Held) -> bool:
         return not all(tensor.requires_grad for tensor in held.tensors)
@@ -226,9 +226,9 @@ def _array(tensor: Any) -> Array:
 
 
 def _shared(tensor: Any) -> Array:
-    """The tensor's own memory as an array, if NumPy has its format."""
+    """The tensor's own memory as an array; one of a narrow format as float32."""
     tensor = tensor.detach()
-    array: Array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy()
+    array: Array = (tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor).cpu().numpy()
     return array
 
 
