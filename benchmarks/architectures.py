@@ -1,7 +1,7 @@
 """`python -m benchmarks.architectures`: compare the architectures of packages; with --keep, make their page.
 
-What was kept with the same packages is not compared again, except what is named. With --check everything is compared, and
-what is told otherwise than the page says is an error: `nox -s architectures`, which brings torchvision and timm.
+What was kept with the same packages is not compared again, except what is named. With --check everything is compared,
+and what is told otherwise than the page says is an error: `nox -s architectures`, which brings torchvision and timm.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def _head(found: Found) -> Iterator[str]:
     yield from (
         "# Architectures of packages",
         "",
-        f"Measured by `python -m benchmarks.architectures --keep` with {versions}. {len(models)} architectures, torch's "
-        "as torchvision and timm have them against Keras' in keras.applications, or written in both, with random weights "
-        "and inputs of at most 75 by 75, are given to `parity.compare` as they come.",
+        f"Measured by `python -m benchmarks.architectures --keep` with {versions}. {len(models)} architectures, "
+        "torch's as torchvision and timm have them against Keras' in keras.applications, or written in both, with "
+        "random weights and inputs of at most 75 by 75, are given to `parity.compare` as they come.",
         "",
         f"- **Within** what rounding allows, as they come: {came}.",
-        f"- **Truly different**: {len(models) - came}. The differences are named below. Each was then made in the Keras "
-        f"model as it is named, and the two compared again: {mended} are within what rounding allows then.",
+        f"- **Truly different**: {len(models) - came}. The differences are named below. Each was then mended in the "
+        f"Keras model as it is said, and the two compared again: {mended} are within what rounding allows then.",
         f"- **Cost** of a comparison of two that are within: {ratios[len(ratios) // 2]:.0f} plain steps of both (one "
         f"forward and one backward pass of each) in the median, {ratios[-1]:.0f} at most; {ASKED} are asked for. "
         "Others were using the processor: seconds are its own, and ratios stand better than they do.",
@@ -59,8 +59,9 @@ def _passed(found: Mapping[str, Any]) -> bool:
 
 def _table(models: Mapping[str, Any]) -> Iterator[str]:
     yield from (
-        "A share is the largest part of what rounding allows that some tensor uses: outputs of layers and of the model, "
-        "running statistics and gradients. *Alone* counts the calls of layers that could also be compared by themselves.",
+        "A share is the largest part of what rounding allows that some tensor uses: outputs of layers and of the "
+        "model, running statistics and gradients. *Alone* counts the calls of layers that could also be compared by "
+        "themselves.",
         "",
         "| architecture | of | million parameters | as they come | with what is named made alike | alone | seconds | "
         "plain steps | MB |",
@@ -103,7 +104,9 @@ def _said(found: Mapping[str, Any]) -> Iterator[str]:
         yield found["refused"].replace("\n", " ")
     for fault in found.get("faults", []):
         more = f", and {fault['number'] - 1} more" if fault["number"] > 1 else ""
-        cause = f"{fault['told']}; mend: `{fault['mend']}`" if fault["told"] else "no known difference removes its error"
+        cause = (
+            f"{fault['told']}; mend: `{fault['mend']}`" if fault["told"] else "no known difference removes its error"
+        )
         yield f"{fault['layer']} ({fault['title']}){more}: {cause}"
     if found.get("outside") and not found["faults"]:
         yield f"no layer that could be compared alone is at fault; the first outside is {found['first']}"
@@ -135,7 +138,9 @@ def main() -> None:
             wrong.append(name)
         if arguments.keep:
             found["architectures"] |= {name: measured}
-            found["architectures"] = {one: found["architectures"][one] for one in names if one in found["architectures"]}
+            found["architectures"] = {
+                one: found["architectures"][one] for one in names if one in found["architectures"]
+            }
             KEPT.write_text(json.dumps(found, indent=1) + "\n")
     if arguments.keep and list(found["architectures"]) == names:
         PAGE.write_text(page(found))

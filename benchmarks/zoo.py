@@ -6,21 +6,16 @@ where dropout and stochastic depth can be set, they are 0, so that training mode
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-# Torchvision's compiled operators fail to register beside a build of torch that is another one than theirs. Its models
-# do not use them.
-sys.modules.setdefault("torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations"))
-
 import keras
 import numpy as np
-import timm
 import torch
-import torchvision
 from torch import nn
 
 from numpynet import Array
@@ -56,15 +51,26 @@ def _tokens(rng: np.random.Generator) -> list[Array]:
     return [rng.integers(0, TOKENS, (BATCH, LENGTH))]
 
 
+def _package(name: str) -> Any:
+    """Torchvision or timm, which uses it.
+
+    Torchvision's compiled operators fail to register beside a build of torch that is another one than theirs. Its
+    models do not use them.
+    """
+    registering = "torchvision._meta_registrations"
+    sys.modules.setdefault(registering, types.ModuleType(registering))
+    return importlib.import_module(name)
+
+
 def _of_packages(first: str, second: str, side: int = SIDE, there: Any = None, **options: Any) -> Architecture:
     """An architecture of this name in torchvision or timm, made with `options`, and in keras.applications."""
     package, name = first.split(".")
 
     def make() -> Both:
         if package == "timm":
-            model = timm.create_model(name, pretrained=False, num_classes=CLASSES, **options)
+            model = _package(package).create_model(name, pretrained=False, num_classes=CLASSES, **options)
         else:
-            model = getattr(torchvision.models, name)(weights=None, num_classes=CLASSES, **options)
+            model = getattr(_package(package).models, name)(weights=None, num_classes=CLASSES, **options)
         port = getattr(keras.applications, second)(
             weights=None, classes=CLASSES, input_shape=(side, side, 3), classifier_activation=None, **(there or {})
         )
@@ -78,7 +84,7 @@ def _vgg(name: str, second: str) -> Architecture:
 
     def make() -> Both:
         port = getattr(keras.applications, second)(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3))
-        return getattr(torchvision.models, name)(weights=None).features, port
+        return getattr(_package("torchvision").models, name)(weights=None).features, port
 
     return Architecture(f"torchvision.{name}, {second}, without their classifiers", make, _images(SIDE))
 

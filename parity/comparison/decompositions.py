@@ -45,7 +45,9 @@ def without_bias(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any])
     if operation in products and not kwargs:
         return lambda: products[operation](*args[1:3]) + args[0]
     if operation == aten.convolution.default and args[2] is not None:
-        return lambda: aten.convolution.default(*args[:2], None, *args[3:]) + args[2].view(-1, *[1] * (args[0].dim() - 2))
+        return lambda: (
+            aten.convolution.default(*args[:2], None, *args[3:]) + args[2].view(-1, *[1] * (args[0].dim() - 2))
+        )
     return None
 
 

@@ -247,9 +247,7 @@ class Model(ABC):
         """The same model by the formulas of another framework that round worse; None where no layer has such a one."""
         return None
 
-    def cotangents(
-        self, outputs: Sequence[Array], training: bool, rng: np.random.Generator
-    ) -> list[Array]:
+    def cotangents(self, outputs: Sequence[Array], training: bool, rng: np.random.Generator) -> list[Array]:
         """Returns what is sent back to these outputs so that gradients can be compared: drawn, or as recorded."""
         return [rng.standard_normal(output.shape) for output in outputs]
 

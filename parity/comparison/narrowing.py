@@ -1,11 +1,11 @@
-"""The errors of models in formats of 16 bits, or of which a part is: there operations compute in float32, and round once.
+"""The errors of models in formats of 16 bits, or of which a part is: they compute in float32, and round once.
 
-Products of matrices, sums, functions and normalisations take their terms as float32 and round what comes out, in torch's
-kernels and in TensorFlow's. The fused gradients of convolutions and normalisations, and those of biases, add up in the
-narrow format itself, and Keras rounds a product before it adds the bias. An operation that a framework keeps in
-float32, as torch's autocast does with those on its list, makes the errors of float32 alone: in what format torch computes
-each is watched while the model runs, and an operation of the float64 reference has the format of the one of the same name
-and number.
+Products of matrices, sums, functions and normalisations take their terms as float32 and round what comes out, in
+torch's kernels and in TensorFlow's. The fused gradients of convolutions and normalisations, and those of biases, add up
+in the narrow format itself, and Keras rounds a product before it adds the bias. An operation that a framework keeps in
+float32, as torch's autocast does with those on its list, makes the errors of float32 alone: in what format torch
+computes each is watched while the model runs, and an operation of the float64 reference has the format of the one of
+the same name and number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.formats import NARROW, Arithmetic, Narrow
+from parity.comparison.formats import NARROW, Arithmetic
 from parity.comparison.kinds import ADDED_IN_NARROW, name_of
 from parity.comparison.model import Model
 from parity.frameworks.lazy import torch

@@ -95,7 +95,7 @@ def _given(run: Run) -> Callable[[Layer], Hashable]:
 
 
 def _regrouped(found: Matching, siblings: _Siblings) -> bool:
-    """Swap layers that are not beside their siblings with those that are in their place; tells whether there are any."""
+    """Swap layers that are not beside their siblings with those in their place; tells whether there are any."""
     changed = False
     for place, match in enumerate(found.matches):
         for other in found.matches[place + 1 :]:
@@ -123,8 +123,8 @@ def _columns(found: Matching, ran: Run, theirs: Run) -> bool:
 def _reordered(found: Matching, ran: Run, theirs: Run, siblings: _Siblings, near: float) -> bool:
     """Swap layers whose input is another one's, of those that hold the same shapes, with that one.
 
-    What is near is sure. Where the nearest is not, as behind a layer that is wrong, it is the last that is swapped: what
-    comes after it is told by another run.
+    What is near is sure. Where the nearest is not, as behind a layer that is wrong, it is the last that is swapped:
+    what comes after it is told by another run.
     """
     changed = False
     for place, match in enumerate(found.matches):
@@ -179,7 +179,7 @@ def _exchanged(found: Matching, place: int, after: int) -> Matching:
 
 
 def _nearer(found: Matching, other: Matching, ran: Run, before: Run, after: Run, near: float) -> bool:
-    """Tells whether the first layer whose input is another distance away is nearer than before; if none is, the outputs.
+    """Tells whether the first layer whose input is another distance away is nearer; where none is, the outputs are.
 
     A factor of two makes another distance: behind a layer that is wrong, what comes is not near in either.
     """

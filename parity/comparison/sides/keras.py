@@ -189,9 +189,7 @@ class KerasModel(Model):
 
     def formats(self) -> dict[str, str]:
         """The formats of arrays, and those that layers compute in by a policy."""
-        computed = {
-            form: name for name, layer in self.of_name.items() if (form := str(layer.compute_dtype)) in NARROW
-        }
+        computed = {form: name for name, layer in self.of_name.items() if (form := str(layer.compute_dtype)) in NARROW}
         return super().formats() | computed or {self.model.compute_dtype: self.model.name}
 
     def is_frozen(self, held: Held) -> bool:

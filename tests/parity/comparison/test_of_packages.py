@@ -1,4 +1,4 @@
-"""What the architectures of packages have in them: parallel branches, separable convolutions, inputs prepared inside."""
+"""What architectures of packages have in them: parallel branches, separable convolutions, inputs prepared inside."""
 
 from __future__ import annotations
 
