@@ -47,7 +47,8 @@ class Pair:
 
 
 def drawn(seed: int, dtype: str = "float32") -> Pair:
-    """The pair of this seed, in float32 or float64."""
+    """The pair of this seed, in a format, or under one of Keras' policies of half precision, in float32 in torch then."""
+    arrays = "float32" if dtype.startswith("mixed") else dtype
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     keras.utils.set_random_seed(seed)
@@ -59,11 +60,11 @@ def drawn(seed: int, dtype: str = "float32") -> Pair:
         parts = _several(rng, shape, int(rng.integers(2, 8)))
         if given.dtype.kind != "f":
             parts.insert(0, _embedding(shape))
-        entered = keras.Input(_there(given).shape[1:], dtype=dtype if given.dtype.kind == "f" else "int64")
+        entered = keras.Input(_there(given).shape[1:], dtype=arrays if given.dtype.kind == "f" else "int64")
         left = entered
         for part in parts:
             left = part.port(left)
-        model = torch.nn.Sequential(*(part.module for part in parts)).to(getattr(torch, dtype))
+        model = torch.nn.Sequential(*(part.module for part in parts)).to(getattr(torch, arrays))
         _settle(model, rng)
         return Pair(model, keras.Model(entered, left), given)
     finally:

@@ -22,7 +22,7 @@ from numpynet import Array
 from parity.comparison.model import Unfit
 from parity.comparison.result import Fault
 
-TIMES = 3  # that what is named is made alike: a layer behind one that differs may show its own difference then
+TIMES = 2  # that what is named is mended: a layer behind one that differs may show its own difference then
 Found = dict[str, Any]
 
 

@@ -31,6 +31,7 @@ from parity.comparison.narrowing import (
     SLACK_NARROW,
     Keeping,
     Kept,
+    LosingInNarrow,
     NearestInNarrow,
     RandomInNarrow,
 )
@@ -102,6 +103,7 @@ class Allowances(Generic[Key]):
             yield self._random(range(first, first + PAIRS), BOTH)
         if self.arithmetic.narrow is not None:
             yield [NearestInNarrow(self.arithmetic, bits) for bits in range(1, FEWER_BITS_NARROW + 1)]
+            yield [LosingInNarrow(self.arithmetic, bits) for bits in range(FEWER_BITS_NARROW + 1)]
             return
         for bits in range(FEWER_BITS + 1):
             yield Losing(self.dtype, Nearest(self.dtype, bits)), Nearest(self.dtype, bits)

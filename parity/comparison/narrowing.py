@@ -26,7 +26,7 @@ from parity.comparison.formats import NARROW, Arithmetic
 from parity.comparison.kinds import ADDED_IN_NARROW, name_of
 from parity.comparison.model import Model
 from parity.frameworks.lazy import torch
-from parity.rounding.errors import SLACK, Errors, RandomErrors
+from parity.rounding.errors import LOST, SLACK, Errors, RandomErrors
 
 SINGLE = np.dtype(np.float32)
 SLACK_NARROW = 4.0  # roundings that one operation may be off: measured, see docs/explanation/allowance.md
@@ -105,6 +105,18 @@ class NearestInNarrow(InNarrow):
 
     def round(self, result: Array, size: Array, weight: int, where: Any) -> None:
         np.copyto(result, self.narrow.rounded(result, self.dropped), where=where)
+
+
+class LosingInNarrow(NearestInNarrow):
+    """What may be lost of a sum of two becomes 0, and all else is rounded to the nearest number."""
+
+    losing = True
+
+    def perturb(self, result: Array, magnitude: Array, weight: int, where: Any, larger: Array | None = None) -> None:
+        if larger is not None:
+            least = np.maximum(LOST * 2 * self.narrow.unit * larger, self.narrow.smallest)
+            np.copyto(result, 0, where=(np.abs(result) < least) & where)
+        super().perturb(result, magnitude, weight, where, larger)
 
 
 Kept = Mapping[str, Sequence[bool]]  # by an operation's name, whether each call of it computed in float32

@@ -34,6 +34,7 @@ from parity.frameworks.lazy import torch
 from parity.rounding.errors import LOST, SLACK, current_errors, making
 from parity.rounding.noisy import LONGEST, MARGIN
 
+TAKEN = ("embedding",)  # of arrays that a policy has cast, by an operation that is exact
 AT_ONCE = 2**16  # elements that errors are made in at once
 
 
@@ -80,7 +81,9 @@ class Rounding:
             if (product := without_bias(operation, args, kwargs)) is not None:
                 with self._mode:
                     return product()
-            if errors.casting and treatment_of(operation) in ("_elementary", "_linear"):
+            if errors.casting and (
+                treatment_of(operation) in ("_elementary", "_linear") or name_of(operation) in TAKEN
+            ):
                 cast = functools.partial(_cast, errors)
                 args, kwargs = _each(cast, args), _each(cast, dict(kwargs))
         treatment = treatment_of(operation)
