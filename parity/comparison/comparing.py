@@ -20,7 +20,7 @@ from parity.comparison.judging import Judge, Judgement
 from parity.comparison.layout import closest
 from parity.comparison.masks import Masks, Unshared, shared, steady
 from parity.comparison.model import Model, Unfit, floats
-from parity.comparison.narrowing import NONE_KEPT, Watch, as_computed, in_single
+from parity.comparison.narrowing import NONE_KEPT, Watch, as_computed, in_single, overflown
 from parity.comparison.own import Bench
 from parity.comparison.pairing import paired
 from parity.comparison.result import Beside, Comparison, Fault
@@ -48,10 +48,11 @@ def compare(
 ) -> Comparison:
     """Tell whether two models compute the same function, with the weights of the first copied into the second.
 
-    first, second: torch modules and built Keras models, two of a kind or one of each, both in float32 or in
-        float64. The second is given the first's weights, for good if it is a Keras model; the first is left as it is.
-        Of two Keras models the first is also run on Keras' torch backend, in a process of its own. The first may also
-        be the path of a recording (`parity.record`), which needs nothing that the recorded model is written in.
+    first, second: torch modules and built Keras models, two of a kind or one of each, both in float32, float64,
+        float16 or bfloat16, or under torch's autocast or a policy of Keras with float32. The second is given the
+        first's weights, for good if it is a Keras model; the first is left as it is. Of two Keras models the first is
+        also run on Keras' torch backend, in a process of its own. The first may also be the path of a recording
+        (`parity.record`), which needs nothing that the recorded model is written in.
     inputs: an array or tensor of the shape that the first takes, or a sequence of them; none for a recording, which has
         its own. How they lie in the second (channels last, time first) is found out.
     weights: names of the first's arrays and of the second's that hold the same, as far as they are known better
@@ -226,6 +227,7 @@ class _Comparing:
         with Watch() as watch_there:
             other = self.other.run(there, training, sent, kept_there)
         single = in_single(watch, watch_there) if self.other.framework == "torch" else NONE_KEPT
+        self.notes += overflown(other, self.arithmetic, "training" if training else "evaluation")
         pairs = aligned(reference, other, self.matching, self.swapped)
         found = self.correspondence.as_reference(reference, other, pairs, placed)
         knows = self.reference.framework == "torch" != self.other.framework

@@ -78,6 +78,17 @@ class Arithmetic:
         """What is nearer, of its size, needs no other order of layers; nothing is judged by it."""
         return max(NEAR, 2.0**5 * self.narrow.unit) if self.narrow else NEAR
 
+    def finite(self, values: Array, expected: Array, bound: Array) -> Array:
+        """The values, with what is expected for an infinity where that may be beyond the largest number of the format.
+
+        So it is with the gradients of a model in float16, whose largest number is 65504.
+        """
+        if self.narrow is None or values.shape != expected.shape or not np.isinf(values).any():
+            return values
+        beyond = np.isinf(values) & (np.sign(expected) == np.sign(values))
+        beyond &= np.abs(expected) + bound > self.narrow.largest
+        return np.where(beyond, expected, values).astype(values.dtype)
+
     def of(self, values: Array) -> Array:
         """The nearest numbers that it has."""
         found: Array = values.astype(self.dtype)

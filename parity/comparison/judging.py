@@ -52,6 +52,7 @@ class Judge:
         return judged
 
     def _by(self, key: Key, found: Array, expected: Array, bound: Array) -> Judged:
+        found = self.arithmetic.finite(found, expected, bound)
         return Judged(key, share_used(found, expected, bound, self.dtype), self._digits(found, expected))
 
     def _digits(self, actual: Array, expected: Array) -> float:

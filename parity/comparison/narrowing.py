@@ -24,7 +24,7 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.formats import NARROW, Arithmetic
 from parity.comparison.kinds import ADDED_IN_NARROW, name_of
-from parity.comparison.model import Model
+from parity.comparison.model import Model, Run
 from parity.frameworks.lazy import torch
 from parity.rounding.errors import LOST, SLACK, Errors, RandomErrors
 
@@ -191,6 +191,20 @@ def as_computed(model: Model, inputs: Sequence[Array], arithmetic: Arithmetic) -
     if len(watch.narrow) != 1 or wide.narrow:
         return arithmetic
     return replace(arithmetic, narrow=NARROW[watch.narrow.pop()], mixed=True)
+
+
+def overflown(run: Run, arithmetic: Arithmetic, mode: str) -> Iterator[str]:
+    """Yields what is said of a run that went beyond the largest number of its format."""
+    if arithmetic.narrow is None:
+        return
+    for call in run.calls:
+        computed = [*call.outputs, *(gradient for gradient in call.gradients if gradient is not None)]
+        if any(np.isinf(values).any() for values in computed if values.dtype.kind == "f"):
+            yield (
+                f"in {mode} mode {call.site} goes beyond {arithmetic.narrow.largest:g}, the largest number of "
+                f"{arithmetic.name}: what comes of it cannot be judged; give smaller inputs, or take bfloat16"
+            )
+            return
 
 
 @functools.cache

@@ -131,6 +131,18 @@ def test_what_cannot_be_judged_is_said() -> None:
         parity.compare(whole("float16"), whole("float16"), vectors(), optimizers=(torch.optim.Adam, torch.optim.Adam))
 
 
+def test_what_goes_beyond_the_largest_number_is_said() -> None:
+    def beyond() -> Any:
+        nn = torch.nn
+        torch.manual_seed(0)
+        scaled = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 8), nn.Tanh(), nn.Linear(8, 3))
+        scaled[1].weight.data *= 1e5
+        return scaled.half()
+
+    found = parity.compare(beyond(), beyond(), 2 * vectors())
+    assert any("1 goes beyond 65504, the largest number of float16" in note for note in found.notes), str(found)
+
+
 def test_a_recording_of_one_is_refused(tmp_path: Any) -> None:
     with pytest.raises(Unfit, match="half precision is compared, but not recorded"):
         parity.record(cast("bfloat16"), vectors(), tmp_path / "half.parity")
