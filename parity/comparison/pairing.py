@@ -11,9 +11,9 @@ from numpynet import Array
 from parity.comparison.conversion import Misconverted, misconverted, values_of
 from parity.comparison.formats import NEAR
 from parity.comparison.layout import Layout, combinations, layouts
-from parity.comparison.matching import Matching, alternatives, copied, matching
+from parity.comparison.matching import Matching, copied, matching
 from parity.comparison.model import Model, Run, Unfit, floats
-from parity.comparison.settling import settled, told_apart
+from parity.comparison.settling import alternatives, settled, told_apart
 
 
 @dataclass

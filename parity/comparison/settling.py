@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
@@ -10,8 +12,10 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.layout import closest
-from parity.comparison.matching import BY_FEATURE, TRIED, Match, Matching, copied, interchangeable
+from parity.comparison.matching import BY_FEATURE, Match, Matching, copied, interchangeable
 from parity.comparison.model import Layer, Model, Run
+
+TRIED = 24  # orders of layers that cannot be told apart: of four
 
 
 def settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array], near: float) -> float:
@@ -43,6 +47,32 @@ def told_apart(first: Model, second: Model, found: Matching, ran: Run, there: Se
                 match.second, match.roles, match.columns = taken.second, taken.roles, taken.columns
     copied(first, second, found)
     return _apart(ran, theirs)
+
+
+def alternatives(found: Matching) -> Iterator[Matching]:
+    """Yields matchings with layers of one group in another order: that of their names first, at most `TRIED`."""
+    orders = []
+    for group in found.ambiguous:
+        seconds = [match.second for match in group]
+        by_name = sorted(
+            itertools.permutations(seconds) if len(group) <= 4 else [tuple(seconds)],
+            key=lambda order: -sum(map(_alike, (match.first.name for match in group), (layer.name for layer in order))),
+        )
+        orders += [(group, order) for order in by_name if list(order) != seconds]
+    for group, order in orders[:TRIED]:
+        roles = {match.second.name: match.roles for match in group}
+        swapped = {id(match): layer for match, layer in zip(group, order, strict=True)}
+        matches = [
+            replace(match, second=layer, roles=roles[layer.name], columns=None)
+            if (layer := swapped.get(id(match)))
+            else match
+            for match in found.matches
+        ]
+        yield Matching(matches, found.ambiguous, found.notes)
+
+
+def _alike(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 
 def _settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array], near: float) -> Run:

@@ -9,6 +9,7 @@ import pytest
 
 import parity
 from numpynet import Array
+from parity.comparison.model import Unfit
 from parity.frameworks import available
 from parity.frameworks.lazy import keras, torch
 
@@ -125,6 +126,15 @@ def test_inputs_that_only_one_model_prepares_are_named(preparing: str) -> None:
     assert found.fault is not None
     assert found.fault.cause is not None
     assert found.fault.cause.mend == "leave prepares out, or do the same to the other's inputs"
+
+
+def test_matrices_behind_images_of_other_sizes_are_told_so() -> None:
+    nn, layers = torch.nn, keras.layers
+    model = nn.Sequential(nn.Conv2d(4, 2, 1), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(8, 3))
+    x = keras.Input((*SHAPE[2:], SHAPE[1]))
+    port = keras.Model(x, layers.Dense(3, name="head")(layers.Flatten()(layers.Conv2D(2, 1)(x))))
+    with pytest.raises(Unfit, match="3 takes 8 numbers, and head 70: behind a Flatten that is the size of the images"):
+        parity.compare(model, port, images())
 
 
 def hard(bound: float, shift: float) -> Any:
