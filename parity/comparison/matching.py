@@ -288,8 +288,8 @@ def _of_other_sizes(first: Model, second: Model, one: Layer, other: Layer) -> st
         return ""
     taken, given = (model.read(layer.held["weight"]).shape[-1] for model, layer in ((first, one), (second, other)))
     said = (
-        f"\n{one.name} takes {taken} numbers, and {other.name} {given}: behind a Flatten that is the size of the images."
-        " Build both for one size, or compare them up to there"
+        f"\n{one.name} takes {taken} numbers, and {other.name} {given}: behind a Flatten that is the size of the "
+        "images. Build both for one size, or compare them up to there"
     )
     return said if taken != given else ""
 
