@@ -79,8 +79,7 @@ class Rounding:
         errors = current_errors()
         if isinstance(errors, InNarrow):
             if (product := without_bias(operation, args, kwargs)) is not None:
-                with self._mode:
-                    return product()
+                return self._consisting(operation, product)
             if errors.casting and (
                 treatment_of(operation) in ("_elementary", "_linear") or name_of(operation) in TAKEN
             ):
@@ -143,10 +142,14 @@ class Rounding:
         decomposition = decomposition_of(operation)
         if decomposition is None or operation in self._inside:  # what consists of itself
             return self._unmodelled(operation, args, kwargs)
+        return self._consisting(operation, functools.partial(decomposition, *args, **kwargs))
+
+    def _consisting(self, operation: Any, parts: Callable[[], Any]) -> Any:
+        """The result of an operation that consists of others, which are no calls of the model's."""
         self._inside.append(operation)
         try:
             with self._mode:
-                return decomposition(*args, **kwargs)
+                return parts()
         finally:
             self._inside.pop()
 
@@ -178,7 +181,7 @@ class Rounding:
         written = [argument.name for argument in operation._schema.arguments if is_written(argument)]
         of = arguments_of(operation, args, kwargs)
         given = {name: value for name, value in kwargs.items() if name not in out_of(operation)}
-        results = self._perform(functional_of(operation), args, given)
+        results = self._treated(functional_of(operation), args, given)
         targets = [of[name] for name in written]
         for target, values in zip(targets, results if isinstance(results, tuple) else [results], strict=True):
             if target.shape != values.shape:
