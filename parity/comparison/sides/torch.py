@@ -12,7 +12,7 @@ import numpy as np
 
 from numpynet import Array
 from numpynet.module import join
-from parity.comparison.layers.torch import FORMULAS, as_they_are, layer_of
+from parity.comparison.layers.torch import FORMULAS, activation_in, as_they_are, layer_of
 from parity.comparison.model import NOTHING, STATE, Applied, Call, Held, Layer, Model, Run, Sites, Unfit
 from parity.frameworks.lazy import torch
 from parity.rounding.errors import forward_pass
@@ -283,6 +283,6 @@ def _keeper(call: Call, place: int) -> Callable[[Any], None]:
 def _leaves(module: Any, name: str = "") -> list[tuple[str, Any]]:
     """Every module that does the work itself, by its dotted name; a model without parts is its own leaf."""
     parts = list(module.named_children())
-    if not parts or type(module).__name__ in WHOLE:
+    if not parts or type(module).__name__ in WHOLE or activation_in(module) is not None:
         return [(name or type(module).__name__, module)]
     return [leaf for part, child in parts for leaf in _leaves(child, join(name, part))]

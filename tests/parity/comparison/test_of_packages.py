@@ -128,6 +128,28 @@ def test_inputs_that_only_one_model_prepares_are_named(preparing: str) -> None:
     assert found.fault.cause.mend == "leave prepares out, or do the same to the other's inputs"
 
 
+def test_a_normalisation_that_activates_is_one_layer_and_its_eps_is_named() -> None:
+    class Activating(torch.nn.BatchNorm2d):  # as timm has it
+        def __init__(self, width: int) -> None:
+            super().__init__(width)
+            self.drop, self.act = torch.nn.Identity(), torch.nn.ReLU(inplace=True)
+
+        def forward(self, x: Any) -> Any:
+            return self.act(self.drop(super().forward(x)))
+
+    def port(eps: float) -> Any:
+        layers = keras.layers
+        normalised = layers.BatchNormalization(epsilon=eps, momentum=0.9, name="norm")
+        return of_keras([layers.Conv2D(5, 1), normalised, layers.ReLU()])
+
+    model = of_torch(torch.nn.Conv2d(4, 5, 1), Activating(5), width=5)
+    right = parity.compare(model, port(1e-5), images())
+    assert right.passed, str(right)
+    assert not right.alone
+    wrong = parity.compare(model, port(1e-3), images())
+    assert [(fault.layer, fault.cause and fault.cause.mend) for fault in wrong.faults] == [("norm", "epsilon=1e-05")]
+
+
 def test_matrices_behind_images_of_other_sizes_are_told_so() -> None:
     nn, layers = torch.nn, keras.layers
     model = nn.Sequential(nn.Conv2d(4, 2, 1), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(8, 3))
