@@ -26,7 +26,8 @@ Found = dict[str, Any]
 
 def page(found: Found) -> str:
     """The documentation's page of the architectures, in Markdown."""
-    return "\n".join([*_head(found), *_table(found["architectures"]), *_differences(found["architectures"])]) + "\n"
+    models = found["architectures"]
+    return "\n".join([*_head(found), *_table(models), *_missing(found), *_differences(models)]) + "\n"
 
 
 def _head(found: Found) -> Iterator[str]:
@@ -46,11 +47,14 @@ def _head(found: Found) -> Iterator[str]:
         f"- **Within** what rounding allows, as they come: {came}.",
         f"- **Truly different**: {len(models) - came}. The differences are named below. Each was then mended in the "
         f"Keras model as it is said, and the two compared again: {mended} are within what rounding allows then.",
-        f"- **Cost** of a comparison of two that are within: {ratios[len(ratios) // 2]:.0f} plain steps of both (one "
-        f"forward and one backward pass of each) in the median, {ratios[-1]:.0f} at most; {ASKED} are asked for. "
-        "Others were using the processor: seconds are its own, and ratios stand better than they do.",
-        "",
     )
+    if ratios:
+        yield (
+            f"- **Cost** of a comparison of two that are within: {ratios[len(ratios) // 2]:.0f} plain steps of both (one "
+            f"forward and one backward pass of each) in the median, {ratios[-1]:.0f} at most; {ASKED} are asked for. "
+            "Others were using the processor: seconds are its own, and ratios stand better than they do."
+        )
+    yield ""
 
 
 def _passed(found: Mapping[str, Any]) -> bool:
@@ -75,6 +79,11 @@ def _table(models: Mapping[str, Any]) -> Iterator[str]:
             f"{last['ratio']:.0f} | {found['megabytes']:.0f} |"
         )
     yield ""
+
+
+def _missing(found: Found) -> Iterator[str]:
+    if missing := [name for name in found["asked"] if name not in found["architectures"]]:
+        yield from (f"Not measured yet: {', '.join(missing)}.", "")
 
 
 def _verdict(found: Mapping[str, Any]) -> str:
@@ -124,6 +133,7 @@ def main() -> None:
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     found: Found = kept if kept.get("where") == here else {"where": here, "architectures": {}}
     names: list[str] = in_own_process("benchmarks.examining", "names")
+    found["asked"] = names
     wrong = []
     for name in arguments.names or names:
         if not arguments.check and not arguments.names and name in found["architectures"]:
@@ -142,9 +152,7 @@ def main() -> None:
                 one: found["architectures"][one] for one in names if one in found["architectures"]
             }
             KEPT.write_text(json.dumps(found, indent=1) + "\n")
-    if arguments.keep and list(found["architectures"]) == names:
-        PAGE.write_text(page(found))
-        print(f"wrote {KEPT} and {PAGE}")
+            PAGE.write_text(page(found))
     if wrong:
         sys.exit(f"the page says otherwise of {', '.join(wrong)}")
 

@@ -171,3 +171,20 @@ def test_a_hard_sigmoid_that_is_written_out_is_not_accused() -> None:
     assert right.passed, str(right)
     wrong = parity.compare(model, hard(6.0, 2.0), images())
     assert not wrong.passed
+
+
+def test_features_as_many_as_an_image_has_numbers_are_taken_for_none_behind_a_layer_that_is_wrong() -> None:
+    nn, layers = torch.nn, keras.layers
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(4, 2, (7, 1)), nn.ReLU(), nn.Conv2d(2, 10, 1), nn.BatchNorm2d(10), nn.AdaptiveAvgPool2d(1)
+    )
+    model = nn.Sequential(*model, nn.Flatten(), nn.Linear(10, 3))  # 10 features, and images of 2 x 1 x 5
+    found = parity.compare(
+        model,
+        of_keras(
+            [layers.Conv2D(2, (7, 1)), layers.ReLU(), layers.Conv2D(10, 1), layers.BatchNormalization(epsilon=10.0)]
+        ),
+        images(),
+    )
+    assert {fault.title for fault in found.faults} == {"BatchNormalization"}, str(found)
