@@ -50,9 +50,9 @@ def _head(found: Found) -> Iterator[str]:
     )
     if ratios:
         yield (
-            f"- **Cost** of a comparison of two that are within: {ratios[len(ratios) // 2]:.0f} plain steps of both (one "
-            f"forward and one backward pass of each) in the median, {ratios[-1]:.0f} at most; {ASKED} are asked for. "
-            "Others were using the processor: seconds are its own, and ratios stand better than they do."
+            f"- **Cost** of a comparison of two that are within: {ratios[len(ratios) // 2]:.0f} plain steps of both "
+            f"(one forward and one backward pass of each) in the median, {ratios[-1]:.0f} at most; {ASKED} are asked "
+            "for. Others were using the processor: seconds are its own, and ratios stand better than they do."
         )
     yield ""
 

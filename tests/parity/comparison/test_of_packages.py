@@ -9,6 +9,7 @@ import pytest
 
 import parity
 from numpynet import Array
+from parity.comparison.layout import Layout, closest
 from parity.comparison.model import Unfit
 from parity.frameworks import available
 from parity.frameworks.lazy import keras, torch
@@ -173,18 +174,11 @@ def test_a_hard_sigmoid_that_is_written_out_is_not_accused() -> None:
     assert not wrong.passed
 
 
-def test_features_as_many_as_an_image_has_numbers_are_taken_for_none_behind_a_layer_that_is_wrong() -> None:
-    nn, layers = torch.nn, keras.layers
-    torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(4, 2, (7, 1)), nn.ReLU(), nn.Conv2d(2, 10, 1), nn.BatchNorm2d(10), nn.AdaptiveAvgPool2d(1)
-    )
-    model = nn.Sequential(*model, nn.Flatten(), nn.Linear(10, 3))  # 10 features, and images of 2 x 1 x 5
-    found = parity.compare(
-        model,
-        of_keras(
-            [layers.Conv2D(2, (7, 1)), layers.ReLU(), layers.Conv2D(10, 1), layers.BatchNormalization(epsilon=10.0)]
-        ),
-        images(),
-    )
-    assert {fault.title for fault in found.faults} == {"BatchNormalization"}, str(found)
+def test_features_are_taken_for_a_flattened_image_only_where_that_is_much_nearer() -> None:
+    values, shape = np.random.default_rng(0).standard_normal((3, 12)), (3, 2, 2)
+    turned = Layout((0, 2, 3, 1), shape).there(values)
+    nearest = closest(values, turned, [shape])
+    assert nearest is not None
+    assert nearest.before == shape
+    behind_what_is_wrong = closest(values, 0.4 * values + 0.6 * turned, [shape])  # two thirds as far as it lies
+    assert behind_what_is_wrong == Layout((0, 1))
