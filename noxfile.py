@@ -363,6 +363,20 @@ def mistakes(session: nox.Session) -> None:
     environment.run("python", "-m", "benchmarks.mistakes", "--check", *rest, env=SINGLE_THREADED)
 
 
+# What the page of architectures was made with. They require torch, whose version the stack has.
+PACKAGES = {"torchvision": "0.28.0", "timm": "1.0.31", "huggingface_hub": "2.4.0"}
+
+
+@nox.session(python=False, default=False)
+def architectures(session: nox.Session) -> None:
+    """Compares architectures of torchvision, timm and keras.applications: an hour. -- [NAME ...] [--keep]"""
+    options, rest = asked(session)
+    environment = Environment(session, options.stack, options.python)
+    folders = [environment.beside(name, pin) for name, pin in PACKAGES.items()]
+    env = SINGLE_THREADED | {"PYTHONPATH": os.pathsep.join(map(str, [*folders, Path.cwd()]))}
+    environment.run("python", "-m", "benchmarks.architectures", *(rest or ["--check"]), env=env)
+
+
 @nox.session(python=False, default=False)
 def docs(session: nox.Session) -> None:
     """The documentation, in docs/_build: its tutorial and examples are run, its links followed; warnings are errors."""

@@ -1,6 +1,6 @@
 """False alarms: right pairs of models, drawn at random, compared by `parity.compare`.
 
-python -m benchmarks.alarms --examples N --seed S --dtype float32|float64
+python -m benchmarks.alarms --examples N --seed S --dtype float32|float64|float16|bfloat16|mixed_float16|mixed_bfloat16
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from collections import Counter
 
 import parity
 from benchmarks.drawn import drawn
+from parity.comparison.formats import NARROW
 from parity.formats import DTYPES
+
+MIXED = [f"mixed_{name}" for name in NARROW]
 
 
 def outcome(seed: int, dtype: str) -> tuple[str, str, float]:
@@ -30,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alarms", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--examples", type=int, default=100, help="how many pairs")
     parser.add_argument("--seed", type=int, default=0, help="of the first; the next ones have the next")
-    parser.add_argument("--dtype", choices=DTYPES, default=DTYPES[0])
+    parser.add_argument("--dtype", choices=(*DTYPES, *NARROW, *MIXED), default=DTYPES[0])
     arguments = parser.parse_args()
     counted: Counter[str] = Counter()
     largest = 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -98,14 +98,15 @@ def transformer() -> tuple[Any, Any, Array]:
 MODELS: dict[str, Callable[[], tuple[Any, Any, Array]]] = {"ResNet-50, 64x64": resnet, "transformer": transformer}
 
 
-def step_in_torch(model: Any, x: Array) -> None:
+def step_in_torch(model: Any, inputs: Sequence[Array]) -> None:
     model.zero_grad()
-    model(torch.tensor(x)).sum().backward()
+    model(*map(torch.tensor, inputs)).sum().backward()
 
 
-def step_in_keras(model: Any, x: Array) -> None:
+def step_in_keras(model: Any, inputs: Sequence[Array]) -> None:
+    tensors = list(map(tf.constant, inputs))
     with tf.GradientTape() as tape:
-        total = tf.reduce_sum(model(tf.constant(x), training=True))
+        total = tf.reduce_sum(model(tensors if len(tensors) > 1 else tensors[0], training=True))
     tape.gradient(total, model.trainable_variables)
 
 
@@ -123,8 +124,8 @@ def measure(name: str) -> dict[str, float]:
     model, port, x = MODELS[name]()
     there = x.transpose(0, 2, 3, 1) if x.ndim == 4 else x
     plain = {
-        "torch": min(seconds(lambda: step_in_torch(model, x)) for _ in range(STEPS)),
-        "keras": min(seconds(lambda: step_in_keras(port, there)) for _ in range(STEPS)),
+        "torch": min(seconds(lambda: step_in_torch(model, [x])) for _ in range(STEPS)),
+        "keras": min(seconds(lambda: step_in_keras(port, [there])) for _ in range(STEPS)),
     }
     reports: list[parity.Comparison] = []
     taken = seconds(lambda: reports.append(parity.compare(model, port, x)))

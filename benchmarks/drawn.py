@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.formats import NARROW
 from parity.frameworks.lazy import keras, torch
 
 Shape = tuple[int, ...]  # of one example, as torch has it: (C, H, W), (T, D) or (D,)
@@ -47,7 +48,8 @@ class Pair:
 
 
 def drawn(seed: int, dtype: str = "float32") -> Pair:
-    """The pair of this seed, in float32 or float64."""
+    """The pair of this seed, in a format, or under a policy of half precision in Keras and in float32 in torch."""
+    arrays = "float32" if dtype.startswith("mixed") else dtype
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     keras.utils.set_random_seed(seed)
@@ -59,11 +61,11 @@ def drawn(seed: int, dtype: str = "float32") -> Pair:
         parts = _several(rng, shape, int(rng.integers(2, 8)))
         if given.dtype.kind != "f":
             parts.insert(0, _embedding(shape))
-        entered = keras.Input(_there(given).shape[1:], dtype=dtype if given.dtype.kind == "f" else "int64")
+        entered = keras.Input(_there(given).shape[1:], dtype=arrays if given.dtype.kind == "f" else "int64")
         left = entered
         for part in parts:
             left = part.port(left)
-        model = torch.nn.Sequential(*(part.module for part in parts)).to(getattr(torch, dtype))
+        model = torch.nn.Sequential(*(part.module for part in parts)).to(getattr(torch, arrays))
         _settle(model, rng)
         return Pair(model, keras.Model(entered, left), given)
     finally:
@@ -124,6 +126,8 @@ def _part(rng: np.random.Generator, shape: Shape, keeps: bool = False) -> Part:
     of_any: list[Callable[..., Part]] = [_activation, _activation, _dropout]
     kept = {1: [_batch_norm, _layer_norm], 2: [_layer_norm, _attention], 3: [_batch_norm, _group_norm, _convolution]}
     moved = {1: [_dense, _dense], 2: [_dense, _lstm, _gru, _flat], 3: [_convolution, _pooling, _flat, _mean]}
+    if keras.config.dtype_policy().variable_dtype in NARROW:
+        moved[2] = [_dense, _flat]  # Keras cannot draw the orthogonal weights of recurrent layers in these formats
     choices = of_any + kept[len(shape)] + ([] if keeps else [*moved[len(shape)], _residual])
     return choices[int(rng.integers(len(choices)))](rng, shape, keeps)
 

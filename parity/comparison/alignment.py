@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from parity.comparison.causes import Cause, causes
+from parity.comparison.layout import closest
 from parity.comparison.matching import Matching
-from parity.comparison.model import ACTIVATIONS, Call, Layer, Run
+from parity.comparison.model import ACTIVATIONS, NOT_PREPARED, PREPARING, Call, Layer, Run, Setting
 
 WINDOWS = ("convolution", "max pooling", "average pooling")  # which pad in torch, and may have it done in Keras
-NOTHING = Layer("", "nothing", "identity")  # what is there of a layer that only the other model has
+# What is there of a layer that only the other model has.
+NOTHING = Layer("", "nothing", "identity", settings={"preprocessing": Setting(NOT_PREPARED, str)})
 POOLINGS = ("max pooling", "average pooling", "global average pooling", "global max pooling")
 
 
@@ -82,10 +85,24 @@ def aligned(reference: Run, other: Run, found: Matching, swapped: bool) -> list[
         if here >= 0:
             pairs += _anchored(reference, start, other.calls[here], taken)
         free = [place for place in range(start + 1, end) if place not in taken]
-        pairs += _between([reference.calls[place] for place in free], other.calls[here + 1 : after])
+        apart = [call for call in other.calls[here + 1 : after] if not _in_hard_sigmoid(call, other)]
+        pairs += _between([reference.calls[place] for place in free], apart)
     pairs = _with_what_is_beside(pairs, other)
     pairs = [_without_its_activation(pair, pairs, reference, other) for pair in pairs]
-    return [*pairs, *_too_many(pairs, reference, other)]
+    return [*_prepared(pairs, reference, other), *pairs, *_too_many(pairs, reference, other)]
+
+
+def _prepared(pairs: Sequence[Aligned], reference: Run, other: Run) -> Iterator[Aligned]:
+    """Yields the layers at the head of the other model that prepare inputs which the reference takes as they are."""
+    known = {id(pair.other) for pair in pairs}
+    if not reference.calls or not other.calls or not reference.calls[0].inputs:
+        return
+    taken = reference.calls[0].inputs[0]
+    layout = closest(taken, other.calls[0].inputs[0])
+    if layout is None or not np.array_equal(layout.there(taken), other.calls[0].inputs[0]):
+        return
+    for call in itertools.takewhile(lambda call: call.layer.kind in PREPARING and id(call) not in known, other.calls):
+        yield Aligned((Call("the input as it is", NOTHING, None, [taken], [taken], [None]),), call)
 
 
 def _with_what_is_beside(pairs: Sequence[Aligned], other: Run) -> list[Aligned]:
@@ -179,6 +196,15 @@ def _between(reference: Sequence[Call], other: Sequence[Call]) -> list[Aligned]:
         if len(rest) == len(alike):
             pairs |= dict(zip(rest, alike, strict=True))
     return [Aligned((pairs[place],), other[place]) for place in sorted(pairs)]
+
+
+def _in_hard_sigmoid(call: Call, run: Run) -> bool:
+    """Tells whether a ReLU6 is a part of a hard sigmoid that is written out: it takes 3 more than what came out."""
+    if call.layer.kind != "relu6":
+        return False
+    given = call.inputs[0]
+    outputs = (output for one in run.calls for output in one.outputs if output.shape == given.shape)
+    return any(np.array_equal(given, output + output.dtype.type(3)) for output in outputs)
 
 
 def _anchored(run: Run, place: int, call: Call, taken: set[int]) -> list[Aligned]:

@@ -18,12 +18,23 @@ is allowed between the two.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.formats import Arithmetic
+from parity.comparison.narrowing import (
+    NONE_KEPT,
+    SLACK_NARROW,
+    Keeping,
+    Kept,
+    LosingInNarrow,
+    NearestInNarrow,
+    RandomInNarrow,
+)
 from parity.comparison.operations import Rounding
 from parity.rounding.allowance import FEWER_BITS, MORE, PAIRS, PARTIAL, SMALL_EVERY, combined, size_of
 from parity.rounding.errors import SLACK, BehindForward, Errors, InHalf, Losing, Nearest, RandomErrors, making
@@ -32,14 +43,16 @@ Key = TypeVar("Key")
 Made = Callable[[], None]
 FEW = SMALL_EVERY  # pairs of both sizes
 RUNS = 2 * PAIRS + FEW + 2  # of two glances and a look
+FEWER_BITS_NARROW = int(math.log2(SLACK_NARROW))
 BOTH = (False, True)  # of a pair: the errors, and those of the other signs
 
 
 class Allowances(Generic[Key]):
-    """How far each tensor of `reference` may be off in the format `dtype`.
+    """How far each tensor of `reference` may be off in the format of `arithmetic`.
 
     run: computes it anew, in the reference's format, under the errors that are being made
     made: is called after each run
+    kept: what operations are kept in float32 where the format is a narrow one
     unmodelled: the names of torch's operations that there is no model of rounding for
     """
 
@@ -47,14 +60,14 @@ class Allowances(Generic[Key]):
         self,
         reference: dict[Key, Array],
         run: Callable[[], Mapping[Key, Array]],
-        dtype: np.dtype[Any],
+        arithmetic: Arithmetic,
         made: Made = lambda: None,
+        kept: Kept = NONE_KEPT,
     ) -> None:
-        self.reference, self.run, self.dtype, self.made = reference, run, dtype, made
+        self.reference, self.run, self.made, self.kept = reference, run, made, kept
+        self.arithmetic, self.dtype = arithmetic, arithmetic.dtype
         self.rounding = Rounding()
-        self.largest: dict[float, dict[Key, Array]] = {
-            size: {key: np.zeros_like(value) for key, value in reference.items()} for size in (SLACK, 1.0)
-        }
+        self.large, self.small = ({key: np.zeros_like(value) for key, value in reference.items()} for _ in (SLACK, 1.0))
 
     def glance(self) -> None:
         """Look at one of each of `PAIRS` pairs of random errors."""
@@ -66,7 +79,10 @@ class Allowances(Generic[Key]):
 
     def look(self) -> None:
         """Look at the other one of each pair, at losing and at rounding, after two glances."""
-        self._observe([*self._random(range(PAIRS), [True]), Losing(self.dtype), Nearest(self.dtype)])
+        special: list[Errors] = [Losing(self.dtype), Nearest(self.dtype)]
+        if self.arithmetic.narrow is not None:
+            special = [NearestInNarrow(self.arithmetic)]
+        self._observe([*self._random(range(PAIRS), [True]), *special])
 
     def looked(self) -> Iterator[None]:
         """Look in stages; yields after each."""
@@ -85,6 +101,10 @@ class Allowances(Generic[Key]):
         """Yields the errors of another look, group by group: pairs, then those at branches (`deviations` has why)."""
         for first in range(PAIRS + FEW, PAIRS + FEW + MORE, PAIRS):
             yield self._random(range(first, first + PAIRS), BOTH)
+        if self.arithmetic.narrow is not None:
+            yield [NearestInNarrow(self.arithmetic, bits) for bits in range(1, FEWER_BITS_NARROW + 1)]
+            yield [LosingInNarrow(self.arithmetic, bits) for bits in range(FEWER_BITS_NARROW + 1)]
+            return
         for bits in range(FEWER_BITS + 1):
             yield Losing(self.dtype, Nearest(self.dtype, bits)), Nearest(self.dtype, bits)
         for pair in range(PAIRS):
@@ -92,16 +112,21 @@ class Allowances(Generic[Key]):
         for pair, special in itertools.product(range(PARTIAL), (Losing, Nearest)):
             yield [InHalf(special(self.dtype), f"half {pair}".encode(), other) for other in BOTH]
 
-    def _random(self, pairs: Iterable[int], mirrored: Sequence[bool]) -> Iterator[RandomErrors]:
+    def _random(self, pairs: Iterable[int], mirrored: Sequence[bool]) -> Iterator[Errors]:
         for pair, other in itertools.product(pairs, mirrored):
-            yield RandomErrors(self.dtype, f"pair {pair}".encode(), size_of(pair), other)
+            seed, size = f"pair {pair}".encode(), size_of(pair)
+            if self.arithmetic.narrow is None:
+                yield RandomErrors(self.dtype, seed, size, other)
+            else:
+                yield RandomInNarrow(self.arithmetic, seed, min(size, SLACK_NARROW), other)
 
     def _observe(self, errors: Iterable[Errors]) -> None:
         for one in errors:
             # In this order: where no errors are made, attention stays fused, which has no model of rounding.
+            self.rounding.keeping = Keeping(self.kept)
             with np.errstate(all="ignore"), making(one), self.rounding:
                 found = self.run()
-            for key, largest in self.largest[1.0 if one.size == 1 else SLACK].items():
+            for key, largest in (self.small if one.size == 1 else self.large).items():
                 with np.errstate(all="ignore"):
                     deviation = np.abs(found[key] - self.reference[key])
                 np.fmax(largest, deviation, out=largest, where=np.isfinite(deviation))  # jumps are finite
@@ -109,17 +134,20 @@ class Allowances(Generic[Key]):
 
     def widen(self, other: Allowances[Key]) -> None:
         """Allow as much as `other` does where that is more."""
-        for size, largest in self.largest.items():
-            for key, deviation in largest.items():
-                np.fmax(deviation, other.largest[size][key], out=deviation)
+        for ours, theirs in ((self.large, other.large), (self.small, other.small)):
+            for key, deviation in ours.items():
+                np.fmax(deviation, theirs[key], out=deviation)
 
     def forget(self) -> None:
         """Let go of all arrays, which are many times as large as the model; nothing can be judged then."""
-        self.reference, self.largest = {}, {}
+        self.reference, self.large, self.small = {}, {}, {}
 
     def bound(self, key: Key) -> Array:
         """The allowance of one tensor."""
-        allowed = combined(self.largest[SLACK][key], self.largest[1.0][key], self.dtype)
+        if (narrow := self.arithmetic.narrow) is not None:
+            # As in `combined`: in the few runs that jumped, the rounding beside the jump may have made it smaller.
+            return (1 + SLACK_NARROW**2 * narrow.unit) * self.large[key] + SLACK_NARROW * self.small[key]
+        allowed = combined(self.large[key], self.small[key], self.dtype)
         return 2 * allowed if self.reference[key].dtype == self.dtype else allowed
 
     @property

@@ -15,11 +15,12 @@ from parity.comparison.conversion import Misconverted, as_it_came
 from parity.comparison.correspondence import Correspondence, key_of, trace_of
 from parity.comparison.faults import faults as find_faults
 from parity.comparison.feeding import Lying
-from parity.comparison.formats import judged_format
+from parity.comparison.formats import Arithmetic, judged_format
 from parity.comparison.judging import Judge, Judgement
 from parity.comparison.layout import closest
 from parity.comparison.masks import Masks, Unshared, shared, steady
 from parity.comparison.model import Model, Unfit, floats
+from parity.comparison.narrowing import NONE_KEPT, Watch, as_computed, in_single, overflown
 from parity.comparison.own import Bench
 from parity.comparison.pairing import paired
 from parity.comparison.result import Beside, Comparison, Fault
@@ -47,10 +48,11 @@ def compare(
 ) -> Comparison:
     """Tell whether two models compute the same function, with the weights of the first copied into the second.
 
-    first, second: torch modules and built Keras models, two of a kind or one of each, both in float32 or in
-        float64. The second is given the first's weights, for good if it is a Keras model; the first is left as it is.
-        Of two Keras models the first is also run on Keras' torch backend, in a process of its own. The first may also
-        be the path of a recording (`parity.record`), which needs nothing that the recorded model is written in.
+    first, second: torch modules and built Keras models, two of a kind or one of each, both in float32, float64,
+        float16 or bfloat16, or under torch's autocast or a policy of Keras with float32. The second is given the
+        first's weights, for good if it is a Keras model; the first is left as it is. Of two Keras models the first is
+        also run on Keras' torch backend, in a process of its own. The first may also be the path of a recording
+        (`parity.record`), which needs nothing that the recorded model is written in.
     inputs: an array or tensor of the shape that the first takes, or a sequence of them; none for a recording, which has
         its own. How they lie in the second (channels last, time first) is found out.
     weights: names of the first's arrays and of the second's that hold the same, as far as they are known better
@@ -66,17 +68,17 @@ def compare(
     """
     one, other = side(first, "first"), side(second, "second")
     with one.left_as_it_was():
-        dtype = judged_format(one, other)
-        if optimizers is not None and dtype != np.float32:
-            raise Unfit(f"optimizers: those of models in float32 are compared; these are in {dtype}")
-        given = batches and [(arrays_of(x, dtype), _array(y)) for x, y in batches]
+        arithmetic = judged_format(one, other)
+        if optimizers is not None and arithmetic.name != "float32":
+            raise Unfit(f"optimizers: those of models in float32 are compared; these are in {arithmetic.name}")
+        given = batches and [(arrays_of(x, arithmetic), _array(y)) for x, y in batches]
         trainings = Trainings.of((one, other), optimizers, given, loss)
         rng = np.random.default_rng(seed)
-        arrays = arrays_of(inputs_of(one, other, inputs), dtype)
-        return _Comparing(one, other, arrays, weights or {}, rng, show, trainings, dtype).done()
+        arrays = arrays_of(inputs_of(one, other, inputs), arithmetic)
+        return _Comparing(one, other, arrays, weights or {}, rng, show, trainings, arithmetic).done()
 
 
-def arrays_of(inputs: Any, dtype: np.dtype[Any]) -> list[Array]:
+def arrays_of(inputs: Any, arithmetic: Arithmetic) -> list[Array]:
     """The arrays that a model is called with, floating ones in this format; raises `Unfit` where they are none."""
     given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
     if isinstance(inputs, Mapping) or not given:
@@ -93,12 +95,13 @@ def arrays_of(inputs: Any, dtype: np.dtype[Any]) -> list[Array]:
             )
         if not np.isfinite(values).all():
             raise Unfit(f"inputs: the {place + 1}. holds NaN or an infinity, from which nothing can be told")
-    return [values.astype(dtype) if values.dtype.kind == "f" else values for values in found]
+    return [arithmetic.of(values) if values.dtype.kind == "f" else values for values in found]
 
 
 def _array(values: Any) -> Array:
-    """A copy of an array or tensor, which may be part of a graph."""
-    return np.array(getattr(values, "detach", lambda: values)())
+    """A copy of an array or tensor, which may be part of a graph, or of a format that NumPy does not have."""
+    values = getattr(values, "detach", lambda: values)()
+    return np.array(values.float() if str(getattr(values, "dtype", "")) == "torch.bfloat16" else values)
 
 
 class _Comparing:
@@ -113,11 +116,11 @@ class _Comparing:
         rng: np.random.Generator,
         show: Show | None,
         trainings: Trainings,
-        dtype: np.dtype[Any],
+        arithmetic: Arithmetic,
     ) -> None:
         self.trainings = trainings
         self.first, self.second, self.inputs, self.given, self.rng = first, second, inputs, weights, rng
-        self.show, self.made, self.dtype = show, 0, dtype
+        self.show, self.made, self.arithmetic = show, 0, arithmetic
         for model, which in ((first, "first"), (second, "second")):
             for name, values in model.weights().items():
                 if not np.isfinite(values).all():
@@ -127,7 +130,9 @@ class _Comparing:
         self.notes: list[str] = []
 
     def done(self) -> Comparison:
-        pairing = paired(self.first, self.second, self.inputs, self.given)
+        self.arithmetic = as_computed(self.first, self.inputs, self.arithmetic)
+        pairing = paired(self.first, self.second, self.inputs, self.given, self.arithmetic.near)
+        self.arithmetic = as_computed(self.second, pairing.there, self.arithmetic)
         self.matching, self.layouts, self.there = pairing.matching, pairing.layouts, pairing.there
         self.correspondence = Correspondence(
             self.reference,
@@ -194,15 +199,17 @@ class _Comparing:
     def _judge(self, wide: Model, training: bool, kept: Masks, kept_there: Masks) -> Judgement:
         here, there = (self.there, self.inputs) if self.swapped else (self.inputs, self.there)
         probe = self.reference.run(here, training, kept=kept)
-        cotangents = self.reference.cotangents(probe.outputs, training, self.rng, self.dtype)
+        cotangents = self.reference.cotangents(probe.outputs, training, self.rng)
+        cotangents = [self.arithmetic.of(values) for values in cotangents]
 
         def allowances(model: Model) -> Allowances[Key]:
             def computed() -> Trace:
                 return trace_of(model.run(here, training, cotangents, kept))
 
-            return Allowances(computed(), computed, self.dtype, self._made)
+            return Allowances(computed(), computed, self.arithmetic, self._made, single)
 
-        reference = self.reference.run(here, training, cotangents, kept)
+        with Watch() as watch:
+            reference = self.reference.run(here, training, cotangents, kept)
         plain = self.other.run(there, training, kept=kept_there)
         both = zip(reference.outputs, plain.outputs, strict=False)
         outputs = [closest(*pair, reference.unflattened) for pair in both]
@@ -217,11 +224,14 @@ class _Comparing:
                 if layout.before
             ]
         sent = [layout.there(cotangent) for layout, cotangent in zip(placed, cotangents, strict=True)]
-        other = self.other.run(there, training, sent, kept_there)
+        with Watch() as watch_there:
+            other = self.other.run(there, training, sent, kept_there)
+        single = in_single(watch, watch_there) if self.other.framework == "torch" else NONE_KEPT
+        self.notes += overflown(other, self.arithmetic, "training" if training else "evaluation")
         pairs = aligned(reference, other, self.matching, self.swapped)
         found = self.correspondence.as_reference(reference, other, pairs, placed)
         knows = self.reference.framework == "torch" != self.other.framework
-        judge = Judge(reference, self.reference.state(), self.dtype, knows)
+        judge = Judge(reference, self.reference.state(), self.arithmetic, knows)
 
         def by_formulas() -> Allowances[Key] | None:
             model = self.formulas()
@@ -242,7 +252,7 @@ class _Comparing:
         both = list(zip(evaluation.reference.outputs, outputs, strict=True))
         layouts = [closest(*pair, evaluation.reference.unflattened) for pair in both]
         turned = [layout.back(values) for layout, (_, values) in zip(layouts, both, strict=True) if layout is not None]
-        allowances = Allowances(computed(), computed, self.dtype, self._made)
+        allowances = Allowances(computed(), computed, self.arithmetic, self._made)
         found = Judgement(
             evaluation.judge, allowances, lambda: None, _outputs(turned), evaluation.pairs, evaluation.other
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from parity.frameworks.lazy import torch
@@ -36,6 +36,19 @@ def _known() -> dict[Any, Perform]:
         aten.upsample_trilinear3d_backward.default: _interpolation_backward(aten.upsample_trilinear3d.default),
         aten.upsample_bicubic2d_backward.default: _interpolation_backward(aten.upsample_bicubic2d.default),
     }
+
+
+def without_bias(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Callable[[], Any] | None:
+    """A product and the sum with its bias, one after another; None where the operation has no bias."""
+    aten = torch.ops.aten
+    products = {aten.addmm.default: aten.mm.default, aten.baddbmm.default: aten.bmm.default}
+    if operation in products and not kwargs:
+        return lambda: products[operation](*args[1:3]) + args[0]
+    if operation == aten.convolution.default and args[2] is not None:
+        return lambda: (
+            aten.convolution.default(*args[:2], None, *args[3:]) + args[2].view(-1, *[1] * (args[0].dim() - 2))
+        )
+    return None
 
 
 def _var(self: Any, dim: Any = None, *, correction: Any = None, keepdim: bool = False) -> Any:

@@ -1,33 +1,122 @@
-"""The one number format that two models are judged in."""
+"""The number formats that two models are judged in: float32 and float64, or a narrow one beside float32."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from numpynet import Array
 from parity.comparison.model import Model, Unfit
 from parity.formats import DTYPES
 
 
-def judged_format(first: Model, second: Model) -> np.dtype[Any]:
+@dataclass(frozen=True)
+class Narrow:
+    """A format of 16 bits; its numbers are held in arrays of float32, as NumPy does not have each of them.
+
+    digits: the number of bits of the significand that are stored
+    exponent: that of the smallest normal number
+    largest: the largest finite number
+    """
+
+    name: str
+    digits: int
+    exponent: int
+    largest: float
+
+    @property
+    def unit(self) -> float:
+        """The unit roundoff, half the distance from 1 to the next number."""
+        return 2.0 ** -(self.digits + 1)
+
+    @property
+    def smallest(self) -> float:
+        """The smallest normal number, below which numbers lie as far apart as there."""
+        return 2.0**self.exponent
+
+    def rounded(self, values: Array, dropped: int = 0) -> Array:
+        """The nearest numbers of this format, or of one with `dropped` bits fewer, in the format that `values` have."""
+        _, exponents = np.frexp(values)
+        apart = np.ldexp(1.0, np.maximum(exponents - 1, self.exponent) - self.digits + dropped)
+        nearest = np.rint(values / apart) * apart  # ties to even, as the hardware does
+        beyond = np.abs(nearest) > self.largest
+        return np.where(beyond, np.copysign(np.inf, values), nearest).astype(values.dtype)
+
+
+NEAR = 1e-3  # of float32 and float64
+NARROW = {
+    each.name: each for each in (Narrow("float16", 10, -14, 65504.0), Narrow("bfloat16", 7, -126, 255.0 * 2.0**120))
+}
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """The format that models compute in.
+
+    dtype: that of the arrays that are judged
+    narrow: the format that they are rounded to, but for what a framework keeps in float32; None where all is `dtype`
+    mixed: whether arrays are in float32, and cast to the narrow one where they are computed with
+    """
+
+    dtype: np.dtype[Any]
+    narrow: Narrow | None = None
+    mixed: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.narrow.name if self.narrow else self.dtype.name
+
+    @property
+    def apart(self) -> float:
+        """The distance from 1 to the next number."""
+        return 2 * self.narrow.unit if self.narrow else float(np.finfo(self.dtype).eps)
+
+    @property
+    def near(self) -> float:
+        """What is nearer, of its size, needs no other order of layers; nothing is judged by it."""
+        return max(NEAR, 2.0**5 * self.narrow.unit) if self.narrow else NEAR
+
+    def finite(self, values: Array, expected: Array, bound: Array) -> Array:
+        """The values, with what is expected for an infinity where that may be beyond the largest number of the format.
+
+        So it is with the gradients of a model in float16, whose largest number is 65504.
+        """
+        if self.narrow is None or values.shape != expected.shape or not np.isinf(values).any():
+            return values
+        beyond = np.isinf(values) & (np.sign(expected) == np.sign(values))
+        beyond &= np.abs(expected) + bound > self.narrow.largest
+        return np.where(beyond, expected, values).astype(values.dtype)
+
+    def of(self, values: Array) -> Array:
+        """The nearest numbers that it has."""
+        found: Array = values.astype(self.dtype)
+        return self.narrow.rounded(found) if self.narrow else found
+
+
+def judged_format(first: Model, second: Model) -> Arithmetic:
     """The format that both models compute in, float32 where nothing says which.
 
-    Raises `Unfit` where they compute in several, or in one that is not judged.
+    A narrow one is judged where either computes in it, be it by its arrays or by a policy, and float32 is all else.
+
+    Raises `Unfit` where they compute in several others, or in one that is not judged.
     """
     found: dict[str, str] = {}  # what is in each format
     for model, which in ((first, "first"), (second, "second")):
         for form, name in model.formats().items():
             found.setdefault(form, f"{name} of the {which} model")
-    if len(found) > 1:
+    narrow = [NARROW[form] for form in found if form in NARROW]
+    others = [form for form in found if form not in NARROW]
+    if len(narrow) > 1 or len(others) > 1 or (narrow and others not in ([], ["float32"])):
         told = ", ".join(f"{name} is {form}" for form, name in found.items())
         raise Unfit(
             f"the models are not in one format: {told}. Give both the same: .to(dtype) in torch, dtype= in Keras"
         )
     for form, name in found.items():
-        if form not in DTYPES:
-            raise Unfit(f"{name} is {form}: only models in {' and '.join(DTYPES)} are judged so far")
-    dtype = np.dtype(next(iter(found), DTYPES[0]))
+        if form not in (*DTYPES, *NARROW):
+            raise Unfit(f"{name} is {form}: only models in {', '.join(DTYPES)} and {' and '.join(NARROW)} are judged")
+    dtype = np.dtype(next(iter(others), DTYPES[0]))
     for model in (first, second):
-        model.compute_in(dtype)
-    return dtype
+        model.compute_in(narrow[0].name if narrow and not others else dtype.name)
+    return Arithmetic(dtype, narrow[0] if narrow else None, bool(narrow and others))

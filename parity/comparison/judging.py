@@ -13,6 +13,7 @@ from numpynet import Array
 from parity.comparison.alignment import Aligned
 from parity.comparison.allowing import Allowances, widened
 from parity.comparison.correspondence import trace_of
+from parity.comparison.formats import Arithmetic
 from parity.comparison.known import known
 from parity.comparison.model import Call, Run
 from parity.comparison.result import Judged
@@ -26,13 +27,18 @@ class Judge:
 
     reference: the run that they are compared with
     before: the running statistics before it
-    dtype: the format that is judged
+    arithmetic: the format that is judged
     """
 
     reference: Run
     before: dict[tuple[str, str], Array]
-    dtype: np.dtype[Any]
+    arithmetic: Arithmetic
     knows: bool
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The format of the arrays that are judged."""
+        return self.arithmetic.dtype
 
     def judged(self, key: Key, found: Array, expected: Array, bound: Array) -> Judged:
         judged = self._by(key, found, expected, bound)
@@ -46,11 +52,12 @@ class Judge:
         return judged
 
     def _by(self, key: Key, found: Array, expected: Array, bound: Array) -> Judged:
+        found = self.arithmetic.finite(found, expected, bound)
         return Judged(key, share_used(found, expected, bound, self.dtype), self._digits(found, expected))
 
     def _digits(self, actual: Array, expected: Array) -> float:
         """The decimal digits in which two arrays agree, of the largest element's; the format's where they are equal."""
-        most = -math.log10(np.finfo(self.dtype).eps)
+        most = -math.log10(self.arithmetic.apart)
         size = float(np.max(np.abs(expected), initial=0))
         if actual.shape != expected.shape or not size:
             return 0.0 if actual.shape != expected.shape else most

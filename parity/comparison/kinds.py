@@ -63,6 +63,9 @@ ELEMENTARY = {
 # Powers that torch, as NumPy, computes in one operation.
 ROUNDED_ONCE = (-1, 0, 0.5, 1, 2)
 
+# Fused gradients that torch or TensorFlow adds up in the format of what they are of, in formats of 16 bits too.
+ADDED_IN_NARROW = ("convolution_backward", "native_layer_norm_backward", "native_batch_norm_backward")
+
 Terms = Callable[[Mapping[str, Any], Sequence[Any]], list[int]]  # of arguments and results: how many terms each adds up
 
 

@@ -72,14 +72,22 @@ def layouts(shape: Sequence[int], other: Sequence[int | None], before: Sequence[
 
 
 def closest(values: Array, other: Array, before: Sequence[tuple[int, ...]] = ()) -> Layout | None:
-    """The layout in which `values` are nearest to the `other` model's; None where none has its shape."""
+    """The layout in which `values` are nearest to the `other` model's; None where none has its shape.
+
+    That they were flattened in another order is believed where they are half as far then: a vector of features has
+    more orders than one by chance, and what comes out of a wrong layer is near in none.
+    """
     found = layouts(values.shape, other.shape, before)
 
     def apart(layout: Layout) -> float:
         with np.errstate(all="ignore"):
             return float(np.nan_to_num(np.mean(np.abs(layout.there(values).astype(float) - other)), nan=np.inf))
 
-    return min(found, key=apart, default=None)
+    whole = min((layout for layout in found if not layout.before), key=apart, default=None)
+    flattened = min((layout for layout in found if layout.before), key=apart, default=None)
+    if whole is None or (flattened is not None and apart(flattened) < apart(whole) / 2):
+        return flattened
+    return whole
 
 
 def combinations(found: Sequence[Sequence[Layout]]) -> list[tuple[Layout, ...]]:

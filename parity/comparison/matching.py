@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from parity.comparison.model import Layer, Model, Run, Unfit
 NEUTRAL = {"bias": 0.0, "packed bias": 0.0, "output bias": 0.0, "biases": 0.0, "weight": 1.0}
 BY_FEATURE = ("batch normalization", "layer normalization")  # kinds of layers with one number for each feature
 Shapes = Mapping[str, tuple[int, ...]]  # by role
-TRIED = 24  # orders of layers that cannot be told apart: of four
 
 
 @dataclass
@@ -279,7 +277,21 @@ def _unmatched(first: Model, second: Model, ones: Sequence[Layer], others: Seque
     sides = "\n".join(filter(None, (told(first, ones), told(second, others))))
     pair = next(((one, other) for one in ones for other in others if one.kind == other.kind), None)
     message = f"the models do not hold the same: no counterpart was found\n{sides}"
+    if pair is not None:
+        message += _of_other_sizes(first, second, *pair)
     return Unmatched(message, pair[1], _shaping(*pair)) if pair else Unmatched(message)
+
+
+def _of_other_sizes(first: Model, second: Model, one: Layer, other: Layer) -> str:
+    """Returns what is said of two matrices that are of other sizes since the images ahead of them are."""
+    if one.kind != "linear":
+        return ""
+    taken, given = (model.read(layer.held["weight"]).shape[-1] for model, layer in ((first, one), (second, other)))
+    said = (
+        f"\n{one.name} takes {taken} numbers, and {other.name} {given}: behind a Flatten that is the size of the "
+        "images. Build both for one size, or compare them up to there"
+    )
+    return said if taken != given else ""
 
 
 def interchangeable(match: Match, other: Match) -> bool:
@@ -297,32 +309,6 @@ def _groups(matches: Sequence[Match]) -> list[list[Match]]:
         else:
             home.append(match)
     return [group for group in groups if len(group) > 1]
-
-
-def alternatives(found: Matching) -> Iterator[Matching]:
-    """Yields matchings with layers of one group in another order: that of their names first, at most `TRIED`."""
-    orders = []
-    for group in found.ambiguous:
-        seconds = [match.second for match in group]
-        by_name = sorted(
-            itertools.permutations(seconds) if len(group) <= 4 else [tuple(seconds)],
-            key=lambda order: -sum(map(_alike, (match.first.name for match in group), (layer.name for layer in order))),
-        )
-        orders += [(group, order) for order in by_name if list(order) != seconds]
-    for group, order in orders[:TRIED]:
-        roles = {match.second.name: match.roles for match in group}
-        swapped = {id(match): layer for match, layer in zip(group, order, strict=True)}
-        matches = [
-            replace(match, second=layer, roles=roles[layer.name], columns=None)
-            if (layer := swapped.get(id(match)))
-            else match
-            for match in found.matches
-        ]
-        yield Matching(matches, found.ambiguous, found.notes)
-
-
-def _alike(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 
 def copied(first: Model, second: Model, found: Matching) -> list[str]:

@@ -36,6 +36,10 @@ ACTIVATIONS = frozenset(
 )
 
 
+PREPARING = ("rescaling", "normalization")  # the kinds of layers that prepare inputs
+NOT_PREPARED = "none"  # the setting of preprocessing where inputs are taken as they are
+
+
 NOTHING: Mapping[str, Array] = {}
 
 
@@ -224,8 +228,8 @@ class Model(ABC):
         held = [held for layer in self.layers.values() for held in layer.held.values()]
         return {self.format_of(one): one.name for one in reversed(held)}
 
-    def compute_in(self, dtype: np.dtype[Any]) -> None:  # noqa: B027
-        """Compute in this format from now on, where nothing that the model holds says otherwise."""
+    def compute_in(self, name: str) -> None:  # noqa: B027
+        """Compute in the format of this name from now on, where nothing that the model holds says otherwise."""
 
     def is_frozen(self, held: Held) -> bool:
         """Tells whether an array is left as it is in a training, so that it has no gradient there."""
@@ -243,11 +247,9 @@ class Model(ABC):
         """The same model by the formulas of another framework that round worse; None where no layer has such a one."""
         return None
 
-    def cotangents(
-        self, outputs: Sequence[Array], training: bool, rng: np.random.Generator, dtype: np.dtype[Any]
-    ) -> list[Array]:
+    def cotangents(self, outputs: Sequence[Array], training: bool, rng: np.random.Generator) -> list[Array]:
         """Returns what is sent back to these outputs so that gradients can be compared: drawn, or as recorded."""
-        return [rng.standard_normal(output.shape).astype(dtype) for output in outputs]
+        return [rng.standard_normal(output.shape) for output in outputs]
 
     def mask(self, call: Call, shape: Sequence[int], rng: np.random.Generator) -> Array:
         """The mask of a call of a dropout layer: drawn, or as it was recorded."""

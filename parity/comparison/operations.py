@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.decompositions import Perform, decomposition_of
+from parity.comparison.decompositions import Perform, decomposition_of, without_bias
 from parity.comparison.kinds import (
     ELEMENTARY,
     LINEAR,
@@ -29,10 +29,12 @@ from parity.comparison.kinds import (
     out_of,
     treatment_of,
 )
+from parity.comparison.narrowing import NONE_KEPT, InNarrow, Keeping
 from parity.frameworks.lazy import torch
-from parity.rounding.errors import LOST, SLACK, current_errors
+from parity.rounding.errors import LOST, SLACK, current_errors, making
 from parity.rounding.noisy import LONGEST, MARGIN
 
+TAKEN = ("embedding",)  # of arrays that a policy has cast, by an operation that is exact
 AT_ONCE = 2**16  # elements that errors are made in at once
 
 
@@ -42,11 +44,13 @@ class Rounding:
     Where none are being made, it changes nothing. Entered where some are, as it should be, it has attention computed in
     its unfused form, and transformer layers without their fast path.
 
+    keeping: tells what operations are kept in float32, where errors are those of a narrow format
     unmodelled: how often each operation without a model of rounding was met; `LOST` roundings of its result are made
     """
 
     def __init__(self) -> None:
         self.unmodelled: Counter[str] = Counter()
+        self.keeping = Keeping(NONE_KEPT)
         self._inside: list[Any] = []  # the operations that are being decomposed
         self._entered = contextlib.ExitStack()
 
@@ -64,8 +68,23 @@ class Rounding:
         self._entered.close()
 
     def _perform(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        if current_errors() is None:
+        if (errors := current_errors()) is None:
             return operation(*args, **kwargs)
+        if isinstance(errors, InNarrow) and not self._inside:
+            with making(errors.of(operation, self.keeping.next(operation))):
+                return self._treated(operation, args, kwargs)
+        return self._treated(operation, args, kwargs)
+
+    def _treated(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        errors = current_errors()
+        if isinstance(errors, InNarrow):
+            if (product := without_bias(operation, args, kwargs)) is not None:
+                return self._consisting(operation, product)
+            if errors.casting and (
+                treatment_of(operation) in ("_elementary", "_linear") or name_of(operation) in TAKEN
+            ):
+                cast = functools.partial(_cast, errors)
+                args, kwargs = _each(cast, args), _each(cast, dict(kwargs))
         treatment = treatment_of(operation)
         roots = ("abs", "sgn")  # where numbers are complex
         if (treatment != "_exact" or name_of(operation) in roots) and _has_others([*args, *kwargs.values()]):
@@ -123,10 +142,14 @@ class Rounding:
         decomposition = decomposition_of(operation)
         if decomposition is None or operation in self._inside:  # what consists of itself
             return self._unmodelled(operation, args, kwargs)
+        return self._consisting(operation, functools.partial(decomposition, *args, **kwargs))
+
+    def _consisting(self, operation: Any, parts: Callable[[], Any]) -> Any:
+        """The result of an operation that consists of others, which are no calls of the model's."""
         self._inside.append(operation)
         try:
             with self._mode:
-                return decomposition(*args, **kwargs)
+                return parts()
         finally:
             self._inside.pop()
 
@@ -158,7 +181,7 @@ class Rounding:
         written = [argument.name for argument in operation._schema.arguments if is_written(argument)]
         of = arguments_of(operation, args, kwargs)
         given = {name: value for name, value in kwargs.items() if name not in out_of(operation)}
-        results = self._perform(functional_of(operation), args, given)
+        results = self._treated(functional_of(operation), args, given)
         targets = [of[name] for name in written]
         for target, values in zip(targets, results if isinstance(results, tuple) else [results], strict=True):
             if target.shape != values.shape:
@@ -219,6 +242,10 @@ def _weight(number: int) -> int:
     """
     terms = min(number, LONGEST)
     return 1 << max(min(int(MARGIN * terms / SLACK).bit_length(), (terms.bit_length() + 1) // 2) - 1, 0)
+
+
+def _cast(errors: InNarrow, tensor: Any) -> Any:
+    return torch.from_numpy(errors.cast(np.ascontiguousarray(_array(tensor)))).view(tensor.shape)
 
 
 def _losing() -> bool:

@@ -96,7 +96,7 @@ class OwnError:
         def computed() -> Trace:
             return self._computed(model)
 
-        return Allowances(computed(), computed, self.bench.judge.dtype)
+        return Allowances(computed(), computed, self.bench.judge.arithmetic)
 
     def _computed(self, model: Model) -> Trace:
         """Returns what the reference's layers compute of the input: outputs, running statistics after it, gradients."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,11 +9,11 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.conversion import Misconverted, misconverted, values_of
-from parity.comparison.layout import Layout, closest, combinations, layouts
-from parity.comparison.matching import BY_FEATURE, Matching, alternatives, copied, interchangeable, matching
-from parity.comparison.model import Layer, Model, Run, Unfit, floats
-
-NEAR = 1e-3  # of their size: outputs that are nearer need no other order of layers; nothing is judged by it
+from parity.comparison.formats import NEAR
+from parity.comparison.layout import Layout, combinations, layouts
+from parity.comparison.matching import Matching, copied, matching
+from parity.comparison.model import Model, Run, Unfit, floats
+from parity.comparison.settling import alternatives, settled, told_apart
 
 
 @dataclass
@@ -34,15 +33,19 @@ class Pairing:
     misconverted: list[Misconverted] = field(default_factory=list)
 
 
-def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[str, str]) -> Pairing:
+def paired(
+    first: Model, second: Model, inputs: Sequence[Array], given: Mapping[str, str], near: float = NEAR
+) -> Pairing:
     """Match the weights, copy them from the first into the second, and find out how the inputs lie there.
+
+    What is nearer than `near`, of its size, is taken for equal.
 
     Raises `Unfit` where that cannot be done.
     """
     ran, before = asked_twice(first, inputs, "first "), values_of(second)
     if not all(np.isfinite(output).all() for output in ran.outputs):
         raise Unfit("the first model's outputs hold NaN or an infinity from the start")
-    best: tuple[float, Pairing] | None = None
+    best: Apart | None = None
     refused: Exception | None = None
     for choice in combinations([_fitting(second, values, place) for place, values in enumerate(inputs)]):
         there = [layout.there(values) for layout, values in zip(choice, inputs, strict=True)]
@@ -52,13 +55,13 @@ def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[
             refused = error
             continue
         found = matching(first, second, (ran, theirs), given)
-        for proposal in [found, *alternatives(found)]:
-            apart = _settled(first, second, proposal, ran, there)
-            if best is None or apart < best[0]:
-                best = apart, Pairing(proposal, choice, there, [])
-            if apart < NEAR:
+        best = _nearest(best, (told_apart(first, second, found, ran, there, near), Pairing(found, choice, there, [])))
+        for proposal in alternatives(found):
+            if best[0] < near:
                 break
-        if best and best[0] < NEAR:
+            apart = settled(first, second, proposal, ran, there, near)
+            best = _nearest(best, (apart, Pairing(proposal, choice, there, [])))
+        if best and best[0] < near:
             break
     if best is None:
         shapes = [values.shape for values in inputs]
@@ -78,6 +81,13 @@ def paired(first: Model, second: Model, inputs: Sequence[Array], given: Mapping[
         if not layout.same
     ]
     return pairing
+
+
+Apart = tuple[float, Pairing]  # how far the outputs are apart
+
+
+def _nearest(best: Apart | None, other: Apart) -> Apart:
+    return other if best is None or other[0] < best[0] else best
 
 
 def asked_twice(model: Model, inputs: Sequence[Array], which: str = "") -> Run:
@@ -118,73 +128,3 @@ def _fitting(model: Model, values: Array, place: int) -> list[Layout]:
             f"input {place + 1} of shape {values.shape} fits {wanted}, which the second model takes, in no layout"
         )
     return found
-
-
-def _settled(first: Model, second: Model, found: Matching, ran: Run, there: Sequence[Array]) -> float:
-    """Copy the weights, and set right what the inputs of layers tell then, until they tell nothing more.
-
-    Returns how far the outputs are apart in the end, of their size.
-    """
-    for _ in range(len(found.matches) + 1):  # each time something is set right, from the first layer on
-        copied(first, second, found)
-        theirs = second.run(there, training=False)
-        if not (_columns(found, ran, theirs) or _reordered(found, ran, theirs)):
-            break
-    return _apart(ran, theirs)
-
-
-def _columns(found: Matching, ran: Run, theirs: Run) -> bool:
-    """Find the layers whose inputs were flattened in another order; tells whether there are any."""
-    changed = False
-    for match in found.matches:
-        if match.first.kind not in ("linear", *BY_FEATURE):
-            continue
-        ours, other = _first_input(ran, match.first), _first_input(theirs, match.second)
-        if ours is None or other is None or ours.ndim != 2 or ours.shape != other.shape:
-            continue
-        layout = closest(ours, other, ran.unflattened)
-        if layout is not None and layout.before and layout != match.columns:
-            match.columns, changed = layout, True
-    return changed
-
-
-def _reordered(found: Matching, ran: Run, theirs: Run) -> bool:
-    """Swap the first layer whose input is another one's, of those that hold the same shapes, with that one."""
-    for place, match in enumerate(found.matches):
-        others = [other for other in found.matches[place + 1 :] if interchangeable(match, other)]
-        if not others:
-            continue
-        own = _inputs_apart(ran, theirs, match.first, match.second)
-        best = min(others, key=lambda other: _inputs_apart(ran, theirs, match.first, other.second))
-        # Half as far: what is equal, as the inputs of two layers side by side, tells nothing.
-        if _inputs_apart(ran, theirs, match.first, best.second) < own / 2:
-            match.second, best.second = best.second, match.second
-            match.roles, best.roles = best.roles, match.roles  # which are called otherwise in each layer, may be
-            match.columns = best.columns = None
-            return True
-    return False
-
-
-def _inputs_apart(ran: Run, theirs: Run, first: Layer, second: Layer) -> float:
-    """How far the inputs of two layers are apart, of their size."""
-    ours, other = _first_input(ran, first), _first_input(theirs, second)
-    if ours is None or other is None or (layout := closest(ours, other, ran.unflattened)) is None:
-        return math.inf
-    return float(np.mean(np.abs(ours - layout.back(other)))) / (float(np.mean(np.abs(ours))) or 1.0)
-
-
-def _first_input(run: Run, layer: Layer) -> Array | None:
-    return next((call.inputs[0] for call in run.calls if call.layer.name == layer.name and call.inputs), None)
-
-
-def _apart(ran: Run, theirs: Run) -> float:
-    """How far outputs are apart, of their size; infinity where they are others."""
-    if len(ran.outputs) != len(theirs.outputs):
-        return math.inf
-    found = [0.0]
-    for one, other in zip(ran.outputs, theirs.outputs, strict=True):
-        if (layout := closest(one, other, ran.unflattened)) is None:
-            return math.inf
-        size = float(np.max(np.abs(one), initial=0)) or 1.0
-        found.append(float(np.max(np.abs(one - layout.back(other)), initial=0)) / size)
-    return max(found)

@@ -7,6 +7,7 @@ from typing import Any
 
 from parity.comparison.comparing import arrays_of
 from parity.comparison.formats import judged_format
+from parity.comparison.narrowing import as_computed
 from parity.comparison.pairing import Pairing, paired
 from parity.comparison.sides import side
 from parity.comparison.sides.recorded import inputs_of
@@ -19,5 +20,6 @@ def proposed(first: Any, second: Any, inputs: Any = None, weights: Mapping[str, 
     """
     one, other = side(first, "first"), side(second, "second")
     with one.left_as_it_was():
-        arrays = arrays_of(inputs_of(one, other, inputs), judged_format(one, other))
-        return paired(one, other, arrays, weights or {})
+        arithmetic = judged_format(one, other)
+        arrays = arrays_of(inputs_of(one, other, inputs), arithmetic)
+        return paired(one, other, arrays, weights or {}, as_computed(one, arrays, arithmetic).near)

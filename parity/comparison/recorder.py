@@ -21,11 +21,12 @@ from parity.comparison.comparing import arrays_of
 from parity.comparison.correspondence import Correspondence
 from parity.comparison.feeding import Feeding, Lying
 from parity.comparison.flattened import BACK, GRADIENTS, STATES, called_with, flattened, shape_of
-from parity.comparison.formats import judged_format
+from parity.comparison.formats import Arithmetic, judged_format
 from parity.comparison.judging import Judge
 from parity.comparison.masks import Masks, Unshared, mask_shape, steady
 from parity.comparison.matching import Matching
 from parity.comparison.model import ACTIVATIONS, STATE, Call, Layer, Model, Run, Unfit
+from parity.comparison.narrowing import as_computed
 from parity.comparison.own import Bench, OwnError
 from parity.comparison.pairing import asked_twice
 from parity.comparison.recording import FORMAT, VERSION, Header, LayerPart, ModePart, SettingPart, write
@@ -81,8 +82,11 @@ def record(
     if isinstance(one, RecordedModel):
         raise Unfit(f"{one.file}: give a model, not a file")
     with one.left_as_it_was():
-        dtype = judged_format(one, one)
-        recorder = _Recorder(one, arrays_of(inputs, dtype), dtype, np.random.default_rng(seed), beside, thorough, show)
+        arithmetic = judged_format(one, one)
+        arrays = arrays_of(inputs, arithmetic)
+        if as_computed(one, arrays, arithmetic).narrow is not None:
+            raise Unfit("a model in half precision is compared, but not recorded: record it in float32")
+        recorder = _Recorder(one, arrays, arithmetic, np.random.default_rng(seed), beside, thorough, show)
         recorder.record()
         header = recorder.header(seed)
         write(Path(file), header, recorder.arrays)
@@ -98,7 +102,7 @@ class _Recorder:
 
     model: Model
     inputs: list[Array]
-    dtype: np.dtype[Any]
+    arithmetic: Arithmetic
     rng: np.random.Generator
     beside: str
     thorough: bool
@@ -108,6 +112,10 @@ class _Recorder:
     unmodelled: set[str] = field(default_factory=set)
     untrained: str = ""
     made: int = 0
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.arithmetic.dtype
 
     def record(self) -> None:
         """Record the model's inputs, weights, and both modes."""
@@ -167,7 +175,8 @@ class _Recorder:
     def _mode(self, training: bool, masks: Masks) -> Run:
         mode = MODES[training]
         probe = self.model.run(self.inputs, training, kept=masks)
-        cotangents = self.model.cotangents(probe.outputs, training, self.rng, self.dtype)
+        cotangents = self.model.cotangents(probe.outputs, training, self.rng)
+        cotangents = [values.astype(self.dtype) for values in cotangents]
         run = self.model.run(self.inputs, training, cotangents, masks)
 
         def computed(model: Model) -> dict[str, Array]:
@@ -195,7 +204,7 @@ class _Recorder:
         return run
 
     def _allowances(self, run: Callable[[], dict[str, Array]]) -> Allowances[str]:
-        allowances = Allowances(run(), run, self.dtype, self._count)
+        allowances = Allowances(run(), run, self.arithmetic, self._count)
         allowances.glance()
         allowances.look()
         return allowances
@@ -239,7 +248,7 @@ class _Recorder:
     def _alone(self, run: Run, calls: tuple[Call, ...], training: bool, place: str) -> None:
         mode = MODES[training]
         itself = Correspondence(self.model, self.model, Matching([]), [], [], swapped=False)
-        judge = Judge(run, self.model.state(), self.dtype, knows=False)
+        judge = Judge(run, self.model.state(), self.arithmetic, knows=False)
 
         def allowances(model: Model) -> Allowances[Key]:
             bench = Bench(model, lambda: None, itself, training, judge, Lying({}, []))

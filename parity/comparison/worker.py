@@ -69,11 +69,14 @@ class KerasOnTorch(KerasModel):
         return Tape()
 
 
+POLICIES = ("float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
+
+
 def in_float64(config: Any) -> Any:
     """The configuration of the same model in float64."""
     if isinstance(config, dict):
         return {
-            key: "float64" if value == "float32" and key in ("name", "dtype") else in_float64(value)
+            key: "float64" if key in ("name", "dtype") and value in POLICIES else in_float64(value)
             for key, value in config.items()
         }
     return type(config)(map(in_float64, config)) if isinstance(config, list | tuple) else config

@@ -10,6 +10,7 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.allowing import Allowances, widened
+from parity.comparison.formats import Arithmetic
 from parity.discovery import Lazy
 from parity.frameworks.lazy import torch
 from parity.rounding.errors import forward_pass
@@ -22,7 +23,7 @@ def allowed(
     reference: dict[Key, Array], run: Callable[[], Mapping[Key, Array]], dtype: np.dtype[Any]
 ) -> tuple[dict[Key, Array], list[str]]:
     """The allowance of every tensor in `reference`, by a first look, and what has no model of rounding."""
-    allowances = Allowances(reference, run, dtype)
+    allowances = Allowances(reference, run, Arithmetic(dtype))
     for _ in widened(allowances, lambda: None):
         pass
     return allowances.bounds, allowances.unmodelled

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.layers import keras_preparing as preparing
 from parity.comparison.layers import keras_settings as settings
 from parity.comparison.layers import keras_windows as windows
 from parity.comparison.model import Held, Layer, Setting
@@ -209,6 +210,9 @@ KNOWN: list[Known] = [
     (("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"), "padding", _nothing, windows.zero_padding),
     (("Cropping1D", "Cropping2D", "Cropping3D"), "cropping", _nothing, windows.cropping),
     (("UpSampling2D",), "upsampling", _nothing, windows.upsampling),
+    (("Rescaling",), "rescaling", _nothing, preparing.rescaling),
+    # Its statistics are constants once it is built: what is written to its variables changes nothing.
+    (("Normalization",), "normalization", _nothing, preparing.normalization),
     (("Flatten",), "flatten", _nothing, _unset),
     (("Identity",), "identity", _nothing, _unset),
 ]

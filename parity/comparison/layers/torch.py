@@ -10,7 +10,7 @@ import numpy as np
 
 from numpynet.module import join
 from parity.comparison.layers.torch_settings import more
-from parity.comparison.model import Held, Layer, Setting
+from parity.comparison.model import ACTIVATIONS, Held, Layer, Setting
 from parity.frameworks.lazy import torch
 
 
@@ -22,7 +22,21 @@ def layer_of(name: str, module: Any) -> Layer:
     for classes, known, holds, sets in KNOWN:
         if names & set(classes):
             kind, held, settings = known, holds(name, module), _settings(module, sets) | more(known, module)
-    return Layer(name, title, kind, held, settings)
+    return Layer(name, title, kind, held, settings, activation_in(module) or "")
+
+
+def activation_in(module: Any) -> str | None:
+    """The kind of the activation that a normalisation applies in the end, as packages have them in one layer.
+
+    It is empty where it applies none, and None where the layer is another one or has parts that compute something else.
+    """
+    if not isinstance(module, torch.nn.modules.batchnorm._BatchNorm | torch.nn.GroupNorm | torch.nn.LayerNorm):
+        return None
+    kinds = [layer_of("", part).kind for part in module.children()]
+    found = [kind for kind in kinds if kind != "identity"]
+    if len(found) > 1 or not set(found) <= ACTIVATIONS:
+        return None
+    return found[0] if found else ""
 
 
 def _held(name: str, module: Any, **roles: str) -> dict[str, Held]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.elsewhere import OnTorch
+from parity.comparison.formats import NARROW
 from parity.comparison.layers.keras import WHOLE, held_in, layer_of, own_weights
+from parity.comparison.layers.keras_separable import parts_of
 from parity.comparison.model import NOTHING, STATE, Applied, Call, Held, Layer, Model, Run, Sites, Unfit, floats
 from parity.frameworks.lazy import keras, tf
 from parity.rounding.errors import forward_pass
@@ -36,14 +39,16 @@ class KerasModel(Model):
             )
         self.model = model
         self.of_name: dict[str, Any] = {}
-        for layer in _leaves(model):
+        leaves = [(leaf, parts_of(leaf)) for leaf in _leaves(model)]
+        self.split = [(leaf, parts) for leaf, parts in leaves if parts]
+        for layer in [one for leaf, parts in leaves for one in parts or [leaf]]:
             name = layer.path or layer.name  # which is no path before it is built, as what holds nothing need not be
             self.of_name[name if name not in self.of_name else f"{name} ({len(self.of_name)})"] = layer
         self.layers = {name: layer_of(name, layer) for name, layer in self.of_name.items()}
         self.holders: dict[str, Any] = {}
         for layer in model._flatten_layers():
             own = own_weights(layer)
-            if own and not any(layer is leaf for leaf in self.of_name.values()) and not _inside_whole(model, layer):
+            if own and not any(layer is leaf for leaf, _ in leaves) and not _inside_whole(model, layer):
                 name, title = layer.path or layer.name, layer.__class__.__name__
                 self.holders[name] = layer
                 self.layers[name] = Layer(name, title, title, {variable.name: held_in(variable) for variable in own})
@@ -62,7 +67,10 @@ class KerasModel(Model):
         sites = Sites()
         variables = [variable for layer in self.layers.values() for variable in _variables(layer)]
         before = {name: layer.call for name, layer in {**self.of_name, **self.holders}.items()}
+        whole = [layer.call for layer, _ in self.split]
         try:
+            for layer, parts in self.split:
+                layer.call = _one_after_another(parts)
             for name, layer in self.of_name.items():
                 observer = self._observer(self.layers[name], layer.call, sites, calls, observed, kept)
                 layer.call = _entering(entered, self.layers[name], observer)
@@ -75,6 +83,8 @@ class KerasModel(Model):
         finally:
             for name, layer in {**self.of_name, **self.holders}.items():
                 layer.call = before[name]
+            for (layer, _), call in zip(self.split, whole, strict=True):
+                layer.call = call
         if cotangents is not None:
             places = floats(run.outputs)
             targets = [outputs[place] for place in places]
@@ -110,11 +120,11 @@ class KerasModel(Model):
         return OnTorch(self.model, self.layers)
 
     def _input(self, values: Array) -> Any:
-        return keras.ops.convert_to_tensor(values.astype(self._dtype()) if values.dtype.kind == "f" else values)
+        return keras.ops.convert_to_tensor(values, self._dtype() if values.dtype.kind == "f" else None)
 
-    def _dtype(self) -> Any:
+    def _dtype(self) -> str:
         """The format of inputs: its arrays', which layers may have otherwise than the model, or else its own."""
-        return np.dtype(next(iter(self.formats())))
+        return next(iter(super().formats()), self.model.compute_dtype)
 
     def _observer(
         self,
@@ -178,7 +188,9 @@ class KerasModel(Model):
         return str(held.tensors[0].dtype)
 
     def formats(self) -> dict[str, str]:
-        return super().formats() or {self.model.compute_dtype: self.model.name}
+        """The formats of arrays, and those that layers compute in by a policy."""
+        computed = {form: name for name, layer in self.of_name.items() if (form := str(layer.compute_dtype)) in NARROW}
+        return super().formats() | computed or {self.model.compute_dtype: self.model.name}
 
     def is_frozen(self, held: Held) -> bool:
         return not all(tensor.trainable for tensor in held.tensors)
@@ -223,7 +235,7 @@ def replaced(tree: Any, tensors: Sequence[Any]) -> Any:
 
 def _array(tensor: Any) -> Array:
     array: Array = np.array(keras.ops.convert_to_numpy(tensor))
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+    return array.astype(np.float32) if array.dtype.name in NARROW else array
 
 
 def _copied(leaf: Any) -> Any:
@@ -266,6 +278,11 @@ def _inside_whole(model: Any, layer: Any) -> bool:
     """Tells whether the layer is a part of one whose parts are none to be compared."""
     wholes = [one for one in model._flatten_layers() if one.__class__.__name__ in WHOLE]
     return any(layer is part for whole in wholes for part in whole._flatten_layers(include_self=False))
+
+
+def _one_after_another(parts: Sequence[Any]) -> Callable[..., Any]:
+    """A call of layers, each of which is given what came out of the one before."""
+    return lambda x, *args, **kwargs: functools.reduce(lambda given, part: part.call(given), parts, x)
 
 
 def _entering(entered: list[Layer], layer: Layer, call: Callable[..., Any]) -> Callable[..., Any]:

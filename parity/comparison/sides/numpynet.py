@@ -126,8 +126,8 @@ class NumpynetModel(Model):
         name: str = held.tensors[0].value.dtype.name
         return name
 
-    def compute_in(self, dtype: np.dtype[Any]) -> None:
-        self.dtype = dtype
+    def compute_in(self, name: str) -> None:
+        self.dtype = np.dtype(name)
 
     def read(self, held: Held) -> Array:
         return held.to_one([_plain(tensor.value) for tensor in held.tensors])

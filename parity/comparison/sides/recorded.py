@@ -148,9 +148,7 @@ class RecordedModel(Model):
                 self.sent, self.behind = applied.input_gradients, number
         return applied
 
-    def cotangents(
-        self, outputs: Sequence[Array], training: bool, rng: np.random.Generator, dtype: np.dtype[Any]
-    ) -> list[Array]:
+    def cotangents(self, outputs: Sequence[Array], training: bool, rng: np.random.Generator) -> list[Array]:
         return [self._kept(f"{MODES[training]}/cotangents/{place}") for place in range(len(outputs))]
 
     def mask(self, call: Call, shape: Sequence[int], rng: np.random.Generator) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 
 from numpynet import Array
 from numpynet.module import join
-from parity.comparison.layers.torch import FORMULAS, as_they_are, layer_of
+from parity.comparison.layers.torch import FORMULAS, activation_in, as_they_are, layer_of
 from parity.comparison.model import NOTHING, STATE, Applied, Call, Held, Layer, Model, Run, Sites, Unfit
 from parity.frameworks.lazy import torch
 from parity.rounding.errors import forward_pass
@@ -173,8 +173,8 @@ class TorchModel(Model):
     def format_of(self, held: Held) -> str:
         return str(held.tensors[0].dtype).removeprefix("torch.")
 
-    def compute_in(self, dtype: np.dtype[Any]) -> None:
-        self.dtype = getattr(torch, dtype.name)
+    def compute_in(self, name: str) -> None:
+        self.dtype = getattr(torch, name)
 
     def is_frozen(self, held: Held) -> bool:
         return not all(tensor.requires_grad for tensor in held.tensors)
@@ -226,9 +226,9 @@ def _array(tensor: Any) -> Array:
 
 
 def _shared(tensor: Any) -> Array:
-    """The tensor's own memory as an array, if NumPy has its format."""
+    """The tensor's own memory as an array; one of a narrow format as float32."""
     tensor = tensor.detach()
-    array: Array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy()
+    array: Array = (tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor).cpu().numpy()
     return array
 
 
@@ -283,6 +283,6 @@ def _keeper(call: Call, place: int) -> Callable[[Any], None]:
 def _leaves(module: Any, name: str = "") -> list[tuple[str, Any]]:
     """Every module that does the work itself, by its dotted name; a model without parts is its own leaf."""
     parts = list(module.named_children())
-    if not parts or type(module).__name__ in WHOLE:
+    if not parts or type(module).__name__ in WHOLE or activation_in(module) is not None:
         return [(name or type(module).__name__, module)]
     return [leaf for part, child in parts for leaf in _leaves(child, join(name, part))]

@@ -144,7 +144,12 @@ def test_models_in_several_formats_and_in_others_are_refused() -> None:
         Unfit, match=r"not in one format: 0.weight of the first model is float32, 0.weight of the second"
     ):
         parity.compare(model(), model().double(), inputs())
-    with pytest.raises(Unfit, match=r"0.weight of the first model is bfloat16: only models in float32 and float64"):
-        parity.compare(model().bfloat16(), model().bfloat16(), inputs())
+    with pytest.raises(
+        Unfit, match=r"0.weight of the first model is bfloat16, 0.weight of the second model is float64"
+    ):
+        parity.compare(model().bfloat16(), model().double(), inputs())
+    eighth = torch.float8_e5m2
+    with pytest.raises(Unfit, match=r"0.weight of the first model is float8_e5m2: only models in float32, float64"):
+        parity.compare(model().to(eighth), model().to(eighth), inputs())
     with pytest.raises(Unfit, match="optimizers: those of models in float32 are compared"):
         parity.compare(model().double(), model().double(), inputs(), optimizers=(torch.optim.SGD, torch.optim.SGD))

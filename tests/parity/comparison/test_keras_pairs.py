@@ -56,6 +56,19 @@ def test_of_two_that_do_not_the_layer_at_fault_and_its_cause_are_named() -> None
     assert (found.fault.title, found.fault.cause.mend) == ("LayerNormalization", "epsilon=0.001")
 
 
+def test_two_under_a_policy_of_half_precision_are_judged_by_it() -> None:
+    def mixed(activation: str) -> Any:
+        layers, dtype = keras.layers, "mixed_bfloat16"
+        x = keras.Input((5,), dtype="float32")
+        y = layers.LayerNormalization(dtype=dtype)(layers.Dense(8, activation=activation, dtype=dtype)(x))
+        return keras.Model(x, layers.Dense(3, dtype=dtype)(y))
+
+    found = parity.compare(mixed("gelu"), mixed("gelu"), inputs()[0])
+    assert found.passed, str(found)
+    assert 1e-3 < found.itself <= 1  # by allowances of the format: those of float32 would not do
+    assert not parity.compare(mixed("gelu"), mixed("relu"), inputs()[0]).passed
+
+
 def test_a_layer_that_the_other_process_cannot_make_is_a_reason_to_refuse() -> None:
     class Own(keras.layers.Layer):
         def call(self, x: Any) -> Any:

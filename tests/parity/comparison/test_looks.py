@@ -13,6 +13,7 @@ import pytest
 import parity
 from numpynet import Array
 from parity.comparison.allowing import RUNS, Allowances, widened
+from parity.comparison.formats import Arithmetic
 from parity.discovery import Lazy
 from parity.frameworks.lazy import torch
 from parity.rounding.allowance import MORE, PAIRS, PARTIAL
@@ -29,7 +30,7 @@ def allowances(function: Callable[[Array], Array], dtype: np.dtype[Any] = F32) -
     def run() -> dict[str, Array]:
         return {"": np.asarray(function(as_noisy(x)))}
 
-    return Allowances({"": np.asarray(function(x))}, run, dtype)
+    return Allowances({"": np.asarray(function(x))}, run, Arithmetic(dtype))
 
 
 def smooth(values: Array) -> Array:

@@ -1,0 +1,224 @@
+"""The errors of models in formats of 16 bits, or of which a part is: they compute in float32, and round once.
+
+Products of matrices, sums, functions and normalisations take their terms as float32 and round what comes out, in
+torch's kernels and in TensorFlow's. The fused gradients of convolutions and normalisations, and those of biases, add up
+in the narrow format itself, and Keras rounds a product before it adds the bias. An operation that a framework keeps in
+float32, as torch's autocast does with those on its list, makes the errors of float32 alone: in what format torch
+computes each is watched while the model runs, and an operation of the float64 reference has the format of the one of
+the same name and number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from numpynet import Array
+from parity.comparison.formats import NARROW, Arithmetic
+from parity.comparison.kinds import ADDED_IN_NARROW, name_of
+from parity.comparison.model import Model, Run
+from parity.frameworks.lazy import torch
+from parity.rounding.errors import LOST, SLACK, Errors, RandomErrors
+
+SINGLE = np.dtype(np.float32)
+SLACK_NARROW = 4.0  # roundings that one operation may be off: measured, see docs/explanation/allowance.md
+
+
+class InNarrow(Errors):
+    """What is computed in float32, with its errors, and rounded to a narrow format.
+
+    kept: the errors of float32 alone, of what is not rounded so
+    casting: whether what goes into an operation is rounded, too, as arrays of float32 are under a policy
+    adding: whether sums are rounded at each of their terms
+    passing: whether a forward pass is made, and not what is behind it
+    """
+
+    kept: Errors
+    adding = passing = False
+
+    def __init__(self, arithmetic: Arithmetic) -> None:
+        assert arithmetic.narrow is not None
+        self.narrow, self.casting = arithmetic.narrow, arithmetic.mixed
+
+    def of(self, operation: Any, kept: bool) -> Errors:
+        """The errors that an operation makes, which may be kept in float32."""
+        name = name_of(operation)
+        if kept or not (name in ADDED_IN_NARROW or (name == "sum" and not self.passing)):
+            return self.kept if kept else self
+        made = copy.copy(self)
+        made.adding = True
+        return made
+
+    @property
+    def forward(self) -> Errors:
+        made = copy.copy(self)
+        made.passing = True
+        return made
+
+    def cast(self, values: Array) -> Array:
+        """The values, with the error of rounding each."""
+        made = values.copy()
+        self.round(made, np.abs(made), 1, True)
+        return made
+
+    def perturb(self, result: Array, magnitude: Array, weight: int, where: Any, larger: Array | None = None) -> None:
+        self.kept.perturb(result, magnitude, weight, where, larger)
+        self.round(result, magnitude if self.adding else np.abs(result), weight if self.adding else 1, where)
+
+    def round(self, result: Array, size: Array, weight: int, where: Any) -> None:
+        """Make the error of `weight` roundings of this size; what is 0 exactly is not rounded."""
+        raise NotImplementedError
+
+
+class RandomInNarrow(InNarrow):
+    """Random errors of up to `size` roundings; `mirrored` gives those of the same seed the other sign."""
+
+    def __init__(self, arithmetic: Arithmetic, seed: bytes, size: float, mirrored: bool = False) -> None:
+        super().__init__(arithmetic)
+        self.size, self.roundings = size, size
+        self.kept = RandomErrors(SINGLE, seed, SLACK if size > 1 else size, mirrored)
+        # Those of float32 are as large where they are of so many roundings more.
+        self.rounding = RandomErrors(SINGLE, seed + b" narrow", size * self.narrow.unit * 2.0**24, mirrored)
+
+    def round(self, result: Array, size: Array, weight: int, where: Any) -> None:
+        # Below the smallest normal number, numbers lie as far apart as there.
+        least = np.where(size > 0, np.maximum(size, self.narrow.smallest), 0)
+        self.rounding.perturb(result, least, weight, where)
+
+
+class NearestInNarrow(InNarrow):
+    """Results are rounded to the nearest number of the format, or of one with `dropped` bits fewer."""
+
+    kept = Errors()
+
+    def __init__(self, arithmetic: Arithmetic, dropped: int = 0) -> None:
+        super().__init__(arithmetic)
+        self.dropped, self.roundings = dropped, 2.0**dropped
+
+    def round(self, result: Array, size: Array, weight: int, where: Any) -> None:
+        np.copyto(result, self.narrow.rounded(result, self.dropped), where=where)
+
+
+class LosingInNarrow(NearestInNarrow):
+    """What may be lost of a sum of two becomes 0, and all else is rounded to the nearest number."""
+
+    losing = True
+
+    def perturb(self, result: Array, magnitude: Array, weight: int, where: Any, larger: Array | None = None) -> None:
+        if larger is not None:
+            least = np.maximum(LOST * 2 * self.narrow.unit * larger, self.narrow.smallest)
+            np.copyto(result, 0, where=(np.abs(result) < least) & where)
+        super().perturb(result, magnitude, weight, where, larger)
+
+
+Kept = Mapping[str, Sequence[bool]]  # by an operation's name, whether each call of it computed in float32
+NONE_KEPT: Kept = {}
+
+
+class Keeping:
+    """Tells, call by call, what operations a framework keeps in float32. One counts anew in each run."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._calls: dict[str, Iterator[bool]] = {name: iter(calls) for name, calls in kept.items()}
+
+    def next(self, operation: Any) -> bool:
+        """Tells whether the next call of this operation is kept; one that was not watched is not."""
+        return next(self._calls.get(name_of(operation), iter(())), False)
+
+
+class Watch:
+    """A context that watches in what formats torch computes.
+
+    kept: what is computed in float32
+    narrow: the names of the narrow formats that were met
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[str, list[bool]] = defaultdict(list)
+        self.narrow: set[str] = set()
+
+        self._entered = contextlib.ExitStack()
+
+    def __enter__(self) -> Watch:
+        if "torch" in sys.modules:
+            self._entered.enter_context(_watching()(self))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._entered.close()
+
+    def see(self, operation: Any, results: Any) -> None:
+        """Note the format of what an operation computed; casts, which the reference has none of, are left out."""
+        leaves = results if isinstance(results, list | tuple) else [results]
+        floating = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
+        if floating:
+            self.narrow |= {name for leaf in floating if (name := str(leaf.dtype).removeprefix("torch.")) in NARROW}
+            self.kept[name_of(operation)].append(all(leaf.dtype == torch.float32 for leaf in floating))
+
+
+def in_single(watch: Watch, other: Watch) -> Kept:
+    """Returns what is kept in float32 by both of two models, call by call as far as both have it."""
+    return {
+        name: [one and two for one, two in zip(calls, other.kept[name], strict=False)]
+        for name, calls in watch.kept.items()
+        if name in other.kept
+    }
+
+
+def as_computed(model: Model, inputs: Sequence[Array], arithmetic: Arithmetic) -> Arithmetic:
+    """The arithmetic with the narrow format that a torch model computes in though its arrays do not, under autocast.
+
+    A model that casts by its own hand does so in float64 as well, and has no reference: it stays as it is.
+    """
+    if model.framework != "torch" or arithmetic.name != "float32":
+        return arithmetic
+    try:
+        with Watch() as watch:
+            model.run(inputs, training=False)
+        with Watch() as wide:
+            if watch.narrow:
+                model.wide().run(inputs, training=False)
+    except Exception:  # it does not run so: who runs it next says why
+        return arithmetic
+    if len(watch.narrow) != 1 or wide.narrow:
+        return arithmetic
+    return replace(arithmetic, narrow=NARROW[watch.narrow.pop()], mixed=True)
+
+
+def overflown(run: Run, arithmetic: Arithmetic, mode: str) -> Iterator[str]:
+    """Yields what is said of a run that went beyond the largest number of its format."""
+    if arithmetic.narrow is None:
+        return
+    for call in run.calls:
+        computed = [*call.outputs, *(gradient for gradient in call.gradients if gradient is not None)]
+        if any(np.isinf(values).any() for values in computed if values.dtype.kind == "f"):
+            yield (
+                f"in {mode} mode {call.site} goes beyond {arithmetic.narrow.largest:g}, the largest number of "
+                f"{arithmetic.name}: what comes of it cannot be judged; give smaller inputs, or take bfloat16"
+            )
+            return
+
+
+@functools.cache
+def _watching() -> Any:
+    """The class of torch's modes that show a `Watch` what every operation computed; torch is not imported before."""
+
+    class Watching(torch.utils._python_dispatch.TorchDispatchMode):
+        def __init__(self, watch: Watch) -> None:
+            super().__init__()
+            self.watch = watch
+
+        def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            results = operation(*args, **(kwargs or {}))
+            self.watch.see(operation, results)
+            return results
+
+    return Watching

@@ -1,0 +1,157 @@
+"""Models in formats of 16 bits, under autocast or a policy: right ones are within their rounding, wrong ones not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import parity
+from numpynet import Array
+from parity.comparison.formats import NARROW, Arithmetic
+from parity.comparison.model import Unfit
+from parity.frameworks import available
+from parity.frameworks.lazy import keras, torch
+
+pytestmark = pytest.mark.skipif(len(available()) < 2, reason="the models are written in torch and in Keras")
+every_format = pytest.mark.parametrize("form", NARROW)
+WIDTH = 12
+
+
+def vectors() -> Array:
+    return np.random.default_rng(0).standard_normal((6, WIDTH)).astype(np.float32)
+
+
+def in_torch(eps: float = 1e-5, activation: str = "GELU", factor: float = 1.0) -> Any:
+    """A network with the same weights each time; `factor` is what the output of its activation is multiplied by."""
+    nn = torch.nn
+    torch.manual_seed(0)
+
+    class Scale(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x * factor
+
+    first, last = nn.Linear(WIDTH, 16), nn.Linear(16, 5)
+    return nn.Sequential(first, nn.LayerNorm(16, eps=eps), getattr(nn, activation)(), Scale(), last)
+
+
+def in_keras(dtype: str, eps: float = 1e-5, activation: str = "gelu") -> Any:
+    layers = keras.layers
+    x = keras.Input((WIDTH,), dtype="float32" if "mixed" in dtype else dtype)
+    y = layers.LayerNormalization(epsilon=eps, dtype=dtype)(layers.Dense(16, dtype=dtype)(x))
+    return keras.Model(x, layers.Dense(5, dtype=dtype)(layers.Activation(activation, dtype=dtype)(y)))
+
+
+def under_autocast(model: Any, form: str) -> Any:
+    class Autocast(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, x: Any) -> Any:
+            with torch.autocast("cpu", dtype=getattr(torch, form)):
+                return self.model(x)
+
+    return Autocast()
+
+
+def whole(form: str, **changes: Any) -> Any:
+    return in_torch(**changes).to(getattr(torch, form))
+
+
+def cast(form: str, **changes: Any) -> Any:
+    return under_autocast(in_torch(**changes), form)
+
+
+WAYS: dict[str, Callable[..., Any]] = {"whole": whole, "autocast": cast}
+every_way = pytest.mark.parametrize("way", WAYS)
+
+
+@every_format
+@every_way
+def test_a_right_one_is_within_what_rounding_to_its_format_allows(form: str, way: str) -> None:
+    found = parity.compare(WAYS[way](form), WAYS[way](form), vectors())
+    assert found.passed, str(found)
+    assert 1e-3 < found.itself <= 1  # by allowances of the format: those of float32 would not do
+    assert set(found.judged) == {"evaluation", "training"}
+
+
+@every_format
+@every_way
+@pytest.mark.parametrize(
+    ("change", "layer"), [({"eps": 0.1}, "1"), ({"activation": "ReLU"}, "2"), ({"factor": 1.05}, "3")]
+)
+def test_a_mistake_is_seen_and_its_layer_named(form: str, way: str, change: dict[str, Any], layer: str) -> None:
+    found = parity.compare(WAYS[way](form), WAYS[way](form, **change), vectors())
+    assert [fault.layer.removeprefix("model.") for fault in found.faults] == [layer], str(found)
+
+
+@every_format
+def test_one_rounding_of_the_format_is_no_mistake(form: str) -> None:
+    factor = 1 + 2 * NARROW[form].unit  # the next number
+    assert parity.compare(whole(form), whole(form, factor=factor), vectors()).passed
+
+
+@every_format
+def test_a_model_in_float32_is_the_reference_of_what_it_is_under_autocast(form: str) -> None:
+    found = parity.compare(in_torch(), cast(form), vectors())
+    assert found.passed, str(found)
+    assert found.itself < 0.1  # of an allowance of 16 bits
+
+
+def test_what_autocast_leaves_in_float32_is_judged_in_float32() -> None:
+    def normalised(eps: float) -> Any:
+        nn = torch.nn
+        torch.manual_seed(0)
+        return under_autocast(nn.Sequential(nn.LayerNorm(WIDTH, eps=eps), nn.Linear(WIDTH, 3)), "bfloat16")
+
+    found = parity.compare(normalised(1e-5), normalised(1e-4), vectors())
+    (mode,) = {tensors[0].name: tensors[0] for tensors in found.judged.values()}.values()
+    assert mode.name == "output of model.0"
+    assert mode.share > 1  # a tenth of a rounding of bfloat16
+
+
+@pytest.mark.parametrize("policy", ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
+def test_a_port_to_keras_is_judged_by_its_policy(policy: str) -> None:
+    model = in_torch() if "mixed" in policy else whole(policy)
+    found = parity.compare(model, in_keras(policy), vectors())
+    assert found.passed, str(found)
+    wrong = parity.compare(model, in_keras(policy, eps=0.1), vectors())
+    assert wrong.fault is not None, str(wrong)
+    assert wrong.fault.cause is not None
+    assert (wrong.fault.title, wrong.fault.cause.mend) == ("LayerNormalization", "epsilon=1e-05")
+
+
+def test_what_cannot_be_judged_is_said() -> None:
+    with pytest.raises(Unfit, match=r"not in one format: 0\.weight of the first model is bfloat16, .* float16"):
+        parity.compare(whole("bfloat16"), whole("float16"), vectors())
+    with pytest.raises(Unfit, match="optimizers: those of models in float32 are compared; these are in float16"):
+        parity.compare(whole("float16"), whole("float16"), vectors(), optimizers=(torch.optim.Adam, torch.optim.Adam))
+
+
+def test_what_goes_beyond_the_largest_number_is_said() -> None:
+    def beyond() -> Any:
+        nn = torch.nn
+        torch.manual_seed(0)
+        scaled = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 8), nn.Tanh(), nn.Linear(8, 3))
+        scaled[1].weight.data *= 1e5
+        return scaled.half()
+
+    found = parity.compare(beyond(), beyond(), 2 * vectors())
+    assert any("1 goes beyond 65504, the largest number of float16" in note for note in found.notes), str(found)
+
+
+def test_a_recording_of_one_is_refused(tmp_path: Any) -> None:
+    with pytest.raises(Unfit, match="half precision is compared, but not recorded"):
+        parity.record(cast("bfloat16"), vectors(), tmp_path / "half.parity")
+
+
+@every_format
+def test_numbers_are_rounded_as_torch_rounds_them(form: str) -> None:
+    rng = np.random.default_rng(0)
+    spread = rng.standard_normal(4000) * 2.0 ** rng.uniform(-30, 20, 4000)  # with subnormal numbers and overflows
+    values = np.concatenate([spread, [0.0, 65504.0, 65519.0, 65520.0, 1 + NARROW[form].unit]]).astype(np.float32)
+    expected = torch.from_numpy(values).to(getattr(torch, form)).float().numpy()
+    np.testing.assert_array_equal(Arithmetic(np.dtype(np.float32), NARROW[form]).of(values), expected)
