@@ -37,6 +37,8 @@ COMMANDS = {
     "stopped.",
     "thresholds": "How small an error of a framework is seen, class by class. Resumes where it was stopped.",
     "fingerprint": "Keeps what a stack computes, to the bit, and the signatures it has, for `parity drift`. Resumes.",
+    "release": "Runs commands of parity with other releases of NumPy or a framework, beside everything else that is "
+    "installed.",
     "machines": "Check, modes, curves and twins on other processors, emulated by the switches of the libraries' "
     "kernels.",
     "report": "Writes report.html, report.md, report.json and junit.xml from one or many stacks' results.",
