@@ -12,7 +12,6 @@ from parity.cli.command import command, fail
 from parity.cli.terminal import console, progress
 from parity.frameworks import FRAMEWORKS, framework
 
-
 PACKAGES = [package for name in FRAMEWORKS for package in framework(name).distributions]
 
 

@@ -9,6 +9,7 @@ import typer
 
 from parity.cli.command import command
 from parity.cli.terminal import console
+from parity.drift.between import bisected
 from parity.drift.comparing import drift as compared
 from parity.report.drift import write_drift
 
@@ -20,6 +21,11 @@ def drift(
         list[Path] | None,
         typer.Option(help="Results of one of these stacks on other threads or another processor, once for each."),
     ] = None,
+    bisect: Annotated[
+        bool,
+        typer.Option("--bisect", help="Measure releases between, where one package changed: which brought what?"),
+    ] = False,
+    index: Annotated[str | None, typer.Option(help="Where pip finds releases, such as torch's CPU wheels.")] = None,
     out: Annotated[Path, typer.Option(help="Where the three files go.")] = Path("results/drift"),
 ) -> None:
     """May we upgrade, and what changed? Compares stacks step by step, and writes drift.html, drift.md and drift.json.
@@ -28,6 +34,8 @@ def drift(
     otherwise; 2: numbers leave their allowance, or accuracies are not shown to be equivalent; 3: evidence is missing.
     """
     found = compared(folders, floor or [])
+    if bisect:
+        found = bisected(found, folders, out / "releases", index)
     write_drift(found, out)
     for step in found.steps:
         console().print(step.sentence, soft_wrap=True, markup=False)
