@@ -15,6 +15,7 @@ from parity.drift.between import bisected
 from parity.drift.comparing import drift as compared
 from parity.drift.document import Drift
 from parity.report.drift import write_drift
+from parity.report.drifts import keep
 
 
 @command
@@ -32,6 +33,7 @@ def drift(
         typer.Option("--bisect", help="Measure releases between, where one package changed: which brought what?"),
     ] = False,
     index: Annotated[str | None, typer.Option(help="Where pip finds releases, such as torch's CPU wheels.")] = None,
+    to_keep: Annotated[bool, typer.Option("--keep", help="Write it to the documentation's page of drift.")] = False,
     out: Annotated[Path, typer.Option(help="Where the three files go.")] = Path("results/drift"),
 ) -> None:
     """May we upgrade, and what changed? Compares stacks step by step, and writes drift.html, drift.md and drift.json.
@@ -52,6 +54,8 @@ def drift(
             keys = f" ({len(lacking.keys)})" if lacking.keys else ""
             console().print(f"missing, {lacking.what}: {lacking.why}{keys}", soft_wrap=True, markup=False)
     console().print(f"wrote {out}/drift.html, drift.md, drift.json")
+    for path in keep(found.steps) if to_keep else ():
+        console().print(f"wrote {path}")
     raise typer.Exit(found.exit_code)
 
 

@@ -44,6 +44,7 @@ COMMANDS = {
     "report": "Writes report.html, report.md, report.json and junit.xml from one or many stacks' results.",
     "drift": "May we upgrade, and what changed? Compares stacks step by step, and writes drift.html, drift.md and "
     "drift.json.",
+    "stacks": "The stacks that there are, locks and files of one's own, with the results that each has.",
     "pages": "Writes the documentation's pages of measured things: known differences, planted defects, experiments.",
     "experiment": "Runs one of the source course's experiments, or `all`, on all implementations. Resumes where it was "
     "stopped.",

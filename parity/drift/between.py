@@ -10,6 +10,7 @@ from pathlib import Path
 
 from parity.drift.bisecting import BY_CHECK, located
 from parity.drift.document import Drift, Step, Versions
+from parity.drift.sources import told
 from parity.drift.stack import TENSORS, Stack, read
 from parity.releases.installing import PACKAGES, published, said_last
 from parity.releases.trying import perform, releases
@@ -44,10 +45,15 @@ def _step(step: Step, ends: tuple[Stack, Stack], kept: Path, index: str | None) 
         return replace(step, notes=[*step.notes, f"pip lists no releases of {versions.name}: {said_last(error)}"])
     laboratory = Laboratory(step, ends, kept, index)
     found = located(step, versions, ends, between, laboratory.measure)
-    told = f"of {len(between)} releases between, {laboratory.tried} were measured"
+    found = replace(
+        found,
+        behaviour=[told(row, step.packages) for row in found.behaviour],
+        numbers=[told(row, step.packages) for row in found.numbers],
+    )
+    said = f"of {len(between)} releases between, {laboratory.tried} were measured"
     if laboratory.failed:
-        told += f"; these do not work beside the rest: {', '.join(laboratory.failed)}"
-    return replace(found, notes=[*found.notes, told])
+        said += f"; these do not work beside the rest: {', '.join(laboratory.failed)}"
+    return replace(found, notes=[*found.notes, said])
 
 
 def _unfit(step: Step, ends: tuple[Stack, Stack]) -> str:
@@ -87,7 +93,7 @@ class Laboratory:
         # Signatures are read with the tensors of one class at least, the cheapest where none is asked for.
         pairs = [word for name in sorted(classes) or ["ReLU"] for word in ("--pair", name)]
         self.commands = [["fingerprint", *pairs, *drawn]]
-        if any(change.kind in BY_CHECK for change in step.behaviour):
+        if any(change.kind in BY_CHECK and not change.releases for change in step.behaviour):
             self.commands.append(["check", "--examples", "1"])
 
     def measure(self, version: str) -> Stack | None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from parity.drift.comparing import compare
 from parity.drift.document import Change, Move, Step, Versions
+from parity.drift.sources import parameter
 from parity.drift.stack import FACTS, SIGNATURES, TENSORS, Stack
 
 Name = tuple[str, ...]
@@ -23,14 +24,7 @@ def name_of(row: Change | Move) -> Name:
     """What a change is called in any step: a move by its class, whatever its size is."""
     if isinstance(row, Move):
         return (row.of, row.pair, row.dtype)
-    return (row.kind, row.key, row.of, *_parameter(row))
-
-
-def _parameter(change: Change) -> list[str]:
-    """The parameter of a signature, since one class has many."""
-    if change.kind != SIGNATURES:
-        return []
-    return [(change.after or change.before).partition("=")[0].partition(" ")[0]]
+    return (row.kind, row.key, row.of, *parameter(row))
 
 
 def located(
@@ -45,7 +39,7 @@ def located(
     Measured is the middle between two releases in which a change is found, until they are neighbours; what comes and
     goes is found at each place that so is seen.
     """
-    asked = {name_of(row) for row in _rows(step) if _measured(row)}
+    asked = {name_of(row) for row in _rows(step) if _measured(row) and not row.releases}
     known: dict[str, Stack] = {versions.before: ends[0], versions.after: ends[1]}
     order = [versions.before, *between, versions.after]
     found: dict[tuple[str, str], frozenset[Name]] = {}
@@ -89,7 +83,9 @@ def _middle(order: Sequence[str], last: str, first: str) -> str | None:
 
 
 def _at(row: Row, package: str, places: Mapping[tuple[str, str], frozenset[Name]]) -> Row:
-    """The row with the neighbouring releases between which what it is called changes."""
+    """The row with the neighbouring releases between which what it is called changes, unless they are known."""
+    if row.releases:
+        return row
     return replace(
         row,
         releases=[

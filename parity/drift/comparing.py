@@ -16,6 +16,7 @@ from parity.drift.history import history
 from parity.drift.machine import TOLD
 from parity.drift.numbers import Place
 from parity.drift.origins import differing, in_words, machines, suspects
+from parity.drift.sources import told
 from parity.drift.stack import FACTS, NEEDED, SIGNATURES, Stack, both, read
 from parity.drift.verdict import EXIT_CODES, details, headline, status_of, worst
 from parity.results.store import ResultsError
@@ -108,8 +109,10 @@ def compare(before: Stack, after: Stack, floor: Mapping[Place, float]) -> Found:
         packages=packages,
         others=differing(before.others, after.others),
         machine=machine,
-        behaviour=due(sorted(changes(before, after), key=lambda change: change.harmless)),
-        numbers=due(numbers.above(moved.moves, floor)),
+        behaviour=[
+            told(each, packages) for each in due(sorted(changes(before, after), key=lambda change: change.harmless))
+        ],
+        numbers=[told(each, packages) for each in due(numbers.above(moved.moves, floor))],
         curves=due(curves),
         studies=due(studies),
         compared=_counted(before, after, moved, studies),
