@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from parity.drift.document import Change, Move, Step, Versions
 from parity.drift.history import history
-from parity.drift.sources import Claim, claims, fits, lies_in, told
+from parity.drift.sources import Claim, claims, fits, lies_in, sources, told
 from parity.drift.verdict import counted, largest
 from parity.report.drift import appeared, heat, ulp
 from parity.report.pages import rows_of
@@ -43,12 +43,15 @@ def kept() -> list[Step]:
 
 def _bare(step: Step) -> Step:
     """The step without what a page says nothing of: scripts and elements, other packages, and where records lie."""
-    moves = [replace(move, script="", tensor="", element=[], before=0.0, after=0.0) for move in step.numbers]
-    changes = [replace(change, sources=[]) for change in step.behaviour]
+    listed = {each.url for each in sources()}  # which the page looks up anew
     return replace(
         step,
-        numbers=[replace(move, sources=[]) for move in moves],
-        behaviour=changes,
+        behaviour=[
+            replace(each, sources=[url for url in each.sources if url not in listed]) for each in step.behaviour
+        ],
+        numbers=[
+            replace(each, script="", tensor="", element=[], before=0.0, after=0.0, sources=[]) for each in step.numbers
+        ],
         others=[],
         missing=[replace(each, keys=[]) for each in step.missing],
     )
