@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from parity.releases.installing import PACKAGES, published, said_last
 from parity.releases.trying import perform, releases
 from parity.results.code import whole
 from parity.results.conditions import numbers
-from parity.results.packages import lock
+from parity.results.packages import installed, lock
 from parity.results.planning import KIND as PLANS
 from parity.results.store import Results
 
@@ -63,9 +64,18 @@ def _unfit(step: Step, ends: tuple[Stack, Stack]) -> str:
     (versions,) = step.packages
     if versions.name not in PACKAGES or not (versions.before and versions.after):
         return f"{versions.name} has no releases that could be installed between"
-    if lock() not in {stack.lock for stack in ends}:
-        return "this environment is neither of the two; run `parity drift` in one of them"
+    if not any(_here(stack, versions.name) for stack in ends):
+        return f"this environment is neither of the two, whatever its {versions.name} is; run `parity drift` in one"
     return ""
+
+
+def _here(stack: Stack, package: str) -> bool:
+    """Tells whether all that is installed here, but for one package, is what the stack has."""
+    found = [
+        {name: at for name, at in each.items() if name not in PACKAGES[package]}
+        for each in (installed(), stack.environment.get("installed", {}))
+    ]
+    return stack.lock == lock() or (found[0] == found[1] and stack.environment["python"] == platform.python_version())
 
 
 def _released(versions: Versions, index: str | None) -> list[str]:
