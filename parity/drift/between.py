@@ -64,12 +64,12 @@ def _unfit(step: Step, ends: tuple[Stack, Stack]) -> str:
     (versions,) = step.packages
     if versions.name not in PACKAGES or not (versions.before and versions.after):
         return f"{versions.name} has no releases that could be installed between"
-    if not any(_here(stack, versions.name) for stack in ends):
+    if not any(_fits_here(stack, versions.name) for stack in ends):
         return f"this environment is neither of the two, whatever its {versions.name} is; run `parity drift` in one"
     return ""
 
 
-def _here(stack: Stack, package: str) -> bool:
+def _fits_here(stack: Stack, package: str) -> bool:
     """Tells whether all that is installed here, but for one package, is what the stack has."""
     found = [
         {name: at for name, at in each.items() if name not in PACKAGES[package]}
