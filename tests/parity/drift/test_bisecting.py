@@ -16,7 +16,6 @@ from parity.drift.bisecting import located
 from parity.drift.comparing import compare, drift
 from parity.drift.document import Step, Versions
 from parity.drift.stack import Stack, read
-from parity.releases.trying import pinned
 from parity.results.records import Record
 
 RELEASES = ["2.9.1", "2.10.0", "2.11.0", "2.12.0", "2.12.1", "2.13.0"]
@@ -111,10 +110,3 @@ def test_the_releases_that_do_not_work_are_told(tmp_path: Path, monkeypatch: pyt
     (step,) = bisected(drift(folders), folders, tmp_path / "kept").steps
     assert "of 4 releases between, 4 were measured; these do not work beside the rest: " in step.notes[-1]
     assert between_which(step.numbers[0]) == [("2.9.1", "2.13.0")]
-
-
-def test_pins_are_read_by_either_name_of_a_package() -> None:
-    assert pinned(["tensorflow-cpu==2.20.0", "keras==3.9.2"]) == {"tensorflow": "2.20.0", "keras": "3.9.2"}
-    for wrong in ("torch", "torch>=2", "pandas==3.0.0"):
-        with pytest.raises(ValueError, match="is not PACKAGE==VERSION of one of numpy, "):
-            pinned([wrong])
