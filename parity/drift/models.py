@@ -38,7 +38,7 @@ GIVEN = {
     "training/cotangents": "record both with the same seed",
     "training/masks": "record both with the same seed",
 }
-COMPUTING = {name for known in PACKAGES.values() for name in known}
+PROVIDED = {name: package for package, known in PACKAGES.items() for name in known}  # the package of a distribution
 NAMED = 4  # packages in a title, where none of them is a framework
 SCRIPT = """import numpy
 
@@ -68,17 +68,17 @@ class Found:
 
 
 def holds(folder: Path) -> bool:
-    """Tells whether a folder holds recordings of models, or what was said where there are none."""
+    """Tells whether a folder holds recordings of models."""
     return any(folder.glob(f"*{SUFFIX}"))
 
 
 def drift(before: Path, after: Path) -> Drift:
     """Returns what changed from the recordings in one folder to those in another.
 
-    Raises ResultsError where one of the two has none, and `Unfit` for what is no recording.
+    Raises ResultsError where one of the two has none, nor says why, and `Unfit` for what is no recording.
     """
     for folder in (before, after):
-        if not (folder.is_dir() and holds(folder)):
+        if not (folder.is_dir() and (holds(folder) or any(folder.glob(f"*{SAID}")))):
             raise ResultsError(
                 f"{folder} holds no recording: `parity record FILE.py -o {folder}/NAME.parity` makes one"
             )
@@ -128,7 +128,8 @@ class _Origin(NamedTuple):
         found = cls({}, {}, {})
         for header in (recording.header for recording in recordings):
             versions = {PYTHON if name == "python" else name: at for name, at in header.made_by.items()}
-            others = {name: at for name, at in header.installed.items() if name not in COMPUTING}
+            versions |= {PROVIDED[name]: at for name, at in header.installed.items() if name in PROVIDED}
+            others = {name: at for name, at in header.installed.items() if name not in PROVIDED}
             for known, told in zip(found, (versions, others, in_parts(header.machine)), strict=True):
                 for name, value in told.items():
                     if value not in known.setdefault(name, value).split(" and "):

@@ -164,6 +164,16 @@ def test_a_model_that_is_refused_now_is_behaviour_with_what_was_said(before: Pat
         "TypeError: no input of this shape is taken",
     )
     assert step_from(after, before).behaviour[0].harmless
+    (after / "other.parity").unlink()  # and nothing else is recorded there
+    assert step_from(before, after).status == "behaviour"
+
+
+def test_a_framework_is_called_by_its_package_whatever_distribution_brings_it(before: Path, tmp_path: Path) -> None:
+    folders = [
+        played(before, tmp_path / version, lambda arrays: None, installed={"tensorflow-cpu": version})
+        for version in ("2.20.0", "2.21.0")
+    ]
+    assert step_from(*folders).title == "tensorflow 2.20.0 to 2.21.0"
 
 
 def run(*words: object) -> tuple[int, str]:
