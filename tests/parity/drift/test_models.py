@@ -53,11 +53,11 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def played(before: Path, folder: Path, change: Callable[[dict[str, Array]], None], **header: Any) -> Path:
-    """The recording with its arrays changed, and parts of its header."""
+    """The recording with its arrays changed, and parts of its header, made where nothing else was installed."""
     folder.mkdir()
     known, arrays = read(before / "net.parity")
     change(arrays)
-    write(folder / "net.parity", replace(known, arrays=len(arrays), **header), arrays)
+    write(folder / "net.parity", replace(known, arrays=len(arrays), **{"installed": {}, **header}), arrays)
     return folder
 
 
@@ -182,7 +182,8 @@ def run(*words: object) -> tuple[int, str]:
 
 
 def test_the_command_writes_a_summary_of_the_models(before: Path, tmp_path: Path) -> None:
-    code, said = run(before, played(before, tmp_path / "after", lambda arrays: None), "--out", tmp_path / "out")
+    folders = [played(before, tmp_path / name, lambda arrays: None) for name in ("before", "after")]
+    code, said = run(*folders, "--out", tmp_path / "out")
     assert (code, said.startswith("the same packages: safe. No tensor moved; no behaviour changed; ")) == (0, True)
     assert " 0 " not in said.partition("\n")[0]  # what there is nothing of is not told
     assert "safe" in (tmp_path / "out" / "drift.md").read_text().partition("\n")[0]
