@@ -113,7 +113,7 @@ def _bounded(row: Change | Move, steps: Iterable[Versions]) -> Iterator[Versions
     if isinstance(row, Change) and row.kind in BOUNDED:
         for known in boundaries(row.key):
             place = Versions(name=known.package, before=known.last, after=known.first)
-            if any(step.name == place.name and _inside(place.before, place.after, step) for step in steps):
+            if any(within(place, step) for step in steps):
                 yield place
 
 
@@ -125,18 +125,9 @@ def _brought(source: Source, place: Versions) -> bool:
     return low < numbers(source.release) <= high
 
 
-def lies_in(packages: Iterable[Versions], claim: Claim) -> bool:
-    """Tells whether a step over these packages lies between the two releases of a claim."""
-    ends = Versions(name=claim.package, before=claim.before, after=claim.after)
-    return any(
-        each.name == claim.package and each.before and each.after and _inside(each.before, each.after, ends)
-        for each in packages
-    )
-
-
-def _inside(last: str, first: str, versions: Versions) -> bool:
-    """Tells whether two neighbouring releases lie between two versions, in either direction."""
-    if not (versions.before and versions.after):
+def within(place: Versions, step: Versions) -> bool:
+    """Tells whether two versions of a package lie between two others, or are these, in either direction."""
+    if place.name != step.name or not all((place.before, place.after, step.before, step.after)):
         return False
-    low, high = sorted(map(numbers, (versions.before, versions.after)))
-    return low <= numbers(last) and numbers(first) <= high
+    low, high = sorted(map(numbers, (step.before, step.after)))
+    return all(low <= numbers(version) <= high for version in (place.before, place.after))

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from parity.drift.document import Change, Move, Step, Versions
 from parity.drift.history import history
-from parity.drift.sources import Claim, claims, fits, lies_in, sources, told
+from parity.drift.sources import Claim, claims, fits, name_of, sources, told, within
 from parity.drift.verdict import counted, largest
 from parity.report.drift import appeared, heat, ulp
 from parity.report.pages import rows_of
@@ -49,9 +49,7 @@ def _bare(step: Step) -> Step:
         behaviour=[
             replace(each, sources=[url for url in each.sources if url not in listed]) for each in step.behaviour
         ],
-        numbers=[
-            replace(each, script="", tensor="", element=[], before=0.0, after=0.0, sources=[]) for each in step.numbers
-        ],
+        numbers=[replace(each, script="", element=[], before=0.0, after=0.0, sources=[]) for each in step.numbers],
         others=[],
         missing=[replace(each, keys=[]) for each in step.missing],
     )
@@ -69,7 +67,7 @@ def write() -> Path:
 
 def page(steps: Sequence[Step]) -> str:
     """The page, in Markdown."""
-    rows = [(step, row) for step in steps for row in _rows(step)]
+    rows = [(step, row) for step in steps for row in _rows(step) if not _in_narrower(row, step, steps)]
     lines = [
         "# Drift",
         "",
@@ -106,6 +104,19 @@ def _rows(step: Step) -> list[Row]:
     return [*changes, *(told(row, step.packages) for row in step.numbers)]
 
 
+def _narrower(step: Step, steps: Iterable[Step]) -> list[Step]:
+    """The other steps of the one package that changed, which lie within this one."""
+    if len(step.packages) != 1:
+        return []
+    here = step.packages[0]
+    return [each for each in steps if len(each.packages) == 1 and each != step and within(each.packages[0], here)]
+
+
+def _in_narrower(row: Row, step: Step, steps: Iterable[Step]) -> bool:
+    """Tells whether a step that lies within this one has the change, too."""
+    return any(name_of(row) == name_of(each) for inner in _narrower(step, steps) for each in _rows(inner))
+
+
 def _table(rows: Iterable[tuple[Step, Row]]) -> Iterator[tuple[str, ...]]:
     """A row of the table for all changes that are alike but for their class."""
     grouped: dict[tuple[str, ...], list[str]] = {}
@@ -124,7 +135,12 @@ def _said(row: Row) -> tuple[str, str, str]:
     if isinstance(row, Move):
         size = "rounding of 0 alone" if row.rounding == row.moved else f"{ulp(row.ulps)} ulp"
         error = f"{row.reference}, error {ulp(row.error_before)} → {ulp(row.error_after)}"
-        return row.pair, f"{row.of}, {row.dtype}", f"{size} ({row.moved} of {row.tensors} tensors); {error}"
+        tensor = row.tensor.partition(", ")[2]  # without the example's number
+        return (
+            row.pair,
+            f"{row.of}, {row.dtype}, most in {tensor}",
+            f"{size} ({row.moved} of {row.tensors} tensors); {error}",
+        )
     became = f"{row.before or 'none'} → {row.after or 'none'}"
     of, _, what = row.key.partition("/")
     return of, f"{what} ({row.kind})" if what else row.kind, became
@@ -132,22 +148,32 @@ def _said(row: Row) -> tuple[str, str, str]:
 
 def _claimed(claim: Claim, steps: Iterable[Step]) -> tuple[str, str, str]:
     """What was known, and what was found of it between the two releases."""
-    inside = [step for step in steps if lies_in(step.packages, claim)]
-    rows = [row for step in inside for row in _rows(step) if fits(row, claim.rows)]
-    found = f"not measured: {claim.why}" if not inside else f"not found: {claim.why}"
-    if rows:
-        sizes = [row for row in rows if isinstance(row, Move)]
-        figures = [f"{ulp(largest(sizes))} ulp at most, {len(sizes)} rows"] if sizes else []
-        figures += [" ".join(_said(row)) for row in rows if not isinstance(row, Move)]
-        found = "; ".join(figures) + (f". {claim.why}" if claim.why else "")
-    elif inside and not claim.why:
-        found = "not found"
-    return f"{claim.package} {claim.before} to {claim.after}", claim.text, found
+    ends = Versions(name=claim.package, before=claim.before, after=claim.after)
+    inside = [step for step in steps if len(step.packages) == 1 and within(step.packages[0], ends)]
+    known = [row for step in steps for row in _rows(step) if step in inside or _found_within(row, ends)]
+    rows = [row for row in known if fits(row, claim.rows)]
+    moves = [row for row in rows if isinstance(row, Move) and row.dtype == "float32"]  # as all that was known
+    figures = [f"{ulp(largest(moves))} ulp at most, in {_most(moves)}"] if moves else []
+    figures += [" ".join(_said(row)) for row in rows if not isinstance(row, Move)]
+    found = "; ".join(dict.fromkeys(figures)) or ("nothing of it moved" if inside else "not measured")
+    told = f"{found}: {claim.why}" if claim.why else found
+    return f"{claim.package} {claim.before} to {claim.after}", claim.text, told
+
+
+def _found_within(row: Row, ends: Versions) -> bool:
+    return bool(row.releases) and all(within(place, ends) for place in row.releases)
+
+
+def _most(moves: Iterable[Move]) -> str:
+    """The class and tensor that moved most."""
+    most = max(moves, key=lambda move: number_of(move.ulps))
+    return f"{most.pair}'s {most.tensor.partition(', ')[2]} ({most.dtype})"
 
 
 def _history(package: str, steps: Sequence[Step]) -> list[str]:
     """A table with a row for each class that changed, and a column for each step of one package."""
-    mine = [step for step in steps if [each.name for each in step.packages] == [package]]
+    of_one = [step for step in steps if [each.name for each in step.packages] == [package]]
+    mine = [step for step in of_one if not _narrower(step, steps)]
     everything = frozenset((row.of, row.pair) for step in mine for row in step.numbers)
     everything |= {(row.of, row.key.partition("/")[0]) for step in mine for row in counted(step)}
     found, _ = history([replace(step, behaviour=counted(step)) for step in mine], [everything] * len(mine))
