@@ -276,7 +276,9 @@ def drift(session: nox.Session) -> None:
     parser.add_argument("--to", dest="after", type=_stack_or_version, metavar="STACK", default="current")
     named, rest = parser.parse_known_args(rest)
     if named.before:
-        rest = [str(evidence(session, each, options.python)) for each in (named.before, named.after)] + rest
+        environment, before = evidence(session, named.before, options.python)
+        _, after = evidence(session, named.after, options.python)
+        rest = [str(folder) for folder in (before, *between(session, environment, before, after), after)] + rest
     Environment(session, options.stack, options.python).run("parity", "drift", *rest, env=SINGLE_THREADED)
 
 
@@ -284,8 +286,8 @@ def _stack_or_version(text: str) -> str:
     return text if "==" in text else _stack(text)
 
 
-def evidence(session: nox.Session, named: str, python: str | None) -> Path:
-    """The results folder of a stack with all that it is compared by; what is missing, or of another commit, is made.
+def evidence(session: nox.Session, named: str, python: str | None) -> tuple[Environment, Path]:
+    """A stack and its results folder with all that it is compared by; what is missing, or of another commit, is made.
 
     The stack is one of ours, a file, or the current one with another version of one package.
     """
@@ -302,12 +304,38 @@ def evidence(session: nox.Session, named: str, python: str | None) -> Path:
         stack = str(file)
     environment = Environment(session, stack, python)
     folder = Path("results", "drift", environment.folder.name)
+    for words in missing(folder):
+        # Whatever it says: drift tells what changed, and what is missing.
+        environment.succeeds("parity", *words, env=SINGLE_THREADED)
+    return environment, folder
+
+
+def between(session: nox.Session, environment: Environment, before: Path, after: Path) -> list[Path]:
+    """The results folders of the stacks between two, made where they are missing: each changes one package more.
+
+    They are made of the older environment, with the other releases in front of it.
+    """
+    folders = []
+    for pins in stacks.one_at_a_time(before, after):
+        folder = before.with_name("-".join([before.name, *(pin.replace("==", "") for pin in pins)]))
+        if commands := [word for words in missing(folder) for word in ("--", *words)]:
+            session.log(f"measuring {before.name} with {', '.join(pins)}, so that a change names its package")
+            environment.succeeds("parity", "release", *pins, *commands, env=SINGLE_THREADED)
+        if (folder / "environment.json").exists():
+            folders.append(folder)
+        else:
+            session.warn(f"{', '.join(pins)} does not work beside the rest: the step over it changes several packages")
+    return folders
+
+
+def missing(folder: Path) -> list[list[str]]:
+    """The commands, with their options, that make what a stack is compared by, and have not ended at this commit."""
     done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    for command, arguments in EVIDENCE.items():
-        if not stacks.ended(folder, command, done.stdout.strip()):
-            # Whatever it says: drift tells what changed, and what is missing.
-            environment.succeeds("parity", *command.split(), *arguments, "--results", str(folder), env=SINGLE_THREADED)
-    return folder
+    return [
+        [*command.split(), *arguments, "--results", str(folder)]
+        for command, arguments in EVIDENCE.items()
+        if not stacks.ended(folder, command, done.stdout.strip())
+    ]
 
 
 @nox.session(python=False, default=False)

@@ -25,6 +25,8 @@ FOLDER = Path(__file__).parent
 LOCKED = ("current", "oldest", "docs", "tools")  # docs is current, with what builds the documentation beside it
 # What torch's wheels for CUDA require and its wheels for the CPU do not.
 CUDA = re.compile(r"(nvidia|cuda)-.*|triton")
+# The packages that compute, in the order in which one after another can be a newer one.
+UPWARDS = ("torch", "tensorflow", "keras", "numpy")
 # The project itself, which is installed from the checkout.
 OURS = "numpynet-parity"
 
@@ -135,6 +137,27 @@ def ended(folder: Path, command: str, commit: str) -> bool:
         if plan["command"].replace(":", " ") == command:
             last = plan
     return bool(last.get("ended")) and last.get("commit") == commit
+
+
+def one_at_a_time(before: Path, after: Path) -> list[list[str]]:
+    """The stacks between two, whose results folders these are, such as [["torch==2.13.0"], ["torch==2.13.0", ...]].
+
+    Each has one package more in the version of `after`, beside all others as `before` has them; the last one that is
+    left is that of `after` itself, unless Python is another one, too. Frameworks come before NumPy where that goes up,
+    since the newer ones work with older ones of NumPy, and after it where it goes down.
+    """
+    environments = [json.loads((folder / "environment.json").read_text(encoding="utf-8")) for folder in (before, after)]
+    old, new = (environment["packages"] for environment in environments)
+    order = [name for name in UPWARDS if name in old and name in new and old[name] != new[name]]
+    if order and _numbers(new[order[-1]]) < _numbers(old[order[-1]]):
+        order.reverse()
+    pins = [f"{name}=={new[name]}" for name in order]
+    minor = [environment["python"].rpartition(".")[0] for environment in environments]
+    return [pins[:count] for count in range(1, len(pins) + (minor[0] != minor[1]))]
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def normalized(name: str) -> str:

@@ -5,23 +5,16 @@ from __future__ import annotations
 import datetime
 import functools
 import json
-import os
-import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-
 import numpynet
 from parity import frameworks, mapping
-from parity.boundaries.cuda import stand_ins
 from parity.boundaries.one import REFUSALS, SPECIALS
 from parity.catalogue import (
     attempt,
@@ -38,15 +31,9 @@ from parity.catalogue import (
     variation,
 )
 from parity.catalogue.differences import topics
-from parity.results.code import ROOT, digest
-from parity.results.conditions import numbers
+from parity.releases.installing import PACKAGES, in_front, install, run, said_last
+from parity.results.code import digest
 from parity.results.packages import versions
-
-PACKAGES = {
-    package: distributions
-    for name in frameworks.FRAMEWORKS
-    for package, distributions in frameworks.framework(name).distributions.items()
-}  # by package, what it is published as
 
 Outcomes = dict[str, str]
 # The code that the outcomes of a part rest on: where it changed, a record no longer says what it says. What the table
@@ -81,29 +68,6 @@ def outcomes_of(record: dict[str, Any]) -> Outcomes:
     return {key: outcome for part in code() for key, outcome in measured.get(part, {}).items()}
 
 
-def oldest() -> dict[str, Requirement]:
-    """The oldest supported release of each package, as the stack `oldest` has it, by the package."""
-    lines = (ROOT / "stacks" / "oldest.in").read_text(encoding="utf-8").splitlines()
-    pins = [Requirement(line) for line in lines if "==" in line and not line.startswith("#")]
-    return {package: pin for package, known in PACKAGES.items() for pin in pins if pin.name in known}
-
-
-def published(package: str, index: str | None = None) -> list[str]:
-    """The releases that pip finds for this Python, oldest first, from the oldest that is supported."""
-    first = oldest()[package]
-    command = [sys.executable, "-m", "pip", "index", "versions", first.name]
-    said = subprocess.run(command + _from(index), capture_output=True, text=True, check=True).stdout
-    listed = re.search(r"Available versions: (.*)", said)
-    found = {version.partition("+")[0] for version in (listed[1].split(", ") if listed else ())}
-    plain = [version for version in found if re.fullmatch(r"[\d.]+", version)]
-    since = SpecifierSet(str(first.specifier).replace("==", ">="))
-    return sorted((version for version in plain if version in since), key=numbers)
-
-
-def _from(index: str | None) -> list[str]:
-    return ["--index-url", index] if index else []
-
-
 class Laboratory:
     """Measures releases of one package beside everything else that is installed; keeps what it found in `folder`.
 
@@ -113,7 +77,7 @@ class Laboratory:
 
     def __init__(self, package: str, folder: Path, index: str | None = None) -> None:
         self.package, self.index = package, index
-        self.beside = {name: version for name, version in versions().items() if name in {"numpy", *PACKAGES}}
+        self.beside = {name: version for name, version in versions().items() if name in PACKAGES}
         self.installed = self.beside.pop(package, None)
         named = "-".join(f"{name}{version}" for name, version in sorted(self.beside.items()))
         self.folder = folder / f"{package}-beside-{named}"
@@ -155,62 +119,19 @@ class Laboratory:
             record.write_text(json.dumps(known), encoding="utf-8")
             try:
                 environment = self._install(version, Path(scratch, self.package))
-                _run(sys.executable, "-m", "parity.boundaries.one", str(record), *parts, env=environment)
+                run(sys.executable, "-m", "parity.boundaries.one", str(record), *parts, env=environment)
             except subprocess.CalledProcessError as error:
-                return {"unmeasurable": _said_last(error)}
+                return {"unmeasurable": said_last(error)}
             found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
             return found
 
     def _install(self, version: str, home: Path) -> dict[str, str]:
         """Install the release into `home`; returns the environment in which Python imports it."""
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), str(ROOT)])}
         if version == self.installed:
-            return environment
-        self._pip(home, f"{oldest()[self.package].name}=={version}")
-        if self.package == "tensorflow" and (lacking := self._lacking(home)):
-            self._pip(home, *lacking)
-        if self.package == "torch" and (home / "torch" / "lib" / "libtorch_cuda.so").exists():
-            stand_ins(home, home / "cuda")
-            environment["LD_LIBRARY_PATH"] = str(home / "cuda")
-        return environment
-
-    def _pip(self, home: Path, *requirements: str) -> None:
-        options = ("--quiet", "--no-deps", "--no-compile", "--target", str(home))
-        _run(sys.executable, "-m", "pip", "install", *options, *requirements, *_from(self.index))
-
-    def _lacking(self, home: Path) -> list[str]:
-        """The requirements of the release in `home` that are not installed in a fitting version.
-
-        Those on the packages that it is measured beside are left out.
-        """
-        (found,) = metadata.distributions(path=[str(home)])
-        lacking = []
-        for requirement in map(Requirement, found.requires or ()):
-            if (
-                requirement.marker and not requirement.marker.evaluate({"extra": ""})
-            ) or requirement.name in self.beside:
-                continue
-            try:
-                if metadata.version(requirement.name) in requirement.specifier:
-                    continue
-            except metadata.PackageNotFoundError:
-                pass
-            lacking.append(f"{requirement.name}{requirement.specifier}")
-        return lacking
+            return in_front([home])
+        return install(self.package, version, home, self.index)
 
 
 def _existing(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _run(*command: str, env: dict[str, str] | None = None) -> None:
-    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
-def _said_last(error: subprocess.CalledProcessError) -> str:
-    """The first error of pip, or the last line that a process wrote before it failed, or the signal that ended it."""
-    lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
-    ended = f"ended by signal {-error.returncode}" if error.returncode < 0 else f"exit code {error.returncode}"
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return [*errors, *lines[-1:]][0] if lines and error.returncode > 0 else ended

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from parity.boundaries.laboratory import Laboratory, Outcomes, code, outcomes_of, published
+from parity.boundaries.laboratory import Laboratory, Outcomes, code, outcomes_of
 from parity.boundaries.one import REFUSALS, SPECIALS
 from parity.catalogue import catalogue, refusals, specials
 from parity.catalogue.refusal import expected
 from parity.catalogue.special import as_stated
 from parity.frameworks import FRAMEWORKS
+from parity.releases.installing import published
 from parity.results.boundaries import MEASURED
 from parity.results.conditions import bounds, holds_here, numbers
 

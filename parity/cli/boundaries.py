@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from parity.boundaries import measuring
-from parity.boundaries.laboratory import PACKAGES
 from parity.cli.command import command, fail
 from parity.cli.terminal import console, progress
+from parity.frameworks import FRAMEWORKS, framework
+
+PACKAGES = [package for name in FRAMEWORKS for package in framework(name).distributions]
 
 
 @command

@@ -37,11 +37,14 @@ COMMANDS = {
     "stopped.",
     "thresholds": "How small an error of a framework is seen, class by class. Resumes where it was stopped.",
     "fingerprint": "Keeps what a stack computes, to the bit, and the signatures it has, for `parity drift`. Resumes.",
+    "release": "Runs commands of parity with other releases of NumPy or a framework, beside everything else that is "
+    "installed.",
     "machines": "Check, modes, curves and twins on other processors, emulated by the switches of the libraries' "
     "kernels.",
     "report": "Writes report.html, report.md, report.json and junit.xml from one or many stacks' results.",
     "drift": "May we upgrade, and what changed? Compares stacks step by step, and writes drift.html, drift.md and "
     "drift.json.",
+    "stacks": "The stacks that there are, locks and files of one's own, with the results that each has.",
     "pages": "Writes the documentation's pages of measured things: known differences, planted defects, experiments.",
     "experiment": "Runs one of the source course's experiments, or `all`, on all implementations. Resumes where it was "
     "stopped.",

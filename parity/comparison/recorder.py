@@ -43,6 +43,7 @@ from parity.comparison.sides.recorded import (
 )
 from parity.ladder.judge import share_used
 from parity.ladder.trace import OUTPUT, Key, Trace
+from parity.results.packages import installed, machine
 
 Name = TypeVar("Name")
 Show = Callable[[int, int], None]
@@ -158,6 +159,8 @@ class _Recorder:
             untrained=self.untrained,
             unmodelled=sorted(self.unmodelled | self.wide.unmodelled),
             arrays=len(self.arrays),
+            installed=installed(),
+            machine=machine(),
         )
 
     def _keep(self, folder: str, arrays: Mapping[str, Array]) -> None:

@@ -94,6 +94,8 @@ class Header(Part):
     modes: "evaluation" and, unless `untrained` says why not, "training"
     unmodelled: operations that nothing is known of the rounding of
     arrays: how many there are in the file
+    installed: the versions of all that was installed, by the names of the distributions
+    machine: the parts of the machine that bits depend on; empty in a recording of an earlier parity
     """
 
     format: Literal["parity recording"]
@@ -111,6 +113,8 @@ class Header(Part):
     untrained: str
     unmodelled: list[str]
     arrays: int
+    installed: dict[str, str] = dataclasses.field(default_factory=dict)
+    machine: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def write(file: Path, header: Header, arrays: Mapping[str, Array]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from parity.drift.calling import signature
 from parity.drift.change import change
@@ -21,7 +22,7 @@ def changes(before: Stack, after: Stack) -> list[Change]:
         for kind in FACTS
         for key, old, new in both(before, after, kind)
         if looked_at(kind, old) and looked_at(kind, new)
-        for each in _compared(kind, key, TOLD[kind](old), TOLD[kind](new))
+        for each in _compared(kind, key, TOLD[kind](old), TOLD[kind](new), _sources(old, new))
         if all(has(stack, each.of) for stack in (before, after))
     ]
     found += [each for _, old, new in both(before, after, "differences") for each in _sizes(old, new)]
@@ -75,13 +76,18 @@ TOLD: dict[str, Callable[[Json], Facts]] = {
 }
 
 
-def _compared(kind: str, key: str, old: Facts, new: Facts) -> Iterator[Change]:
-    """Yields what one record says otherwise of anyone."""
+def _sources(old: Json, new: Json) -> list[str]:
+    """The addresses that either record gives for what it says."""
+    return list(dict.fromkeys(url for record in (old, new) for url in record.get("sources", ())))
+
+
+def _compared(kind: str, key: str, old: Facts, new: Facts, sources: list[str]) -> Iterator[Change]:
+    """Yields what one record says otherwise of anyone, with the addresses that it gives."""
     for of in dict.fromkeys([*old, *new]):
         if kind in ("refusals", "modes") and (of not in old or of not in new):
             continue  # who was not asked in one of the two is missing, and has not changed
         if old.get(of) != new.get(of):
-            yield change(kind, key, of, (old.get(of, ""), new.get(of, "")))
+            yield replace(change(kind, key, of, (old.get(of, ""), new.get(of, ""))), sources=sources)
 
 
 def _sizes(old: Json, new: Json) -> Iterator[Change]:

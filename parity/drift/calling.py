@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 from collections.abc import Iterator, Mapping
 
@@ -56,9 +57,20 @@ def _displaced(parameter: str, first: Parameters, then: Parameters) -> str:
 
 def _harmless(parameter: str, first: Parameters, then: Parameters) -> bool:
     """Tells whether a parameter that changed, and takes nobody's place, leaves every call as right as it was."""
+    if parameter in first and parameter in then and _equal(first[parameter], then[parameter]):
+        return True
     if parameter == "*":  # without it, what had to be named may be given by its place
         return parameter in first
     return parameter not in first and bool(then[parameter] or parameter.startswith("*"))
+
+
+def _equal(*defaults: str) -> bool:
+    """Tells whether defaults are one number, written as an integer here and as a fraction there."""
+    try:
+        first, then = map(ast.literal_eval, defaults)
+    except (SyntaxError, ValueError):
+        return False
+    return {type(first), type(then)} == {int, float} and first == then
 
 
 def _parameter(name: str, parameters: Parameters) -> str:

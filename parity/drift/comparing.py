@@ -15,7 +15,8 @@ from parity.drift.document import Change, Compared, CurveMove, Drift, Floor, Mis
 from parity.drift.history import history
 from parity.drift.machine import TOLD
 from parity.drift.numbers import Place
-from parity.drift.origins import differing, in_words, machines, suspects
+from parity.drift.origins import PYTHON, differing, in_words, machines, suspects
+from parity.drift.sources import told
 from parity.drift.stack import FACTS, NEEDED, SIGNATURES, Stack, both, read
 from parity.drift.verdict import EXIT_CODES, details, headline, status_of, worst
 from parity.results.store import ResultsError
@@ -108,8 +109,10 @@ def compare(before: Stack, after: Stack, floor: Mapping[Place, float]) -> Found:
         packages=packages,
         others=differing(before.others, after.others),
         machine=machine,
-        behaviour=due(sorted(changes(before, after), key=lambda change: change.harmless)),
-        numbers=due(numbers.above(moved.moves, floor)),
+        behaviour=[
+            told(each, packages) for each in due(sorted(changes(before, after), key=lambda change: change.harmless))
+        ],
+        numbers=[told(each, packages) for each in due(numbers.above(moved.moves, floor))],
         curves=due(curves),
         studies=due(studies),
         compared=_counted(before, after, moved, studies),
@@ -173,6 +176,8 @@ def _notes(before: Stack, after: Stack, packages: Sequence[Versions]) -> list[st
         notes.append(f"several packages changed at once ({names}): a row with several of them is due to none for sure")
     if told := machines(before, after, TOLD):
         notes.append(f"the machines are not the same: {in_words(told)}")
-    if before.codes != after.codes:
+    # Another Python makes another digest of the same code.
+    by = "commit" if any(each.name == PYTHON for each in packages) else "code"
+    if before.codes(by) != after.codes(by):
         notes.append("the records were made by different versions of parity's code")
     return notes

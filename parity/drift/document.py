@@ -27,6 +27,15 @@ class Missing(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Versions(Part):
+    """A package, or a part of the machine, of which the stacks have not the same; empty where one has none."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Change(Part):
     """One thing that behaves otherwise.
 
@@ -34,6 +43,8 @@ class Change(Part):
     of: the implementation or package
     harmless: whether all that ran before runs as before: another parameter with a default, a warning less
     suspects: the packages that changed and that it may be due to
+    releases: the neighbouring releases between which it changes, where they were looked for
+    sources: addresses of who says so: release notes, pull requests, commits
     """
 
     kind: str
@@ -44,6 +55,8 @@ class Change(Part):
     after: str = ""
     harmless: bool = False
     suspects: list[str] = field(default_factory=list)
+    releases: list[Versions] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +76,7 @@ class Move(Part):
     below_floor: whether the move is no larger than that
     beyond: whether a tensor that moved is beyond its allowance now
     suspects: the packages that changed and that it may be due to
+    releases, sources: as of a `Change`
     """
 
     of: str
@@ -87,6 +101,8 @@ class Move(Part):
     below_floor: bool = False
     beyond: bool = False
     suspects: list[str] = field(default_factory=list)
+    releases: list[Versions] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,15 +154,6 @@ class Compared(Part):
     signatures: Count = 0
     curves: Count = 0
     studies: Count = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Versions(Part):
-    """A package, or a part of the machine, of which the stacks have not the same; empty where one has none."""
-
-    name: str
-    before: str
-    after: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ from parity.ladder.judge import Judgement, errors, judge
 from parity.ladder.proving import mapped
 from parity.ladder.trace import Key, run
 from parity.mapping.convert import subject
-from parity.results.code import judging
+from parity.results.code import judging_as_written
 from parity.results.packages import machine
 from parity.results.records import CRASHED, Json
 from parity.results.records.fingerprints import ExampleTensorPart, TensorsRecord, TracePart
@@ -63,7 +63,7 @@ def _what(record: Json) -> tuple[int, int, str]:
 
 def code() -> str:
     """The SHA-256 (hex) of everything that draws and judges an example, as this process began."""
-    return judging("frameworks", "ladder")
+    return judging_as_written("frameworks", "ladder")
 
 
 def measure(of: ClassName, dtype: str, frameworks: list[str], examples: int, seed: int) -> Records:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -68,7 +69,8 @@ def compare(before: Stack, after: Stack) -> Numbers:
             if len(common) < len(first.keys() | then.keys()):
                 found.refused.setdefault("one of the two has tensors that the other has not", []).append(f"{key}, {of}")
             pairs = {each: (first[each], then[each]) for each in first if each in common}
-            if move := _move((of, old["pair"], old["dtype"]), old["seed"], pairs):
+            here = of, old["pair"], old["dtype"]
+            if move := moved(here, pairs, functools.partial(_script, here, old["seed"])):
                 found.moves.append(move)
     found.moves.sort(key=lambda move: -number_of(move.ulps))
     return found
@@ -100,33 +102,43 @@ def changed(old: Array, new: Array) -> Array:
     return (bits[0] != bits[1]) & ~(np.isnan(old) & np.isnan(new))
 
 
-def _move(place: Place, seed: int, pairs: Mapping[str, tuple[Value, Value]]) -> Move | None:
-    """How the tensors of one implementation, class and dtype moved; None where no bit did."""
+def _script(place: Place, seed: int, tensor: str, element: tuple[int, ...]) -> str:
+    of, pair, dtype = place
+    return SCRIPT.format(pair=pair, dtype=dtype, of=of, tensor=tensor, seed=seed, element=element)
+
+
+def moved(
+    place: Place, pairs: Mapping[str, tuple[Value, Value]], script: Callable[[str, tuple[int, ...]], str]
+) -> Move | None:
+    """How the tensors of one implementation, class and dtype moved; None where no bit did.
+
+    script: what prints an element of the tensor of this name
+    """
     masks = {name: changed(old.values, new.values) for name, (old, new) in pairs.items()}
-    moved = [name for name, mask in masks.items() if mask.any()]
-    if not moved:
+    names = [name for name, mask in masks.items() if mask.any()]
+    if not names:
         return None
-    sizes = {name: _ulps(*pairs[name], masks[name]) for name in moved}
-    largest = max(moved, key=lambda name: sizes[name][0])
+    sizes = {name: _ulps(*pairs[name], masks[name]) for name in names}
+    largest = max(names, key=lambda name: sizes[name][0])
     ulps, element = sizes[largest]
-    measured = [pairs[name] for name in moved if None not in (pairs[name][0].unit, pairs[name][1].unit)]
+    measured = [pairs[name] for name in names if None not in (pairs[name][0].unit, pairs[name][1].unit)]
     error = [max((each[side].error for each in measured), default=0.0) for side in (0, 1)]
-    used = [max(pairs[name][side].used for name in moved) for side in (0, 1)]
+    used = [max(pairs[name][side].used for name in names) for side in (0, 1)]
     of, pair, dtype = place
     return Move(
         of=of,
         pair=pair,
         dtype=dtype,
         tensors=len(pairs),
-        moved=len(moved),
+        moved=len(names),
         elements=sum(int(mask.sum()) for mask in masks.values()) / sum(mask.size for mask in masks.values()),
         ulps=ulps,
         tensor=largest,
         element=list(element),
         before=float(pairs[largest][0].values[element]),
         after=float(pairs[largest][1].values[element]),
-        script=SCRIPT.format(pair=pair, dtype=dtype, of=of, tensor=largest, seed=seed, element=element),
-        rounding=len(moved) - len(measured),
+        script=script(largest, element),
+        rounding=len(names) - len(measured),
         used_before=used[0],
         used_after=used[1],
         error_before=error[0],

@@ -33,6 +33,6 @@ def unpacked(text: str, shapes: Iterable[Sequence[int]], dtype: np.dtype[Any]) -
 
 def unit_in_the_last_place(values: Array, dtype: np.dtype[Any]) -> float:
     """The distance, in this dtype, from the largest finite one of the values to the next number away from 0."""
-    sizes = np.abs(values[np.isfinite(values)])
-    largest = np.max(sizes, initial=0).astype(dtype)
-    return float(np.spacing(np.clip(largest, np.finfo(dtype).tiny, np.finfo(dtype).max / 2)))
+    sizes, ends = np.abs(values[np.isfinite(values)]), np.finfo(dtype)
+    largest = np.clip(np.max(sizes, initial=0), ends.tiny, ends.max / 2)
+    return float(np.spacing(largest.astype(dtype)))  # last of all: NumPy 1 makes float64 of a float32 and an int

@@ -7,6 +7,7 @@ a dotted name that begins with one of a framework's packages.
 from __future__ import annotations
 
 import ast
+import enum
 import functools
 import importlib
 import inspect
@@ -59,8 +60,11 @@ def named(name: str) -> list[str]:
 def parameters(what: Any) -> dict[str, str] | None:
     """The parameters of a class or function, by name, and their defaults; None where it does not tell them.
 
-    What stands behind a star can be given by its name alone, as Python writes it.
+    What stands behind a star can be given by its name alone, as Python writes it. An enumeration has those that Python
+    gives it, which say nothing of the framework.
     """
+    if isinstance(what, enum.EnumMeta):
+        return None
     try:
         signature = inspect.signature(what)
     except (TypeError, ValueError):  # of what is compiled

@@ -90,10 +90,9 @@ class Stack:
         """The machine of each record of tensors."""
         return [record["machine"] for record in self.of(TENSORS).values()]
 
-    @property
-    def codes(self) -> set[str]:
-        """The digests of parity's code that its records were planned by."""
-        return {plan["code"] for plan in self.plans.records if plan["code"]}
+    def codes(self, by: str = "code") -> set[str]:
+        """The digests of parity's code that its records were planned by; or, by "commit", the commits."""
+        return {plan[by] for plan in self.plans.records if plan[by]}
 
     @property
     def computing(self) -> dict[str, str]:

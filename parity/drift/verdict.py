@@ -120,7 +120,7 @@ def _compared(step: Step) -> str:
     tensors = f"{counts.tensors} of {counts.of_tensors} tensors"
     others = [(counts.signatures, "signatures"), (counts.facts, "facts"), (counts.curves, "curves")]
     others.append((counts.studies, "studies" if counts.studies != 1 else "study"))
-    return ", ".join([tensors, *(f"{count} {what}" for count, what in others)]) + " compared"
+    return ", ".join([tensors, *(f"{count} {what}" for count, what in others if count)]) + " compared"
 
 
 def _named(names: Iterable[str]) -> str:

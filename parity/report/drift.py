@@ -32,7 +32,7 @@ def write_drift(drift: Drift, out: str | os.PathLike[str]) -> None:
 
 def _rendered(template: str, document: Json) -> str:
     made = environment().overlay()
-    made.filters |= {"ulp": ulp, "heat": heat, "joined": joined, "element": element}
+    made.filters |= {"ulp": ulp, "heat": heat, "joined": joined, "element": element, "appeared": appeared}
     return made.get_template(template).render(document, many=len(document["steps"]) > 1)
 
 
@@ -64,3 +64,8 @@ def element(move: Json) -> str:
     """The element that moved furthest, and its values before and after."""
     values = (f"{value:.9g}" if value is not None else "not finite" for value in (move["before"], move["after"]))
     return f"{move['element']}: {' → '.join(values)}"
+
+
+def appeared(releases: Iterable[Json]) -> str:
+    """The releases in which something appeared, each with the one before it."""
+    return ", ".join(f"{each['name']} {each['after']} (not {each['before']})" for each in releases)

@@ -32,9 +32,26 @@ def whole() -> str:
 @functools.cache
 def judging(*by: str) -> str:
     """The SHA-256 (hex) of everything that draws an example and judges it by these rooms of parity."""
+    return digest(_judging(by))
+
+
+@functools.cache
+def judging_as_written(*by: str) -> str:
+    """The SHA-256 (hex) of the same as it is written, comments and all, which every Python agrees on.
+
+    A Python of another minor version parses a file to another tree, of which `judging` is the digest.
+    """
+    found = hashlib.sha256()
+    for path in sorted(set(_judging(by))):
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        found.update(f"{path.relative_to(ROOT).as_posix()} {len(content)} ".encode() + content)
+    return found.hexdigest()
+
+
+def _judging(by: Iterable[str]) -> list[Path]:
     rooms = [ROOT / "numpynet", *(ROOT / "parity" / room for room in ("drawing", "mapping", "rounding", *by))]
     files = [path for room in rooms for path in room.rglob("*.py")]
-    return digest([*files, *(ROOT / "parity" / name for name in ("case.py", "formats.py", "ladder/cases.py"))])
+    return [*files, *(ROOT / "parity" / name for name in ("case.py", "formats.py", "ladder/cases.py"))]
 
 
 def digest(files: Iterable[Path], but: str = "") -> str:

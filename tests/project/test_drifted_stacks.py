@@ -42,3 +42,28 @@ def test_a_command_is_not_repeated_that_ended_at_this_commit(plans: list[object]
     (tmp_path / "plans.jsonl").write_text("".join(json.dumps(plan) + "\n" for plan in plans) + '{"command": "che')
     assert stacks.ended(tmp_path, "check", "a") is ended
     assert not stacks.ended(tmp_path, "check", "")  # no checkout
+
+
+OLD = {"numpy": "1.26.4", "torch": "2.2.2", "tensorflow": "2.16.2", "keras": "3.3.3", "scipy": "1.13"}
+NEW = {"numpy": "2.4.6", "torch": "2.13.0", "tensorflow": "2.21.0", "keras": "3.3.3", "scipy": "1.17"}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "python", "expected"),
+    [
+        (OLD, NEW, "3.11.7", ["torch==2.13.0", "tensorflow==2.21.0"]),  # and numpy is the newer stack
+        (NEW, OLD, "3.11.7", ["numpy==1.26.4", "tensorflow==2.16.2"]),
+        (OLD, OLD | {"torch": "2.13.0"}, "3.11.9", []),
+        (OLD, OLD | {"torch": "2.13.0"}, "3.12.1", ["torch==2.13.0"]),  # then Python alone
+        (OLD, OLD | {"scipy": "1.17"}, "3.11.7", []),
+        (OLD, {"numpy": "2.4.6", "torch": "2.13.0"}, "3.11.7", ["torch==2.13.0"]),  # what is gone is no release
+    ],
+)
+def test_the_stacks_between_change_one_package_more_each(
+    first: dict[str, str], then: dict[str, str], python: str, expected: list[str], tmp_path: Path
+) -> None:
+    for name, packages, version in (("a", first, "3.11.7"), ("b", then, python)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "environment.json").write_text(json.dumps({"packages": packages, "python": version}))
+    found = stacks.one_at_a_time(tmp_path / "a", tmp_path / "b")
+    assert found == [expected[: count + 1] for count in range(len(expected))]

@@ -64,6 +64,15 @@ def test_the_same_twice_is_safe_and_nothing_is_reported(tmp_path: Path) -> None:
     )
 
 
+def test_another_python_that_computes_the_same_is_safe_and_nothing_is_reported(tmp_path: Path) -> None:
+    before, after = stack(tmp_path / "a"), stack(tmp_path / "b")
+    environment = json.loads((after / "environment.json").read_text())
+    (after / "environment.json").write_text(json.dumps(environment | {"python": "3.12.1", "lock": "another"}))
+    (step,) = drift([before, after]).steps
+    assert step.headline == "Python 3.11.9 to 3.12.1: safe."
+    assert not [*step.behaviour, *step.numbers, *step.curves, *step.missing, *step.notes]
+
+
 def test_a_tensor_that_moved_within_rounding_is_safe_and_named(tmp_path: Path) -> None:
     step = step_to(tmp_path, tensors(moved(2), used=0.5, error=1.5))
     (move,) = step.numbers
@@ -227,6 +236,8 @@ SIGNATURES = [
     ({"a": "", "b": "1"}, {"a": "", "*": "", "b": "1"}, False),
     ({"a": "", "b": "1"}, {"a": ""}, False),
     ({"a": "", "b": "1"}, {"a": "", "b": "2"}, False),
+    ({"a": "", "b": "1"}, {"a": "", "b": "1.0"}, True),
+    ({"a": "", "b": "1"}, {"a": "", "b": "True"}, False),
     (None, {"a": ""}, True),  # compiled then
 ]
 

@@ -6,16 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from parity.drift.calling import signature
 from parity.drift.comparing import drift
 from parity.drift.document import Drift, Step
 from parity.drift.fingerprint import computed, counts
 from parity.drift.packing import packed, unit_in_the_last_place, unpacked
-from parity.drift.signatures import named, parameters
+from parity.drift.signatures import named, parameters, read
+from parity.frameworks import available
+from parity.frameworks.lazy import torch
 from parity.results.records import Json
 
 TOY = Path(__file__).parents[1] / "frameworks" / "toy"
@@ -217,6 +221,21 @@ def test_parameters_are_read_with_their_defaults() -> None:
     assert parameters(function) == known
     assert parameters(lambda first, *, second=1: first) == {"first": "", "*": "", "second": "1"}
     assert parameters(object()) is None
+    assert parameters(Enum("Of", "A B")) is None  # which Python gives others from release to release
+
+
+@pytest.mark.skipif("torch" not in available(), reason="it is torch's default")
+def test_a_default_that_a_framework_changed_is_found_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(self: object, negative_slope: float = 0.02, inplace: bool = False) -> None:
+        pass
+
+    old = {record["key"]: record for record in read("torch")}
+    monkeypatch.setattr(torch.nn.LeakyReLU, "__init__", init)
+    new = {record["key"]: record for record in read("torch")}
+    assert old.keys() == new.keys()
+    (change,) = [each for key in old for each in signature(old[key], new[key])]
+    assert (change.kind, change.key, change.of) == ("signatures", "torch.nn.LeakyReLU", "torch")
+    assert (change.before, change.after, change.harmless) == ("negative_slope=0.01", "negative_slope=0.02", False)
 
 
 @pytest.mark.parametrize(
