@@ -333,7 +333,7 @@ def elu_gradient_cancellation() -> Demonstration:
         "tensorflow": "exp(x) - 1",
     },
     mapping="judge with the formula of elu-cancellation, or write torch.expm1",
-    sources=("https://github.com/pytorch/pytorch/pull/173968",),
+    sources=("https://github.com/pytorch/pytorch/pull/149673",),
     when="torch<2.8",
 )
 def elu_cancellation_torch() -> Demonstration:
