@@ -112,7 +112,7 @@ def specials_page(records: Sequence[Json], made: str, _: Path) -> list[str]:
     parted: dict[tuple[str, str], list[str]] = {}
     for record in sorted(records, key=lambda record: (VALUES.index(record["value"]), record["pair"])):
         if record["does"]:
-            there = "; ".join(f"{who}, {text}" for who, text in record["does"].items())
+            there = "; ".join(f"{who}, {text}" for who, text in sorted(record["does"].items()))
             why = "; ".join([*record["reasons"], *(f"<{source}>" for source in record["sources"])])
             parted.setdefault((there, why), []).append(f"`{record['key']}`")
     return [

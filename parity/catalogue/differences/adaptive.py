@@ -358,7 +358,7 @@ def started(in_torch: float, in_keras: float, eps: float) -> Demonstration:
     sources=(f"{TORCH}Adagrad.html", f"{KERAS}adagrad/"),
 )
 def adagrad_start() -> Demonstration:
-    """Returns what Adagrad's accumulator starts at, unless it is told."""
+    """The start of Adagrad's accumulator, unless it is told."""
     start = float(np.float32(0.1))
     by_default = shown(
         Adagrad,

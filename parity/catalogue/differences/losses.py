@@ -320,7 +320,7 @@ def weighted(divisor: float, weights: Array = WEIGHTS) -> Any:
     sources=(f"{TORCH}CrossEntropyLoss.html", "https://keras.io/api/models/model_training_apis/"),
 )
 def class_weights() -> Demonstration:
-    """Returns what the mean of weighted losses divides by: the same where all weights are 1."""
+    """The divisor of the mean of weighted losses: the same where all weights are 1."""
 
     def shown(weights: tuple[float, ...]) -> dict[str, Claim]:
         of_classes = np.array(weights, np.float32)

@@ -69,7 +69,7 @@ def compiled_sums() -> Demonstration:
     ),
 )
 def fit_in_floatx() -> Demonstration:
-    """Returns what a float64 model is given to predict: the same where float32 holds it."""
+    """The numbers that a float64 model is given to predict: the same where float32 holds them."""
     x, fitting = np.array([[1 + 2.0**-30]]), np.array([[1 + 2.0**-10]])
     home = framework("tensorflow")
     counterpart = convert(Scaling(1, dtype=np.float64), "tensorflow")

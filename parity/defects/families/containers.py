@@ -94,7 +94,7 @@ class GraphFirstOutputAlone(Graph):
 
 @caught_on(GRADIENT)
 class GraphInputsReversed(Graph):
-    """Returns the gradients of several inputs in the order in which it met them: the last input first."""
+    """Hands out the gradients of several inputs in the order in which it met them: the last input first."""
 
     def backward(self, grad_output: Any) -> Any:
         found = super().backward(grad_output)
