@@ -180,5 +180,7 @@ def test_features_are_taken_for_a_flattened_image_only_where_that_is_much_nearer
     nearest = closest(values, turned, [shape])
     assert nearest is not None
     assert nearest.before == shape
-    behind_what_is_wrong = closest(values, 0.4 * values + 0.6 * turned, [shape])  # two thirds as far as it lies
-    assert behind_what_is_wrong == Layout((0, 1))
+    by_chance = closest(values, 0.47 * values + 0.53 * turned, [shape])  # nine tenths as far as it lies
+    assert by_chance == Layout((0, 1))
+    behind_what_is_wrong = closest(values, 0.35 * values + 0.65 * turned, [shape])  # half as far
+    assert behind_what_is_wrong == nearest
