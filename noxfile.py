@@ -213,7 +213,7 @@ def parity(session: nox.Session) -> None:
     if options.install_only:
         return
     if options.quick:
-        session.log("QUICK: 40 of the 60 examples, which catch 96 in 100 of the planted defects, no modes, the short study; the main job is `nox -s parity`")
+        session.log("QUICK: 40 of the 60 examples, no modes, the short study; the main job is `nox -s parity`")
     studies = ["digits-quick"] if options.quick else ["digits", "digits-convolutional", "fashion-mnist"]
     steps = [
         ["check", "--examples", "40" if options.quick else "60", "--workers", "2"],
