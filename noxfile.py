@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import nox
@@ -110,6 +111,11 @@ class Environment:
             self.pip("--no-deps", "--target", str(part), f"{name}=={pin}")
             part.rename(folder)
         return folder
+
+    def in_front(self, pins: Mapping[str, str], *more: Path) -> dict[str, str]:
+        """The variables of a process that imports these packages, which the environment must not hold, by itself."""
+        folders = [*(self.beside(name, pin) for name, pin in pins.items()), *more]
+        return SINGLE_THREADED | {"PYTHONPATH": os.pathsep.join(map(str, folders))}
 
     def pip(self, *arguments: str) -> None:
         self.run("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
@@ -353,9 +359,7 @@ def mutants(session: nox.Session) -> None:
     """Changes numpynet (or --of judgement) in small ways, which the ladder (tests) must see. -- --sample N; resumes."""
     options, rest = asked(session)
     environment = Environment(session, options.stack, options.python)
-    folders = [environment.beside(name, pin) for name, pin in MUTATION.items()]
-    env = SINGLE_THREADED | {"PYTHONPATH": os.pathsep.join(map(str, folders))}
-    environment.run("parity", "mutants", *rest, env=env)
+    environment.run("parity", "mutants", *rest, env=environment.in_front(MUTATION))
 
 
 @nox.session(python=False, default=False)
@@ -392,7 +396,7 @@ def mistakes(session: nox.Session) -> None:
 
 
 # What the page of architectures was made with. They require torch, whose version the stack has.
-PACKAGES = {"torchvision": "0.28.0", "timm": "1.0.31", "huggingface_hub": "2.4.0"}
+ARCHITECTURES = {"torchvision": "0.28.0", "timm": "1.0.31", "huggingface_hub": "2.4.0"}
 
 
 @nox.session(python=False, default=False)
@@ -400,8 +404,7 @@ def architectures(session: nox.Session) -> None:
     """Compares architectures of torchvision, timm and keras.applications: an hour. -- [NAME ...] [--keep]"""
     options, rest = asked(session)
     environment = Environment(session, options.stack, options.python)
-    folders = [environment.beside(name, pin) for name, pin in PACKAGES.items()]
-    env = SINGLE_THREADED | {"PYTHONPATH": os.pathsep.join(map(str, [*folders, Path.cwd()]))}
+    env = environment.in_front(ARCHITECTURES, Path.cwd())
     environment.run("python", "-m", "benchmarks.architectures", *(rest or ["--check"]), env=env)
 
 

@@ -6,7 +6,6 @@ and what is told otherwise than the page says is an error: `nox -s architectures
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.keeping import asked, gone_on_with, kept_in
 from benchmarks.timing import in_own_process
 from benchmarks.where import where
 
@@ -123,15 +123,10 @@ def _said(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.architectures", description="Compare architectures.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="of an architecture; default: all")
-    parser.add_argument("--keep", action="store_true", help=f"keep it in benchmarks/{KEPT.name}, and write its page")
-    parser.add_argument("--check", action="store_true", help="compare everything; exit code 1 if its page is not right")
-    arguments = parser.parse_args()
+    arguments = asked("architectures", "compare architectures", "an architecture", KEPT)
     here = where()
     here["versions"] |= {name: version(name) for name in ("torchvision", "timm")}
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    found: Found = kept if kept.get("where") == here else {"where": here, "architectures": {}}
+    kept, found = kept_in(KEPT), gone_on_with(KEPT, here, "architectures")
     names: list[str] = in_own_process("benchmarks.examining", "names")
     found["asked"] = names
     wrong = []

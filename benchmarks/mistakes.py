@@ -6,13 +6,13 @@ what is told otherwise than its page says is an error: `nox -s mistakes`.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.keeping import asked, gone_on_with
 from benchmarks.where import where
 from parity.comparison.gallery import MISTAKES, TWINS, Mistake, Twin
 from parity.comparison.gallery.examining import TOLERANCES, Examined, examined, examined_right
@@ -166,22 +166,17 @@ def _short_of(mistake: Mistake, found: Examined) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.mistakes", description="Plant porting mistakes.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="of a mistake or an architecture; default: all")
-    parser.add_argument("--keep", action="store_true", help=f"keep it in benchmarks/{KEPT.name}, and write its page")
-    parser.add_argument("--check", action="store_true", help="plant everything; exit code 1 if its page is not right")
-    arguments = parser.parse_args()
+    arguments = asked("mistakes", "plant porting mistakes", "a mistake or an architecture", KEPT)
     if arguments.check:
         raise SystemExit(1 if any([*map(_differs, MISTAKES), *map(_alarms, TWINS)]) else 0)
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    found: Found = kept if kept.get("where") == where() else {"where": where(), "right": {}, "mistakes": {}}
+    found = gone_on_with(KEPT, where(), "right", "mistakes")
     for twin in TWINS:
         if twin.name in arguments.names or (not arguments.names and twin.name not in found["right"]):
             found["right"][twin.name] = [_written(examined_right(twin, seed)) for seed in SEEDS]
             _keep(found, arguments.keep)
     for mistake in MISTAKES:
-        asked = {mistake.name, mistake.twin.name} & set(arguments.names)
-        if asked or (not arguments.names and mistake.name not in found["mistakes"]):
+        named = {mistake.name, mistake.twin.name} & set(arguments.names)
+        if named or (not arguments.names and mistake.name not in found["mistakes"]):
             said = examined(mistake)
             found["mistakes"][mistake.name] = _written(said)
             print(f"{mistake.name}: {_in_words(list(_short_of(mistake, said)))}", flush=True)

@@ -67,7 +67,7 @@ class Allowances(Generic[Key]):
         self.reference, self.run, self.made, self.kept = reference, run, made, kept
         self.arithmetic, self.dtype = arithmetic, arithmetic.dtype
         self.rounding = Rounding()
-        self.large, self.small = ({key: np.zeros_like(value) for key, value in reference.items()} for _ in (SLACK, 1.0))
+        self.large, self.small = ({key: np.zeros_like(value) for key, value in reference.items()} for _ in range(2))
 
     def glance(self) -> None:
         """Look at one of each of `PAIRS` pairs of random errors."""

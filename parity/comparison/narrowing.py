@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.dispatching import handing_on
 from parity.comparison.formats import NARROW, Arithmetic
 from parity.comparison.kinds import ADDED_IN_NARROW, name_of
 from parity.comparison.model import Model, Run
@@ -144,24 +144,25 @@ class Watch:
     def __init__(self) -> None:
         self.kept: dict[str, list[bool]] = defaultdict(list)
         self.narrow: set[str] = set()
-
         self._entered = contextlib.ExitStack()
 
     def __enter__(self) -> Watch:
         if "torch" in sys.modules:
-            self._entered.enter_context(_watching()(self))
+            self._entered.enter_context(handing_on(self._perform))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._entered.close()
 
-    def see(self, operation: Any, results: Any) -> None:
-        """Note the format of what an operation computed; casts, which the reference has none of, are left out."""
+    def _perform(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Perform an operation, and note the format of what it computed."""
+        results = operation(*args, **kwargs)
         leaves = results if isinstance(results, list | tuple) else [results]
         floating = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
         if floating:
             self.narrow |= {name for leaf in floating if (name := str(leaf.dtype).removeprefix("torch.")) in NARROW}
             self.kept[name_of(operation)].append(all(leaf.dtype == torch.float32 for leaf in floating))
+        return results
 
 
 def in_single(watch: Watch, other: Watch) -> Kept:
@@ -205,20 +206,3 @@ def overflown(run: Run, arithmetic: Arithmetic, mode: str) -> Iterator[str]:
                 f"{arithmetic.name}: what comes of it cannot be judged; give smaller inputs, or take bfloat16"
             )
             return
-
-
-@functools.cache
-def _watching() -> Any:
-    """The class of torch's modes that show a `Watch` what every operation computed; torch is not imported before."""
-
-    class Watching(torch.utils._python_dispatch.TorchDispatchMode):
-        def __init__(self, watch: Watch) -> None:
-            super().__init__()
-            self.watch = watch
-
-        def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            results = operation(*args, **(kwargs or {}))
-            self.watch.see(operation, results)
-            return results
-
-    return Watching

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.decompositions import Perform, decomposition_of, without_bias
+from parity.comparison.decompositions import decomposition_of, without_bias
+from parity.comparison.dispatching import handing_on
 from parity.comparison.kinds import (
     ELEMENTARY,
     LINEAR,
@@ -60,7 +61,7 @@ class Rounding:
         with contextlib.ExitStack() as entering:
             if current_errors() is not None:
                 entering.enter_context(_unfused())
-            self._mode = entering.enter_context(_mode()(self._perform))
+            self._mode = entering.enter_context(handing_on(self._perform))
             self._entered = entering.pop_all()
         return self
 
@@ -202,21 +203,6 @@ class Rounding:
             if values.dtype in (torch.float32, torch.float64):  # what is narrower than what is judged is rounded anyway
                 _perturb(values, np.abs(_array(values)), LOST)
         return result
-
-
-@functools.cache
-def _mode() -> Any:
-    """The class of torch's modes that hand every operation on; torch is not imported before."""
-
-    class Mode(torch.utils._python_dispatch.TorchDispatchMode):
-        def __init__(self, perform: Perform) -> None:
-            super().__init__()
-            self.perform = perform
-
-        def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            return self.perform(operation, args, kwargs or {})
-
-    return Mode
 
 
 @contextlib.contextmanager

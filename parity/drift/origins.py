@@ -9,6 +9,7 @@ from parity.drift.document import Versions
 from parity.drift.machine import MATTERS, in_parts
 from parity.drift.stack import Stack
 from parity.frameworks import NUMPYNET, framework, implementations
+from parity.results.conditions import public
 
 PYTHON = "Python"
 
@@ -35,7 +36,7 @@ def in_words(versions: Iterable[Versions]) -> str:
 def _in_words(found: Versions) -> str:
     if not (found.before and found.after):
         return f"{found.name} {found.after or found.before} is {'new' if found.after else 'gone'}"
-    before, after = (version.partition("+")[0] for version in (found.before, found.after))
+    before, after = (public(version) for version in (found.before, found.after))
     if before == after:  # two builds of one version, which their labels tell apart
         before, after = found.before, found.after
     return f"{found.name} {before} to {after}"

@@ -20,7 +20,7 @@ from packaging.specifiers import SpecifierSet
 from parity.frameworks import framework, implementations
 from parity.releases.cuda import stand_ins
 from parity.results.code import ROOT
-from parity.results.conditions import numbers
+from parity.results.conditions import numbers, public
 from parity.results.packages import versions
 
 PACKAGES = {
@@ -46,7 +46,7 @@ def published(package: str, index: str | None = None) -> list[str]:
     command = [sys.executable, "-m", "pip", "index", "versions", first.name]
     said = subprocess.run(command + _from(index), capture_output=True, text=True, check=True).stdout
     listed = re.search(r"Available versions: (.*)", said)
-    found = {version.partition("+")[0] for version in (listed[1].split(", ") if listed else ())}
+    found = {public(version) for version in (listed[1].split(", ") if listed else ())}
     plain = [version for version in found if re.fullmatch(r"[\d.]+", version)]
     since = SpecifierSet(str(first.specifier).replace("==", ">="))
     return sorted((version for version in plain if version in since), key=numbers)

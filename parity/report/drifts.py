@@ -20,7 +20,7 @@ from parity.drift.verdict import counted, largest
 from parity.report.drift import appeared, heat, ulp
 from parity.report.pages import rows_of
 from parity.results.code import ROOT
-from parity.results.conditions import numbers
+from parity.results.conditions import numbers, public
 from parity.results.store import number_of, plain
 
 KEPT, PAGE = ROOT / "parity" / "results" / "drift.json", ROOT / "docs" / "pages" / "drift.md"
@@ -196,15 +196,10 @@ def _history(package: str, steps: Sequence[Step]) -> list[str]:
             [
                 "class",
                 "of",
-                *(f"{_plain(step.packages[0].before)} → {_plain(step.packages[0].after)}" for step in mine),
+                *(f"{public(step.packages[0].before)} → {public(step.packages[0].after)}" for step in mine),
             ],
         ),
     ]
-
-
-def _plain(version: str) -> str:
-    """A version without the label of its build."""
-    return version.partition("+")[0]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from parity.results.packages import packages
@@ -41,11 +41,7 @@ def judging_as_written(*by: str) -> str:
 
     A Python of another minor version parses a file to another tree, of which `judging` is the digest.
     """
-    found = hashlib.sha256()
-    for path in sorted(set(_judging(by))):
-        content = path.read_bytes().replace(b"\r\n", b"\n")
-        found.update(f"{path.relative_to(ROOT).as_posix()} {len(content)} ".encode() + content)
-    return found.hexdigest()
+    return _hashed(_judging(by), lambda path: path.read_bytes().replace(b"\r\n", b"\n"))
 
 
 def _judging(by: Iterable[str]) -> list[Path]:
@@ -60,9 +56,18 @@ def digest(files: Iterable[Path], but: str = "") -> str:
     Of Python files what is computed counts: comments, docstrings and layout may change, and a module's constant called
     `but`.
     """
+
+    def content_of(path: Path) -> bytes:
+        return _computed(path.read_bytes(), but) if path.suffix == ".py" else path.read_bytes()
+
+    return _hashed(files, content_of)
+
+
+def _hashed(files: Iterable[Path], content_of: Callable[[Path], bytes]) -> str:
+    """The SHA-256 (hex) of the names of these files, and of what `content_of` makes of each."""
     found = hashlib.sha256()
     for path in sorted(set(files)):
-        content = _computed(path.read_bytes(), but) if path.suffix == ".py" else path.read_bytes()
+        content = content_of(path)
         name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
         found.update(f"{name} {len(content)} ".encode() + content)
     return found.hexdigest()

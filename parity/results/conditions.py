@@ -51,6 +51,11 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(found[:3])
 
 
+def public(version: str) -> str:
+    """The version without the label of its build, as in 2.13.0+cpu (PEP 440's public version)."""
+    return version.partition("+")[0]
+
+
 def described() -> str:
     """The installed versions in one line, for a failure message."""
     return ", ".join(f"{package} {version}" for package, version in versions().items())
