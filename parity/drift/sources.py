@@ -34,12 +34,19 @@ class Source:
     rows: patterns of what the changes are called: kind and key, with its parameter for a signature, such as
         "signatures keras.layers.Dense lora_alpha"; "numbers", implementation and class of a move
     url: of a release note, pull request, issue or commit
+    dtype: of the moves that it is told of; empty for those in any
     """
 
     package: str
     release: str
     rows: list[str]
     url: str
+    dtype: str = ""
+
+    def of(self, row: Change | Move) -> bool:
+        """Tells whether the source is of such a change, whichever the release."""
+        apart = isinstance(row, Move) and self.dtype not in ("", row.dtype)
+        return fits(row, self.rows) and not apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +110,7 @@ def told(row: Row, packages: Iterable[Versions]) -> Row:
     urls: list[str] = [
         source.url
         for source in sources()
-        if fits(row, source.rows) and any(_brought(source, place) for place in places or steps)
+        if source.of(row) and any(_brought(source, place) for place in places or steps)
     ]
     return replace(row, releases=places, sources=list(dict.fromkeys([*row.sources, *urls])))
 

@@ -51,6 +51,12 @@ def test_every_source_is_of_a_change_that_was_kept() -> None:
     assert {each.url for each in sources()} <= found, f"{FILE.name} names what was found in no step"
 
 
+def test_a_source_of_one_dtype_is_told_of_moves_in_it_alone() -> None:
+    moves = [told(move, step.packages) for step in kept() for move in step.numbers]
+    of_one = {(each.url, each.dtype) for each in sources() if each.dtype}
+    assert {(url, move.dtype) for move in moves for url in move.sources if url in dict(of_one)} == of_one
+
+
 def test_the_page_is_that_of_what_was_kept() -> None:
     assert PAGE.read_text("utf-8") == page(kept()), "run `python -m parity.report.drifts`"
 
