@@ -47,7 +47,9 @@ def write_report(folders: Iterable[str | os.PathLike[str]], out: str | os.PathLi
 
     Raises ResultsError where a folder does not exist or has another version of the results schema.
     """
-    text = json.dumps(plain(build(list(map(Path, folders)))), indent=1, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(
+        plain(build(list(map(Path, folders)))), allow_nan=False, ensure_ascii=False, separators=(",", ":")
+    )
     document = json.loads(text)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)

@@ -6,16 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
-
-from parity.report.figures import BAND, DIGITS, INK, MUTED, Chart, chart
+from parity.report.figures import DIGITS, Chart, chart
 from parity.report.page import environment, packed, plotly
+from parity.report.plotting import INK, MUTED, Figure
 from parity.report.records import Json
 from parity.results.store import number_of
 
 QUANTITIES = ("output", "output gradient", "parameter gradient", "state")
-LIMIT = {"color": "var(--bad)", "width": 1.5, "dash": "dash"}
 
 
 def comparison_page(record: Json) -> str:
@@ -77,10 +74,10 @@ def _shares(id: str, record: Json) -> Chart | None:
     listed = [row for row in rows(record)[:-1] if row["used"]]
     if not listed:
         return None
-    figure = go.Figure()
+    figure = Figure()
     for quantity, symbol in zip(QUANTITIES, ("circle", "diamond-open", "square-open", "cross"), strict=True):
         shown = [row for row in listed if quantity in row["used"]]
-        figure.add_scatter(
+        figure.scatter(
             x=[row["site"] for row in shown],
             y=[_drawn(row["used"][quantity]["share"]) for row in shown],
             name=quantity,
@@ -89,9 +86,8 @@ def _shares(id: str, record: Json) -> Chart | None:
             customdata=[row["used"][quantity]["module"] for row in shown],
             hovertemplate=f"%{{customdata}}<br>%{{y:{DIGITS}}} of what is allowed<extra></extra>",
         )
-    figure.add_hline(1, line=LIMIT)
-    limit = {"xref": "paper", "x": 0, "y": 0, "xanchor": "left", "yanchor": "bottom"}  # at 1: the axis is logarithmic
-    figure.add_annotation(text="allowed", showarrow=False, font={"color": INK}, **limit)
+    figure.mark("y", 1, color="var(--bad)", width=1.5, dash="dash")
+    figure.note("allowed", xref="paper", x=0, y=0, xanchor="left", yanchor="bottom")  # at 1: the axis is logarithmic
     most = len(listed)
     return chart(
         id,
@@ -122,31 +118,29 @@ def _losses(id: str, record: Json) -> Chart | None:
     losses = record["losses"]
     if losses is None:
         return None
-    figure = make_subplots(
-        2, 1, shared_xaxes=True, vertical_spacing=0.12, subplot_titles=("training loss", "observed / allowed")
-    )
+    figure = Figure("training loss", "observed / allowed", spacing=0.12)
+    figure.share_axis("x")
     named: Sequence[tuple[str, str, dict[str, Any]]] = (
         ("reference", "reference", {"color": MUTED, "width": 5}),
         ("other", "other", {"color": INK, "width": 1.5}),
     )
     for field, name, line in named:
         steps = list(range(1, len(losses[field]) + 1))
-        figure.add_scatter(x=steps, y=losses[field], name=name, mode="lines", line=line, row=1, col=1)
+        figure.scatter(x=steps, y=losses[field], name=name, mode="lines", line=line)
     steps = list(range(1, len(losses["shares"]) + 1))
-    figure.add_scatter(
+    figure.scatter(
+        2,
         x=steps,
         y=losses["shares"],
         mode="lines+markers",
         line={"color": INK, "width": 1},
         marker={"size": 4},
         showlegend=False,
-        row=2,
-        col=1,
     )
-    figure.add_hrect(0, 1, fillcolor=BAND, line_width=0, layer="below", row=2, col=1)
-    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK})
-    figure.update_xaxes(title="step", row=2, col=1)
-    figure.update_yaxes(rangemode="tozero")
+    figure.band("y", 0, 1, 2)
+    figure.axis("x", 2, title="step")
+    for row in (1, 2):
+        figure.axis("y", row, rangemode="tozero")
     return chart(
         id,
         f"Training losses of both models over {len(losses['reference'])} steps, and what their distance uses of what "

@@ -9,6 +9,7 @@ from pathlib import Path
 from parity.mutants.modules import kind
 from parity.mutants.reasons import reason_of
 from parity.report import absent
+from parity.report.merging import largest
 from parity.report.records import Evidence, Json, read
 from parity.report.reds import reds
 from parity.report.study import studies
@@ -46,8 +47,8 @@ def build(folders: Sequence[Path]) -> Json:
         "studies": decided,
         "checks": [{name: value for name, value in check.items() if name != "uses"} for check in kinds["checks"]],
         "allowances": allowances,
-        "largest_by_pair": _largest(allowances, ("stack", "pair", "dtype")),
-        "largest_used": _largest(allowances, ("stack",)),
+        "largest_by_pair": largest(allowances, ("stack", "pair", "dtype")),
+        "largest_used": largest(allowances, ("stack",)),
         "cost": _cost(kinds["checks"]),
         "curves": kinds["curves"],
         "defects": kinds["defects"],
@@ -140,20 +141,6 @@ def _allowances(checks: Sequence[Json]) -> list[Json]:
             )
             row["used"][use["implementation"]] = {"share": use.get("used"), "module": use.get("module", "")}
     return list(rows.values())
-
-
-def _largest(allowances: Sequence[Json], fields: Sequence[str]) -> list[Json]:
-    """Each implementation's largest share, and where that was, among the rows that agree in these fields."""
-    found: dict[tuple[str, ...], Json] = {}
-    for row in allowances:
-        place = tuple(row[field] for field in fields)
-        group = found.setdefault(place, dict(zip(fields, place, strict=True)) | {"used": {}})
-        for name, use in row["used"].items():
-            known = group["used"].get(name)
-            if known is None or number_of(use["share"]) > number_of(known["share"]):
-                where = {field: row[field] for field in ("pair", "dtype", "quantity") if field not in fields}
-                group["used"][name] = use | where
-    return list(found.values())
 
 
 def _largest_share(shares: Iterable[float | None]) -> float | None:

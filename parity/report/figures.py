@@ -6,20 +6,18 @@ and prints on white. Implementations also differ by dash and symbol.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
-
 from parity.frameworks import framework, implementations
 from parity.frameworks.framework import Look
+from parity.report.plotting import BAND, INK, MUTED, Figure
 from parity.report.records import Json
 
 UNKNOWN = Look("var(--other)", "dashdot", "x", 1.2)  # of an implementation that this parity does not know
-INK, MUTED, LINE, BAND = "var(--ink)", "var(--muted)", "var(--line)", "var(--band)"
 ROW = 62  # pixels for a row of a forest plot and its label
-DIGITS = ".9~g"  # what hovering shows: all that tells anything
+DIGITS = ".9~g"  # what hovering shows, and what is kept: all that tells anything
 
 
 class Chart(NamedTuple):
@@ -31,35 +29,18 @@ class Chart(NamedTuple):
     json: str
 
 
-def chart(id: str, label: str, figure: go.Figure, height: int, **layout: Any) -> Chart:
-    figure.update_layout(
-        template={"layout": {"xaxis": _AXIS, "yaxis": _AXIS}},
-        height=height,
-        margin={"l": 8, "r": 12, "t": 34, "b": 44},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        dragmode=False,
-        hoverlabel={"bgcolor": "var(--paper)", "bordercolor": LINE, "font": {"color": INK}},
-        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"}
-        | {"itemclick": False, "itemdoubleclick": False},
-    )
-    figure.update_layout(**layout)
-    return Chart(id, label, height, figure.to_json())
+def chart(id: str, label: str, figure: Figure, height: int, **layout: Any) -> Chart:
+    drawn = json.dumps(_rounded(figure.drawn(height, layout)), ensure_ascii=False, separators=(",", ":"))
+    return Chart(id, label, height, drawn)
 
 
-_AXIS = {
-    "gridcolor": LINE,
-    "showline": True,
-    "ticks": "outside",
-    "zeroline": False,
-    "zerolinecolor": MUTED,
-    "title": {"font": {"size": 13}, "standoff": 8},
-    "linecolor": LINE,
-    "tickcolor": LINE,
-    "automargin": True,
-    "fixedrange": True,
-}
+def _rounded(value: Any) -> Any:
+    """The value with its numbers as hovering shows them."""
+    if isinstance(value, float):
+        return float(format(value, ".9g"))
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def pair_name(pair: Json) -> str:
@@ -75,7 +56,7 @@ def forest(id: str, studies: Sequence[Json]) -> Chart | None:
     rows = [(study, pair) for study in studies for pair in study["pairs"] if pair["test"]]
     if not rows:
         return None
-    figure = go.Figure()
+    figure = Figure()
     limits = [limit for _, pair in rows for limit in (pair["test"]["margin"], *pair["test"]["interval_95"])]
     reach = 115 * max(map(abs, limits))  # in points, with some air
     stacks = len(studies) > 1
@@ -83,18 +64,15 @@ def forest(id: str, studies: Sequence[Json]) -> Chart | None:
         test = pair["test"]
         margin, difference = 100 * test["margin"], 100 * test["difference"]
         low, high = y - 0.42, y + 0.02  # the label is above
-        figure.add_shape(
-            type="rect", x0=-margin, x1=margin, y0=low, y1=high, fillcolor=BAND, line_width=0, layer="between"
-        )
+        place = {"y0": low, "y1": high, "layer": "between"}
+        figure.shape(type="rect", x0=-margin, x1=margin, fillcolor=BAND, line={"width": 0}, **place)
         for bound in (-margin, margin):
-            line = {"color": MUTED, "width": 1.5}
-            figure.add_shape(type="line", x0=bound, x1=bound, y0=low, y1=high, line=line, layer="between")
+            figure.shape(type="line", x0=bound, x1=bound, line={"color": MUTED, "width": 1.5}, **place)
         low90, high90, low95, high95 = (100 * limit for limit in (*test["interval_90"], *test["interval_95"]))
         for ends, width in (((low95, high95), 2), ((low90, high90), 8)):
-            figure.add_scatter(
-                x=ends, y=[y - 0.2] * 2, mode="lines", line={"color": INK, "width": width}, hoverinfo="skip"
-            )
-        figure.add_scatter(
+            line = {"color": INK, "width": width}
+            figure.scatter(x=list(ends), y=[y - 0.2] * 2, mode="lines", line=line, hoverinfo="skip")
+        figure.scatter(
             x=[difference],
             y=[y - 0.2],
             mode="markers",
@@ -104,13 +82,12 @@ def forest(id: str, studies: Sequence[Json]) -> Chart | None:
             f"<br>margin ±{margin:.9g}<extra></extra>",
         )
         text = f"<b>{pair_name(pair)}</b>: {pair['outcome']}"
-        figure.add_annotation(
+        figure.note(
+            text + f"<br><span style='font-size: 11px'>{study['stack']}</span>" * stacks,
             xref="paper",
             x=0,
             y=y + 0.06,
-            text=text + f"<br><span style='font-size: 11px'>{study['stack']}</span>" * stacks,
             align="left",
-            showarrow=False,
             xanchor="left",
             yanchor="bottom",
             bgcolor="var(--paper)",
@@ -135,14 +112,9 @@ def seeds(id: str, study: Json) -> Chart | None:
     pairs = [pair for pair in study["pairs"] if pair["per_seed"]]
     if not pairs:
         return None
-    figure = make_subplots(
-        len(pairs),
-        1,
-        shared_xaxes=True,
-        shared_yaxes="all",
-        vertical_spacing=0.24 / len(pairs),
-        subplot_titles=list(map(pair_name, pairs)),
-    )
+    figure = Figure(*map(pair_name, pairs), spacing=0.24 / len(pairs))
+    for letter in "xy":
+        figure.share_axis(letter)
     for row, pair in enumerate(pairs, start=1):
         values = [100 * seed["difference"] for seed in pair["per_seed"]]
         tables = [seed["agreement"] for seed in pair["per_seed"]]
@@ -157,7 +129,8 @@ def seeds(id: str, study: Json) -> Chart | None:
                 "thickness": 1,
                 "width": 0,
             }
-        figure.add_scatter(
+        figure.scatter(
+            row,
             x=[str(seed["seed"]) for seed in pair["per_seed"]],
             y=values,
             error_y=error,
@@ -166,18 +139,14 @@ def seeds(id: str, study: Json) -> Chart | None:
             customdata=[[100 * seed["first"], 100 * seed["second"]] for seed in pair["per_seed"]],
             hovertemplate=f"seed %{{x}}<br>%{{y:+{DIGITS}}} points<br>{pair['first']} %{{customdata[0]:{DIGITS}}}%<br>"
             f"{pair['second']} %{{customdata[1]:{DIGITS}}}%<extra></extra>",
-            row=row,
-            col=1,
         )
         margin = 100 * study["margin"]
-        figure.add_hrect(-margin, margin, fillcolor=BAND, line_width=0, layer="below", row=row, col=1)
+        figure.band("y", -margin, margin, row)
         if pair["test"]:
-            line = {"color": INK, "width": 1.5, "dash": "dash"}
-            figure.add_hline(100 * pair["test"]["difference"], line=line, row=row, col=1)
-    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK})
-    figure.update_xaxes(type="category", showgrid=False)
-    figure.update_xaxes(title="seed", row=len(pairs), col=1)
-    figure.update_yaxes(title="points")
+            figure.mark("y", 100 * pair["test"]["difference"], row=row, color=INK, width=1.5, dash="dash")
+        figure.axis("x", row, type="category", showgrid=False)
+        figure.axis("y", row, title="points")
+    figure.axis("x", len(pairs), title="seed")
     label = (
         f"Paired differences of the study {study['name']}, seed by seed, in the margin band; dashed: their mean. "
         "The table below has them"
@@ -190,9 +159,9 @@ def power(id: str, study: Json) -> Chart | None:
     pairs = [pair for pair in study["pairs"] if pair["power_curve"]]
     if not pairs:
         return None
-    figure = go.Figure()
+    figure = Figure()
     for dash, pair in zip(("solid", "dash", "dot", "dashdot", "longdash", "longdashdot"), pairs, strict=False):
-        figure.add_scatter(
+        figure.scatter(
             x=pair["power_curve"]["seeds"],
             y=pair["power_curve"]["power"],
             name=pair_name(pair),
@@ -200,10 +169,10 @@ def power(id: str, study: Json) -> Chart | None:
             line={"color": INK, "width": 2, "dash": dash},
             hovertemplate=f"{pair_name(pair)}<br>%{{x}} seeds: power %{{y:{DIGITS}}}<extra></extra>",
         )
-    line = {"color": MUTED, "width": 1, "dash": "dot"}
-    figure.add_vline(study["seeds"], line=line, annotation_text=f"{study['seeds']} seeds", annotation_position="right")
+    line: Json = {"color": MUTED, "width": 1, "dash": "dot"}
+    figure.mark("x", study["seeds"], f"{study['seeds']} seeds", **line)
     target = study["detectable_power"]
-    figure.add_hline(target, line=line, annotation_text=f"{target:g}", annotation_position="bottom right")
+    figure.mark("y", target, f"{target:g}", **line)
     return chart(
         id,
         f"Power of the study {study['name']} to show equivalence, against the number of seeds, at the observed SDs",
@@ -220,47 +189,35 @@ def curve(id: str, record: Json) -> Chart | None:
     steps, losses = record["steps"], record["losses"]
     if not losses:
         return None
-    titles = ("training loss", "gap from numpynet, one-ulp envelope")
-    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.1, subplot_titles=titles)
+    figure = Figure("training loss", "gap from numpynet, one-ulp envelope")
+    figure.share_axis("x")
     for name, values in losses.items():
         line = {"color": look(name).colour, "dash": look(name).dash, "width": look(name).width}
-        hover = f"{name}, step %{{x}}: %{{y:{DIGITS}}}<extra></extra>"
-        figure.add_scatter(
-            x=steps, y=values, name=name, mode="lines", line=line, hovertemplate=hover, legendgroup=name, row=1, col=1
-        )
+        of = {"x": steps, "mode": "lines", "legendgroup": name}
+        of["hovertemplate"] = f"{name}, step %{{x}}: %{{y:{DIGITS}}}<extra></extra>"
+        figure.scatter(**of, y=values, name=name, line=line)
         if name != "numpynet" and "numpynet" in losses:
             gaps = _positive(_gap(a, b) for a, b in zip(values, losses["numpynet"], strict=False))
-            figure.add_scatter(
-                x=steps,
-                y=gaps,
-                mode="lines+markers",
-                line=line | {"width": 1.5, "dash": "solid"},
-                marker={"size": 4, "symbol": look(name).symbol},
-                hovertemplate=hover,
-                legendgroup=name,
-                showlegend=False,
-                row=2,
-                col=1,
-            )
+            line |= {"width": 1.5, "dash": "solid"}
+            of |= {"mode": "lines+markers", "showlegend": False}
+            figure.scatter(2, **of, y=gaps, line=line, marker={"size": 4, "symbol": look(name).symbol})
     for field, text, dash in (("envelope", "one-ulp envelope", "solid"), ("allowed", "allowed", "dash")):
         if record[field]:
-            figure.add_scatter(
+            figure.scatter(
+                2,
                 x=steps,
                 y=_positive(record[field]),
                 name=text,
                 mode="lines",
                 line={"color": MUTED, "width": 1.5, "dash": dash},
                 hovertemplate=f"{text}, step %{{x}}: %{{y:{DIGITS}}}<extra></extra>",
-                row=2,
-                col=1,
             )
     if record["compared"] is not None and record["compared"] < len(steps):
-        line = {"color": MUTED, "width": 1.5, "dash": "dot"}
-        figure.add_vline(steps[record["compared"]], line=line, row="all", col=1)
-    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK})
-    figure.update_yaxes(type="log", exponentformat="power", dtick=1, nticks=6, row=2, col=1)
-    figure.update_yaxes(rangemode="tozero", row=1, col=1)
-    figure.update_xaxes(title="step", row=2, col=1)
+        for row in (1, 2):
+            figure.mark("x", steps[record["compared"]], row=row, color=MUTED, width=1.5, dash="dot")
+    figure.axis("y", 2, type="log", exponentformat="power", dtick=1, nticks=6)
+    figure.axis("y", rangemode="tozero")
+    figure.axis("x", 2, title="step")
     label = (
         f"{record['title'] or record['key']}: training losses, and the gaps between them against the one-ulp envelope. "
         + "; ".join(f"{name} from {ends[0]:.4g} to {ends[-1]:.4g}" for name, ends in _finite(losses).items())

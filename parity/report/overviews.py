@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
-
-from parity.report.figures import DIGITS, INK, MUTED, Chart, chart, look
+from parity.report.figures import DIGITS, Chart, chart, look
+from parity.report.plotting import INK, MUTED, Figure
 from parity.report.records import Json
 
 # Lightest for what catches a defect first; "nobody" has the colour of a failure.
@@ -29,6 +27,8 @@ GOLDEN_RATIO = 0.618  # its multiples spread evenly: points of like share lie ap
 def shares(id: str, allowances: Sequence[Json]) -> Chart | None:
     """Draws every pair, dtype and quantity as a point: the largest share of its allowance that an implementation used.
 
+    `allowances` are the largest over all stacks.
+
     An infinite share stands at the right edge.
     """
     names = list(dict.fromkeys(name for row in allowances for name in row["used"]))
@@ -36,11 +36,11 @@ def shares(id: str, allowances: Sequence[Json]) -> Chart | None:
         return None
     known = [use["share"] for row in allowances for use in row["used"].values() if use["share"] is not None]
     edge = 1.1 * max([1.0, *known])
-    figure = go.Figure()
+    figure = Figure()
     for y, name in enumerate(reversed(names)):
         rows = [(row["used"][name]["share"], row) for row in allowances if name in row["used"]]
         found = sorted(((edge if share is None else share, row) for share, row in rows), key=lambda pair: pair[0])
-        figure.add_scatter(
+        figure.scatter(
             x=[share for share, _ in found],
             y=[y + 0.6 * (place * GOLDEN_RATIO % 1 - 0.5) for place in range(len(found))],
             mode="markers",
@@ -51,10 +51,10 @@ def shares(id: str, allowances: Sequence[Json]) -> Chart | None:
                 "opacity": 0.75,
             },
             customdata=["∞" if share == edge else f"{share:.9g}" for share, _ in found],
-            text=[f"{row['pair']}, {row['dtype']}, {row['quantity']}<br>{row['stack']}" for _, row in found],
+            text=["{pair}, {dtype}, {quantity}<br>".format(**row) + _stack(row["used"][name]) for _, row in found],
             hovertemplate=f"{name}: %{{customdata}} of the allowance<br>%{{text}}<extra></extra>",
         )
-    figure.add_vline(1, line={"color": "var(--bad)", "width": 2}, annotation_text="allowed", annotation_position="top")
+    figure.mark("x", 1, "allowed", color="var(--bad)", width=2)
     return chart(
         id,
         "Share of the allowance used, one point for each pair, dtype and quantity, by implementation; 1 is the limit. "
@@ -67,12 +67,17 @@ def shares(id: str, allowances: Sequence[Json]) -> Chart | None:
     )
 
 
+def _stack(use: Json) -> str:
+    """The stack that has the largest share of several; nothing where there is one alone."""
+    return str(use.get("stack", ""))
+
+
 def defects(id: str, caught_by: Json) -> Chart | None:
     """Draws how many planted defects each rung caught, and how many the baseline, as two stacked bars."""
-    figure = go.Figure()
+    figure = Figure()
     for way, label in (("baseline", "baseline"), ("ladder", "ladder")):
         for by, count in sorted(caught_by[way].items(), key=lambda item: list(CATCHERS).index(item[0])):
-            figure.add_bar(
+            figure.bar(
                 x=[count],
                 y=[label],
                 orientation="h",
@@ -84,7 +89,7 @@ def defects(id: str, caught_by: Json) -> Chart | None:
                 marker={"color": CATCHERS[by], "line": {"color": "var(--paper)", "width": 1}},
                 hovertemplate=f"{label}: {count} caught by {by}<extra></extra>",
             )
-    if not figure.data:
+    if not figure.traces:
         return None
     return chart(
         id,
@@ -106,18 +111,18 @@ def defects(id: str, caught_by: Json) -> Chart | None:
 
 def experiment(id: str, records: Sequence[Json], name: str) -> Chart | None:
     """Draws one curve of an experiment, a line for each implementation."""
-    figure = go.Figure()
+    figure = Figure()
     for record in records:
         implementation = record["implementation"]
         if name in record["curves"]:
-            figure.add_scatter(
+            figure.scatter(
                 **record["curves"][name],
                 name=implementation,
                 mode="lines",
                 line={"color": look(implementation).colour, "dash": look(implementation).dash, "width": 2},
                 hovertemplate=f"{implementation}, %{{x}}: %{{y:{DIGITS}}}<extra></extra>",
             )
-    if not figure.data:
+    if not figure.traces:
         return None
     ends = "; ".join(
         f"{record['implementation']} from {found[0]:.4g} to {found[-1]:.4g}"
@@ -133,12 +138,12 @@ def effects(id: str, records: Sequence[Json]) -> Chart | None:
     factors = list(dict.fromkeys(effect["factor"] for record in records for effect in record["effects"]))
     if not factors:
         return None
-    figure = go.Figure()
+    figure = Figure()
     for place, record in enumerate(records):
         name, found = record["implementation"], record["effects"]
         estimates = [100 * effect["estimate"] for effect in found]
         limits = [[100 * limit for limit in effect["interval"]] for effect in found]
-        figure.add_scatter(
+        figure.scatter(
             x=estimates,
             y=[-factors.index(effect["factor"]) - 0.22 * (place - (len(records) - 1) / 2) for effect in found],
             error_x={
@@ -157,7 +162,7 @@ def effects(id: str, records: Sequence[Json]) -> Chart | None:
             hovertemplate=f"{name}, %{{text}}<br>%{{x:+{DIGITS}}} points<br>%{{customdata[0]:+{DIGITS}}} to "
             f"%{{customdata[1]:+{DIGITS}}}<extra></extra>",
         )
-    figure.add_vline(0, line={"color": MUTED, "width": 1.5})
+    figure.mark("x", 0, color=MUTED, width=1.5)
     return chart(
         id,
         f"{records[0]['title']}: what changing one factor does to the accuracy of each implementation, with intervals "
@@ -176,8 +181,7 @@ def calibration(id: str, cells: Sequence[Json]) -> Chart | None:
         return None
     false, passes = ([cell for cell in cells if cell["kind"] == kind] for kind in ("type I", "power"))
     procedures = list(dict.fromkeys(cell["procedure"] for cell in false))
-    titles = ("rate of false claims", "rate of passes, less power")
-    figure = make_subplots(2, 1, subplot_titles=titles, vertical_spacing=0.2, row_heights=[0.6, 0.4])
+    figure = Figure("rate of false claims", "rate of passes, less power", heights=(0.6, 0.4), spacing=0.2)
     below, above = ([abs(cell[limit] - cell["expected"]) for cell in passes] for limit in ("lowest", "highest"))
     drawn = (
         (1, false, [cell["rate"] for cell in false], [procedures.index(cell["procedure"]) for cell in false], None),
@@ -190,7 +194,8 @@ def calibration(id: str, cells: Sequence[Json]) -> Chart | None:
         ),
     )
     for row, found, x, y, error in drawn:
-        figure.add_scatter(
+        figure.scatter(
+            row,
             x=x,
             y=y,
             error_y=error,
@@ -200,17 +205,14 @@ def calibration(id: str, cells: Sequence[Json]) -> Chart | None:
             customdata=[[cell["rate"], cell["expected"]] for cell in found],
             hovertemplate=f"%{{text}}<br>simulated %{{customdata[0]:{DIGITS}}}, promised "
             f"%{{customdata[1]:{DIGITS}}}<extra></extra>",
-            row=row,
-            col=1,
         )
     for promised in {cell["expected"] for cell in false}:
-        figure.add_vline(promised, line={"color": MUTED, "width": 1.5, "dash": "dash"}, row=1, col=1)
-    figure.add_hline(0, line={"color": MUTED, "width": 1}, row=2, col=1)
-    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK})
-    figure.update_xaxes(rangemode="tozero", row=1, col=1)
-    figure.update_xaxes(title="power", range=[-0.02, 1.02], row=2, col=1)
+        figure.mark("x", promised, color=MUTED, width=1.5, dash="dash")
+    figure.mark("y", 0, row=2, color=MUTED, width=1)
+    figure.axis("x", rangemode="tozero")
+    figure.axis("x", 2, title="power", range=[-0.02, 1.02])
     places = list(range(len(procedures)))
-    figure.update_yaxes(tickvals=places, ticktext=procedures, range=[len(places) - 0.5, -0.5], row=1, col=1)
+    figure.axis("y", tickvals=places, ticktext=procedures, range=[len(places) - 0.5, -0.5])
     label = (
         f"Calibration: {sum(cell['passed'] for cell in cells)} of {len(cells)} simulated rates are within Monte Carlo "
         f"error of what the procedures promise; the largest rate of false claims is "

@@ -7,15 +7,16 @@ import functools
 import gzip
 import json
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from parity.report import figures, overviews
 from parity.report.figures import Chart
 from parity.report.formats import FILTERS
+from parity.report.merging import hardest, largest, merged_here
 from parity.report.records import Json
 
 
@@ -31,7 +32,7 @@ def html(document: Json) -> str:
             charts=charts,
             **_derived(document),
             figures=packed("{" + drawn + "}"),
-            data=packed(json.dumps(document, ensure_ascii=False)),
+            data=packed(json.dumps(_pictures(document), ensure_ascii=False)),
             plotly=plotly(),
         )
     )
@@ -43,9 +44,32 @@ def markdown(document: Json) -> str:
 
 
 def _derived(document: Json) -> Json:
-    """The values that both templates ask of the document: whether it has many stacks, and the pairs of all studies."""
-    pairs = [(study, pair) for study in document["studies"] for pair in study["pairs"]]
-    return {"many": len(document["stacks"]) > 1, "pairs": pairs}
+    """The values that both templates ask of the document.
+
+    These are whether it has many stacks, the pairs of all studies, of each curve the one that is drawn, and the largest
+    shares over all stacks.
+    """
+    shares = document["allowances"]
+    return {
+        "many": len(document["stacks"]) > 1,
+        "pairs": [(study, pair) for study in document["studies"] for pair in study["pairs"]],
+        "drawn_curves": hardest(document["curves"]),
+        "shares_by_quantity": largest(shares, ("pair", "dtype", "quantity")),
+        "shares_by_pair": largest(shares, ("pair", "dtype")),
+    }
+
+
+def _pictures(document: Json) -> Json:
+    """The pictures of experiments, by where the page shows them."""
+    return {
+        picture_id(record, title): uri
+        for record in document["experiments"]
+        for title, uri in record["pictures"].items()
+    }
+
+
+def picture_id(record: Json, title: str) -> str:
+    return f"{record['stack']}/{record['key']}/{title}"
 
 
 def _charts(document: Json) -> dict[str, Chart]:
@@ -62,9 +86,9 @@ def _charts(document: Json) -> dict[str, Chart]:
     for study in studies:
         add(f"seeds/{study['stack']}/{study['name']}", figures.seeds, study)
         add(f"power/{study['stack']}/{study['name']}", figures.power, study)
-    for curve in document["curves"]:
-        add(f"curve/{curve['stack']}/{curve['key']}", figures.curve, curve)
-    add("shares", overviews.shares, document["allowances"])
+    for curve in hardest(document["curves"]):
+        add(f"curve/{curve['key']}", figures.curve, curve)
+    add("shares", overviews.shares, largest(document["allowances"], ("pair", "dtype", "quantity")))
     add("defects", overviews.defects, document["caught_by"])
     add("calibration", overviews.calibration, document["calibration"])
     for place, records in _experiments(document["experiments"]).items():
@@ -82,13 +106,14 @@ def _experiments(records: list[Json]) -> dict[tuple[str, str], list[Json]]:
     return grouped
 
 
-def _ways(modes: list[Json]) -> list[tuple[Json, dict[str, Json]]]:
-    """Each way of writing a model, with its record for each way of running it."""
+def _ways(modes: list[Json]) -> list[Json]:
+    """Each way of writing a model on a stack, with `cells`: what came out of each way of running it."""
     fields = ("stack", "model", "dtype", "framework", "mode")
     grouped: dict[tuple[str, ...], dict[str, Json]] = {}
     for mode in modes:
-        grouped.setdefault(tuple(mode[field] for field in fields), {})[mode["execution"]] = mode
-    return [(dict(zip(fields, place, strict=True)), cells) for place, cells in grouped.items()]
+        cell = {name: mode[name] for name in ("status", "largest")}
+        grouped.setdefault(tuple(mode[field] for field in fields), {})[mode["execution"]] = cell
+    return [dict(zip(fields, place, strict=True)) | {"cells": cells} for place, cells in grouped.items()]
 
 
 def packed(text: str) -> Markup:
@@ -96,12 +121,17 @@ def packed(text: str) -> Markup:
 
     It is a third as large, and nothing in it can end its script.
     """
-    return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
+    return _in_base64(gzip.compress(text.encode(), mtime=0))
+
+
+def _in_base64(packed: bytes) -> Markup:
+    return Markup(base64.b64encode(packed).decode())
 
 
 @functools.cache
 def plotly() -> Markup:
-    return packed(get_plotlyjs())
+    """plotly.js as report.js unpacks it: the bundle with points, lines and bars alone, a quarter of the whole."""
+    return _in_base64(files("parity.report").joinpath("plotly-basic.min.js.gz").read_bytes())
 
 
 @functools.cache
@@ -113,7 +143,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= FILTERS
+    environment.filters |= FILTERS | {"merged": merged_here, "picture_id": picture_id}
     environment.globals |= {
         "experiments_of": _experiments,
         "ways_of": _ways,

@@ -1,7 +1,7 @@
 "use strict";
 const PRINTED_WIDTH = 680; // pixels of an A4 page within its margins
 
-// What is embedded is compressed: plotly's code, the charts, and report.json.
+// What is embedded is compressed: plotly's code, the charts, and the pictures or the record of a comparison.
 async function unpack(id) {
   const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (c) => c.charCodeAt(0));
   return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
@@ -43,14 +43,11 @@ async function main() {
     drawAll();
   });
 
-  const report = JSON.parse(await unpack("data"));
-  document.querySelectorAll("img[data-picture]").forEach((image) => {
-    const { stack, key, picture } = image.dataset;
-    image.src = report.experiments.find((record) => record.stack === stack && record.key === key).pictures[picture];
-  });
+  const data = JSON.parse(await unpack("data"));
+  document.querySelectorAll("img[data-picture]").forEach((image) => { image.src = data[image.dataset.picture]; });
 }
 
-document.getElementById("download").addEventListener("click", async () => {
+document.getElementById("download")?.addEventListener("click", async () => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([await unpack("data")], { type: "application/json" }));
   link.download = document.getElementById("download").dataset.file;

@@ -367,7 +367,7 @@ def test_the_page_loads_nothing_and_links_only_to_pages(full: Full) -> None:
     text = (full[1] / "report.html").read_text()
     assert "default-src 'none'" in text
     own = text[: text.index('<script type="text/plain" id="plotly">')]
-    assert not re.search(r'(src|href)="(?!#|data:image/png|https?://)', own)
+    assert not re.search(r'(src|href)="(?!#|report\.json|data:image/png|https?://)', own)
     assert not re.search(r'src="http|<link|@import|url\(', own)
     assert 'href="https://example.org/issue"' in own
 
