@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    wait,
-)
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import asdict, dataclass
-from itertools import islice
+from functools import partial
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from parity.results.code import origin
@@ -24,6 +18,7 @@ from parity.training.experiment import Experiment, run
 from parity.work.pool import Call, Crash, Pool
 
 T = TypeVar("T")
+AT_ONCE = 10_000  # runs that a cluster is given at a time: enough for any number of workers, and for one's memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +73,7 @@ def performed(jobs: Sequence[Job], workers: int = 2, executor: Executor | None =
     waiting = iter(jobs)
     while True:
         lost = []
-        for job, found in _on(executor, waiting, len(jobs)):
+        for job, found in _on(executor, waiting):
             if isinstance(found, Exception):
                 lost.append(job)
             else:
@@ -117,24 +112,37 @@ class InProcess(Executor):
 Ended = Iterator[tuple[Job, Json | Exception]]  # an exception is the pool's: `perform` raises none
 
 
-def _on(executor: Executor, waiting: Iterator[Job], at_once: int) -> Ended:
-    for job, found in _through(executor, waiting, at_once):
+def _on(executor: Executor, waiting: Iterator[Job]) -> Ended:
+    for job, found in _through(executor, waiting):
         if isinstance(found, BrokenExecutor | CancelledError):  # nobody here cancels: a cluster that is lost does
             raise BrokenExecutor("the executor broke down") from found
         yield job, found
 
 
-def _through(pool: Executor, waiting: Iterator[Job], at_once: int) -> Ended:
-    """Yields the jobs with what they returned or raised, as they end; `at_once` of them are under way."""
-    under_way: dict[Future[Json], Job] = {}
-    while True:
-        for job in islice(waiting, at_once - len(under_way)):
-            under_way[_submitted(pool, job)] = job
-        if not under_way:
-            return
-        ended = wait(under_way, return_when=FIRST_COMPLETED).done
-        for future in [future for future in under_way if future in ended]:
-            yield under_way.pop(future), _result(future)
+def _through(executor: Executor, waiting: Iterator[Job]) -> Ended:
+    """Yields the jobs with what they returned or raised, as they end; no more than AT_ONCE are under way.
+
+    Each says itself that it has ended: to ask all that are under way takes longer than a short run.
+    """
+    ended = SimpleQueue[tuple[Job, Future[Json]]]()
+    under_way = 0
+    for job in waiting:
+        _submitted(executor, job).add_done_callback(partial(_told, ended, job))
+        under_way += 1
+        while under_way == AT_ONCE or not ended.empty():
+            yield _next(ended)
+            under_way -= 1
+    for _ in range(under_way):
+        yield _next(ended)
+
+
+def _told(ended: SimpleQueue[tuple[Job, Future[Json]]], job: Job, future: Future[Json]) -> None:
+    ended.put((job, future))
+
+
+def _next(ended: SimpleQueue[tuple[Job, Future[Json]]]) -> tuple[Job, Json | Exception]:
+    job, future = ended.get()
+    return job, _result(future)
 
 
 def _submitted(pool: Executor, job: Job) -> Future[Json]:
@@ -154,5 +162,5 @@ def _result(future: Future[Json]) -> Json | Exception:
 
 
 def _alone_on(executor: Executor, job: Job) -> Json:
-    [(_, found)] = _on(executor, iter([job]), 1)
+    [(_, found)] = _on(executor, iter([job]))
     return crashed(job, f"{type(found).__name__}: {found}") if isinstance(found, Exception) else found

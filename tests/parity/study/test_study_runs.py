@@ -138,6 +138,41 @@ def test_an_executor_that_breaks_down_is_no_run_that_crashed(problem: Exception)
         on(Broken())
 
 
+def test_what_ends_is_yielded_before_another_is_given_out() -> None:
+    """A study that is killed has stored what had ended; a cluster is not given more than AT_ONCE runs."""
+    begun: list[int] = []
+
+    class Counting(InProcess):
+        def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+            begun.append(args[0].seed)
+            return super().submit(fn, *args)
+
+    jobs = [job(COUPLED, seed) for seed in range(3)]
+    assert [(each.seed, len(begun)) for each, _ in performed(jobs, executor=Counting())] == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_no_more_runs_are_under_way_than_a_cluster_is_given_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.study.runs.AT_ONCE", 2)
+    under_way: list[Future[Any]] = []
+    most = 0
+
+    class Slow(Executor):
+        def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+            nonlocal most
+            future: Future[T] = Future()
+            under_way.append(future)
+            most = max(most, len(under_way))
+            if len(under_way) == 2 or args[0].seed == 4:
+                for each in (under_way.pop(), *under_way):
+                    each.set_result({})
+                under_way.clear()
+            return future
+
+    found = [each.seed for each, _ in performed([job(COUPLED, seed) for seed in range(5)], executor=Slow())]
+    assert sorted(found) == list(range(5))
+    assert most == 2
+
+
 def test_seeds_of_the_disjoint_arm_are_further_apart_than_any_study_is_long_and_stay_what_they_were() -> None:
     """A study that was begun goes on from the same ones."""
     names = ("numpynet", "torch", "tensorflow")
