@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.commands import COMMANDS, QUICK
 from benchmarks.sheets import PEERS, Found, Sheet, page, sheets
 from benchmarks.timing import in_own_process
 
@@ -38,6 +39,11 @@ def convolution(quick: bool) -> Found:
     } | {"megabytes": _peaks(quick, "benchmarks.convolution", "memory")}
 
 
+def layers(quick: bool) -> Found:
+    found: Found = in_own_process("benchmarks.layers", 3 if quick else 15)
+    return found
+
+
 def memory(quick: bool) -> Found:
     return _peaks(quick, "benchmarks.memory")
 
@@ -52,6 +58,25 @@ def _peaks(quick: bool, module: str, *arguments: str) -> Found:
         name: min(in_own_process(module, *arguments, name, threads=2) for _ in range(1 if quick else 2))
         for name in names
     }
+
+
+def commands(quick: bool) -> Found:
+    return {name: in_own_process("benchmarks.commands", name) for name in (QUICK if quick else COMMANDS)}
+
+
+def leaks(quick: bool) -> Found:
+    found: Found = in_own_process("benchmarks.leaks", 1_000 if quick else 10_000)
+    return found
+
+
+def growth(quick: bool) -> Found:
+    found: Found = in_own_process("benchmarks.growth", 2 if quick else 5)
+    return found
+
+
+def scheduling(quick: bool) -> Found:
+    found: Found = in_own_process("benchmarks.scheduling", *((300, 2) if quick else (10_000, 2)))
+    return found
 
 
 def ladder(quick: bool) -> Found:
@@ -72,9 +97,14 @@ def comparison(quick: bool) -> Found:
 BENCHMARKS = {
     "step": step,
     "convolution": convolution,
+    "layers": layers,
     "memory": memory,
     "ladder": ladder,
     "study": study,
+    "commands": commands,
+    "growth": growth,
+    "leaks": leaks,
+    "scheduling": scheduling,
     "comparison": comparison,
 }
 

@@ -8,6 +8,7 @@ All have the same weights and batches; batches are made before the clock starts,
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from itertools import cycle
@@ -75,20 +76,29 @@ def numpynet_trainer(model: Module, batches: Batches, momentum: float) -> Step:
     return lambda: trainer.step(*next(turn))
 
 
-def torch_eager(model: Module, batches: Batches, momentum: float) -> Step:
+def torch_eager(model: Module, batches: Batches, momentum: float, compiled: bool = False) -> Step:
     net, criterion = parity.to_torch(model), torch.nn.NLLLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=LR, momentum=momentum)
     turn = cycle([(torch.from_numpy(inputs), torch.from_numpy(targets)) for inputs, targets in batches])
 
+    def loss_of(inputs: Any, targets: Any) -> Any:
+        return criterion(net(inputs), targets)
+
+    forward = torch.compile(loss_of) if compiled else loss_of
+
     def step() -> float:
         inputs, targets = next(turn)
         optimizer.zero_grad()
-        loss = criterion(net(inputs), targets)
+        loss = forward(inputs, targets)
         loss.backward()
         optimizer.step()
         return float(loss.detach())
 
     return step
+
+
+def torch_compiled(model: Module, batches: Batches, momentum: float) -> Step:
+    return torch_eager(model, batches, momentum, compiled=True)
 
 
 def tensorflow_function(model: Sequential, batches: Batches, momentum: float) -> Step:
@@ -119,18 +129,27 @@ CONTENDERS: dict[str, Contender] = {
     "numpynet": numpynet_loop,
     "numpynet Trainer": numpynet_trainer,
     "torch": torch_eager,
+    "torch compiled": torch_compiled,
     "tensorflow": tensorflow_function,
 }
 
 
+def use_threads(number: int) -> None:
+    """Make the libraries that are installed use so many threads; NumPy's are set by the environment."""
+    if "torch" in available():
+        torch.set_num_threads(number)
+    if "tensorflow" in available():
+        tf.config.threading.set_intra_op_parallelism_threads(number)
+        tf.config.threading.set_inter_op_parallelism_threads(number)
+
+
 def contenders(threads: int) -> dict[str, Contender]:
     """The contenders whose library is installed, each set to use so many threads."""
-    if "torch" in available():
-        torch.set_num_threads(threads)
-    if "tensorflow" in available():
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    return {name: step for name, step in CONTENDERS.items() if name.split()[0] in ("numpynet", *available())}
+    use_threads(threads)
+    able = {name: step for name, step in CONTENDERS.items() if name.split()[0] in ("numpynet", *available())}
+    if shutil.which("c++") is None:  # which torch compiles with
+        able.pop("torch compiled", None)
+    return able
 
 
 def agreeing(steps: dict[str, Step]) -> dict[str, Step]:
@@ -148,7 +167,7 @@ def compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
         "ratios": {
             f"{name} / {peer}": ratios(seconds, name, peer)
             for name in ("numpynet", "numpynet Trainer")
-            for peer in ("torch", "tensorflow", PRODUCTS)
+            for peer in ("torch", "torch compiled", "tensorflow", PRODUCTS)
             if peer in seconds
         },
     }
