@@ -18,12 +18,16 @@ MIXED = [f"mixed_{name}" for name in NARROW]
 
 
 def outcome(seed: int, dtype: str) -> tuple[str, str, float]:
-    """What the pair of this seed came to: "held", "alarm" or "raised"; what was said, and the largest share used."""
+    """What the pair of this seed came to: "held", "not judged" in part, "alarm" or "raised"; what was said, and the
+    largest share used.
+    """
     pair = drawn(seed, dtype)
     try:
         found = parity.compare(pair.model, pair.port, pair.inputs)
     except Exception:  # whatever it is, it is told as what this pair came to
         return "raised", f"{pair.model}\n{traceback.format_exc()}", 0.0
+    if found.passed and found.beyond:
+        return "not judged", str(found), found.worst.share
     if found.passed:
         return "held", "", found.worst.share
     return "alarm", f"{pair.model}\n{found}", found.worst.share

@@ -136,10 +136,12 @@ def _print(found: Comparison, every: bool) -> None:
     table = Table("mode", "tensor", "used/allowed", "digits", "")
     for mode, tensors in found.judged.items():
         for tensor in tensors:
-            if every or not tensor.passed:
+            if every or not tensor.held:
                 mark = (
                     "[red]outside"
                     if not tensor.passed
+                    else "[yellow]beyond the range: not judged"
+                    if tensor.beyond
                     else "[green]within"
                     if tensor.known is None
                     else "[yellow]known"

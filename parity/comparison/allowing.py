@@ -36,6 +36,7 @@ from parity.comparison.narrowing import (
     RandomInNarrow,
 )
 from parity.comparison.operations import Rounding
+from parity.ladder.judge import errors, share_used
 from parity.rounding.allowance import FEWER_BITS, MORE, PAIRS, PARTIAL, SMALL_EVERY, combined, size_of
 from parity.rounding.errors import SLACK, BehindForward, Errors, InHalf, Losing, Nearest, RandomErrors, making
 
@@ -53,6 +54,7 @@ class Allowances(Generic[Key]):
     run: computes it anew, in the reference's format, under the errors that are being made
     made: is called after each run
     kept: what operations are kept in float32 where the format is a narrow one
+    strayed: how far each tensor strays in the range of a narrow format; empty before `look_at_range`
     unmodelled: the names of torch's operations that there is no model of rounding for
     """
 
@@ -68,6 +70,7 @@ class Allowances(Generic[Key]):
         self.arithmetic, self.dtype = arithmetic, arithmetic.dtype
         self.rounding = Rounding()
         self.large, self.small = ({key: np.zeros_like(value) for key, value in reference.items()} for _ in range(2))
+        self.strayed: dict[Key, Array] = {}
 
     def glance(self) -> None:
         """Look at one of each of `PAIRS` pairs of random errors."""
@@ -92,10 +95,46 @@ class Allowances(Generic[Key]):
 
     def look_again(self, enough: Callable[[], bool]) -> None:
         """Look further until `enough` says so, which is asked after every few runs."""
-        for errors in self._further():
-            self._observe(errors)
+        for few in self._further():
+            self._observe(few)
             if enough():
                 return
+
+    def look_at_range(self) -> None:
+        """Look at what the range of a narrow format does, which is allowed nothing: it keeps one from judging."""
+        if self.arithmetic.narrow is None or self.strayed:
+            return
+        self.strayed = {
+            key: np.where(np.isfinite(value), 0, np.inf).astype(value.dtype) for key, value in self.reference.items()
+        }
+        random = (
+            RandomInNarrow(self.arithmetic, f"pair {pair}".encode(), SLACK_NARROW, ranged=True) for pair in range(PAIRS)
+        )
+        for one in (NearestInNarrow(self.arithmetic, ranged=True), *random):
+            for key, value in self._run(one).items():
+                if key in self.strayed:
+                    np.fmax(self.strayed[key], errors(value, self.reference[key]), out=self.strayed[key])
+
+    def out_of_range(self, key: Key, found: Array, expected: Array) -> Array:
+        """Tells which elements are outside, but where the range of the format may be why.
+
+        There it is: the reference strays further in that range than rounding allows, or is no number.
+        """
+        if key not in self.strayed or found.shape != expected.shape:
+            return np.zeros(expected.shape, bool)
+        bound = self.bound(key)
+        return ~(self.strayed[key] <= bound) & ~(errors(found, expected) <= bound)
+
+    def share(self, key: Key, found: Array | None, expected: Array | None = None) -> float:
+        """The largest share of its allowance that an element uses, of those that can be judged.
+
+        expected: where it is another than the reference's
+        """
+        expected = self.reference[key] if expected is None else expected
+        if found is not None and (left_out := self.out_of_range(key, found, expected)).any():
+            kept = ~left_out
+            return share_used(found[kept], expected[kept], self.bound(key)[kept], self.dtype)
+        return share_used(found, expected, self.bound(key), self.dtype)
 
     def _further(self) -> Iterator[Iterable[Errors]]:
         """Yields the errors of another look, group by group: pairs, then those at branches (`deviations` has why)."""
@@ -120,17 +159,21 @@ class Allowances(Generic[Key]):
             else:
                 yield RandomInNarrow(self.arithmetic, seed, min(size, SLACK_NARROW), other)
 
-    def _observe(self, errors: Iterable[Errors]) -> None:
-        for one in errors:
-            # In this order: where no errors are made, attention stays fused, which has no model of rounding.
-            self.rounding.keeping = Keeping(self.kept)
-            with np.errstate(all="ignore"), making(one), self.rounding:
-                found = self.run()
+    def _observe(self, made: Iterable[Errors]) -> None:
+        for one in made:
+            found = self._run(one)
             for key, largest in (self.small if one.size == 1 else self.large).items():
                 with np.errstate(all="ignore"):
                     deviation = np.abs(found[key] - self.reference[key])
                 np.fmax(largest, deviation, out=largest, where=np.isfinite(deviation))  # jumps are finite
-            self.made()
+
+    def _run(self, one: Errors) -> Mapping[Key, Array]:
+        # In this order: where no errors are made, attention stays fused, which has no model of rounding.
+        self.rounding.keeping = Keeping(self.kept)
+        with np.errstate(all="ignore"), making(one), self.rounding:
+            found = self.run()
+        self.made()
+        return found
 
     def widen(self, other: Allowances[Key]) -> None:
         """Allow as much as `other` does where that is more."""
@@ -140,7 +183,7 @@ class Allowances(Generic[Key]):
 
     def forget(self) -> None:
         """Let go of all arrays, which are many times as large as the model; nothing can be judged then."""
-        self.reference, self.large, self.small = {}, {}, {}
+        self.reference, self.large, self.small, self.strayed = {}, {}, {}, {}
 
     def bound(self, key: Key) -> Array:
         """The allowance of one tensor."""

@@ -164,6 +164,12 @@ class _Comparing:
                 faults.setdefault(fault.layer, fault)
         if not faults:
             self.notes += unseen(evaluation.pairs)
+        tensors = [tensor for judgement in judgements.values() for tensor in judgement.tensors]
+        if all(tensor.beyond and tensor.passed for tensor in tensors):
+            raise Unfit(
+                f"everything goes beyond {self.arithmetic.name}'s range, and nothing can be told: give smaller inputs, or "
+                "take a format of a wider range"
+            )
         itself = max(judgement.itself for judgement in judgements.values())
         if itself > 1 and self.reference.framework == "keras":
             raise Unfit(
@@ -192,6 +198,7 @@ class _Comparing:
             updates,
             curves,
             list(map(Beside.of, evaluation.pairs)),
+            self.arithmetic.name,
         )
 
     # The judgement.

@@ -36,13 +36,18 @@ class Narrow:
         """The smallest normal number, below which numbers lie as far apart as there."""
         return 2.0**self.exponent
 
-    def rounded(self, values: Array, dropped: int = 0) -> Array:
-        """The nearest numbers of this format, or of one with `dropped` bits fewer, in the format that `values` have."""
-        _, exponents = np.frexp(values)
-        apart = np.ldexp(1.0, np.maximum(exponents - 1, self.exponent) - self.digits + dropped)
-        nearest = np.rint(values / apart) * apart  # ties to even, as the hardware does
+    def rounded(self, values: Array) -> Array:
+        """The nearest numbers of this format, in the format that `values` have; infinities beyond its range."""
+        nearest = self.nearest(values)
         beyond = np.abs(nearest) > self.largest
         return np.where(beyond, np.copysign(np.inf, values), nearest).astype(values.dtype)
+
+    def nearest(self, values: Array, dropped: int = 0) -> Array:
+        """The same if its range had no upper end, or those of such a format with `dropped` bits fewer."""
+        _, exponents = np.frexp(values)
+        apart = np.ldexp(1.0, np.maximum(exponents - 1, self.exponent) - self.digits + dropped)
+        found: Array = (np.rint(values / apart) * apart).astype(values.dtype)  # ties to even, as the hardware does
+        return found
 
 
 NEAR = 1e-3  # of float32 and float64
@@ -77,17 +82,6 @@ class Arithmetic:
     def near(self) -> float:
         """What is nearer, of its size, needs no other order of layers; nothing is judged by it."""
         return max(NEAR, 2.0**5 * self.narrow.unit) if self.narrow else NEAR
-
-    def finite(self, values: Array, expected: Array, bound: Array) -> Array:
-        """The values, with what is expected for an infinity where that may be beyond the largest number of the format.
-
-        So it is with the gradients of a model in float16, whose largest number is 65504.
-        """
-        if self.narrow is None or values.shape != expected.shape or not np.isinf(values).any():
-            return values
-        beyond = np.isinf(values) & (np.sign(expected) == np.sign(values))
-        beyond &= np.abs(expected) + bound > self.narrow.largest
-        return np.where(beyond, expected, values).astype(values.dtype)
 
     def of(self, values: Array) -> Array:
         """The nearest numbers that it has."""

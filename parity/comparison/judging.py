@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from parity.comparison.formats import Arithmetic
 from parity.comparison.known import known
 from parity.comparison.model import Call, Run
 from parity.comparison.result import Judged
-from parity.ladder.judge import errors, share_used
+from parity.ladder.judge import errors
 from parity.ladder.trace import Key, Trace
 
 
@@ -40,20 +40,23 @@ class Judge:
         """The format of the arrays that are judged."""
         return self.arithmetic.dtype
 
-    def judged(self, key: Key, found: Array, expected: Array, bound: Array) -> Judged:
-        judged = self._by(key, found, expected, bound)
+    def judged(self, key: Key, found: Array, allowances: Allowances[Key]) -> Judged:
+        expected = allowances.reference[key]
+        judged = self._by(key, found, expected, allowances)
         if judged.passed or not self.knows or key.quantity != "state":
             return judged
         before = self.before[key.layer, key.tensor].astype(expected.dtype)
         for difference in known(self.reference, key.layer, key.tensor):
-            other = self._by(key, found, difference.predicted(before, expected), bound)
+            other = self._by(key, found, difference.predicted(before, expected), allowances)
             if other.passed:
-                return Judged(key, other.share, other.digits, difference)
+                return replace(other, known=difference)
         return judged
 
-    def _by(self, key: Key, found: Array, expected: Array, bound: Array) -> Judged:
-        found = self.arithmetic.finite(found, expected, bound)
-        return Judged(key, share_used(found, expected, bound, self.dtype), self._digits(found, expected))
+    def _by(self, key: Key, found: Array, expected: Array, allowances: Allowances[Key]) -> Judged:
+        left_out = allowances.out_of_range(key, found, expected)
+        share, beyond = allowances.share(key, found, expected), int(np.sum(left_out))
+        digits = self._digits(found[~left_out], expected[~left_out]) if beyond else self._digits(found, expected)
+        return Judged(key, share, digits, beyond=beyond, size=expected.size)
 
     def _digits(self, actual: Array, expected: Array) -> float:
         """The decimal digits in which two arrays agree, of the largest element's; the format's where they are equal."""
@@ -110,6 +113,8 @@ class Judgement:
         for _ in widened(self.allowances, self.formulas):
             if self._settled():
                 return
+        self.allowances.look_at_range()
+        self._settled()
 
     def look_again(self) -> None:
         """Look on before anybody is accused, until everything is inside."""
@@ -118,14 +123,13 @@ class Judgement:
     def _settled(self) -> bool:
         """Judge what was not inside before; tells whether everything is now."""
         own = trace_of(self.reference)
-        for key, expected in self.allowances.reference.items():
+        for key in self.allowances.reference:
             judged, itself = self._judged.get(key), self._itself.get(key, math.inf)
             if itself <= 1 and (key not in self.found or (judged is not None and judged.passed)):
                 continue
-            bound = self.allowances.bound(key)
-            self._itself[key] = share_used(own.get(key), expected, bound, self.judge.dtype)
+            self._itself[key] = self.allowances.share(key, own.get(key))
             if key in self.found:
-                self._judged[key] = self.judge.judged(key, self.found[key], expected, bound)
+                self._judged[key] = self.judge.judged(key, self.found[key], self.allowances)
         if self.inside:
             self.allowances.forget()
             self.found = {}

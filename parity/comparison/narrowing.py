@@ -6,6 +6,10 @@ in the narrow format itself, and Keras rounds a product before it adds the bias.
 float32, as torch's autocast does with those on its list, makes the errors of float32 alone: in what format torch
 computes each is watched while the model runs, and an operation of the float64 reference has the format of the one of
 the same name and number.
+
+These errors know no largest number. What the range of a format does is looked at apart, and allows nothing: there a
+result that comes as near to the largest number as rounding makes of it is an infinity, as it is in one of two right
+implementations, it may be. The results of operations are so, and not what torch computes inside of one, in float32.
 """
 
 from __future__ import annotations
@@ -39,10 +43,11 @@ class InNarrow(Errors):
     casting: whether what goes into an operation is rounded, too, as arrays of float32 are under a policy
     adding: whether sums are rounded at each of their terms
     passing: whether a forward pass is made, and not what is behind it
+    ranged: whether what goes beyond the largest number is an infinity
     """
 
     kept: Errors
-    adding = passing = False
+    adding = passing = ranged = False
 
     def __init__(self, arithmetic: Arithmetic) -> None:
         assert arithmetic.narrow is not None
@@ -63,6 +68,13 @@ class InNarrow(Errors):
         made.passing = True
         return made
 
+    @property
+    def inside(self) -> InNarrow:
+        """The errors inside of an operation, which is made of others."""
+        made = copy.copy(self)
+        made.ranged = False
+        return made
+
     def cast(self, values: Array) -> Array:
         """The values, with the error of rounding each."""
         made = values.copy()
@@ -71,7 +83,16 @@ class InNarrow(Errors):
 
     def perturb(self, result: Array, magnitude: Array, weight: int, where: Any, larger: Array | None = None) -> None:
         self.kept.perturb(result, magnitude, weight, where, larger)
-        self.round(result, magnitude if self.adding else np.abs(result), weight if self.adding else 1, where)
+        size = magnitude if self.adding else np.abs(result)
+        self.round(result, size, weight if self.adding else 1, where)
+        self.limit(result, size)
+
+    def limit(self, result: Array, size: Array) -> None:
+        """Make infinities of results of this size that may be beyond the largest number, where that is looked at."""
+        if self.ranged:
+            with np.errstate(all="ignore"):
+                beyond = size * (1 + SLACK_NARROW * self.narrow.unit) > self.narrow.largest
+            np.copyto(result, np.copysign(np.inf, result), where=beyond)
 
     def round(self, result: Array, size: Array, weight: int, where: Any) -> None:
         """Make the error of `weight` roundings of this size; what is 0 exactly is not rounded."""
@@ -81,9 +102,11 @@ class InNarrow(Errors):
 class RandomInNarrow(InNarrow):
     """Random errors of up to `size` roundings; `mirrored` gives those of the same seed the other sign."""
 
-    def __init__(self, arithmetic: Arithmetic, seed: bytes, size: float, mirrored: bool = False) -> None:
+    def __init__(
+        self, arithmetic: Arithmetic, seed: bytes, size: float, mirrored: bool = False, ranged: bool = False
+    ) -> None:
         super().__init__(arithmetic)
-        self.size, self.roundings = size, size
+        self.size, self.roundings, self.ranged = size, size, ranged
         self.kept = RandomErrors(SINGLE, seed, SLACK if size > 1 else size, mirrored)
         # Those of float32 are as large where they are of so many roundings more.
         self.rounding = RandomErrors(SINGLE, seed + b" narrow", size * self.narrow.unit * 2.0**24, mirrored)
@@ -99,12 +122,12 @@ class NearestInNarrow(InNarrow):
 
     kept = Errors()
 
-    def __init__(self, arithmetic: Arithmetic, dropped: int = 0) -> None:
+    def __init__(self, arithmetic: Arithmetic, dropped: int = 0, ranged: bool = False) -> None:
         super().__init__(arithmetic)
-        self.dropped, self.roundings = dropped, 2.0**dropped
+        self.dropped, self.roundings, self.ranged = dropped, 2.0**dropped, ranged
 
     def round(self, result: Array, size: Array, weight: int, where: Any) -> None:
-        np.copyto(result, self.narrow.rounded(result, self.dropped), where=where)
+        np.copyto(result, self.narrow.nearest(result, self.dropped), where=where)
 
 
 class LosingInNarrow(NearestInNarrow):
@@ -203,6 +226,6 @@ def overflown(run: Run, arithmetic: Arithmetic, mode: str) -> Iterator[str]:
         if any(np.isinf(values).any() for values in computed if values.dtype.kind == "f"):
             yield (
                 f"in {mode} mode {call.site} goes beyond {arithmetic.narrow.largest:g}, the largest number of "
-                f"{arithmetic.name}: what comes of it cannot be judged; give smaller inputs, or take bfloat16"
+                f"{arithmetic.name}: give smaller inputs, or take bfloat16"
             )
             return

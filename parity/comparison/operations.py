@@ -72,18 +72,38 @@ class Rounding:
         if (errors := current_errors()) is None:
             return operation(*args, **kwargs)
         if isinstance(errors, InNarrow) and not self._inside:
-            with making(errors.of(operation, self.keeping.next(operation))):
-                return self._treated(operation, args, kwargs)
+            made = errors.of(operation, self.keeping.next(operation))
+            return self._in_range(made, operation, args, kwargs)
         return self._treated(operation, args, kwargs)
+
+    def _in_range(self, errors: Errors, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """The result under errors of a narrow format, or those of what is kept in float32, in the format's range.
+
+        What is added up in the format may go beyond it on the way, by as much as its terms add up to.
+        """
+        if not isinstance(errors, InNarrow) or not errors.ranged:
+            with making(errors):
+                return self._treated(operation, args, kwargs)
+        treatment, sizes = treatment_of(operation), None
+        if errors.casting and _is_cast_for(operation):
+            limited = functools.partial(_limited, errors)
+            args, kwargs = _each(limited, args), _each(limited, dict(kwargs))
+        if errors.adding and treatment == "_linear":
+            sizes = [_array(size) for size in _floating(_applied(_absolute, operation, args, kwargs))]
+        with making(errors.inside):
+            results = self._treated(operation, args, kwargs)
+        if treatment != "_exact":  # what only selects, or looks at memory in another way, computes nothing
+            found = [_array(values) for values in _floating(results)]
+            for values, size in zip(found, sizes or map(np.abs, found), strict=True):
+                errors.limit(values, size)
+        return results
 
     def _treated(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         errors = current_errors()
         if isinstance(errors, InNarrow):
             if (product := without_bias(operation, args, kwargs)) is not None:
                 return self._consisting(operation, product)
-            if errors.casting and (
-                treatment_of(operation) in ("_elementary", "_linear") or name_of(operation) in TAKEN
-            ):
+            if errors.casting and _is_cast_for(operation):
                 cast = functools.partial(_cast, errors)
                 args, kwargs = _each(cast, args), _each(cast, dict(kwargs))
         treatment = treatment_of(operation)
@@ -228,6 +248,18 @@ def _weight(number: int) -> int:
     """
     terms = min(number, LONGEST)
     return 1 << max(min(int(MARGIN * terms / SLACK).bit_length(), (terms.bit_length() + 1) // 2) - 1, 0)
+
+
+def _is_cast_for(operation: Any) -> bool:
+    """Tells whether a policy casts what goes into an operation."""
+    return treatment_of(operation) in ("_elementary", "_linear") or name_of(operation) in TAKEN
+
+
+def _limited(errors: InNarrow, tensor: Any) -> Any:
+    """The tensor in the range of a format; itself where it is there."""
+    made = _array(tensor).copy()
+    errors.limit(made, np.abs(made))
+    return tensor if np.isfinite(made).all() else torch.from_numpy(made)
 
 
 def _cast(errors: InNarrow, tensor: Any) -> Any:

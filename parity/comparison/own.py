@@ -18,7 +18,6 @@ from parity.comparison.correspondence import Correspondence, or_zero
 from parity.comparison.feeding import Feeding, Lying
 from parity.comparison.judging import Judge
 from parity.comparison.model import Applied, Model, floats
-from parity.ladder.judge import share_used
 from parity.ladder.trace import GRADIENT, OUTPUT, Key, Trace
 from parity.rounding.errors import current_errors
 
@@ -70,8 +69,9 @@ class OwnError:
         for _ in widened(self.allowances, self._by_formulas):
             share = self._largest(found)
             if share is None or share <= 1:
-                break
-        return share
+                return share
+        self.allowances.look_at_range()
+        return self._largest(found)
 
     def settled_again(self) -> float | None:
         """The share after another look, before the layer is accused."""
@@ -162,21 +162,20 @@ class OwnError:
         judge, name = self.bench.judge, self.pair.other.layer.name
         held = self.bench.correspondence.of_layer(name, applied.state, applied.parameter_gradients)
         for key, value in self.allowances.reference.items():
-            bound = self.allowances.bound(key)
             if key.layer:
                 if key in held:
-                    yield key, judge.judged(key, held[key], value, bound).share
+                    yield key, judge.judged(key, held[key], self.allowances).share
             elif key.rung == GRADIENT:
                 if (source := self.feeding.alone(int(key.tensor))) is not None:
                     place, lies = source
                     gradient = or_zero(applied.input_gradients[place], lies.there(value))
-                    yield key, share_used(lies.back(gradient).astype(judge.dtype), value, bound, judge.dtype)
+                    yield key, self.allowances.share(key, lies.back(gradient).astype(judge.dtype))
             elif int(key.tensor) < len(applied.outputs):
                 found = applied.outputs[int(key.tensor)]
                 if (layout := self.bench.lying.layout(value.astype(judge.dtype), found)) is not None:
-                    yield key, share_used(layout.back(found), value, bound, judge.dtype)
+                    yield key, self.allowances.share(key, layout.back(found))
                 elif [side for side in found.shape if side > 1] == [side for side in value.shape if side > 1]:
-                    yield key, share_used(found.reshape(value.shape), value, bound, judge.dtype)
+                    yield key, self.allowances.share(key, found.reshape(value.shape))
                 elif found.ndim == value.ndim:  # of another rank it may be the last step of what is whole there
                     yield key, math.inf
 

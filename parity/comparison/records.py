@@ -62,7 +62,8 @@ def _tensor(mode: str, judged: Judged) -> TensorPart:
         name=judged.name,
         share=_share(judged.share),
         digits=judged.digits,
-        passed=judged.passed,
+        passed=None if judged.passed and judged.beyond else judged.passed,
+        beyond=judged.beyond,
         known="" if judged.known is None else judged.known.entry,
     )
 

@@ -24,12 +24,15 @@ class Judged:
     share: the largest share of its allowance that an element uses
     digits: the number of decimal digits in which it agrees with the reference, of its largest element
     known: what is known to differ in it between the two frameworks; then `share` and `digits` are from what it predicts
+    beyond: how many of its `size` elements the range of the format keeps from being judged; the others are
     """
 
     key: Key
     share: float
     digits: float
     known: Known | None = None
+    beyond: int = 0
+    size: int = 1
 
     @property
     def name(self) -> str:
@@ -39,6 +42,11 @@ class Judged:
     def passed(self) -> bool:
         """Tells whether it is within its allowance of the reference, or of what the other is known to compute."""
         return self.share <= 1
+
+    @property
+    def held(self) -> bool:
+        """Tells whether all of it was judged, and is."""
+        return self.passed and not self.beyond
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,7 @@ class Comparison:
     updates: what the two optimizers compute, where they were given
     curves: the losses of both, trained, where batches were given
     layers: the calls that could be compared, in the other model's order
+    form: the number format that was judged
     """
 
     first: str
@@ -116,6 +125,7 @@ class Comparison:
     updates: Updates | None = None
     curves: Curves | None = None
     layers: list[Beside] = field(default_factory=list)
+    form: str = "float32"
 
     @property
     def fault(self) -> Fault | None:
@@ -130,6 +140,11 @@ class Comparison:
     def same_function(self) -> bool:
         """Tells whether outputs, states and gradients are within what rounding allows."""
         return all(tensor.passed for tensors in self.judged.values() for tensor in tensors)
+
+    @property
+    def beyond(self) -> list[tuple[str, Judged]]:
+        """The tensors that the range of the format kept from being judged, in whole or part, each with its mode."""
+        return [(mode, tensor) for mode, tensors in self.judged.items() for tensor in tensors if tensor.beyond]
 
     @property
     def same_updates(self) -> bool:
@@ -179,6 +194,7 @@ def describe(found: Comparison) -> str:
             "None of the calls that could be compared alone is at fault, given the same input: look at what the models "
             "do between their layers, and at gradients that they define themselves."
         )
+    lines += _beyond(found)
     lines += [
         f"known difference, no fault of a port: {tensor.name}: {tensor.known.told} (catalogue: {tensor.known.entry})"
         for tensor in itertools.chain(*found.judged.values())
@@ -194,6 +210,18 @@ def describe(found: Comparison) -> str:
     lines += [] if found.updates is None else _updates(found.updates)
     lines += [] if found.curves is None else _curves(found.curves)
     return "\n".join([*lines, *found.notes])
+
+
+def _beyond(found: Comparison) -> Iterator[str]:
+    """Yields what is said of what the range of the format kept from being judged."""
+    if not found.beyond:
+        return
+    (mode, first), number = found.beyond[0], len(found.beyond)
+    yield (
+        f"beyond the range of {found.form}: not judged, in whole or part: {number} "
+        f"tensor{'' if number == 1 else 's'}. The first, in {mode} mode: {first.name}, {first.beyond} of {first.size} "
+        f"elements. In that range the reference itself makes another number of them, or none"
+    )
 
 
 def _updates(found: Updates) -> Iterator[str]:
@@ -240,10 +268,12 @@ def _curves(found: Curves) -> Iterator[str]:
 
 def _headline(found: Comparison) -> str:
     tensors = [(mode, tensor) for mode, judged in found.judged.items() for tensor in judged]
+    held, number = sum(tensor.held for _, tensor in tensors), len(tensors)
+    counted = f"{number}" if held == number else f"{held} of {number}"
     other = found.first if found.reference == found.second and found.first != found.second else found.second
     if found.same_function:
         return (
-            f"{other} computes what {found.reference} computes: {len(tensors)} tensors in {' and '.join(found.judged)} "
+            f"{other} computes what {found.reference} computes: {counted} tensors in {' and '.join(found.judged)} "
             f"mode are within what rounding allows; the largest share of it is {found.worst.share:.2g}, "
             f"{found.worst.name} ({found.reference} itself: {found.itself:.2g})"
         )

@@ -26,7 +26,7 @@ def comparison_page(record: Json) -> str:
             record=record,
             charts=charts,
             rows=rows(record),
-            outside=[tensor for tensor in record["tensors"] if not tensor["passed"]],
+            outside=[tensor for tensor in record["tensors"] if tensor["passed"] is False],
             figures=packed("{" + drawn + "}"),
             data=packed(json.dumps(record, ensure_ascii=False)),
             plotly=plotly(),

@@ -17,6 +17,8 @@ class TensorPart(Part):
     layer: the reference's layer or call that it belongs to; "" is the whole model
     tensor: its role in the layer, or its place among several
     digits: the decimal digits in which it agrees with the reference
+    passed: null where what can be judged of it is within, but not all can
+    beyond: how many of its elements cannot be judged, as the range of the format may be why they are off
     known: the entry of the catalogue that says why it differs in a right port; "" where nothing does
     """
 
@@ -28,8 +30,9 @@ class TensorPart(Part):
     name: str
     share: Share
     digits: float
-    passed: bool
+    passed: bool | None
     known: str = ""
+    beyond: Count = 0
 
 
 @dataclass(frozen=True, kw_only=True)

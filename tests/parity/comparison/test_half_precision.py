@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,10 @@ import parity
 from numpynet import Array
 from parity.comparison.formats import NARROW, Arithmetic
 from parity.comparison.model import Unfit
+from parity.comparison.records import record_of
 from parity.frameworks import available
 from parity.frameworks.lazy import keras, torch
+from parity.ladder.trace import GRADIENT
 
 pytestmark = pytest.mark.skipif(len(available()) < 2, reason="the models are written in torch and in Keras")
 every_format = pytest.mark.parametrize("form", NARROW)
@@ -146,6 +149,57 @@ def test_what_goes_beyond_the_largest_number_is_said() -> None:
 def test_a_recording_of_one_is_refused(tmp_path: Any) -> None:
     with pytest.raises(Unfit, match="half precision is compared, but not recorded"):
         parity.record(cast("bfloat16"), vectors(), tmp_path / "half.parity")
+
+
+def steep(factor: float = 2.0**-8) -> Any:
+    """A network whose gradients are as large as 1e5 behind its last layer, and nothing else in it is."""
+    nn = torch.nn
+    scale = in_torch(factor=factor)[3]
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(WIDTH, 16), scale, nn.Linear(16, 5))
+    model[2].weight.data *= 2.0**18
+    return model
+
+
+def test_gradients_that_leave_the_range_in_one_alone_are_not_judged() -> None:
+    found = parity.compare(steep(), under_autocast(steep(), "float16"), vectors())
+    assert found.passed, str(found)
+    assert {tensor.name for _, tensor in found.beyond} >= {"output gradient of 1", "parameter gradient of 0.weight"}
+    assert all(tensor.key.rung == GRADIENT and not tensor.held for _, tensor in found.beyond)
+    assert "beyond the range of float16: not judged, in whole or part: " in str(found)
+    counted = re.search(r"(\d+) of (\d+) tensors in evaluation and training mode are within", str(found))
+    assert counted is not None
+    assert int(counted[1]) == int(counted[2]) - len(found.beyond)
+    record = record_of(found, "steep")
+    assert [tensor.passed for tensor in record.tensors].count(None) == len(found.beyond)
+    wider = parity.compare(steep(), under_autocast(steep(), "bfloat16"), vectors())
+    assert wider.passed, str(wider)
+    assert not wider.beyond
+
+
+def test_a_mistake_beside_what_leaves_the_range_is_seen() -> None:
+    found = parity.compare(steep(), under_autocast(steep(1.05 * 2.0**-8), "float16"), vectors())
+    assert [fault.layer for fault in found.faults] == ["model.1"], str(found)
+
+
+@every_way
+def test_what_is_no_number_inside_of_the_range_is_a_mistake(way: str) -> None:
+    class Below(torch.nn.Module):
+        def __init__(self, limit: float) -> None:
+            super().__init__()
+            self.limit = limit
+
+        def forward(self, x: Any) -> Any:
+            return torch.where(x < self.limit, x, torch.nan)
+
+    def model(limit: float) -> Any:
+        made = in_torch()
+        made[3] = Below(limit)
+        return under_autocast(made, "float16") if way == "autocast" else made.half()
+
+    found = parity.compare(model(np.inf), model(1.0), vectors())
+    assert [fault.layer.removeprefix("model.") for fault in found.faults] == ["3"], str(found)
+    assert not found.beyond
 
 
 @every_format
