@@ -15,7 +15,7 @@ from parity.comparison.conversion import Misconverted, as_it_came
 from parity.comparison.correspondence import Correspondence, key_of, trace_of
 from parity.comparison.faults import faults as find_faults
 from parity.comparison.feeding import Lying
-from parity.comparison.formats import Arithmetic, judged_format
+from parity.comparison.formats import Arithmetic, holding_the_same, judged_format
 from parity.comparison.judging import Judge, Judgement
 from parity.comparison.layout import closest
 from parity.comparison.masks import Masks, Unshared, shared, steady
@@ -49,7 +49,8 @@ def compare(
     """Tell whether two models compute the same function, with the weights of the first copied into the second.
 
     first, second: torch modules and built Keras models, two of a kind or one of each, both in float32, float64,
-        float16 or bfloat16, or under torch's autocast or a policy of Keras with float32. The second is given the
+        float16 or bfloat16, or under torch's autocast or a policy of Keras with float32; or one of them in float32, and
+        the other in any of these but float64. The second is given the
         first's weights, for good if it is a Keras model; the first is left as it is. Of two Keras models the first is
         also run on Keras' torch backend, in a process of its own. The first may also be the path of a recording
         (`parity.record`), which needs nothing that the recorded model is written in.
@@ -69,13 +70,15 @@ def compare(
     one, other = side(first, "first"), side(second, "second")
     with one.left_as_it_was():
         arithmetic = judged_format(one, other)
+        one.judged_in(arithmetic.name)
         if optimizers is not None and arithmetic.name != "float32":
             raise Unfit(f"optimizers: those of models in float32 are compared; these are in {arithmetic.name}")
         given = batches and [(arrays_of(x, arithmetic), _array(y)) for x, y in batches]
         trainings = Trainings.of((one, other), optimizers, given, loss)
         rng = np.random.default_rng(seed)
         arrays = arrays_of(inputs_of(one, other, inputs), arithmetic)
-        return _Comparing(one, other, arrays, weights or {}, rng, show, trainings, arithmetic).done()
+        with holding_the_same(one, other, arithmetic):
+            return _Comparing(one, other, arrays, weights or {}, rng, show, trainings, arithmetic).done()
 
 
 def arrays_of(inputs: Any, arithmetic: Arithmetic) -> list[Array]:
@@ -133,6 +136,7 @@ class _Comparing:
         self.arithmetic = as_computed(self.first, self.inputs, self.arithmetic)
         pairing = paired(self.first, self.second, self.inputs, self.given, self.arithmetic.near)
         self.arithmetic = as_computed(self.second, pairing.there, self.arithmetic)
+        self.first.judged_in(self.arithmetic.name)
         self.matching, self.layouts, self.there = pairing.matching, pairing.layouts, pairing.there
         self.correspondence = Correspondence(
             self.reference,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +85,10 @@ class Arithmetic:
         """What is nearer, of its size, needs no other order of layers; nothing is judged by it."""
         return max(NEAR, 2.0**5 * self.narrow.unit) if self.narrow else NEAR
 
+    def digits_of(self, values: Array) -> Array:
+        """The nearest numbers of no more digits than it has, of any size; what is no floating number stays."""
+        return self.narrow.nearest(values) if self.narrow is not None and values.dtype.kind == "f" else values
+
     def of(self, values: Array) -> Array:
         """The nearest numbers that it has."""
         found: Array = values.astype(self.dtype)
@@ -92,25 +98,56 @@ class Arithmetic:
 def judged_format(first: Model, second: Model) -> Arithmetic:
     """The format that both models compute in, float32 where nothing says which.
 
-    A narrow one is judged where either computes in it, be it by its arrays or by a policy, and float32 is all else.
+    A narrow one is judged where either computes in it, be it by its arrays or by a policy, and float32 is all else: of
+    a model in float32 and its port to a narrow format, the allowances are those of that.
 
     Raises `Unfit` where they compute in several others, or in one that is not judged.
     """
+    formats = first.formats(), second.formats()
     found: dict[str, str] = {}  # what is in each format
-    for model, which in ((first, "first"), (second, "second")):
-        for form, name in model.formats().items():
-            found.setdefault(form, f"{name} of the {which} model")
-    narrow = [NARROW[form] for form in found if form in NARROW]
-    others = [form for form in found if form not in NARROW]
+    for form, which in zip(formats, ("first", "second"), strict=True):
+        for name, array in form.items():
+            found.setdefault(name, f"{array} of the {which} model")
+    narrow = [NARROW[name] for name in found if name in NARROW]
+    others = [name for name in found if name not in NARROW]
     if len(narrow) > 1 or len(others) > 1 or (narrow and others not in ([], ["float32"])):
-        told = ", ".join(f"{name} is {form}" for form, name in found.items())
+        told = ", ".join(f"{array} is {name}" for name, array in found.items())
         raise Unfit(
-            f"the models are not in one format: {told}. Give both the same: .to(dtype) in torch, dtype= in Keras"
+            f"the models are not in one format: {told}. Give both the same: .to(dtype) in torch, dtype= in Keras; or "
+            "one of them in float32, which is judged beside either format of 16 bits"
         )
-    for form, name in found.items():
-        if form not in (*DTYPES, *NARROW):
-            raise Unfit(f"{name} is {form}: only models in {', '.join(DTYPES)} and {' and '.join(NARROW)} are judged")
+    for name, array in found.items():
+        if name not in (*DTYPES, *NARROW):
+            raise Unfit(f"{array} is {name}: only models in {', '.join(DTYPES)} and {' and '.join(NARROW)} are judged")
     dtype = np.dtype(next(iter(others), DTYPES[0]))
-    for model in (first, second):
-        model.compute_in(narrow[0].name if narrow and not others else dtype.name)
-    return Arithmetic(dtype, narrow[0] if narrow else None, bool(narrow and others))
+    for model, form in zip((first, second), formats, strict=True):
+        whole = narrow and not set(form or others) - set(NARROW)
+        model.compute_in(narrow[0].name if whole else dtype.name)
+    mixed = any(dtype.name in form and set(form) & set(NARROW) for form in formats)
+    return Arithmetic(dtype, narrow[0] if narrow else None, mixed)
+
+
+@contextlib.contextmanager
+def holding_the_same(first: Model, second: Model, arithmetic: Arithmetic) -> Iterator[None]:
+    """A context in which a first model in float32 holds numbers that the second has, whose arrays are in a narrow format.
+
+    What rounding its weights does is no matter of a port: they are the same in both.
+    """
+    narrow = arithmetic.narrow
+    if narrow is None or narrow.name not in formats_of_arrays(second) or narrow.name in formats_of_arrays(first):
+        yield
+        return
+    held = [one for layer in first.layers.values() for one in layer.held.values()]
+    kept = [(one, first.read(one)) for one in held]
+    try:
+        for one, values in kept:
+            first.write(one, narrow.rounded(values) if values.dtype.kind == "f" else values)
+        yield
+    finally:
+        for one, values in kept:
+            first.write(one, values)
+
+
+def formats_of_arrays(model: Model) -> set[str]:
+    """The names of the formats that the arrays of a model are in."""
+    return {model.format_of(held) for layer in model.layers.values() for held in layer.held.values()}

@@ -231,6 +231,9 @@ class Model(ABC):
     def compute_in(self, name: str) -> None:  # noqa: B027
         """Compute in the format of this name from now on, where nothing that the model holds says otherwise."""
 
+    def judged_in(self, name: str) -> None:  # noqa: B027
+        """Raise `Unfit` where nothing is known of it in the format of this name, which is judged."""
+
     def is_frozen(self, held: Held) -> bool:
         """Tells whether an array is left as it is in a training, so that it has no gradient there."""
         return False

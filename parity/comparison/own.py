@@ -53,7 +53,10 @@ class OwnError:
 
     def __init__(self, bench: Bench, pair: Aligned, feeding: Feeding) -> None:
         self.bench, self.pair, self.feeding = bench, pair, feeding
-        self.inputs = pair.reference[0].inputs
+        # Both are given the same, also where one of two models is in float32, and the other in a format of 16 bits.
+        of = bench.judge.arithmetic.digits_of
+        self.inputs = [of(values) for values in pair.reference[0].inputs]
+        self.gradients = [None if values is None else of(values) for values in pair.last.gradients]
         self.back = self._cotangents_there()
         self.allowances = self._allowances(bench.wide)
 
@@ -104,7 +107,7 @@ class OwnError:
         if self.pair.last.layer is NOTHING:
             return {_output(place): given[0][place] for place in floats(given[0])}
         calls = [replace(call, layer=model.layers[call.layer.name]) for call in self.pair.reference]
-        back = None if self.back is None else self.pair.last.gradients
+        back = None if self.back is None else self.gradients
         for call in calls[:-1]:
             given.append(model.apply(call, given[-1], self.bench.training).outputs)
         outputs: Trace = {}
@@ -126,7 +129,7 @@ class OwnError:
         """Returns what comes back to the reference's outputs as they lie in the other; None where they do not."""
         ours, theirs = self.pair.last, self.pair.left
         back: list[Array | None] = [None] * len(theirs.outputs)
-        for place, gradient in enumerate(ours.gradients):
+        for place, gradient in enumerate(self.gradients):
             if gradient is None:
                 continue
             if place >= len(back) or len(ours.gradients) != len(ours.outputs):

@@ -26,22 +26,22 @@ from parity.comparison.judging import Judge
 from parity.comparison.masks import Masks, Unshared, mask_shape, steady
 from parity.comparison.matching import Matching
 from parity.comparison.model import ACTIVATIONS, STATE, Call, Layer, Model, Run, Unfit
-from parity.comparison.narrowing import as_computed
+from parity.comparison.narrowing import NONE_KEPT, Kept, Watch, as_computed, in_single
 from parity.comparison.own import Bench, OwnError
 from parity.comparison.pairing import asked_twice
-from parity.comparison.recording import FORMAT, VERSION, Header, LayerPart, ModePart, SettingPart, write
+from parity.comparison.recording import FORMAT, VERSION, VERSION_NARROW, Header, LayerPart, ModePart, SettingPart, write
 from parity.comparison.sides import side
 from parity.comparison.sides.recorded import (
     ALLOWED,
     ALLOWED_BESIDE,
     ALONE,
     BEHIND,
+    BEYOND,
     COMPUTED,
     MODES,
     REFERENCE,
     RecordedModel,
 )
-from parity.ladder.judge import share_used
 from parity.ladder.trace import OUTPUT, Key, Trace
 from parity.results.packages import installed, machine
 
@@ -67,7 +67,7 @@ def record(
     `parity.compare(file, other)` does so, and needs nothing that this model is written in. docs/reference/recordings.md
     describes the file.
 
-    model: a torch module, a built Keras model or a numpynet module, in float32; it is left as it is
+    model: a torch module, a built Keras model or a numpynet module, in any format that is compared; it is left as it is
     inputs: an array or tensor, or a sequence of them
     file: is written, whole or not at all
     seed: draws the random cotangents that gradients are compared under, and the masks of dropout
@@ -84,9 +84,8 @@ def record(
         raise Unfit(f"{one.file}: give a model, not a file")
     with one.left_as_it_was():
         arithmetic = judged_format(one, one)
+        arithmetic = as_computed(one, arrays_of(inputs, arithmetic), arithmetic)
         arrays = arrays_of(inputs, arithmetic)
-        if as_computed(one, arrays, arithmetic).narrow is not None:
-            raise Unfit("a model in half precision is compared, but not recorded: record it in float32")
         recorder = _Recorder(one, arrays, arithmetic, np.random.default_rng(seed), beside, thorough, show)
         recorder.record()
         header = recorder.header(seed)
@@ -145,9 +144,11 @@ class _Recorder:
         own = self.model.framework
         return Header(
             format=FORMAT,
-            version=VERSION,
+            version=VERSION if self.arithmetic.narrow is None else VERSION_NARROW,
             framework=own,
             dtype="float64" if self.dtype == np.float64 else "float32",
+            narrow="" if self.arithmetic.narrow is None else self.arithmetic.narrow.name,
+            mixed=self.arithmetic.mixed,
             made_by=dict(_made_by(own)),
             seed=seed,
             beside="" if self.formulas is None else self.beside,
@@ -179,13 +180,15 @@ class _Recorder:
         mode = MODES[training]
         probe = self.model.run(self.inputs, training, kept=masks)
         cotangents = self.model.cotangents(probe.outputs, training, self.rng)
-        cotangents = [values.astype(self.dtype) for values in cotangents]
-        run = self.model.run(self.inputs, training, cotangents, masks)
+        cotangents = [self.arithmetic.of(values) for values in cotangents]
+        with Watch() as watch:
+            run = self.model.run(self.inputs, training, cotangents, masks)
+        kept = in_single(watch, watch) if self.model.framework == self.beside == "torch" else NONE_KEPT
 
         def computed(model: Model) -> dict[str, Array]:
             return flattened(model.run(self.inputs, training, cotangents, masks))
 
-        allowances = self._allowances(functools.partial(computed, self.wide))
+        allowances = self._allowances(functools.partial(computed, self.wide), kept)
         own = flattened(run)
         if any(values.dtype.itemsize > np.dtype(np.float64).itemsize for values in allowances.reference.values()):
             raise Unfit(
@@ -199,17 +202,19 @@ class _Recorder:
         self._keep(f"{mode}/{COMPUTED}", own | called_with(run))
         self._keep(f"{mode}/{REFERENCE}", allowances.reference)
         self._keep(f"{mode}/{ALLOWED}", self._bounds(allowances))
+        self._keep(f"{mode}/{BEYOND}", _beyond(allowances))
         if self.formulas is not None:
-            allowances.widen(self._allowances(functools.partial(computed, self.formulas)))
+            allowances.widen(self._allowances(functools.partial(computed, self.formulas), kept))
             self._keep(f"{mode}/{ALLOWED_BESIDE}", self._bounds(allowances))
         self.unmodelled |= set(allowances.unmodelled)
         self._layers(run, training)
         return run
 
-    def _allowances(self, run: Callable[[], dict[str, Array]]) -> Allowances[str]:
-        allowances = Allowances(run(), run, self.arithmetic, self._count)
+    def _allowances(self, run: Callable[[], dict[str, Array]], kept: Kept) -> Allowances[str]:
+        allowances = Allowances(run(), run, self.arithmetic, self._count, kept)
         allowances.glance()
         allowances.look()
+        allowances.look_at_range()
         return allowances
 
     def _bounds(self, allowances: Allowances[Name]) -> dict[Name, Array]:
@@ -227,11 +232,7 @@ class _Recorder:
 
     def _most(self, own: Mapping[str, Array], allowances: Allowances[str]) -> float:
         """The largest share of its allowance that the model uses in its own format."""
-        shares = (
-            share_used(own[key], value, allowances.bound(key), self.dtype)
-            for key, value in allowances.reference.items()
-        )
-        return max(shares, default=0.0)
+        return max((allowances.share(key, own[key]) for key in allowances.reference), default=0.0)
 
     def _count(self) -> None:
         self.made += 1
@@ -258,14 +259,22 @@ class _Recorder:
             own = OwnError(bench, Aligned(calls, calls[-1]), Feeding(calls[-1], []))
             own.allowances.glance()
             own.allowances.look()
+            own.allowances.look_at_range()
             return own.allowances
 
         found = allowances(self.wide)
         self._keep(f"{mode}/{REFERENCE}/{place}", _named(found.reference))
         self._keep(f"{mode}/{ALLOWED}/{place}", _named(self._bounds(found)))
+        self._keep(f"{mode}/{BEYOND}/{place}", _named(_beyond(found)))
         if self.formulas is not None:
             found.widen(allowances(self.formulas))
             self._keep(f"{mode}/{ALLOWED_BESIDE}/{place}", _named(self._bounds(found)))
+
+
+def _beyond(allowances: Allowances[Name]) -> dict[Name, Array]:
+    """Of each tensor that has such, which elements the range of the format keeps from being judged."""
+    found = {key: ~(strayed <= allowances.bound(key)) for key, strayed in allowances.strayed.items()}
+    return {key: where for key, where in found.items() if where.any()}
 
 
 def _named(trace: Trace) -> dict[str, Array]:

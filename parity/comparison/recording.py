@@ -24,7 +24,7 @@ from numpynet import Array
 from parity.comparison.model import Unfit
 
 FORMAT: Literal["parity recording"] = "parity recording"
-VERSION = 1
+VERSION, VERSION_NARROW = 1, 2  # the second is one of a model in 16 bits, which earlier releases take for float32
 HEADER, SUFFIX = "header.json", ".npy"
 ZIP = b"PK\x03\x04"  # what every zip file begins with
 HOW = "`parity record FILE.py -o {}` makes one"
@@ -84,7 +84,9 @@ class ModePart(Part):
 class Header(Part):
     """The header, in which a recording speaks of itself.
 
-    framework, dtype: those of the model
+    framework, dtype: those of the model; the arrays of one in 16 bits are float32, which has all of its numbers
+    narrow: the format of 16 bits that it computes in; "" where it does in none
+    mixed: whether what it holds is in float32 then, and cast
     made_by: the versions of what made it
     seed: what the cotangents and masks were drawn by
     beside: the framework whose own formulas have allowances too; "" where no layer has such a formula
@@ -113,6 +115,8 @@ class Header(Part):
     untrained: str
     unmodelled: list[str]
     arrays: int
+    narrow: Literal["", "float16", "bfloat16"] = ""
+    mixed: bool = False
     installed: dict[str, str] = dataclasses.field(default_factory=dict)
     machine: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -176,10 +180,10 @@ def _header(file: Path, archive: zipfile.ZipFile) -> Header:
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise _foreign(file, f"its {HEADER} says nothing of a {FORMAT}")
     version = told.get("version")
-    if version != VERSION:
+    if version not in (VERSION, VERSION_NARROW):
         raise Unfit(
-            f"{file} is a recording of version {version}, and this parity reads version {VERSION}: install the parity "
-            f"that made it ({told.get('made_by')}), or record the model anew with this one"
+            f"{file} is a recording of version {version}, and this parity reads versions {VERSION} and "
+            f"{VERSION_NARROW}: install the parity that made it ({told.get('made_by')}), or record the model anew with this one"
         )
     try:
         return TypeAdapter(Header).validate_json(text)

@@ -2,7 +2,8 @@
 
 A recording holds what rounding allows each tensor. Under random errors of their natural size, which count `SLACK`
 times, a tensor strays by a `SLACK`-th of that, and under others not at all: an allowance that is looked for finds the
-one that was recorded.
+one that was recorded. In formats of 16 bits they count `SLACK_NARROW` times, and what was recorded to be beyond the
+range is infinite where that is looked at.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.flattened import BACK, GRADIENTS, STATES, unflattened
 from parity.comparison.model import NOTHING, Applied, Call, Held, Layer, Model, Run, Setting, Unfit
+from parity.comparison.narrowing import SLACK_NARROW, InNarrow
 from parity.comparison.recording import LayerPart, damaged, read
 from parity.rounding.errors import SLACK, RandomErrors, current_errors
 
@@ -26,6 +28,7 @@ FRAMEWORK = "parity"  # whose format it is
 MODES = {False: "evaluation", True: "training"}
 # What is recorded of a run, by folder: as the model computes it, in float64, and what rounding allows.
 COMPUTED, REFERENCE, ALLOWED, ALLOWED_BESIDE = "computed", "reference", "allowed", "allowed beside"
+BEYOND = "beyond"  # which elements the range of a format of 16 bits keeps from being judged
 ALONE, BEHIND = "alone", "behind"  # of a layer given its input, and given what the layer before it makes of its own
 
 
@@ -111,11 +114,16 @@ class RecordedModel(Model):
         """The array of this name, in which {} stands for the folder; strayed where errors are being made."""
         found = self.arrays.get(name.format(self.played))
         errors = current_errors()
-        if found is None or not self.allowed or not isinstance(errors, RandomErrors) or errors.size != 1:
+        if found is None or not self.allowed or errors is None:
             return found
+        if isinstance(errors, InNarrow) and errors.ranged:
+            beyond = self.arrays.get(name.format(BEYOND))
+            return found if beyond is None else np.where(beyond, np.inf, found)
         allowed = self.arrays.get(name.format(self.allowed))
+        if allowed is None or errors.size != 1 or not isinstance(errors, RandomErrors | InNarrow):
+            return found
         doubled = 2 if found.dtype == self.dtype else 1  # as `Allowances` does where the reference errs as well
-        return found if allowed is None else found + allowed / (SLACK * doubled)
+        return found + allowed / ((SLACK_NARROW if isinstance(errors, InNarrow) else SLACK) * doubled)
 
     def apply(
         self, call: Call, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array | None] | None = None
@@ -170,7 +178,19 @@ class RecordedModel(Model):
 
     def format_of(self, held: Held) -> str:
         name: str = held.tensors[0].dtype.name
-        return name
+        return name if self.header.mixed else self.header.narrow or name
+
+    def formats(self) -> dict[str, str]:
+        """The formats of arrays, and that which the model computed in by autocast or a policy."""
+        return {self.header.narrow or self.header.dtype: self.file.name} | super().formats()
+
+    def judged_in(self, name: str) -> None:
+        recorded = self.header.narrow or self.header.dtype
+        if name != recorded:
+            raise Unfit(
+                f"{self.file} was recorded in {recorded}, and so are its allowances, but the second model computes in "
+                f"{name}: give that in {recorded}, or record the first in {name}"
+            )
 
     def is_frozen(self, held: Held) -> bool:
         return held.names in self.frozen

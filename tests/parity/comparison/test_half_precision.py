@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import parity
 from numpynet import Array
 from parity.comparison.formats import NARROW, Arithmetic
 from parity.comparison.model import Unfit
+from parity.comparison.narrowing import SLACK_NARROW
 from parity.comparison.records import record_of
 from parity.frameworks import available
 from parity.frameworks.lazy import keras, torch
@@ -146,9 +148,60 @@ def test_what_goes_beyond_the_largest_number_is_said() -> None:
     assert any("1 goes beyond 65504, the largest number of float16" in note for note in found.notes), str(found)
 
 
-def test_a_recording_of_one_is_refused(tmp_path: Any) -> None:
-    with pytest.raises(Unfit, match="half precision is compared, but not recorded"):
-        parity.record(cast("bfloat16"), vectors(), tmp_path / "half.parity")
+@every_format
+@every_way
+def test_a_recording_is_judged_as_the_model_that_was_recorded(form: str, way: str, tmp_path: Path) -> None:
+    file, inputs = tmp_path / "half.parity", Arithmetic(np.dtype(np.float32), NARROW[form]).of(vectors())
+    parity.record(WAYS[way](form), inputs, file, beside="torch")
+    wrong = {"eps": 0.1}
+    for changes in ({}, wrong):
+        live = parity.compare(WAYS[way](form), WAYS[way](form, **changes), inputs)
+        played = parity.compare(file, WAYS[way](form, **changes))
+        assert [fault.layer for fault in played.faults] == [fault.layer for fault in live.faults], str(played)
+        shares = [[each.share for tensors in found.judged.values() for each in tensors] for found in (played, live)]
+        inside = [pair for pair in zip(*shares, strict=True) if max(pair) <= 1]
+        assert [one for one, _ in inside] == pytest.approx([other for _, other in inside], rel=1 / SLACK_NARROW)
+        assert played.form == form
+    other = next(name for name in NARROW if name != form)
+    with pytest.raises(Unfit, match=f"not in one format: .* is {form}, .* {other}"):
+        parity.compare(file, whole(other))
+
+
+@every_format
+def test_a_plain_reader_finds_the_numbers_of_a_recording_of_16_bits(form: str, tmp_path: Path) -> None:
+    model = whole(form)
+    parity.record(model, vectors(), tmp_path / "half.parity", beside="torch")
+    with np.load(tmp_path / "half.parity") as arrays:
+        weight = arrays["weights/0/weight"]
+    assert weight.dtype == np.float32
+    np.testing.assert_array_equal(weight, model[0].weight.detach().float().numpy())
+
+
+def test_a_recording_tells_what_leaves_the_range_and_what_format_it_is_of(tmp_path: Path) -> None:
+    parity.record(under_autocast(steep(), "float16"), vectors(), tmp_path / "half.parity", beside="torch")
+    found = parity.compare(tmp_path / "half.parity", under_autocast(steep(), "float16"))
+    assert found.passed, str(found)
+    assert found.beyond
+    parity.record(in_torch(), vectors(), tmp_path / "single.parity", beside="torch")
+    for other in (whole("bfloat16"), cast("bfloat16")):
+        with pytest.raises(Unfit, match=r"was recorded in float32, .* the second model computes in bfloat16"):
+            parity.compare(tmp_path / "single.parity", other)
+
+
+@every_format
+def test_a_model_in_float32_is_judged_beside_its_port_to_16_bits(form: str) -> None:
+    def normed(eps: float = 1e-5) -> Any:
+        nn = torch.nn
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(WIDTH, 8), nn.BatchNorm1d(8, eps=eps), nn.GELU(), nn.Linear(8, 3))
+
+    for pair in ((normed(), normed().to(getattr(torch, form))), (normed().to(getattr(torch, form)), normed())):
+        found = parity.compare(*pair, vectors())
+        assert found.passed, str(found)
+        assert found.form == form
+        assert not found.beyond
+    wrong = parity.compare(normed(), normed(0.1).to(getattr(torch, form)), vectors())
+    assert [fault.layer for fault in wrong.faults] == ["1"], str(wrong)
 
 
 def steep(factor: float = 2.0**-8) -> Any:
