@@ -20,11 +20,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Generic, TypeVar
-
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.allowed import Allowed, Key
 from parity.comparison.formats import Arithmetic
 from parity.comparison.narrowing import (
     NONE_KEPT,
@@ -36,11 +35,9 @@ from parity.comparison.narrowing import (
     RandomInNarrow,
 )
 from parity.comparison.operations import Rounding
-from parity.ladder.judge import errors, share_used
 from parity.rounding.allowance import FEWER_BITS, MORE, PAIRS, PARTIAL, SMALL_EVERY, combined, size_of
 from parity.rounding.errors import SLACK, BehindForward, Errors, InHalf, Losing, Nearest, RandomErrors, making
 
-Key = TypeVar("Key")
 Made = Callable[[], None]
 FEW = SMALL_EVERY  # pairs of both sizes
 RUNS = 2 * PAIRS + FEW + 2  # of two glances and a look
@@ -48,13 +45,12 @@ FEWER_BITS_NARROW = int(math.log2(SLACK_NARROW))
 BOTH = (False, True)  # of a pair: the errors, and those of the other signs
 
 
-class Allowances(Generic[Key]):
-    """How far each tensor of `reference` may be off in the format of `arithmetic`.
+class Allowances(Allowed[Key]):
+    """How far each tensor of `reference` may be off in the format of `arithmetic`, found out run after run.
 
     run: computes it anew, in the reference's format, under the errors that are being made
     made: is called after each run
     kept: what operations are kept in float32 where the format is a narrow one
-    strayed: how far each tensor strays in the range of a narrow format; empty before `look_at_range`
     unmodelled: the names of torch's operations that there is no model of rounding for
     """
 
@@ -66,11 +62,10 @@ class Allowances(Generic[Key]):
         made: Made = lambda: None,
         kept: Kept = NONE_KEPT,
     ) -> None:
-        self.reference, self.run, self.made, self.kept = reference, run, made, kept
-        self.arithmetic, self.dtype = arithmetic, arithmetic.dtype
+        super().__init__(reference, arithmetic.dtype)
+        self.run, self.made, self.kept, self.arithmetic = run, made, kept, arithmetic
         self.rounding = Rounding()
         self.large, self.small = ({key: np.zeros_like(value) for key, value in reference.items()} for _ in range(2))
-        self.strayed: dict[Key, Array] = {}
 
     def glance(self) -> None:
         """Look at one of each of `PAIRS` pairs of random errors."""
@@ -101,40 +96,27 @@ class Allowances(Generic[Key]):
                 return
 
     def look_at_range(self) -> None:
-        """Look at what the range of a narrow format does, which is allowed nothing: it keeps one from judging."""
+        """Look at what the range of a narrow format does, which is allowed nothing: it keeps one from judging.
+
+        The same errors are made in a range that ends and in one that does not: what differs is the range's doing.
+        """
         if self.arithmetic.narrow is None or self.strayed:
             return
         self.strayed = {
             key: np.where(np.isfinite(value), 0, np.inf).astype(value.dtype) for key, value in self.reference.items()
         }
-        random = (
-            RandomInNarrow(self.arithmetic, f"pair {pair}".encode(), SLACK_NARROW, ranged=True) for pair in range(PAIRS)
-        )
-        for one in (NearestInNarrow(self.arithmetic, ranged=True), *random):
-            for key, value in self._run(one).items():
-                if key in self.strayed:
-                    np.fmax(self.strayed[key], errors(value, self.reference[key]), out=self.strayed[key])
+        for number in range(FEW):
+            endless, ending = (self._run(self._in_range(number, ranged)) for ranged in (False, True))
+            for key, strayed in self.strayed.items():
+                with np.errstate(all="ignore"):
+                    far = np.abs(ending[key] - endless[key])
+                np.maximum(strayed, np.where(np.isfinite(ending[key]), far, np.inf), out=strayed)
 
-    def out_of_range(self, key: Key, found: Array, expected: Array) -> Array:
-        """Tells which elements are outside, but where the range of the format may be why.
-
-        There it is: the reference strays further in that range than rounding allows, or is no number.
-        """
-        if key not in self.strayed or found.shape != expected.shape:
-            return np.zeros(expected.shape, bool)
-        bound = self.bound(key)
-        return ~(self.strayed[key] <= bound) & ~(errors(found, expected) <= bound)
-
-    def share(self, key: Key, found: Array | None, expected: Array | None = None) -> float:
-        """The largest share of its allowance that an element uses, of those that can be judged.
-
-        expected: where it is another than the reference's
-        """
-        expected = self.reference[key] if expected is None else expected
-        if found is not None and (left_out := self.out_of_range(key, found, expected)).any():
-            kept = ~left_out
-            return share_used(found[kept], expected[kept], self.bound(key)[kept], self.dtype)
-        return share_used(found, expected, self.bound(key), self.dtype)
+    def _in_range(self, number: int, ranged: bool) -> Errors:
+        """The errors of one of a few runs: the first rounds to the nearest number, the others at random."""
+        if not number:
+            return NearestInNarrow(self.arithmetic, ranged=ranged)
+        return RandomInNarrow(self.arithmetic, f"pair {number}".encode(), SLACK_NARROW, ranged=ranged)
 
     def _further(self) -> Iterator[Iterable[Errors]]:
         """Yields the errors of another look, group by group: pairs, then those at branches (`deviations` has why)."""
@@ -186,7 +168,6 @@ class Allowances(Generic[Key]):
         self.reference, self.large, self.small, self.strayed = {}, {}, {}, {}
 
     def bound(self, key: Key) -> Array:
-        """The allowance of one tensor."""
         if (narrow := self.arithmetic.narrow) is not None:
             # As in `combined`: in the few runs that jumped, the rounding beside the jump may have made it smaller.
             return (1 + SLACK_NARROW**2 * narrow.unit) * self.large[key] + SLACK_NARROW * self.small[key]

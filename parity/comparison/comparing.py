@@ -71,8 +71,8 @@ def compare(
     with one.left_as_it_was():
         arithmetic = judged_format(one, other)
         one.judged_in(arithmetic.name)
-        if optimizers is not None and arithmetic.name != "float32":
-            raise Unfit(f"optimizers: those of models in float32 are compared; these are in {arithmetic.name}")
+        if optimizers is not None and arithmetic.name == "float64":
+            raise Unfit("optimizers: those of models in float64 are not compared: give models in float32")
         given = batches and [(arrays_of(x, arithmetic), _array(y)) for x, y in batches]
         trainings = Trainings.of((one, other), optimizers, given, loss)
         rng = np.random.default_rng(seed)
@@ -182,7 +182,7 @@ class _Comparing:
             )
         updates = self.trainings.updates(self.reference, list(judgements.values())[-1].reference)
         try:
-            curves = self.trainings.curves(self.reference, self.matching, self.layouts)
+            curves = self.trainings.curves(self.reference, self.matching, self.layouts, self.arithmetic)
         except Unshared as unshared:
             curves = None
             self.notes.append(str(unshared))

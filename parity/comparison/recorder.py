@@ -273,7 +273,7 @@ class _Recorder:
 
 def _beyond(allowances: Allowances[Name]) -> dict[Name, Array]:
     """Of each tensor that has such, which elements the range of the format keeps from being judged."""
-    found = {key: ~(strayed <= allowances.bound(key)) for key, strayed in allowances.strayed.items()}
+    found = {key: allowances.beyond(key) for key in allowances.strayed}
     return {key: where for key, where in found.items() if where.any()}
 
 

@@ -43,6 +43,7 @@ def record_of(found: Comparison, key: str, seconds: float | None = None) -> Comp
         notes=found.notes,
         updates=None if found.updates is None else _updates(found.updates),
         losses=None if found.curves is None else _losses(found.curves),
+        form=found.form,
         seconds=seconds,
     )
 
@@ -112,6 +113,7 @@ def _updates(found: Updates) -> UpdatesPart:
         mends=[difference.mend for difference in found.differences],
         known=[entry for entry, _ in found.known],
         settings=found.settings,
+        beyond={str(key): number for key, number in found.beyond.items()},
     )
 
 

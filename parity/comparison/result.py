@@ -247,6 +247,14 @@ def _updates(found: Updates) -> Iterator[str]:
             yield f"They differ in {'; '.join(found.settings)}"
     for entry, told in found.known:
         yield f"known difference, no fault of a port: {told} (catalogue: {entry})"
+    if found.beyond:
+        elements = sum(found.beyond.values())
+        yield (
+            f"beyond the range of {found.form}: not judged: {elements} elements of {len(found.beyond)} tensors of the "
+            "updates; of gradients as small or large the rule itself makes other numbers in that range, or none"
+        )
+    if found.form == "float16":
+        yield "loss scaling is not judged: the updates are those along gradients as it leaves them"
 
 
 def _curves(found: Curves) -> Iterator[str]:

@@ -84,11 +84,13 @@ class Stepper(ABC):
     framework: what the pairs call it
     title: the name of its class
     names: what it calls numpynet's arguments, as far as there are such
+    form: the number format of the parameters that it moves
     """
 
     framework: str
     title: str
     names: Mapping[str, str]
+    form = "float32"
 
     @property
     @abstractmethod
@@ -105,7 +107,7 @@ class Stepper(ABC):
 
     @abstractmethod
     def steps(self, start: Sequence[Array], gradients: Sequence[Sequence[Array]]) -> Steps:
-        """The steps along these gradients, in float32."""
+        """The steps along these gradients, in its format; the arrays are float32, which has all numbers of 16 bits."""
 
     def written(self, name: str, value: Setting) -> str:
         return f"{self.names.get(name, name)}={value!r}"
@@ -162,20 +164,21 @@ class TorchStepper(Stepper):
         return self.kind(parameters, **{name: value for name, value in self.arguments.items() if name in taken})
 
     def steps(self, start: Sequence[Array], gradients: Sequence[Sequence[Array]]) -> Steps:
-        parameters = [torch.nn.Parameter(torch.tensor(values)) for values in start]
+        dtype = getattr(torch, self.form)
+        parameters = [torch.nn.Parameter(torch.tensor(values, dtype=dtype)) for values in start]
         optimizer = self.of(parameters)
         slots = optimizer_pair(self.rule.kind).slots["torch"]
         found: Steps = []
         for step in gradients:
             for parameter, gradient in zip(parameters, step, strict=True):
-                parameter.grad = torch.tensor(gradient)
+                parameter.grad = torch.tensor(gradient, dtype=dtype)
             optimizer.step()
             states = [optimizer.state[parameter] for parameter in parameters]
             kept = [
-                {ours: state[theirs].numpy().copy() for ours, theirs in slots.items() if state.get(theirs) is not None}
+                {ours: _copied(state[theirs]) for ours, theirs in slots.items() if state.get(theirs) is not None}
                 for state in states
             ]
-            found.append([(p.detach().numpy().copy(), held) for p, held in zip(parameters, kept, strict=True)])
+            found.append([(_copied(each), held) for each, held in zip(parameters, kept, strict=True)])
         return found
 
     def written(self, name: str, value: Setting) -> str:
@@ -187,6 +190,11 @@ class TorchStepper(Stepper):
         """Its two betas, with this one in the place that it has there."""
         first, second = self.arguments["betas"]
         return (value, second) if name == "beta1" else (first, value)
+
+
+def _copied(tensor: Any) -> Array:
+    found: Array = tensor.detach().float().numpy().copy()
+    return found
 
 
 OF_KERAS: dict[str, tuple[type[Optimizer], dict[str, str]]] = {
@@ -206,6 +214,8 @@ class KerasStepper(Stepper):
 
     def __init__(self, optimizer: Any) -> None:
         made = optimizer() if not _is(optimizer, "keras") else optimizer
+        if isinstance(made, keras.optimizers.LossScaleOptimizer):
+            made = made.inner_optimizer  # which is handed gradients that are no longer scaled
         self.kind, self.title = type(made), type(made).__name__
         if self.title not in OF_KERAS or not self.kind.__module__.startswith("keras."):
             raise _unknown(made, OF_KERAS)
@@ -239,7 +249,7 @@ class KerasStepper(Stepper):
         return optimizer
 
     def steps(self, start: Sequence[Array], gradients: Sequence[Sequence[Array]]) -> Steps:
-        variables = [keras.Variable(values) for values in start]
+        variables = [keras.Variable(values, dtype=self.form) for values in start]
         optimizer = self.of(variables)
         pair = optimizer_pair(self.rule.kind)
         slots = {ours: list(getattr(optimizer, theirs, ())) for ours, theirs in pair.slots["tensorflow"].items()}
@@ -247,7 +257,7 @@ class KerasStepper(Stepper):
         rates = {slot: sign * lr for slot, sign in pair.rate_inside.get("tensorflow", {}).items()}
         found: Steps = []
         for step in gradients:
-            optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in step], variables)
+            optimizer.apply([keras.ops.convert_to_tensor(gradient, self.form) for gradient in step], variables)
             kept = [
                 {
                     slot: _values(held[place]) / np.float32(rates.get(slot, 1))
@@ -261,11 +271,14 @@ class KerasStepper(Stepper):
 
 
 def _values(variable: Any) -> Array:
-    return np.array(keras.ops.convert_to_numpy(variable))
+    return np.array(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")))
 
 
-def stepper(optimizer: Any, framework: str) -> Stepper:
-    """The optimizer of a model of this framework; raises `Unfit` where it is none, or nothing is known of it."""
+def stepper(optimizer: Any, framework: str, form: str = "float32") -> Stepper:
+    """The optimizer of a model of this framework, whose parameters are in this format.
+
+    Raises `Unfit` where it is none, or nothing is known of it.
+    """
     kinds = {"torch": TorchStepper, "keras": KerasStepper}
     if framework not in kinds:
         raise Unfit(f"optimizers: those of {framework} models are not compared")
@@ -275,6 +288,7 @@ def stepper(optimizer: Any, framework: str) -> Stepper:
             "that makes one, for a torch model; keras.optimizers', or a function that makes one, for a Keras model"
         )
     made: Stepper = kinds[framework](optimizer)
+    made.form = form
     return made
 
 

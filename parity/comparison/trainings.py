@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from parity.comparison.curves import Batches, Curves, compare_curves, training
+from parity.comparison.formats import NARROW, Arithmetic, formats_of_arrays
 from parity.comparison.layout import Layout
+from parity.comparison.masks import Unshared
 from parity.comparison.matching import Matching
 from parity.comparison.model import Model, Run, Unfit
 from parity.comparison.rules import Stepper, stepper
@@ -45,7 +47,10 @@ class Trainings:
             raise Unfit("batches: give at least one pair of inputs and targets")
         if optimizers is None:
             return cls(models)
-        first, second = (stepper(one, model.framework) for one, model in zip(optimizers, models, strict=True))
+        first, second = (
+            stepper(one, model.framework, format_of_parameters(model))
+            for one, model in zip(optimizers, models, strict=True)
+        )
         return cls(models, (first, second), batches, losses)
 
     def updates(self, reference: Model, run: Run) -> Updates | None:
@@ -57,11 +62,26 @@ class Trainings:
         start = {key: reference.read(reference.layers[key[0]].held[key[1]]) for key in run.parameter_gradients}
         return compare_updates(ours, theirs, start, run.parameter_gradients)
 
-    def curves(self, reference: Model, matching: Matching, layouts: Sequence[Layout]) -> Curves | None:
-        """The losses of both models, trained on the batches."""
+    def curves(
+        self, reference: Model, matching: Matching, layouts: Sequence[Layout], arithmetic: Arithmetic
+    ) -> Curves | None:
+        """The losses of both models, trained on the batches.
+
+        Raises `Unshared` where they are not compared.
+        """
         if self.batches is None or self.losses is None or self.steppers is None:
             return None
+        if arithmetic.narrow is not None:
+            raise Unshared(
+                f"curves were not looked at: how far rounding to {arithmetic.name} parts two trainings is not known; "
+                "compare them in float32"
+            )
         first, second = (
             training(model, loss, one) for model, loss, one in zip(self.models, self.losses, self.steppers, strict=True)
         )
         return compare_curves(first, second, matching, layouts, self.batches, reference is not self.models[0])
+
+
+def format_of_parameters(model: Model) -> str:
+    """The format of 16 bits that parameters of the model are in, or float32, which they are in under a policy."""
+    return next(iter(formats_of_arrays(model) & set(NARROW)), "float32")

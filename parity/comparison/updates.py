@@ -3,6 +3,9 @@
 What one of them is expected to compute is numpynet's rule of its settings, in float64; rounding allows it what that
 rule, and the framework's own formula of it, deviate by under rounding errors (`parity.rounding.allowance`). Rules move
 each element by itself: `ELEMENTS` of an array tell as much as all.
+
+Parameters in 16 bits are moved by optimizers whose state is in 16 bits, too, and judged by what rounding to them allows;
+under autocast or a policy both are in float32. Loss scaling is no part of a rule: gradients are what is left behind it.
 """
 
 from __future__ import annotations
@@ -15,11 +18,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from numpynet import SGD, Adagrad, Adam, Array, Optimizer, RMSprop
+from parity.comparison.allowed import Allowed, Granted
+from parity.comparison.allowing import Allowances
+from parity.comparison.formats import NARROW, Arithmetic
 from parity.comparison.model import Unfit
 from parity.comparison.rules import PLACES, Rule, Stepper, Steps
-from parity.ladder.judge import share_used
 from parity.ladder.trace import STEP, Key, Trace
 from parity.rounding.allowance import Perturb, deviations
+from parity.rounding.noisy import as_noisy
 
 ELEMENTS = 512
 # Octaves that gradients are larger than the model's own, by step: small ones tell where eps is and how large, the last
@@ -31,6 +37,11 @@ EPS: dict[type[Optimizer], tuple[str, str]] = {
     RMSprop: ("rmsprop-eps", "Keras adds eps beneath the root, torch to the root"),
     Adagrad: ("adagrad-eps", "Keras adds eps beneath the root, torch to the root"),
 }
+CORRECTION = (
+    "adam-bias-correction",
+    "Keras raises the betas to the power of the step in the parameters' format, of 16 bits here: of 0.999 little is left "
+    "in float16, and in bfloat16 it is 1, so that parameters do not move",
+)
 DECAY: dict[type[Optimizer], str] = {SGD: "sgd-weight-decay", Adam: "adam-weight-decay"}
 
 
@@ -55,6 +66,8 @@ class Updates:
     differences: what is probably the cause where something is outside; empty where nothing that is known removes it
     known: entries of the catalogue, with what frameworks do differently in a right port
     settings: what the two rules differ in, where that does not explain it
+    beyond: of each tensor that the range of the format keeps from being judged, how many elements; the others are
+    form: the format that was judged
     """
 
     first: str
@@ -64,6 +77,8 @@ class Updates:
     differences: list[Difference] = field(default_factory=list)
     known: list[tuple[str, str]] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
+    beyond: dict[Key, int] = field(default_factory=dict)
+    form: str = "float32"
 
     @property
     def outside(self) -> list[Key]:
@@ -82,7 +97,8 @@ def compare_updates(
     gradients: Mapping[tuple[str, str], Array],
 ) -> Updates:
     """Compare two optimizers on these parameters; `gradients` are the model's own, as large as such are."""
-    judging = _Judging(list(gradients), start, gradients)
+    narrow = next((NARROW[one.form] for one in (reference, other) if one.form in NARROW), None)
+    judging = _Judging(list(gradients), start, gradients, Arithmetic(SINGLE, narrow))
     expected = reference.rule
     found = other.rule
     titles = f"{reference.title} of {reference.framework}", f"{other.title} of {other.framework}"
@@ -94,8 +110,7 @@ def compare_updates(
     if found.kind is not expected.kind:
         told = f"the optimizer: {reference.title} there, {other.title} here"
         mend = f"{reference.title} in both"
-        shares = judging.shares(other, expected)
-        return Updates(*titles, shares, itself, [Difference("optimizer", told, mend)])
+        return judging.updates(titles, itself, other, expected, [Difference("optimizer", told, mend)])
     unequal = _unequal(reference, other)
     for names, decoupled, place in _attempts(unequal, expected, found):
         try:
@@ -105,14 +120,15 @@ def compare_updates(
             continue
         if share <= 1:
             known = [EPS[expected.kind]] if place != expected.eps_inside else []
+            if expected.kind is Adam and any(one.form in NARROW and one.framework != "torch" for one in (reference, other)):
+                known.append(CORRECTION)
             causes = [_difference(reference, other, name) for name in names]
             if decoupled != expected.decoupled:
                 causes.append(_decay(reference, other))
             by = replace(expected, eps_inside=place)
-            return Updates(*titles, judging.shares(other, by), itself, causes, known)
-    shares = judging.shares(other, expected)
+            return judging.updates(titles, itself, other, by, causes, known)
     settings = [_difference(reference, other, name).told for name in unequal]
-    return Updates(*titles, shares, itself, settings=settings)
+    return judging.updates(titles, itself, other, expected, settings=settings)
 
 
 def _unequal(reference: Stepper, other: Stepper) -> list[str]:
@@ -159,11 +175,13 @@ class _Judging:
         names: Sequence[tuple[str, str]],
         start: Mapping[tuple[str, str], Array],
         gradients: Mapping[tuple[str, str], Array],
+        arithmetic: Arithmetic,
     ) -> None:
-        self.names = names
+        self.names, self.arithmetic = names, arithmetic
         self.start = [start[name].ravel()[:ELEMENTS] for name in names]
         rng = np.random.default_rng(0)
         own = [gradients[name].ravel()[:ELEMENTS] for name in names]
+        own = [np.where(np.isfinite(values), values, 0).astype(SINGLE) for values in own]  # in 16 bits some overflow
         size = float(np.sqrt(np.mean(np.concatenate([values.ravel() for values in own]) ** 2))) or 1.0
         self.gradients = [own] + [
             [
@@ -172,31 +190,65 @@ class _Judging:
             ]
             for octaves in OCTAVES[1:]
         ]
+        if narrow := arithmetic.narrow:
+            self.gradients = [
+                [np.clip(narrow.nearest(values), -narrow.largest, narrow.largest) for values in step]
+                for step in self.gradients
+            ]
+
+    def updates(
+        self,
+        titles: tuple[str, str],
+        itself: float,
+        stepper: Stepper,
+        rule: Rule,
+        differences: Sequence[Difference] = (),
+        known: Sequence[tuple[str, str]] = (),
+        settings: Sequence[str] = (),
+    ) -> Updates:
+        """The findings on an optimizer that is expected to follow `rule`."""
+        found = self._trace(stepper.steps(self.start, self.gradients))
+        allowed = self._allowed(rule, stepper.framework)
+        beyond = {key: int(np.sum(allowed.out_of_range(key, found[key]))) for key in allowed.reference if key in found}
+        return Updates(
+            *titles,
+            {key: allowed.share(key, found[key]) for key in beyond},
+            itself,
+            list(differences),
+            list(known),
+            list(settings),
+            {key: number for key, number in beyond.items() if number},
+            self.arithmetic.name,
+        )
 
     def share(self, stepper: Stepper, rule: Rule) -> float:
         """The largest share of its allowance that an optimizer uses, if it is expected to follow `rule`."""
-        return max(self.shares(stepper, rule).values(), default=0.0)
+        return max(self.updates(("", ""), 0.0, stepper, rule).shares.values(), default=0.0)
 
-    def shares(self, stepper: Stepper, rule: Rule) -> dict[Key, float]:
-        found = self._trace(stepper.steps(self.start, self.gradients))
-        expected, allowed = self._expected(rule, stepper.framework)
-        return {
-            key: share_used(found[key], value, allowed[key], SINGLE) for key, value in expected.items() if key in found
-        }
-
-    def _expected(self, rule: Rule, framework: str) -> tuple[Trace, Trace]:
-        """Returns what the rule computes in float64, and what rounding allows an optimizer of this framework."""
+    def _allowed(self, rule: Rule, framework: str) -> Allowed[Key]:
+        """What the rule computes in float64, and what rounding allows an optimizer of this framework."""
         wide = [values.astype(np.float64) for values in self.start]
         gradients = [[values.astype(np.float64) for values in step] for step in self.gradients]
 
         def computed(formula: str, perturb: Perturb) -> Trace:
             return self._trace(rule.steps(wide, gradients, perturb, formula))
 
-        reference = computed("", np.asarray)
-        allowed = deviations(reference, functools.partial(computed, ""), SINGLE)
-        formula = functools.partial(computed, framework)
-        own = deviations(formula(np.asarray), formula, SINGLE)
-        return reference, {key: np.maximum(bound, own[key]) for key, bound in allowed.items()}
+        def allowed(formula: str) -> Allowed[Key]:
+            by_formula = functools.partial(computed, formula)
+            with np.errstate(all="ignore"):
+                reference = by_formula(np.asarray)
+            if self.arithmetic.narrow is None:
+                return Granted(reference, SINGLE, deviations(reference, by_formula, SINGLE))
+            allowances = Allowances(reference, functools.partial(by_formula, as_noisy), self.arithmetic)
+            for _ in allowances.looked():
+                pass
+            allowances.look_at_range()
+            return allowances
+
+        rules, own = allowed(""), allowed(framework)
+        bounds = {key: np.maximum(rules.bound(key), own.bound(key)) for key in rules.reference}
+        strayed = {key: np.maximum(far, own.strayed[key]) for key, far in rules.strayed.items()}
+        return Granted(rules.reference, SINGLE, bounds, strayed)
 
     def _trace(self, steps: Steps) -> Trace:
         found: Trace = {}

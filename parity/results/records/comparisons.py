@@ -81,6 +81,7 @@ class UpdatesPart(Part):
     told, mends: what is probably the cause, and what mends it
     known: the entries of the catalogue that say what differs in a right port
     settings: what the two rules differ in, where that does not explain it
+    beyond: by tensor that has such, how many elements the range of the format keeps from being judged
     """
 
     first: str
@@ -92,6 +93,7 @@ class UpdatesPart(Part):
     mends: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
+    beyond: Mapping[str, Count] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,7 @@ class ComparisonRecord(Judged, kind="comparisons", case=True):
     alone: the reference's calls of layers that have no counterpart
     unmodelled: operations that nothing is known of the rounding of
     notes: what was assumed, and what was not looked at
+    form: the number format that was judged
     seconds: wall time
     """
 
@@ -146,4 +149,5 @@ class ComparisonRecord(Judged, kind="comparisons", case=True):
     notes: list[str] = field(default_factory=list)
     updates: UpdatesPart | None = None
     losses: LossesPart | None = None
+    form: str = "float32"
     seconds: float | None = None

@@ -132,8 +132,28 @@ def test_a_port_to_keras_is_judged_by_its_policy(policy: str) -> None:
 def test_what_cannot_be_judged_is_said() -> None:
     with pytest.raises(Unfit, match=r"not in one format: 0\.weight of the first model is bfloat16, .* float16"):
         parity.compare(whole("bfloat16"), whole("float16"), vectors())
-    with pytest.raises(Unfit, match="optimizers: those of models in float32 are compared; these are in float16"):
-        parity.compare(whole("float16"), whole("float16"), vectors(), optimizers=(torch.optim.Adam, torch.optim.Adam))
+    with pytest.raises(Unfit, match=r"not in one format: .* is float64, .* float16"):
+        parity.compare(in_torch().double(), whole("float16"), vectors())
+
+
+def test_updates_are_judged_in_the_format_of_the_parameters_and_losses_are_not() -> None:
+    def descent(parameters: Any) -> Any:
+        return torch.optim.SGD(parameters, 0.5, momentum=0.9)
+
+    more: dict[str, Any] = {"batches": [(vectors(), vectors()[:, :5])], "loss": (torch.nn.MSELoss(), torch.nn.MSELoss())}
+    for model, form in ((whole("float16"), "float16"), (cast("float16"), "float32")):
+        found = parity.compare(model, model, vectors(), optimizers=(descent, descent), **more)
+        assert found.passed, str(found)
+        assert found.updates is not None
+        assert found.updates.form == form
+        assert found.curves is None
+        assert "curves were not looked at: how far rounding to float16 parts two trainings is not known" in str(found)
+        assert ("loss scaling is not judged" in str(found)) is (form == "float16")
+    port = in_keras("mixed_float16")
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.5, momentum=0.9))
+    judged = parity.compare(in_torch(), port, vectors(), optimizers=(descent, scaled)).updates
+    assert judged is not None
+    assert (judged.passed, judged.form) == (True, "float32")
 
 
 def test_what_goes_beyond_the_largest_number_is_said() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import parity
+from parity.comparison.formats import NARROW
 from parity.comparison.model import Unfit
 from parity.comparison.rules import Stepper, stepper
 from parity.comparison.updates import Updates, compare_updates
@@ -25,12 +26,12 @@ GRADIENTS = {
 }
 
 
-def of_torch(name: str, *arguments: Any, **more: Any) -> Stepper:
-    return stepper(lambda parameters: getattr(torch.optim, name)(parameters, *arguments, **more), "torch")
+def of_torch(name: str, *arguments: Any, form: str = "float32", **more: Any) -> Stepper:
+    return stepper(lambda parameters: getattr(torch.optim, name)(parameters, *arguments, **more), "torch", form)
 
 
-def of_keras(name: str, *arguments: Any, **more: Any) -> Stepper:
-    return stepper(getattr(keras.optimizers, name)(*arguments, **more), "keras")
+def of_keras(name: str, *arguments: Any, form: str = "float32", **more: Any) -> Stepper:
+    return stepper(getattr(keras.optimizers, name)(*arguments, **more), "keras", form)
 
 
 def both_ways(ours: Stepper, theirs: Stepper) -> tuple[Updates, Updates]:
@@ -88,6 +89,28 @@ def test_of_two_rules_that_differ_the_setting_is_named(
     assert not found.passed
     assert len(found.differences) == 1, found
     assert mend in found.differences[0].mend
+
+
+@pytest.mark.parametrize("form", NARROW)
+def test_updates_of_parameters_in_16_bits_are_judged_by_what_rounding_to_them_allows(form: str) -> None:
+    ours = of_torch("SGD", 0.1, momentum=0.9, form=form)
+    for found in both_ways(ours, of_keras("SGD", 0.1, momentum=0.9, form=form)):
+        assert found.passed, found
+        assert (found.form, found.beyond) == (form, {})
+        assert 0 < found.itself <= 1
+    wrong = compare_updates(ours, of_keras("SGD", 0.1, momentum=0.5, form=form), START, GRADIENTS)
+    assert [difference.mend for difference in wrong.differences] == ["momentum=0.9"]
+    single = compare_updates(of_torch("SGD", 0.1, momentum=0.9), ours, START, GRADIENTS)
+    assert single.passed  # by the coarser of two formats
+
+
+def test_updates_that_leave_the_range_are_not_judged_and_what_keras_rounds_is_told() -> None:
+    ours, theirs = (make("Adam", 1e-3, form="float16") for make in (of_torch, of_keras))
+    found = compare_updates(ours, theirs, START, GRADIENTS)
+    assert found.passed, found
+    assert found.beyond
+    assert set(found.beyond) <= set(found.shares)
+    assert "adam-bias-correction" in [entry for entry, _ in found.known]
 
 
 def test_what_no_setting_of_the_other_mends_is_told_as_it_is() -> None:
