@@ -20,6 +20,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
 import numpy as np
 
 from numpynet import Array
@@ -98,7 +99,8 @@ class Allowances(Allowed[Key]):
     def look_at_range(self) -> None:
         """Look at what the range of a narrow format does, which is allowed nothing: it keeps one from judging.
 
-        The same errors are made in a range that ends and in one that does not: what differs is the range's doing.
+        Where the reference strays further than is allowed in a range that ends, the same errors are made in one that
+        does not: what differs is the range's doing.
         """
         if self.arithmetic.narrow is None or self.strayed:
             return
@@ -106,11 +108,14 @@ class Allowances(Allowed[Key]):
             key: np.where(np.isfinite(value), 0, np.inf).astype(value.dtype) for key, value in self.reference.items()
         }
         for number in range(FEW):
-            endless, ending = (self._run(self._in_range(number, ranged)) for ranged in (False, True))
+            ending = self._run(self._in_range(number, ranged=True))
+            further = {key: ~(_apart(ending[key], value) <= self.bound(key)) for key, value in self.reference.items()}
+            if not any(where.any() for where in further.values()):
+                continue
+            endless = self._run(self._in_range(number, ranged=False))
             for key, strayed in self.strayed.items():
-                with np.errstate(all="ignore"):
-                    far = np.abs(ending[key] - endless[key])
-                np.maximum(strayed, np.where(np.isfinite(ending[key]), far, np.inf), out=strayed)
+                far = np.where(np.isfinite(ending[key]), _apart(ending[key], endless[key]), np.inf)
+                np.maximum(strayed, far, out=strayed, where=further[key])
 
     def _in_range(self, number: int, ranged: bool) -> Errors:
         """The errors of one of a few runs: the first rounds to the nearest number, the others at random."""
@@ -182,6 +187,12 @@ class Allowances(Allowed[Key]):
     @property
     def unmodelled(self) -> list[str]:
         return sorted(self.rounding.unmodelled)
+
+
+def _apart(one: Array, other: Array) -> Array:
+    with np.errstate(all="ignore"):
+        apart: Array = np.abs(one - other)
+    return apart
 
 
 def widened(allowances: Allowances[Key], formulas: Callable[[], Allowances[Key] | None]) -> Iterator[None]:

@@ -171,8 +171,8 @@ class _Comparing:
         tensors = [tensor for judgement in judgements.values() for tensor in judgement.tensors]
         if all(tensor.beyond and tensor.passed for tensor in tensors):
             raise Unfit(
-                f"everything goes beyond {self.arithmetic.name}'s range, and nothing can be told: give smaller inputs, or "
-                "take a format of a wider range"
+                f"everything goes beyond the range of {self.arithmetic.name}, and nothing can be told: give smaller "
+                "inputs, or take a format of a wider range"
             )
         itself = max(judgement.itself for judgement in judgements.values())
         if itself > 1 and self.reference.framework == "keras":

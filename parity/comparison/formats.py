@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class Narrow:
     largest: the largest finite number
     """
 
-    name: str
+    name: Literal["float16", "bfloat16"]
     digits: int
     exponent: int
     largest: float
@@ -53,7 +53,7 @@ class Narrow:
 
 
 NEAR = 1e-3  # of float32 and float64
-NARROW = {
+NARROW: dict[str, Narrow] = {
     each.name: each for each in (Narrow("float16", 10, -14, 65504.0), Narrow("bfloat16", 7, -126, 255.0 * 2.0**120))
 }
 
@@ -129,9 +129,9 @@ def judged_format(first: Model, second: Model) -> Arithmetic:
 
 @contextlib.contextmanager
 def holding_the_same(first: Model, second: Model, arithmetic: Arithmetic) -> Iterator[None]:
-    """A context in which a first model in float32 holds numbers that the second has, whose arrays are in a narrow format.
+    """A context in which a model in float32 holds numbers that the second has, whose arrays are in a narrow format.
 
-    What rounding its weights does is no matter of a port: they are the same in both.
+    What rounding its weights does is no matter of the port: they are the same in both.
     """
     narrow = arithmetic.narrow
     if narrow is None or narrow.name not in formats_of_arrays(second) or narrow.name in formats_of_arrays(first):

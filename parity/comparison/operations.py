@@ -32,7 +32,7 @@ from parity.comparison.kinds import (
 )
 from parity.comparison.narrowing import NONE_KEPT, InNarrow, Keeping
 from parity.frameworks.lazy import torch
-from parity.rounding.errors import LOST, SLACK, current_errors, making
+from parity.rounding.errors import LOST, SLACK, Errors, current_errors, making
 from parity.rounding.noisy import LONGEST, MARGIN
 
 TAKEN = ("embedding",)  # of arrays that a policy has cast, by an operation that is exact

@@ -183,7 +183,8 @@ def _header(file: Path, archive: zipfile.ZipFile) -> Header:
     if version not in (VERSION, VERSION_NARROW):
         raise Unfit(
             f"{file} is a recording of version {version}, and this parity reads versions {VERSION} and "
-            f"{VERSION_NARROW}: install the parity that made it ({told.get('made_by')}), or record the model anew with this one"
+            f"{VERSION_NARROW}: install the parity that made it ({told.get('made_by')}), or record the model anew with "
+            "this one"
         )
     try:
         return TypeAdapter(Header).validate_json(text)

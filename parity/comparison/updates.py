@@ -4,7 +4,7 @@ What one of them is expected to compute is numpynet's rule of its settings, in f
 rule, and the framework's own formula of it, deviate by under rounding errors (`parity.rounding.allowance`). Rules move
 each element by itself: `ELEMENTS` of an array tell as much as all.
 
-Parameters in 16 bits are moved by optimizers whose state is in 16 bits, too, and judged by what rounding to them allows;
+Parameters in 16 bits are moved by optimizers whose state is in 16 bits, too, and judged by what that allows;
 under autocast or a policy both are in float32. Loss scaling is no part of a rule: gradients are what is left behind it.
 """
 
@@ -39,8 +39,8 @@ EPS: dict[type[Optimizer], tuple[str, str]] = {
 }
 CORRECTION = (
     "adam-bias-correction",
-    "Keras raises the betas to the power of the step in the parameters' format, of 16 bits here: of 0.999 little is left "
-    "in float16, and in bfloat16 it is 1, so that parameters do not move",
+    "Keras raises the betas to the power of the step in the format of the parameters, of 16 bits here: of 0.999, 1 is "
+    "left in bfloat16, so that they do not move",
 )
 DECAY: dict[type[Optimizer], str] = {SGD: "sgd-weight-decay", Adam: "adam-weight-decay"}
 
@@ -120,7 +120,9 @@ def compare_updates(
             continue
         if share <= 1:
             known = [EPS[expected.kind]] if place != expected.eps_inside else []
-            if expected.kind is Adam and any(one.form in NARROW and one.framework != "torch" for one in (reference, other)):
+            if expected.kind is Adam and any(
+                one.form in NARROW and one.framework != "torch" for one in (reference, other)
+            ):
                 known.append(CORRECTION)
             causes = [_difference(reference, other, name) for name in names]
             if decoupled != expected.decoupled:

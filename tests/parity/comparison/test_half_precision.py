@@ -140,7 +140,10 @@ def test_updates_are_judged_in_the_format_of_the_parameters_and_losses_are_not()
     def descent(parameters: Any) -> Any:
         return torch.optim.SGD(parameters, 0.5, momentum=0.9)
 
-    more: dict[str, Any] = {"batches": [(vectors(), vectors()[:, :5])], "loss": (torch.nn.MSELoss(), torch.nn.MSELoss())}
+    more: dict[str, Any] = {
+        "batches": [(vectors(), vectors()[:, :5])],
+        "loss": (torch.nn.MSELoss(), torch.nn.MSELoss()),
+    }
     for model, form in ((whole("float16"), "float16"), (cast("float16"), "float32")):
         found = parity.compare(model, model, vectors(), optimizers=(descent, descent), **more)
         assert found.passed, str(found)
@@ -168,8 +171,7 @@ def test_what_goes_beyond_the_largest_number_is_said() -> None:
     assert any("1 goes beyond 65504, the largest number of float16" in note for note in found.notes), str(found)
 
 
-@every_format
-@every_way
+@pytest.mark.parametrize(("form", "way"), list(zip(NARROW, WAYS, strict=True)))
 def test_a_recording_is_judged_as_the_model_that_was_recorded(form: str, way: str, tmp_path: Path) -> None:
     file, inputs = tmp_path / "half.parity", Arithmetic(np.dtype(np.float32), NARROW[form]).of(vectors())
     parity.record(WAYS[way](form), inputs, file, beside="torch")
@@ -222,6 +224,8 @@ def test_a_model_in_float32_is_judged_beside_its_port_to_16_bits(form: str) -> N
         assert not found.beyond
     wrong = parity.compare(normed(), normed(0.1).to(getattr(torch, form)), vectors())
     assert [fault.layer for fault in wrong.faults] == ["1"], str(wrong)
+    port = parity.compare(in_torch(), in_keras(form), vectors())
+    assert port.passed, str(port)
 
 
 def steep(factor: float = 2.0**-8) -> Any:

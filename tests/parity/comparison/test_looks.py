@@ -13,7 +13,7 @@ import pytest
 import parity
 from numpynet import Array
 from parity.comparison.allowing import RUNS, Allowances, widened
-from parity.comparison.formats import Arithmetic
+from parity.comparison.formats import NARROW, Arithmetic
 from parity.discovery import Lazy
 from parity.frameworks.lazy import torch
 from parity.rounding.allowance import MORE, PAIRS, PARTIAL
@@ -26,11 +26,13 @@ in_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason=
 x = np.random.default_rng(0).standard_normal(1000)
 
 
-def allowances(function: Callable[[Array], Array], dtype: np.dtype[Any] = F32) -> Allowances[str]:
+def allowances(
+    function: Callable[[Array], Array], dtype: np.dtype[Any] = F32, arithmetic: Arithmetic | None = None
+) -> Allowances[str]:
     def run() -> dict[str, Array]:
         return {"": np.asarray(function(as_noisy(x)))}
 
-    return Allowances({"": np.asarray(function(x))}, run, Arithmetic(dtype))
+    return Allowances({"": np.asarray(function(x))}, run, arithmetic or Arithmetic(dtype))
 
 
 def smooth(values: Array) -> Array:
@@ -130,3 +132,22 @@ def test_a_model_at_a_kink_is_accused_by_no_look_that_came_too_soon() -> None:
 
     found, _ = runs(Apart(False), Apart(True), x[:900].reshape(30, 30))
     assert found.passed, str(found)
+
+
+def test_what_the_range_of_a_format_does_is_not_judged_and_all_else_is() -> None:
+    largest, near = NARROW["float16"].largest, 0.99
+    found = allowances(lambda values: values * 4e4 / 4e4, arithmetic=Arithmetic(F32, NARROW["float16"]))
+    for _ in found.looked():
+        pass
+    found.look_at_range()
+    beyond, size = found.beyond(""), np.abs(x) * 4e4
+    assert beyond[size > largest].all()
+    assert not beyond[size < near * largest].any()
+    right, off = x.astype(np.float32), np.float32(2)
+    for wrong in (np.float32(np.nan), np.float32(np.inf), off):
+        assert found.share("", np.where(size > largest, wrong, right)) <= 1  # one of two that overflow on the way
+        assert not found.share("", np.where(size < near * largest, wrong, right)) <= 1
+    assert found.share("", right) <= 1
+    wide = allowances(lambda values: values * 4e4 / 4e4, arithmetic=Arithmetic(F32, NARROW["bfloat16"]))
+    wide.look_at_range()
+    assert not wide.beyond("").any()

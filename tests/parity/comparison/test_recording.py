@@ -162,8 +162,8 @@ def pickled(entries: Entries) -> None:
         (without(HEADER), "is no recording of a model: it holds no header.json"),
         (told_by_header(format="safetensors"), "is no recording of a model: its header.json says nothing of a parity"),
         (
-            told_by_header(version=2),
-            r"is a recording of version 2, and this parity reads version 1: install the parity",
+            told_by_header(version=3),
+            r"is a recording of version 3, and this parity reads versions 1 and 2: install the parity",
         ),
         (told_by_header(layers=[{"name": 1}]), r"damaged \(header.json, layers.0.name: Input should be a valid string"),
         (without("weights/0/bias.npy"), r"damaged \(it holds \d+ of \d+ arrays\): copy it again, or record the"),
