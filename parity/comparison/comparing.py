@@ -72,7 +72,7 @@ def compare(
         arithmetic = judged_format(one, other)
         one.judged_in(arithmetic.name)
         if optimizers is not None and arithmetic.name == "float64":
-            raise Unfit("optimizers: those of models in float64 are not compared: give models in float32")
+            raise Unfit("optimizers: those of models in float32 are compared, and in 16 bits; these are in float64")
         given = batches and [(arrays_of(x, arithmetic), _array(y)) for x, y in batches]
         trainings = Trainings.of((one, other), optimizers, given, loss)
         rng = np.random.default_rng(seed)

@@ -196,7 +196,7 @@ def _settings(name: str, old: Header, new: Header) -> Iterator[Change]:
 
 def _otherwise(old: Recording, new: Recording) -> str:
     """Why the tensors of two recordings cannot be compared; empty where they can."""
-    for part in ("framework", "dtype", "seed"):
+    for part in ("framework", "dtype", "narrow", "mixed", "seed"):
         if getattr(old.header, part) != getattr(new.header, part):
             return f"the {part} of the two is not the same"
     if old.header.modes["evaluation"] != new.header.modes["evaluation"]:

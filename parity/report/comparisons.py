@@ -37,7 +37,7 @@ def comparison_page(record: Json) -> str:
 def rows(record: Json) -> list[Json]:
     """A row for each call that was compared, in order, and one for the whole model: the worst tensor by quantity.
 
-    A row has the fields of the record's layer, and `used`: by quantity, the tensor of either mode that uses most.
+    A row has the fields of the record's layer, and `used`: by quantity, the worst tensor of either mode.
     """
     tensors = record["tensors"]
     found, told = [], set()
@@ -60,11 +60,17 @@ def rows(record: Json) -> list[Json]:
     return [*found, model | {"there": "", "title_there": "", "error": "", "used": _worst(whole)}]
 
 
+WORST = [True, None, False]  # what is not judged in part is worse than what is within, and better than what is not
+
+
 def _worst(tensors: Iterable[Json]) -> dict[str, Json]:
+    def rank(tensor: Json) -> tuple[int, float]:
+        return WORST.index(tensor["passed"]), number_of(tensor["share"])
+
     found: dict[str, Json] = {}
     for tensor in tensors:
         known = found.get(tensor["quantity"])
-        if known is None or number_of(tensor["share"]) > number_of(known["share"]):
+        if known is None or rank(tensor) > rank(known):
             found[tensor["quantity"]] = tensor | {"module": f"{tensor['name']}, {tensor['mode']} mode"}
     return found
 

@@ -45,6 +45,18 @@ def test_a_row_has_the_worst_of_both_modes_by_quantity_and_what_a_layer_holds_on
     assert second["used"]["output"]["module"] == "output of 2, training mode"
 
 
+def test_what_was_not_judged_is_told_so_and_never_as_within() -> None:
+    record = plain(compared(passed=True))
+    (tensor,) = (each for each in record["tensors"] if each["mode"] == "training" and each["name"] == "output of 2")
+    tensor.update(passed=None, beyond=3, share=0.1)
+    page = comparison_page(record)
+    table = page[page.index('aria-label="Layers, by order of call"') :].partition("</table>")[0]
+    assert re.findall(r'<span class="badge \w+">([\w ]+)', table) == ["within", "not judged", "within"]
+    assert "✓ 5 tensors within, 1 not judged" in page
+    assert page.count("beyond the range: not judged") == 1
+    assert "0 outside" in page
+
+
 def test_the_report_is_red_where_two_models_do_not_compute_the_same(tmp_path: Path) -> None:
     results = Results(tmp_path / "results")
     results.write_environment({"stack": "stack", "packages": {}})
