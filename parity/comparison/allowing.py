@@ -102,7 +102,7 @@ class Allowances(Allowed[Key]):
         Where the reference strays further than is allowed in a range that ends, the same errors are made in one that
         does not: what differs is the range's doing.
         """
-        if self.arithmetic.narrow is None or self.strayed:
+        if self.arithmetic.narrow is None:
             return
         self.strayed = {
             key: np.where(np.isfinite(value), 0, np.inf).astype(value.dtype) for key, value in self.reference.items()
@@ -198,10 +198,13 @@ def _apart(one: Array, other: Array) -> Array:
 def widened(allowances: Allowances[Key], formulas: Callable[[], Allowances[Key] | None]) -> Iterator[None]:
     """Widen allowances, a look at a time, and then to those by other formulas, if there are some.
 
-    Yields after each look.
+    Yields after each look, the last of which is at the range of a narrow format.
     """
     yield from allowances.looked()
     if (beside := formulas()) is not None:
         for _ in beside.looked():
             allowances.widen(beside)
             yield
+    if allowances.arithmetic.narrow is not None:
+        allowances.look_at_range()
+        yield

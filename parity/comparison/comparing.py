@@ -169,9 +169,10 @@ class _Comparing:
         if not faults:
             self.notes += unseen(evaluation.pairs)
         tensors = [tensor for judgement in judgements.values() for tensor in judgement.tensors]
-        if all(tensor.beyond and tensor.passed for tensor in tensors):
+        outputs = [tensor for tensor in tensors if not tensor.key.layer and tensor.key.quantity == "output"]
+        if all(tensor.beyond == tensor.size for tensor in outputs):
             raise Unfit(
-                f"everything goes beyond the range of {self.arithmetic.name}, and nothing can be told: give smaller "
+                f"all outputs go beyond the range of {self.arithmetic.name}, and nothing can be told: give smaller "
                 "inputs, or take a format of a wider range"
             )
         itself = max(judgement.itself for judgement in judgements.values())

@@ -113,8 +113,6 @@ class Judgement:
         for _ in widened(self.allowances, self.formulas):
             if self._settled():
                 return
-        self.allowances.look_at_range()
-        self._settled()
 
     def look_again(self) -> None:
         """Look on before anybody is accused, until everything is inside."""

@@ -72,9 +72,8 @@ class OwnError:
         for _ in widened(self.allowances, self._by_formulas):
             share = self._largest(found)
             if share is None or share <= 1:
-                return share
-        self.allowances.look_at_range()
-        return self._largest(found)
+                break
+        return share
 
     def settled_again(self) -> float | None:
         """The share after another look, before the layer is accused."""

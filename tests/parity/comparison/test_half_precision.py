@@ -254,6 +254,13 @@ def test_gradients_that_leave_the_range_in_one_alone_are_not_judged() -> None:
     assert not wider.beyond
 
 
+def test_where_all_outputs_leave_the_range_nothing_is_told() -> None:
+    large = torch.nn.Linear(3, 3)
+    large.weight.data.fill_(1e5)
+    with pytest.raises(Unfit, match="all outputs go beyond the range of float16, and nothing can be told"):
+        parity.compare(large, under_autocast(large, "float16"), np.ones((2, 3), np.float32))
+
+
 def test_a_mistake_beside_what_leaves_the_range_is_seen() -> None:
     found = parity.compare(steep(), under_autocast(steep(1.05 * 2.0**-8), "float16"), vectors())
     assert [fault.layer for fault in found.faults] == ["model.1"], str(found)
