@@ -1,6 +1,8 @@
 """False alarms: right pairs of models, drawn at random, compared by `parity.compare`.
 
 python -m benchmarks.alarms --examples N --seed S --dtype float32|float64|float16|bfloat16|mixed_float16|mixed_bfloat16
+
+`--dtype float32-float16` and `float32-bfloat16` compare a model in float32 with its port to the other format.
 """
 
 from __future__ import annotations
@@ -13,15 +15,24 @@ import parity
 from benchmarks.drawn import drawn
 from parity.comparison.formats import NARROW
 from parity.formats import DTYPES
+from parity.frameworks.lazy import torch
 
 MIXED = [f"mixed_{name}" for name in NARROW]
+BESIDE = "float32-"  # a model in float32, with a port in the format that follows
+CHOICES = (*DTYPES, *NARROW, *MIXED, *(BESIDE + name for name in NARROW))
+FINER = 1 + 2.0**-14  # makes numbers that neither narrow format has
 
 
 def outcome(seed: int, dtype: str) -> tuple[str, str, float]:
     """What the pair of this seed came to: "held", "not judged" in part, "alarm" or "raised"; what was said, and the
     largest share used.
     """
-    pair = drawn(seed, dtype)
+    pair = drawn(seed, dtype.removeprefix(BESIDE))
+    if dtype.startswith(BESIDE):
+        pair.model.float()
+        with torch.no_grad():
+            for parameter in pair.model.parameters():
+                parameter.mul_(FINER)
     try:
         found = parity.compare(pair.model, pair.port, pair.inputs)
     except Exception:  # whatever it is, it is told as what this pair came to
@@ -37,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alarms", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--examples", type=int, default=100, help="how many pairs")
     parser.add_argument("--seed", type=int, default=0, help="of the first; the next ones have the next")
-    parser.add_argument("--dtype", choices=(*DTYPES, *NARROW, *MIXED), default=DTYPES[0])
+    parser.add_argument("--dtype", choices=CHOICES, default=DTYPES[0])
     arguments = parser.parse_args()
     counted: Counter[str] = Counter()
     largest = 0.0
