@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from numpynet.datasets.files import URLS
 from parity.frameworks import implementations
+from parity.report import merging
 from parity.report.records import Json, shortened
 
 KINDS = {
@@ -68,58 +69,68 @@ def _where(stack: str, stacks: Sequence[Json]) -> str:
 
 def left_out(stacks: Sequence[Json], kinds: Mapping[str, list[Json]], studies: Sequence[Json]) -> list[str]:
     """A sentence for each cause that kept something from being looked at, with all that it kept."""
-    found = []
-    for stack in stacks:
-        name = _where(stack["name"], stacks)
-        if not any(stack["records"].values()):
-            found.append(f"{name}nothing was compared, there are no records")
-            continue
-        causes: dict[str, dict[str, set[str]]] = {}
-        here = stack["implementations"]
-        if absent := [each for each in implementations() if here and each not in here]:
-            causes[f"nothing was compared with {' or '.join(absent)}, of which there are no results"] = {}
-        for cause, kind, key in _unjudged(stack, kinds, studies):
-            causes.setdefault(_framework(cause, absent) or cause, {}).setdefault(kind, set()).add(key)
-        found += [_sentence(f"{name}{cause}", kept) for cause, kept in causes.items()]
-        found += [f"{name}{sentence}" for sentence in _partly(stack, kinds)]
-        said = {kind for kept in causes.values() for kind in kept}
-        if nothing := [what for kind, what in KINDS.items() if not stack["records"][kind] and kind not in said]:
-            found.append(f"{name}there are no records of {'; '.join(nothing)}")
+    found = [(stack["name"], sentence) for stack in stacks for sentence in _left_out(stack, kinds, studies)]
     for study in studies:
-        where = f"{_where(study['stack'], stacks)}study {study['name']}"
+        where = f"study {study['name']}"
         if study["outcome"] == "not decided" and not study["reason"].startswith("not run: "):
-            found.append(f"{where} has no verdict: {study['reason']}")
+            found.append((study["stack"], f"{where} has no verdict: {study['reason']}"))
         found += [
-            f"{where} did not compare {pair['first']} with {pair['second']}"
+            (study["stack"], f"{where} did not compare {pair['first']} with {pair['second']}")
             for pair in study["pairs"]
             if not pair["test"]
         ]
-    return found
+    return _told(found, stacks)
+
+
+def _left_out(stack: Json, kinds: Mapping[str, list[Json]], studies: Sequence[Json]) -> Iterator[str]:
+    """Yields a sentence for each cause that kept something of one stack from being looked at, but for its studies."""
+    if not any(stack["records"].values()):
+        yield "nothing was compared, there are no records"
+        return
+    causes: dict[str, dict[str, set[str]]] = {}
+    here = stack["implementations"]
+    if absent := [each for each in implementations() if here and each not in here]:
+        causes[f"nothing was compared with {' or '.join(absent)}, of which there are no results"] = {}
+    for cause, kind, key in _unjudged(stack, kinds, studies):
+        causes.setdefault(_framework(cause, absent) or cause, {}).setdefault(kind, set()).add(key)
+    yield from (_sentence(cause, kept) for cause, kept in causes.items())
+    yield from _partly(stack, kinds)
+    said = {kind for kept in causes.values() for kind in kept}
+    if nothing := [what for kind, what in KINDS.items() if not stack["records"][kind] and kind not in said]:
+        yield f"there are no records of {'; '.join(nothing)}"
+
+
+def _told(found: Iterable[tuple[str, str]], stacks: Sequence[Json]) -> list[str]:
+    """Sentences, each with the stacks that it is true of in front of it, where there are several."""
+    true_of: dict[str, list[str]] = {}
+    for stack, sentence in found:
+        true_of.setdefault(sentence, []).append(stack)
+    if len(stacks) == 1:
+        return list(true_of)
+    names = [stack["name"] for stack in stacks]
+    return [f"{merging.in_words(those, names)}: {sentence}" for sentence, those in true_of.items()]
 
 
 def elsewhere(kinds: Mapping[str, list[Json]], stacks: Sequence[Json]) -> list[str]:
-    """A sentence for each stack on entries that speak of other versions or machines: nothing is lacking."""
+    """Sentences on entries that speak of other versions or machines: nothing is lacking."""
     counts: dict[str, list[str]] = {}
     for record in kinds["differences"]:
         if ELSEWHERE.match(record["message"]):
             counts.setdefault(record["stack"], []).append(record["key"])
-    return [
-        f"{_where(stack, stacks)}{_counted('differences', len(keys))} not measured, being about other versions or "
-        f"machines ({shortened(keys)})"
-        for stack, keys in counts.items()
-    ]
+    about = "not measured, being about other versions or machines"
+    found = ((one, f"{_counted('differences', len(keys))} {about} ({shortened(keys)})") for one, keys in counts.items())
+    return _told(found, stacks)
 
 
 def unverified(kinds: Mapping[str, list[Json]], stacks: Sequence[Json]) -> list[str]:
-    """A sentence for each boundary between versions that nobody has measured for those installed; it is no red."""
+    """Sentences on boundaries between versions that nobody has measured for those installed; it is no red."""
     found: dict[tuple[str, str], list[str]] = {}
     for kind in ("refusals", "specials", "differences"):
         for record in kinds[kind]:
             if record["boundary"]:
                 found.setdefault((record["stack"], record["boundary"]), []).append(record["key"])
-    return [
-        f"{_where(stack, stacks)}boundary {boundary}: {shortened(keys)}" for (stack, boundary), keys in found.items()
-    ]
+    told = ((stack, f"boundary {boundary}: {shortened(keys)}") for (stack, boundary), keys in found.items())
+    return _told(told, stacks)
 
 
 def in_words(message: str) -> str:

@@ -32,7 +32,7 @@ def in_words(those: Sequence[str], stacks: Sequence[str]) -> str:
         return stacks[0]
     others = [stack for stack in stacks if stack not in those]
     if len(others) < len(those):
-        return f"all {len(stacks)}" if not others else f"all but {', '.join(others)}"
+        return f"all {len(stacks)} stacks" if not others else f"all but {', '.join(others)}"
     return ", ".join(those)
 
 

@@ -30,7 +30,9 @@ def test_alike_in_all_stacks_is_one_row_and_another_result_in_one_is_another() -
     rows = [row(stack, message="off" if stack == "b" else "") for stack in "abc"]
     found = merged(rows, ["pair", "message"], list("abc"))
     assert [(each["stack"], each["message"]) for each in found] == [("all but b", ""), ("b", "off")]
-    assert merged([row(stack) for stack in "abc"], ["pair"], list("abc")) == [{"pair": "Linear", "stack": "all 3"}]
+    assert merged([row(stack) for stack in "abc"], ["pair"], list("abc")) == [
+        {"pair": "Linear", "stack": "all 3 stacks"}
+    ]
 
 
 def test_a_stack_without_the_record_is_not_among_all() -> None:
@@ -86,7 +88,7 @@ def test_what_one_stack_accepts_stands_beside_what_the_others_do(six: tuple[Json
     section = text[text.index('id="refusals"') : text.index('id="specials"')]
     rows = [re.findall("<td.*?>(.*?)</td>", row) for row in re.findall("<tr>.*?</tr>", section, re.DOTALL)[1:]]
     assert [(row[1], row[-1]) for row in rows] == [("refuses", f"all but {STACKS[2]}"), ("accepts", STACKS[2])]
-    assert text.count('<td class="stack">all 6</td>') > 3
+    assert text.count('<td class="stack">all 6 stacks</td>') > 3
 
 
 def test_a_report_of_six_stacks_is_light(six: tuple[Json, Path]) -> None:
