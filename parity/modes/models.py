@@ -28,7 +28,7 @@ from parity.frameworks.lazy import keras
 from parity.mapping.pair import computed_by, pairs_of
 from parity.training import networks
 
-STEPS, BATCH, CLASSES = 3, 16, 10
+STEPS, BATCH, CLASSES = 3, 8, 10
 LossFunction = Callable[[Any, Any], Any]
 
 

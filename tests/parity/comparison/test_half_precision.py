@@ -72,6 +72,7 @@ def cast(form: str, **changes: Any) -> Any:
 
 WAYS: dict[str, Callable[..., Any]] = {"whole": whole, "autocast": cast}
 every_way = pytest.mark.parametrize("way", WAYS)
+each_way_with_a_format = pytest.mark.parametrize(("form", "way"), list(zip(NARROW, WAYS, strict=True)))
 
 
 @every_format
@@ -83,8 +84,7 @@ def test_a_right_one_is_within_what_rounding_to_its_format_allows(form: str, way
     assert set(found.judged) == {"evaluation", "training"}
 
 
-@every_format
-@every_way
+@each_way_with_a_format
 @pytest.mark.parametrize(
     ("change", "layer"), [({"eps": 0.1}, "1"), ({"activation": "ReLU"}, "2"), ({"factor": 1.05}, "3")]
 )
@@ -171,7 +171,7 @@ def test_what_goes_beyond_the_largest_number_is_said() -> None:
     assert any("1 goes beyond 65504, the largest number of float16" in note for note in found.notes), str(found)
 
 
-@pytest.mark.parametrize(("form", "way"), list(zip(NARROW, WAYS, strict=True)))
+@each_way_with_a_format
 def test_a_recording_is_judged_as_the_model_that_was_recorded(form: str, way: str, tmp_path: Path) -> None:
     file, inputs = tmp_path / "half.parity", Arithmetic(np.dtype(np.float32), NARROW[form]).of(vectors())
     parity.record(WAYS[way](form), inputs, file, beside="torch")
