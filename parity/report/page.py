@@ -46,13 +46,18 @@ def markdown(document: Json) -> str:
 def _derived(document: Json) -> Json:
     """The values that both templates ask of the document.
 
-    These are whether it has many stacks, the pairs of all studies, of each curve the one that is drawn, and the largest
-    shares over all stacks.
+    These are whether it has many stacks, the pairs of all studies, with their studies or as rows, of each curve the one
+    that is drawn, and the largest shares over all stacks.
     """
     shares = document["allowances"]
     return {
         "many": len(document["stacks"]) > 1,
         "pairs": [(study, pair) for study in document["studies"] for pair in study["pairs"]],
+        "pairs_of_stacks": [
+            {"stack": study["stack"], "name": study["name"], "pair": pair}
+            for study in document["studies"]
+            for pair in study["pairs"]
+        ],
         "drawn_curves": hardest(document["curves"]),
         "shares_by_quantity": largest(shares, ("pair", "dtype", "quantity")),
         "shares_by_pair": largest(shares, ("pair", "dtype")),
