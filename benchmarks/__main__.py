@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -39,11 +40,6 @@ def convolution(quick: bool) -> Found:
     } | {"megabytes": _peaks(quick, "benchmarks.convolution", "memory")}
 
 
-def layers(quick: bool) -> Found:
-    found: Found = in_own_process("benchmarks.layers", 3 if quick else 15)
-    return found
-
-
 def memory(quick: bool) -> Found:
     return _peaks(quick, "benchmarks.memory")
 
@@ -64,47 +60,32 @@ def commands(quick: bool) -> Found:
     return {name: in_own_process("benchmarks.commands", name) for name in (QUICK if quick else COMMANDS)}
 
 
-def leaks(quick: bool) -> Found:
-    found: Found = in_own_process("benchmarks.leaks", 1_000 if quick else 10_000)
-    return found
-
-
-def growth(quick: bool) -> Found:
-    found: Found = in_own_process("benchmarks.growth", 2 if quick else 5)
-    return found
-
-
-def scheduling(quick: bool) -> Found:
-    found: Found = in_own_process("benchmarks.scheduling", *((300, 2) if quick else (10_000, 2)))
-    return found
-
-
-def ladder(quick: bool) -> Found:
-    found: Found = in_own_process("benchmarks.ladder", 20 if quick else 100)
-    return found
-
-
-def study(quick: bool) -> Found:
-    found: Found = in_own_process("benchmarks.study", *((1, 2, 100) if quick else (2, 30, 1_000)))
-    return found
-
-
 def comparison(quick: bool) -> Found:
     models = ("transformer",) if quick else ("transformer", "ResNet-50, 64x64")
     return {name: in_own_process("benchmarks.comparison", name) for name in models}
 
 
-BENCHMARKS = {
+def whole(name: str, quickly: tuple[int, ...], fully: tuple[int, ...]) -> Callable[[bool], Found]:
+    """A benchmark that one process performs, with these arguments for a quick look, or for a measurement."""
+
+    def measured(quick: bool) -> Found:
+        found: Found = in_own_process(f"benchmarks.{name}", *(quickly if quick else fully))
+        return found
+
+    return measured
+
+
+BENCHMARKS: dict[str, Callable[[bool], Found]] = {
     "step": step,
     "convolution": convolution,
-    "layers": layers,
+    "layers": whole("layers", (3,), (15,)),
     "memory": memory,
-    "ladder": ladder,
-    "study": study,
+    "ladder": whole("ladder", (20,), (100,)),
+    "study": whole("study", (1, 2, 100), (2, 30, 1_000)),
     "commands": commands,
-    "growth": growth,
-    "leaks": leaks,
-    "scheduling": scheduling,
+    "growth": whole("growth", (2,), (5,)),
+    "leaks": whole("leaks", (1_000,), (10_000,)),
+    "scheduling": whole("scheduling", (300, 2), (10_000, 2)),
     "comparison": comparison,
 }
 

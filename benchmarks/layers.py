@@ -11,17 +11,17 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 import numpynet as nn
 from benchmarks.step import use_threads
-from benchmarks.timing import interleaved, ratios, spread
+from benchmarks.timing import interleaved, microseconds, ratios
 from numpynet import Array, Criterion, Module
-from parity.frameworks import available
+from parity.frameworks import NUMPYNET, available
 from parity.frameworks.lazy import keras, tf, torch
 
 FEATURES = {"small": (8, 16), "usual": (128, 256), "large": (512, 2048)}  # examples, features
@@ -55,6 +55,8 @@ class Loss:
     torch: Callable[[], Any]
     keras: Callable[[], Any]
     classes: bool = False
+    sizes: ClassVar[Mapping[str, tuple[int, ...]]] = CLASSES
+    random: ClassVar[bool] = False
 
 
 def _activations() -> Iterator[tuple[str, Callable[[int], Module], Make, Make]]:
@@ -200,64 +202,49 @@ def ours(module: Module, x: Array, cotangent: Array) -> Call:
     return call
 
 
-def in_torch(module: Any, model: Module, x: Array, cotangent: Array) -> Call:
-    given, back = torch.tensor(x, requires_grad=True), torch.tensor(cotangent)
-    tensors = [given, *module.parameters()]
-    with torch.no_grad():
-        for parameter, own in zip(module.parameters(), model.parameters(), strict=True):
-            parameter.copy_(torch.tensor(own.value).reshape(parameter.shape))
+def in_torch(function: Any, x: Array, cotangent: Array | None = None, parameters: Sequence[Any] = ()) -> Call:
+    """A call of the function of `x`, and its backward pass; without a cotangent the function's value is a scalar."""
+    given = torch.tensor(x, requires_grad=True)
+    back = None if cotangent is None else torch.tensor(cotangent)
+    tensors = [given, *parameters]
 
     def call() -> tuple[Any, Any]:
         for tensor in tensors:
             tensor.grad = None
-        output = module(given)
+        output = function(given)
         output.backward(back)
         return output.detach(), given.grad
 
     return call
 
 
-def in_tensorflow(layer: Any, x: Array, cotangent: Array) -> Call:
-    given, back = (tf.constant(np.moveaxis(values, 1, -1)) for values in (x, cotangent))
-    layer.build(given.shape)
+def in_tensorflow(function: Any, x: Array, cotangent: Array | None = None, variables: Sequence[Any] = ()) -> Call:
+    """The same in TensorFlow, compiled by tf.function."""
+    given, back = tf.constant(x), None if cotangent is None else tf.constant(cotangent)
 
     @tf.function  # type: ignore[untyped-decorator]  # TensorFlow's types are not read
     def compiled(given: Any, back: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(given)
-            output = layer(given, training=True)
-        return output, tape.gradient(output, [given, *layer.trainable_variables], back)
+            output = function(given)
+        return output, tape.gradient(output, [given, *variables], back)
 
     return lambda: compiled(given, back)
 
 
-def our_loss(criterion: Criterion, x: Array, target: Array) -> Call:
-    return lambda: (criterion(x, target), criterion.backward())
+def layer_in_torch(layer: Layer, model: Module, x: Array, cotangent: Array) -> Call:
+    module = layer.torch(x.shape[1])
+    with torch.no_grad():
+        for parameter, own in zip(module.parameters(), model.parameters(), strict=True):
+            parameter.copy_(torch.tensor(own.value).reshape(parameter.shape))
+    return in_torch(module, x, cotangent, list(module.parameters()))
 
 
-def loss_in_torch(criterion: Any, x: Array, target: Array) -> Call:
-    given, wanted = torch.tensor(x, requires_grad=True), torch.tensor(target)
-
-    def call() -> tuple[Any, Any]:
-        given.grad = None
-        loss = criterion(given, wanted)
-        loss.backward()
-        return loss.detach(), given.grad
-
-    return call
-
-
-def loss_in_tensorflow(criterion: Any, x: Array, target: Array) -> Call:
-    given, wanted = tf.constant(x), tf.constant(target)
-
-    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow's types are not read
-    def compiled(given: Any, wanted: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(given)
-            loss = criterion(wanted, given)
-        return loss, tape.gradient(loss, given)
-
-    return lambda: compiled(given, wanted)
+def layer_in_tensorflow(layer: Layer, x: Array, cotangent: Array) -> Call:
+    made = layer.keras(x.shape[1])
+    given, back = (np.moveaxis(values, 1, -1) for values in (x, cotangent))
+    made.build(given.shape)
+    return in_tensorflow(lambda given: made(given, training=True), given, back, made.trainable_variables)
 
 
 def layer_calls(layer: Layer, shape: tuple[int, ...]) -> dict[str, Call]:
@@ -265,24 +252,35 @@ def layer_calls(layer: Layer, shape: tuple[int, ...]) -> dict[str, Call]:
     x = rng.standard_normal(shape, np.float32)
     model = layer.ours(shape[1])
     cotangent = rng.standard_normal(model(x).shape, np.float32)
-    calls = {"numpynet": ours(model, x, cotangent)}
-    if "torch" in available():
-        calls["torch"] = in_torch(layer.torch(shape[1]), model, x, cotangent)
-    if "tensorflow" in available():
-        calls["tensorflow"] = in_tensorflow(layer.keras(shape[1]), x, cotangent)
-    return calls
+    return _installed(
+        numpynet=lambda: ours(model, x, cotangent),
+        torch=lambda: layer_in_torch(layer, model, x, cotangent),
+        tensorflow=lambda: layer_in_tensorflow(layer, x, cotangent),
+    )
 
 
 def loss_calls(loss: Loss, shape: tuple[int, ...]) -> dict[str, Call]:
     rng = np.random.default_rng(0)
     x = rng.standard_normal(shape, np.float32)
     target = rng.integers(0, shape[1], shape[0]) if loss.classes else rng.standard_normal(shape, np.float32)
-    calls = {"numpynet": our_loss(loss.ours(), x, target)}
-    if "torch" in available():
-        calls["torch"] = loss_in_torch(loss.torch(), x, target)
-    if "tensorflow" in available():
-        calls["tensorflow"] = loss_in_tensorflow(loss.keras(), x, target)
-    return calls
+    criterion = loss.ours()
+
+    def torchs() -> Call:
+        theirs, wanted = loss.torch(), torch.tensor(target)
+        return in_torch(lambda given: theirs(given, wanted), x)
+
+    def tensorflows() -> Call:
+        theirs, wanted = loss.keras(), tf.constant(target)
+        return in_tensorflow(lambda given: theirs(wanted, given), x)
+
+    return _installed(
+        numpynet=lambda: lambda: (criterion(x, target), criterion.backward()), torch=torchs, tensorflow=tensorflows
+    )
+
+
+def _installed(**contenders: Callable[[], Call]) -> dict[str, Call]:
+    """The calls of the contenders that are here, made; others are not made."""
+    return {name: make() for name, make in contenders.items() if name in (NUMPYNET, *available())}
 
 
 def agree(name: str, calls: dict[str, Call]) -> None:
@@ -304,7 +302,7 @@ def timed(calls: dict[str, Call], rounds: int) -> dict[str, Any]:
     number = round(SECONDS / (time.perf_counter() - start))
     seconds = interleaved(calls, rounds, min(max(number, 1), MOST_CALLS))
     return {
-        "microseconds": {name: spread([1e6 * value for value in values]) for name, values in seconds.items()},
+        "microseconds": microseconds(seconds),
         "ratios": {peer: ratios(seconds, "numpynet", peer) for peer in calls if peer != "numpynet"},
     }
 
@@ -312,17 +310,13 @@ def timed(calls: dict[str, Call], rounds: int) -> dict[str, Any]:
 def measure(rounds: int) -> dict[str, dict[str, Any]]:
     use_threads(1)
     found: dict[str, dict[str, Any]] = {}
-    for layer in layers():
-        for size, shape in layer.sizes.items():
-            calls = layer_calls(layer, shape)
-            if not layer.random:
-                agree(f"{layer.name}, {size}", calls)
-            found.setdefault(layer.name, {})[size] = timed(calls, rounds)
-    for loss in LOSSES:
-        for size, shape in CLASSES.items():
-            calls = loss_calls(loss, shape)
-            agree(f"{loss.name}, {size}", calls)
-            found.setdefault(loss.name, {})[size] = timed(calls, rounds)
+    subjects: list[Layer | Loss] = [*layers(), *LOSSES]
+    for subject in subjects:
+        for size, shape in subject.sizes.items():
+            calls = layer_calls(subject, shape) if isinstance(subject, Layer) else loss_calls(subject, shape)
+            if not subject.random:
+                agree(f"{subject.name}, {size}", calls)
+            found.setdefault(subject.name, {})[size] = timed(calls, rounds)
     return found
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 import parity
 from benchmarks.sheets import PRODUCTS
-from benchmarks.timing import interleaved, ratios, spread
+from benchmarks.timing import interleaved, microseconds, ratios
 from numpynet import SGD, Array, Linear, LogSoftMax, Module, NLLCriterion, ReLU, Sequential
 from numpynet.training import Trainer
 from parity.frameworks import available
@@ -163,7 +163,7 @@ def agreeing(steps: dict[str, Step]) -> dict[str, Step]:
 def compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
     """The microseconds of every contender, and numpynet's ratios to its peers."""
     return {
-        "microseconds": {name: spread([1e6 * value for value in values]) for name, values in seconds.items()},
+        "microseconds": microseconds(seconds),
         "ratios": {
             f"{name} / {peer}": ratios(seconds, name, peer)
             for name in ("numpynet", "numpynet Trainer")

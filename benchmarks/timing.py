@@ -36,6 +36,11 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], rounds: int, cal
     return seconds
 
 
+def microseconds(seconds: Mapping[str, Sequence[float]]) -> dict[str, Spread]:
+    """The spread of every contender's microseconds a call."""
+    return {name: spread([1e6 * value for value in values]) for name, values in seconds.items()}
+
+
 def ratios(seconds: Mapping[str, Sequence[float]], name: str, peer: str) -> Spread:
     """The spread of the ratios of one contender's time to its peer's in the same round."""
     return spread([own / other for own, other in zip(seconds[name], seconds[peer], strict=True)])

@@ -49,6 +49,14 @@ def committed(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return COMMITTED
 
 
+@pytest.fixture(scope="module")
+def without_waiting_for_the_disk() -> Iterator[None]:
+    """Records are not synced: nobody pulls the plug."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def settled() -> Iterator[None]:
     """What a module leaves is out of the garbage collector's sight.

@@ -209,12 +209,11 @@ class _Judging:
         settings: Sequence[str] = (),
     ) -> Updates:
         """The findings on an optimizer that is expected to follow `rule`."""
-        found = self._trace(stepper.steps(self.start, self.gradients))
-        allowed = self._allowed(rule, stepper.framework)
-        beyond = {key: int(np.sum(allowed.out_of_range(key, found[key]))) for key in allowed.reference if key in found}
+        found, allowed = self._found(stepper, rule)
+        beyond = {key: int(np.sum(allowed.out_of_range(key, values))) for key, values in found.items()}
         return Updates(
             *titles,
-            {key: allowed.share(key, found[key]) for key in beyond},
+            {key: allowed.share(key, values) for key, values in found.items()},
             itself,
             list(differences),
             list(known),
@@ -225,7 +224,14 @@ class _Judging:
 
     def share(self, stepper: Stepper, rule: Rule) -> float:
         """The largest share of its allowance that an optimizer uses, if it is expected to follow `rule`."""
-        return max(self.updates(("", ""), 0.0, stepper, rule).shares.values(), default=0.0)
+        found, allowed = self._found(stepper, rule)
+        return max((allowed.share(key, values) for key, values in found.items()), default=0.0)
+
+    def _found(self, stepper: Stepper, rule: Rule) -> tuple[Trace, Allowed[Key]]:
+        """What an optimizer computes, of that which is expected of the rule, and the allowances of that."""
+        found = self._trace(stepper.steps(self.start, self.gradients))
+        allowed = self._allowed(rule, stepper.framework)
+        return {key: found[key] for key in allowed.reference if key in found}, allowed
 
     def _allowed(self, rule: Rule, framework: str) -> Allowed[Key]:
         """What the rule computes in float64, and what rounding allows an optimizer of this framework."""

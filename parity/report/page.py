@@ -22,7 +22,8 @@ from parity.report.records import Json
 
 def html(document: Json) -> str:
     """The page as one file, which asks the network for nothing."""
-    charts = _charts(document)
+    derived = _derived(document)
+    charts = _charts(document, derived)
     drawn = ",".join(f"{json.dumps(chart.id)}:{chart.json}" for chart in charts.values())
     return (
         environment()
@@ -30,7 +31,7 @@ def html(document: Json) -> str:
         .render(
             document,
             charts=charts,
-            **_derived(document),
+            **derived,
             figures=packed("{" + drawn + "}"),
             data=packed(json.dumps(_pictures(document), ensure_ascii=False)),
             plotly=plotly(),
@@ -50,14 +51,11 @@ def _derived(document: Json) -> Json:
     that is drawn, and the largest shares over all stacks.
     """
     shares = document["allowances"]
+    pairs = [(study, pair) for study in document["studies"] for pair in study["pairs"]]
     return {
         "many": len(document["stacks"]) > 1,
-        "pairs": [(study, pair) for study in document["studies"] for pair in study["pairs"]],
-        "pairs_of_stacks": [
-            {"stack": study["stack"], "name": study["name"], "pair": pair}
-            for study in document["studies"]
-            for pair in study["pairs"]
-        ],
+        "pairs": pairs,
+        "pairs_of_stacks": [{"stack": study["stack"], "name": study["name"], "pair": pair} for study, pair in pairs],
         "drawn_curves": hardest(document["curves"]),
         "shares_by_quantity": largest(shares, ("pair", "dtype", "quantity")),
         "shares_by_pair": largest(shares, ("pair", "dtype")),
@@ -77,7 +75,7 @@ def picture_id(record: Json, title: str) -> str:
     return f"{record['stack']}/{record['key']}/{title}"
 
 
-def _charts(document: Json) -> dict[str, Chart]:
+def _charts(document: Json, derived: Json) -> dict[str, Chart]:
     """The charts by the key under which the page asks for them."""
     charts: dict[str, Chart] = {}
 
@@ -91,9 +89,9 @@ def _charts(document: Json) -> dict[str, Chart]:
     for study in studies:
         add(f"seeds/{study['stack']}/{study['name']}", figures.seeds, study)
         add(f"power/{study['stack']}/{study['name']}", figures.power, study)
-    for curve in hardest(document["curves"]):
+    for curve in derived["drawn_curves"]:
         add(f"curve/{curve['key']}", figures.curve, curve)
-    add("shares", overviews.shares, largest(document["allowances"], ("pair", "dtype", "quantity")))
+    add("shares", overviews.shares, derived["shares_by_quantity"])
     add("defects", overviews.defects, document["caught_by"])
     add("calibration", overviews.calibration, document["calibration"])
     for place, records in _experiments(document["experiments"]).items():

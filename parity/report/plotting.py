@@ -81,19 +81,16 @@ class Figure:
 
     def mark(self, letter: str, value: Any, text: str = "", row: int = 1, **line: Any) -> None:
         """Draw a line across the row where the axis "x" or "y" has this value; a text stands at its end."""
-        other = "y" if letter == "x" else "x"
-        here = {f"{letter}0": value, f"{letter}1": value, f"{other}0": 0, f"{other}1": 1}
-        self.layout["shapes"].append({"type": "line", "line": line, **here, **_across(letter, row)})
+        self.shape(type="line", line=line, **_across(letter, value, value, row))
         if text:
+            other = "y" if letter == "x" else "x"
             anchor = "left" if letter == "x" else "right"
-            self.note(text, **{letter: value, other: 1}, **_across(letter, row), xanchor=anchor, yanchor="top")
+            self.note(text, **{letter: value, other: 1}, **_references(letter, row), xanchor=anchor, yanchor="top")
 
     def band(self, letter: str, low: float, high: float, row: int = 1) -> None:
         """Fill the row between two values of the axis "x" or "y", behind everything."""
-        other = "y" if letter == "x" else "x"
-        here = {f"{letter}0": low, f"{letter}1": high, f"{other}0": 0, f"{other}1": 1}
-        fill = {"fillcolor": BAND, "line": {"width": 0}, "layer": "below"}
-        self.layout["shapes"].append({"type": "rect", **fill, **here, **_across(letter, row)})
+        here = _across(letter, low, high, row)
+        self.shape(type="rect", fillcolor=BAND, line={"width": 0}, layer="below", **here)
 
     def shape(self, **fields: Any) -> None:
         """Add a shape."""
@@ -126,7 +123,13 @@ def _axis(letter: str, row: int) -> str:
     return f"{letter}axis" if row == 1 else f"{letter}axis{row}"
 
 
-def _across(letter: str, row: int) -> Json:
+def _across(letter: str, low: Any, high: Any, row: int) -> Json:
+    """The place of what lies between two values on one axis, and goes across the row."""
+    other = "y" if letter == "x" else "x"
+    return {f"{letter}0": low, f"{letter}1": high, f"{other}0": 0, f"{other}1": 1} | _references(letter, row)
+
+
+def _references(letter: str, row: int) -> Json:
     """The references of what has a value on one axis, and goes across the row."""
     other = "y" if letter == "x" else "x"
     return {f"{letter}ref": _name(letter, row), f"{other}ref": f"{_name(other, row)} domain"}

@@ -14,10 +14,7 @@ from parity.report.comparisons import comparison_page, rows
 from parity.results.planning import planned
 from parity.results.store import Results, plain
 
-
-@pytest.fixture(autouse=True)
-def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+pytestmark = pytest.mark.usefixtures("without_waiting_for_the_disk")
 
 
 def test_the_page_has_the_verdict_the_mend_and_every_layer_in_the_order_of_calls() -> None:

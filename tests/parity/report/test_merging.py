@@ -18,6 +18,7 @@ from parity.report.merging import hardest, in_words, largest, merged
 from parity.results.records import Json
 
 STACKS = [STACK.replace("2.21.0", f"2.{minor}.0") for minor in range(16, 22)]
+pytestmark = pytest.mark.usefixtures("without_waiting_for_the_disk")
 ODD = dict.fromkeys(STACKS, "refuses") | {STACKS[2]: "accepts"}
 MEGABYTES_OF_SIX = 2.0  # that a report of six stacks may weigh
 
@@ -71,9 +72,7 @@ def test_a_curve_is_drawn_of_the_stack_in_which_it_is_hardest() -> None:
 def six(tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, Path]:
     """The report of six stacks, of which one accepts what the others refuse, and its folder."""
     folder = tmp_path_factory.mktemp("six")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda descriptor: None)
-        filled(folder / STACKS[0], stack=STACKS[0])
+    filled(folder / STACKS[0], stack=STACKS[0])
     for stack in STACKS[1:]:
         shutil.copytree(folder / STACKS[0], folder / stack)
         for name, old, new in (("environment.json", STACKS[0], stack), ("refusals.jsonl", "refuses", ODD[stack])):
@@ -99,11 +98,9 @@ def test_a_report_of_six_stacks_is_light(six: tuple[Json, Path]) -> None:
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
     folder = tmp_path_factory.mktemp("figures")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda descriptor: None)
-        filled(folder / "results")
+    filled(folder / "results")
     document = write_report([folder / "results"], folder / "out").document
-    return {key: json.loads(chart.json) for key, chart in page._charts(document).items()}
+    return {key: json.loads(chart.json) for key, chart in page._charts(document, page._derived(document)).items()}
 
 
 def test_every_figure_is_one_of_plotlys(figures: dict[str, Json]) -> None:

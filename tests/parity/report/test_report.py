@@ -24,6 +24,8 @@ from parity.report.schema import current
 from parity.results.planning import planned
 from parity.results.store import Results, ResultsError
 
+pytestmark = pytest.mark.usefixtures("without_waiting_for_the_disk")
+
 OLDER = "numpy1.26.4-torch2.2.2-tf2.16.2"
 
 Json = dict[str, Any]
@@ -40,13 +42,6 @@ def report(tmp_path: Path, *fill: Filling) -> Full:
             for append in fill:
                 append(results)
     return write_report([results.folder], tmp_path / "out"), tmp_path / "out"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_waiting_for_the_disk() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda descriptor: None)
-        yield
 
 
 @pytest.fixture(scope="module")

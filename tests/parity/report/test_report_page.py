@@ -16,7 +16,10 @@ from parity.report.comparisons import comparison_page
 from parity.results.records import Json
 from parity.results.store import plain
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the page was not opened")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the page was not opened"),
+    pytest.mark.usefixtures("without_waiting_for_the_disk"),
+]
 SMALLEST_CONTRAST = 4.5  # of text with what is behind it: WCAG 2.2, 1.4.3
 PAPER = 680  # pixels of an A4 page within its margins
 # What the tests ask the page.
@@ -90,9 +93,7 @@ Document = tuple[Json, Path]
 def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
     """A report on made-up records, and its page's folder."""
     folder = tmp_path_factory.mktemp("report")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda descriptor: None)
-        filled(folder / "results")
+    filled(folder / "results")
     return write_report([folder / "results"], folder).document, folder
 
 
