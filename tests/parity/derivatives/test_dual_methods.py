@@ -24,7 +24,8 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("argmax", (1,), {}),
     ("argmax", (1,), {"keepdims": True}),
     ("argmin", (), {}),
-    ("argsort", (1,), {}),
+    ("argsort", (), {}),
+    ("argsort", (0,), {}),
     ("nonzero", (), {}),
     ("round", (), {}),
 ]

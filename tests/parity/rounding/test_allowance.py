@@ -99,6 +99,20 @@ def test_value_that_underflows_may_be_flushed_to_zero() -> None:
     assert share_used(np.zeros(1, np.float32), np.exp(tiny), allowed, F32) <= 1
 
 
+@pytest.mark.parametrize("terms", [1, 7])
+def test_where_results_underflow_the_error_is_that_of_the_smallest_normal_number_and_changes_no_sign(
+    terms: int,
+) -> None:
+    """It is absolute there, since what underflows may be flushed to zero: of the product and of the sum, SLACK each."""
+    tiny = float(np.finfo(F32).tiny)
+    small = np.linspace(0.01, 0.99, 600).reshape(-1, 1).repeat(terms, axis=1) * tiny / terms
+    found = perturbed(lambda a: np.sum(a * 1, axis=1), small)
+    exact = small.sum(axis=1)
+    assert np.all(found >= 0)
+    assert np.all(np.abs(found - exact) <= 2 * SLACK * tiny)
+    assert np.max(np.abs(found - exact)) > 0.5 * SLACK * tiny
+
+
 def test_same_computation_is_always_allowed_the_same() -> None:
     first, second = (deviations({0: np.exp(x)}, lambda perturb: {0: np.exp(perturb(x))}, F32)[0] for _ in range(2))
     np.testing.assert_array_equal(first, second)

@@ -97,6 +97,9 @@ FUNCTIONS: list[Callable[[Any], Any]] = [
     lambda a: a.reshape(7, 5).T[::-1, 1:],
     lambda a: np.exp(a) / np.exp(a).sum(axis=1)[:, None],
     lambda a: np.zeros_like(a, shape=(2, 3)) + a[0, 0],
+    lambda a: np.ones_like(a) * a[0, 0],
+    lambda a: np.full_like(a, 3) * a[0, 0],
+    lambda a: np.where(np.maximum(a, 0), a, 2),
     lambda a: a.astype(np.float64),
     lambda a: np.maximum(a, a[0]),
 ]
@@ -199,6 +202,25 @@ def test_each_run_makes_errors_of_its_own_kind(function: Callable[[Any], Any]) -
     for number, error in enumerate(errors()):
         with making(error):
             np.testing.assert_array_equal(found[..., number], function(as_noisy(small)))
+
+
+def test_a_condition_of_each_run_is_its_own() -> None:
+    errors = [RandomErrors(F32, b"1", mirrored=mirrored) for mirrored in (False, True)]
+    half = np.arange(7) % 2 == 0
+
+    def added(values: Any, where: Any) -> Any:
+        return np.add(values, 1, out=np.zeros_like(values), where=where)
+
+    with making(Together.of(errors)):
+        found = runs_in(added(repeated(x, len(errors)), half))
+    assert np.all(found[:, ~half] == 0)
+    assert np.all(found[:, half] != 1 + x[:, half, None])
+
+
+def test_a_sum_of_nothing_is_nothing() -> None:
+    with making(RandomErrors(F32, b"seed")):
+        assert np.sum(as_noisy(np.empty((0, 3))), axis=1).shape == (0,)
+        np.testing.assert_array_equal(np.sum(as_noisy(np.empty((0, 3))), axis=0), np.zeros(3))
 
 
 def test_allowances_are_the_same_but_for_chance() -> None:

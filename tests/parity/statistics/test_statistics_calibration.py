@@ -17,7 +17,7 @@ from parity.statistics import (
     superiority,
     tost_power,
 )
-from parity.statistics.calibration import Cell
+from parity.statistics.calibration import MONTE_CARLO_ERRORS, Cell
 from parity.statistics.effects import deviation_ratio
 from parity.statistics.equivalence import difference_p, equivalence_p, welch_summary
 
@@ -28,6 +28,10 @@ def test_no_procedure_makes_more_false_claims_than_alpha_and_power_is_its_integr
     cells = calibrate(STUDIES, seeds=(6, 20), noises=(0.5, 1.0), n_tests=(360,), churns=(0.1,))
     assert [cell for cell in cells if not cell.passed] == []
     assert {cell.kind for cell in cells} == {"type I", "power"}
+    for cell in cells:
+        error = np.sqrt(cell.expected * (1 - cell.expected) / cell.replications)
+        assert cell.highest == pytest.approx(cell.expected + MONTE_CARLO_ERRORS * error)
+        assert cell.lowest == pytest.approx(cell.expected - MONTE_CARLO_ERRORS * error if cell.kind == "power" else 0)
 
 
 def test_calibration_notices_a_procedure_that_claims_too_much() -> None:

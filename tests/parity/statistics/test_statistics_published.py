@@ -65,6 +65,13 @@ def test_power_of_the_paired_tost(n: int, power: float) -> None:
     assert round(tost_power(n, 25.4558, 19.2, difference=-4, alpha=0.05), 5) == power
 
 
+@pytest.mark.parametrize("n", [2_000, 2**20])
+def test_power_of_a_tost_of_very_many_seeds_is_the_normal_distributions(n: int) -> None:
+    """The standard deviation is known then: 2 Phi(margin / error - z) - 1 (Julious 2004, equation 10)."""
+    margin = 3 / math.sqrt(n)
+    assert tost_power(n, 1.0, margin) == pytest.approx(2 * stats.norm.cdf(3 - stats.norm.isf(0.05)) - 1, abs=1e-3)
+
+
 @pytest.mark.parametrize("n", [3, 10, 30])
 @pytest.mark.parametrize(("paired", "theirs"), [(True, TTestPower()), (False, TTestIndPower())])
 def test_power_of_the_t_test_agrees_with_statsmodels(paired: bool, theirs: TTestPower, n: int) -> None:
