@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from parity.discovery import collect_rarely, left_alone
 from parity.results import evidence
 
 # The same examples every time: a test that is red today and green tomorrow shows nothing on either day.
@@ -23,13 +24,9 @@ COMMITTED = evidence.FOLDER
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Importing makes objects that stay, both frameworks among them: nothing is gained by looking through them."""
-    gc.disable()
-    try:
+    collect_rarely()
+    with left_alone():
         return (yield)
-    finally:
-        gc.freeze()
-        gc.set_threshold(10_000)  # fourteen times Python's own: looking so often took a fifteenth of what tests compute
-        gc.enable()
 
 
 @pytest.fixture(autouse=True)

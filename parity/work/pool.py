@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
+from parity.discovery import collect_rarely
 from parity.results.packages import THREAD_VARIABLES
 
 DEPTH = 5  # frames of a traceback that are told: enough to get from a framework into our own code
@@ -137,6 +138,7 @@ def _ready(workers: Iterable[_Worker]) -> list[_Worker]:
 def _serve(pipe: Connection) -> None:
     """Perform the calls that come through the pipe, one after another, for as long as it is open."""
     _die_with_parent()
+    collect_rarely()
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
             pipe.send(_performed(pipe))
