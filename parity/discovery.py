@@ -56,8 +56,8 @@ def families(package: str) -> list[ModuleType]:
 def left_alone() -> Iterator[None]:
     """A context in which no garbage is collected, and what is made stays out of the collector's sight for good.
 
-    Importing both frameworks makes objects that stay. To look through all of them, seven times meanwhile, took a quarter
-    of the time of the import, and each look later a third of a second.
+    Importing both frameworks makes objects that stay. To look through all of them, seven times meanwhile, took a
+    quarter of the time of the import, and each look later a third of a second.
     """
     outermost = gc.isenabled()
     gc.disable()

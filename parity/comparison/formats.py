@@ -38,6 +38,12 @@ class Narrow:
         """The smallest normal number, below which numbers lie as far apart as there."""
         return 2.0**self.exponent
 
+    def unit_in_the_last_place(self, values: Array) -> float:
+        """The distance from the largest finite one of the values to the next number away from 0."""
+        largest = np.max(np.abs(values[np.isfinite(values)]), initial=self.smallest)
+        _, exponent = np.frexp(min(float(largest), self.largest))
+        return float(np.ldexp(1.0, int(exponent) - 1 - self.digits))
+
     def rounded(self, values: Array) -> Array:
         """The nearest numbers of this format, in the format that `values` have; infinities beyond its range."""
         nearest = self.nearest(values)

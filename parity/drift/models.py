@@ -10,18 +10,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from numpynet import Array
 from parity.comparison.flattened import STATES
+from parity.comparison.formats import NARROW, Arithmetic
 from parity.comparison.recording import Header, read
-from parity.comparison.sides.recorded import ALLOWED, COMPUTED, REFERENCE
+from parity.comparison.sides.recorded import ALLOWED, BEYOND, COMPUTED, REFERENCE
 from parity.drift.change import change
 from parity.drift.document import Change, Compared, Drift, Missing, Move, Step, Versions
 from parity.drift.machine import in_parts
-from parity.drift.numbers import Value, moved
+from parity.drift.numbers import Value, changed, moved
 from parity.drift.origins import PYTHON, differing, in_words, suspects
 from parity.drift.packing import unit_in_the_last_place
 from parity.drift.verdict import EXIT_CODES, details, headline, status_of
@@ -161,11 +162,17 @@ def _compare(name: str, old: Recording, new: Recording, found: Found, unlike: bo
         found.missing.append(Missing(what="tensors", why=f"training mode, in one of the two: {said}", keys=[name]))
     if unlike:
         return
-    of, dtype = old.header.framework, np.dtype(old.header.dtype)
+    of, arithmetic = old.header.framework, _arithmetic(old.header)
     grouped: dict[str, dict[str, tuple[Value, Value]]] = {}
-    for tensor, values in _tensors(old, new, dtype):
-        grouped.setdefault(_quantity(tensor), {})[tensor] = values
+    unjudged = []
+    for tensor in _tensors(old, new):
+        values, beyond = tensor.values(arithmetic)
+        grouped.setdefault(_quantity(tensor.name), {})[tensor.name] = values
+        unjudged += [_told(old.header, tensor.name)] if beyond else []
         found.tensors += 1
+    if unjudged:
+        why = f"of {name}, elements beyond the range of {arithmetic.name} moved, which nothing can be judged of"
+        found.missing.append(Missing(what="tensors", why=why, keys=unjudged))
 
     def script(tensor: str, element: tuple[int, ...]) -> str:
         return SCRIPT.format(
@@ -174,7 +181,7 @@ def _compare(name: str, old: Recording, new: Recording, found: Found, unlike: bo
 
     for quantity, pairs in grouped.items():
         kind, _, mode = quantity.partition(", ")
-        if move := moved((of, f"{kind} of {name}, {mode}", str(dtype)), pairs, script):
+        if move := moved((of, f"{kind} of {name}, {mode}", arithmetic.name), pairs, script):
             found.numbers.append(replace(move, tensor=_told(old.header, move.tensor)))
 
 
@@ -213,29 +220,59 @@ def _both_have(name: str, old: Recording, new: Recording) -> bool:
     return name in new.arrays or name.partition("/")[0] in ("inputs", "weights", *new.header.modes)
 
 
-def _tensors(old: Recording, new: Recording, dtype: np.dtype[Any]) -> Iterator[tuple[str, tuple[Value, Value]]]:
-    """Yields what both computed, by its mode and name, with errors and shares by the reference of the first."""
+def _arithmetic(header: Header) -> Arithmetic:
+    return Arithmetic(np.dtype(header.dtype), NARROW.get(header.narrow), header.mixed)
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """What both recordings have under one name, and what the first says of it.
+
+    beyond: which elements the range of the format keeps from being judged; empty where there are none
+    """
+
+    name: str
+    computed: tuple[Array, Array]
+    expected: Array
+    allowed: Array
+    beyond: Array | None
+
+    def values(self, arithmetic: Arithmetic) -> tuple[tuple[Value, Value], bool]:
+        """Both with their errors and shares, and whether elements moved that cannot be judged: these are left out."""
+        computed, kept, moved_beyond = list(self.computed), np.ones(self.expected.shape, bool), False
+        if self.beyond is not None:
+            kept = ~self.beyond | np.all([errors(each, self.expected) <= self.allowed for each in computed], axis=0)
+            moved_beyond = bool(changed(*computed)[~kept].any())
+            computed = [np.where(kept, each, each.dtype.type(np.nan)) for each in computed]
+        old, new = (_value(each, each[kept], self.expected[kept], self.allowed[kept], arithmetic) for each in computed)
+        return (old, new), moved_beyond
+
+
+def _tensors(old: Recording, new: Recording) -> Iterator[_Tensor]:
+    """Yields what both computed, by its mode and name, with what the first says of it."""
     for mode in old.header.modes:
         for name, values in old.arrays.items():
             tensor = name.removeprefix(f"{mode}/{COMPUTED}/")
             if tensor == name or "/inputs/" in tensor or name not in new.arrays:
                 continue
-            expected, allowed = (old.arrays.get(f"{mode}/{of}/{tensor}") for of in (REFERENCE, ALLOWED))
+            expected, allowed, beyond = (old.arrays.get(f"{mode}/{of}/{tensor}") for of in (REFERENCE, ALLOWED, BEYOND))
             if expected is None or allowed is None or values.shape != new.arrays[name].shape:
                 continue
-            yield (
-                f"{mode}/{tensor}",
-                tuple(  # type: ignore[misc]
-                    _value(each, expected, allowed, dtype) for each in (values, new.arrays[name])
-                ),
-            )
+            yield _Tensor(f"{mode}/{tensor}", (values, new.arrays[name]), expected, allowed, beyond)
 
 
-def _value(values: Array, expected: Array, allowed: Array, dtype: np.dtype[Any]) -> Value:
+def _value(values: Array, judged: Array, expected: Array, allowed: Array, arithmetic: Arithmetic) -> Value:
     rounding = float(np.max(allowed, initial=0)) >= float(np.max(np.abs(expected), initial=0))
-    unit = None if rounding else unit_in_the_last_place(expected, dtype)
-    distance = float(np.max(errors(values, expected), initial=0))
-    return Value(values, unit, share_used(values, expected, allowed, dtype), distance / unit if unit else float("nan"))
+    unit = None if rounding else _unit(expected, arithmetic)
+    distance = float(np.max(errors(judged, expected), initial=0))
+    used = share_used(judged, expected, allowed, arithmetic.dtype)
+    return Value(values, unit, used, distance / unit if unit else float("nan"))
+
+
+def _unit(values: Array, arithmetic: Arithmetic) -> float:
+    if arithmetic.narrow:
+        return arithmetic.narrow.unit_in_the_last_place(values)
+    return unit_in_the_last_place(values, arithmetic.dtype)
 
 
 def _quantity(tensor: str) -> str:

@@ -17,7 +17,8 @@ import numpynet as nn
 import parity
 from numpynet import Array
 from parity.cli import app
-from parity.comparison.recording import read, write
+from parity.comparison.formats import NARROW
+from parity.comparison.recording import VERSION_NARROW, read, write
 from parity.drift.document import Step
 from parity.drift.models import drift
 
@@ -96,6 +97,34 @@ def test_an_output_that_moved_is_named_with_a_script(
         np.float32(move.before),
         np.float32(move.after),
     ]
+
+
+def test_of_16_bits_units_are_its_own_and_what_is_beyond_the_range_is_not_judged(before: Path, tmp_path: Path) -> None:
+    half = {"narrow": "float16", "version": VERSION_NARROW, **TORCH}
+    name, beyond = "evaluation/computed/outputs/0", "evaluation/beyond/outputs/0"
+    unit = NARROW["float16"].unit_in_the_last_place(read(before / "net.parity")[1][name])
+
+    def mark(arrays: dict[str, Array]) -> None:
+        arrays[beyond] = np.zeros(arrays[name].shape, bool)
+        arrays[beyond][1, 0] = True
+
+    def infinite(arrays: dict[str, Array]) -> None:
+        mark(arrays)
+        arrays[name][1, 0] = np.inf
+
+    def moved(arrays: dict[str, Array]) -> None:
+        infinite(arrays)
+        arrays[name][2, 1] += unit
+
+    old = played(before, tmp_path / "old", mark, **half)
+    assert step_from(old, played(before, tmp_path / "same", mark, **half)).status == "safe"
+    step = step_from(old, played(before, tmp_path / "infinite", infinite, **half))
+    assert (step.status, step.numbers) == ("incomplete", [])
+    assert step.missing[0].why == "of net, elements beyond the range of float16 moved, which nothing can be judged of"
+    assert step.missing[0].keys == ["evaluation, outputs/0"]
+    (move,) = step_from(old, played(before, tmp_path / "moved", moved, **half)).numbers
+    assert (move.dtype, move.element) == ("float16", [2, 1])
+    assert move.ulps == pytest.approx(1, rel=1e-3)
 
 
 def test_a_layer_that_computes_otherwise_is_seen_in_outputs_and_gradients(
