@@ -1,6 +1,10 @@
+// What a cell is sorted by: its number; or, of the head of a row, what places it and then what it is about.
 const value = (row, column) => {
   const cell = row.cells[column];
-  return cell.dataset.value ?? cell.textContent.trim();
+  const number = cell.dataset.value ?? cell.style.getPropertyValue("--share");
+  const places = cell.querySelector("small");
+  if (cell.matches("[data-value], .bar")) return number;
+  return places ? `${places.textContent} ${cell.firstChild.textContent}` : cell.textContent.trim();
 };
 
 function compare(a, b) {

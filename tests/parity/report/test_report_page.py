@@ -83,7 +83,7 @@ function probe() {
 FINE = {"undrawn": [], "unnamed": 0, "unresolved": 0, "unloaded": 0, "faint": [], "overflow": 0}
 DRAWN = "[...document.querySelectorAll('.chart')].filter(e => e.offsetParent).every(e => e.querySelector('.trace'))"
 TABLE = '[aria-label="Share of the allowance used by pair and dtype"]'
-SHARES = f"[...document.querySelectorAll('{TABLE} tbody td:last-child')].map(cell => +cell.dataset.value)"
+SHARES = f"[...document.querySelectorAll('{TABLE} tbody tr')].map(row => +value(row, row.cells.length - 1))"
 ORDER = f"document.querySelector('{TABLE} th:last-child').ariaSort"
 
 Document = tuple[Json, Path]
