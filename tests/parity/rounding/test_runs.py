@@ -100,6 +100,8 @@ FUNCTIONS: list[Callable[[Any], Any]] = [
     lambda a: np.ones_like(a) * a[0, 0],
     lambda a: np.full_like(a, 3) * a[0, 0],
     lambda a: np.where(np.maximum(a, 0), a, 2),
+    lambda a: np.take_along_axis(a, a.argmin(axis=1)[:, None], 1),
+    lambda a: np.take_along_axis(a, a.argmax(axis=1)[:, None], 1),
     lambda a: a.astype(np.float64),
     lambda a: np.maximum(a, a[0]),
 ]
@@ -205,7 +207,8 @@ def test_each_run_makes_errors_of_its_own_kind(function: Callable[[Any], Any]) -
 
 
 def test_a_condition_of_each_run_is_its_own() -> None:
-    errors = [RandomErrors(F32, b"1", mirrored=mirrored) for mirrored in (False, True)]
+    errors: list[Errors] = [RandomErrors(F32, b"1", mirrored=mirrored) for mirrored in (False, True)]
+    errors += [Nearest(F32, 2), Losing(F32)]
     half = np.arange(7) % 2 == 0
 
     def added(values: Any, where: Any) -> Any:
@@ -214,7 +217,7 @@ def test_a_condition_of_each_run_is_its_own() -> None:
     with making(Together.of(errors)):
         found = runs_in(added(repeated(x, len(errors)), half))
     assert np.all(found[:, ~half] == 0)
-    assert np.all(found[:, half] != 1 + x[:, half, None])
+    assert np.all(found[:, half, :3] != 1 + x[:, half, None])
 
 
 def test_a_sum_of_nothing_is_nothing() -> None:

@@ -114,6 +114,7 @@ def test_an_empty_or_negative_table_is_refused() -> None:
 def test_table_and_churn_of_predictions() -> None:
     first, second, labels = [0, 1, 2, 2, 1], [0, 1, 1, 0, 2], [0, 1, 2, 1, 2]
     assert PairedTable.of_predictions(first, second, labels) == PairedTable(2, 1, 1, 1)
+    assert PairedTable.of_predictions([1, 1, 1, 0], [1, 1, 1, 2], [1, 1, 1, 1]) == PairedTable(3, 0, 0, 1)
     assert churn(first, second) == 0.6
     with pytest.raises(ValueError, match="one shape"):
         churn(first, second[:-1])

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import genpareto
+from scipy.stats import binom, genpareto
 
 from parity.statistics.tails import FEWEST, fitted, quantiles, tail, upper_bound
 
@@ -60,6 +60,11 @@ def test_the_bound_without_alarms_is_the_rule_of_three() -> None:
     assert upper_bound(0, 100) == pytest.approx(0.029513, rel=1e-4)
     assert upper_bound(0, 300_000) == pytest.approx(-math.log(0.05) / 300_000, rel=1e-5)
     assert upper_bound(5, 5) == 1
+
+
+def test_the_bound_with_alarms_is_where_so_few_are_seen_in_one_of_twenty() -> None:
+    for alarms, examples in ((3, 10), (3, 300), (7, 21)):
+        assert binom.cdf(alarms, examples, upper_bound(alarms, examples)) == pytest.approx(0.05)
 
 
 def test_quantiles_are_of_the_examples() -> None:

@@ -350,19 +350,21 @@ def test_runs_of_another_registration_are_refused_and_nothing_is_lost(tmp_path: 
     assert results.read("runs") == before
 
 
-def test_an_experiment_that_is_not_the_registered_one_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="registers the epochs 2, the experiment has 3"):
-        conducted(tmp_path, registration(), replace(TINY, epochs=3))
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_an_experiment_that_is_not_the_registered_one_is_refused(epochs: int, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"registers the epochs 2, the experiment has {epochs}"):
+        conducted(tmp_path, registration(), replace(TINY, epochs=epochs))
 
 
-def test_runs_of_other_code_are_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("code", ["", "~"], ids=["first by the alphabet", "last"])
+def test_runs_of_other_code_are_repeated(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arm = in_place_of("torch", lambda made, seed: made)
     conducted(tmp_path, frameworks=["torch"], coupled=arm)
     seen: list[tuple[int, int]] = []
     conducted(tmp_path, frameworks=["torch"], coupled=arm, progress=lambda *done: seen.append(done))
     assert seen == [(12, 12)]
     for user in ("conducting", "runs"):
-        monkeypatch.setattr(f"parity.study.{user}.origin", lambda: {"code": "another", "packages": ""})
+        monkeypatch.setattr(f"parity.study.{user}.origin", lambda: {"code": code, "packages": code})
     conducted(tmp_path, frameworks=["torch"], coupled=arm, progress=lambda *done: seen.append(done))
     assert seen[1:] == [(n, 12) for n in range(13)]
 
