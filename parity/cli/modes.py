@@ -8,6 +8,7 @@ from rich.table import Table
 from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, frameworks_of, results_in, work
 from parity.cli.terminal import console, print_crashes
 from parity.items.modes import KIND, calls
+from parity.modes import MODELS
 from parity.results.store import number_of
 from parity.work.performing import Records, crashed
 
@@ -28,7 +29,9 @@ def modes(framework: FrameworkOption = None, results: ResultsOption = None, work
 
 
 def _print_modes(records: Records) -> None:
+    asked_for = list(MODELS)
     rows = [record for record in records if not crashed(record)]
+    rows.sort(key=lambda row: (asked_for.index(row["model"]), row["dtype"], row["framework"]))
     executions = list(dict.fromkeys(row["execution"] for row in rows))
     table = Table("model", "dtype", "framework", "mode", *executions, title="largest share of the allowance used")
     cells: dict[tuple[str, ...], dict[str, str]] = {}
