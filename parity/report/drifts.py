@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
@@ -26,11 +27,17 @@ from parity.results.store import number_of, plain
 KEPT, PAGE = ROOT / "parity" / "results" / "drift.json", ROOT / "docs" / "pages" / "drift.md"
 NO_SOURCE = "no source found"
 Row = Change | Move
+AnyRow = TypeVar("AnyRow", Change, Move)
 
 
 def keep(steps: Sequence[Step]) -> list[Path]:
-    """Write these steps beside those that were kept, in place of those of their title, and the page; returns both."""
-    found = {step.title: step for step in [*kept(), *map(_bare, steps)]}
+    """Write these steps beside those that were kept, in place of those of their title, and the page; returns both.
+
+    What was bisected before, and is not now, keeps the releases that were found.
+    """
+    found = {step.title: step for step in kept()}
+    for step in map(_bare, steps):
+        found[step.title] = _with_releases(step, found.get(step.title, step))
     text = json.dumps([plain(step) for step in sorted(found.values(), key=_order)], indent=None, allow_nan=False)
     KEPT.write_text(text.replace('}, {"before": ', '},\n{"before": ') + "\n", encoding="utf-8")
     return [KEPT, write()]
@@ -53,6 +60,22 @@ def _bare(step: Step) -> Step:
         others=[],
         missing=[replace(each, keys=[]) for each in step.missing],
     )
+
+
+def _with_releases(step: Step, before: Step) -> Step:
+    """The step with the releases of its changes, where they are not known, as it had them before."""
+    known = {_exactly(change): change.releases for change in before.behaviour}
+    known |= {_exactly(move): move.releases for move in before.numbers}
+
+    def told_of(rows: Sequence[AnyRow]) -> list[AnyRow]:
+        return [replace(row, releases=row.releases or known.get(_exactly(row), [])) for row in rows]
+
+    return replace(step, behaviour=told_of(step.behaviour), numbers=told_of(step.numbers))
+
+
+def _exactly(row: Row) -> tuple[str, str]:
+    """What a change is called, with its format."""
+    return name_of(row), row.dtype if isinstance(row, Move) else ""
 
 
 def _order(step: Step) -> tuple[object, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from parity.drift.document import Change, Versions
 from parity.drift.sources import FILE, claims, fits, name_of, sources, told
+from parity.report import drifts
 from parity.report.drifts import KEPT, PAGE, kept, page
 from parity.results.boundaries import boundaries
 
@@ -66,6 +68,19 @@ def test_what_is_kept_is_small_and_has_changes_of_every_package() -> None:
     assert KEPT.stat().st_size < 300_000
     assert {"torch", "tensorflow", "keras", "numpy"} <= {each.name for step in steps for each in step.packages}
     assert sum(len(step.behaviour) + len(step.numbers) for step in steps) >= 20
+
+
+def test_a_step_that_is_kept_anew_keeps_the_releases_that_were_bisected_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = next(step for step in kept() if any(row.releases for row in step.behaviour))
+    for name in ("KEPT", "PAGE"):
+        monkeypatch.setattr(drifts, name, tmp_path / name)
+    drifts.keep([step])
+    bare = [replace(row, releases=[]) for row in step.behaviour]
+    drifts.keep([replace(step, behaviour=[*bare, change("refusals", "Linear/new")])])
+    (found,) = kept()
+    assert [row.releases for row in found.behaviour] == [*(row.releases for row in step.behaviour), []]
 
 
 def test_every_claim_is_told_on_the_page() -> None:
