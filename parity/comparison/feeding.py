@@ -16,6 +16,7 @@ from parity.comparison.model import Call
 ATTENTION = (0, 2, 1)  # which of torch's query, key and value Keras takes first, second and third
 
 
+SAMPLES_AND_CHANNELS = (0, 1)  # the first axes, as torch has them
 NEAR = 1e-3  # of their size: arrays that are nearer lie as they seem to
 
 
@@ -39,6 +40,15 @@ class Lying:
                 if values.ndim > 2 and len(fitting) == 1:
                     votes.setdefault(values.ndim, Counter())[fitting[0].order] += 1
         return cls({rank: counted.most_common(1)[0][0] for rank, counted in votes.items()}, earlier)
+
+    def placed(self, values: Array, other: Array) -> Layout | None:
+        """The same, also of images that are of another size there, since a layer before made them so."""
+        if (found := self.layout(values, other)) is not None or (order := self.usual.get(values.ndim)) is None:
+            return found
+        alike = values.ndim == other.ndim and all(
+            other.shape[order.index(axis)] == values.shape[axis] for axis in SAMPLES_AND_CHANNELS
+        )
+        return Layout(order) if alike else None
 
     def layout(self, values: Array, other: Array) -> Layout | None:
         """How an array lies in the other model; None where it is another one's in any order of its axes."""
@@ -73,7 +83,7 @@ class Feeding:
             return None
         sources: list[tuple[int, Layout] | None] = []
         for place, values in zip(places, other.inputs, strict=False):
-            layout = lying.layout(reference.inputs[place], values)
+            layout = lying.placed(reference.inputs[place], values)
             if layout is None:
                 return None
             sources.append((place, layout))

@@ -133,7 +133,7 @@ class OwnError:
                 continue
             if place >= len(back) or len(ours.gradients) != len(ours.outputs):
                 return None
-            if (layout := self.bench.lying.layout(ours.outputs[place], theirs.outputs[place])) is None:
+            if (layout := self.bench.lying.placed(ours.outputs[place], theirs.outputs[place])) is None:
                 return None
             back[place] = layout.there(gradient)
         return None if all(gradient is None for gradient in back) else back
@@ -146,11 +146,18 @@ class OwnError:
         for call in chain[:-1]:
             given.append(other.apply(call, given[-1], training).outputs)
         found: dict[str, Applied] = {}
+        if back is not None and not self._takes_back(other.apply(chain[-1], given[-1], training).outputs):
+            back = None
         for call, arrays in zip(reversed(chain), reversed(given), strict=True):
             found[call.site] = other.apply(call, arrays, training, back)
             back = found[call.site].input_gradients if back is not None else None
         first, last, own = found[chain[0].site], found[chain[-1].site], found[self.pair.other.site]
         return replace(own, outputs=last.outputs, input_gradients=first.input_gradients)
+
+    def _takes_back(self, outputs: list[Array]) -> bool:
+        """Tells whether what comes back has the shapes of the outputs: a wrong stride makes others."""
+        assert self.back is not None
+        return all(back is None or back.shape == made.shape for back, made in zip(self.back, outputs, strict=True))
 
     def backward(self) -> bool:
         """Tells whether only gradients are outside."""
@@ -168,7 +175,8 @@ class OwnError:
                 if key in held:
                     yield key, judge.judged(key, held[key], self.allowances).share
             elif key.rung == GRADIENT:
-                if (source := self.feeding.alone(int(key.tensor))) is not None:
+                came_back = bool(applied.input_gradients)  # where outputs are of the reference's shapes
+                if came_back and (source := self.feeding.alone(int(key.tensor))) is not None:
                     place, lies = source
                     gradient = or_zero(applied.input_gradients[place], lies.there(value))
                     yield key, self.allowances.share(key, lies.back(gradient).astype(judge.dtype))

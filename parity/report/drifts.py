@@ -94,11 +94,13 @@ def page(steps: Sequence[Step]) -> str:
     lines = [
         "# Drift",
         "",
-        f"What changed from release to release, measured by `parity fingerprint`, `parity check --examples 1` and "
-        f"`parity drift --keep` over {len({each for step in steps for each in (step.before, step.after)})} stacks, one "
-        "package at a time; the others are those of the stack `current`, unless a step says so. Moves are in units in "
-        "the last place of the tensor's largest value, by three examples of each class and dtype, on one machine and "
-        "one thread. Better and worse are told by the computation in the next wider format.",
+        "What changed from release to release, measured by `parity fingerprint`, `parity check --examples 10`, "
+        "`parity modes`, `parity curves` and `parity study digits-quick`, and kept by `parity drift --keep`, over "
+        f"{len({each for step in steps for each in (step.before, step.after)})} stacks, one package at a time; the "
+        "others are those of the stack `current`, unless a step says so. What was not measured of a step is named as "
+        "missing. Moves are in units in the last place of the tensor's largest value, by three examples of each class "
+        "and dtype, on one machine and one thread. Better and worse are told by the computation in the next wider "
+        "format.",
         "",
         "## Step by step",
         "",

@@ -14,7 +14,7 @@ from parity.frameworks.lazy import tf
 def convolution(layer: Any) -> Settings:
     groups = layer.groups if hasattr(layer, "filters") else layer.kernel.shape[-2]
     return {
-        "stride": attribute(layer, "strides", tuple, tuple),
+        "stride": _stride(layer, layer.kernel_size, layer.dilation_rate),
         "dilation": attribute(layer, "dilation_rate", tuple, tuple),
         "groups": fixed(groups, "groups"),
         "bias": fixed(layer.use_bias, "use_bias"),
@@ -22,30 +22,59 @@ def convolution(layer: Any) -> Settings:
     } | activation(layer)
 
 
-def _padding(layer: Any, window: Sequence[int], dilation: Sequence[int], fill: float = 0.0) -> Setting:
-    """Returns what a layer pads with: as many zeros on both sides, as torch says it, or "same".
+def _even(layer: Any, window: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...] | None:
+    """How many zeros "same" pads both sides of each axis with; None where it pads the end alone, as no torch does.
 
-    With a stride above 1 the latter may pad the end alone, which no number of torch's does.
+    With a stride above 1 it may.
     """
-    own, call = layer.padding, layer.call
     same = [step * (size - 1) for size, step in zip(window, dilation, strict=True)]
-    even = tuple(total // 2 for total in same) if set(layer.strides) == {1} and not any(t % 2 for t in same) else None
+    return tuple(total // 2 for total in same) if set(layer.strides) == {1} and not any(t % 2 for t in same) else None
+
+
+def _stride(layer: Any, window: Sequence[int], dilation: Sequence[int], fill: float = 0.0) -> Setting:
+    """The stride; with another one, a layer that pads by "same" is to pad as evenly as it does with its own."""
+    own, padding, call = tuple(layer.strides), layer.padding, layer.call
+    even = (_even(layer, window, dilation) if padding == "same" else None) or ()
+
+    def change(strides: tuple[int, ...]) -> None:
+        layer.strides, layer.padding, layer.call = strides, padding, call
+        if strides != own and any(even):
+            _pad_evenly(layer, even, call, fill)
+
+    def written(strides: tuple[int, ...]) -> str:
+        evenly = f", {_evenly(even, fill)}" if strides != own and any(even) else ""
+        return f"strides={strides}{evenly}"
+
+    return Setting(own, written, change)
+
+
+def _pad_evenly(layer: Any, padding: Sequence[int], call: Call, fill: float) -> None:
+    pairs = [(both, both) for both in padding]
+    layer.padding = "valid"
+    layer.call = lambda x, *args, **kwargs: call(_padded(x, pairs, fill), *args, **kwargs)
+
+
+def _evenly(padding: Sequence[int], fill: float) -> str:
+    inner = tuple(padding) if len(padding) > 1 else padding[0]
+    if fill:
+        return f"padding='valid' behind keras.ops.pad by {inner} with constant_values=-inf"
+    return f"padding='valid' behind keras.layers.ZeroPadding{len(padding)}D({inner})"
+
+
+def _padding(layer: Any, window: Sequence[int], dilation: Sequence[int], fill: float = 0.0) -> Setting:
+    """Returns what a layer pads with: as many zeros on both sides, as torch says it, or "same"."""
+    own, call, even = layer.padding, layer.call, _even(layer, window, dilation)
     value = (0,) * len(window) if own == "valid" else (even or own) if own == "same" else own
 
     def change(padding: Any) -> None:
         layer.padding, layer.call = own, call
         if padding != value:
-            pairs = [(both, both) for both in padding]
-            layer.padding = "valid"
-            layer.call = lambda x, *args, **kwargs: call(_padded(x, pairs, fill), *args, **kwargs)
+            _pad_evenly(layer, padding, call, fill)
 
     def written(padding: Any) -> str:
         if isinstance(padding, str) or not any(padding) or padding == even:
             return f"padding={padding if isinstance(padding, str) else 'same' if any(padding) else 'valid'!r}"
-        inner = tuple(padding) if len(window) > 1 else padding[0]
-        if fill:
-            return f"padding='valid' behind keras.ops.pad by {inner} with constant_values=-inf"
-        return f"padding='valid' behind keras.layers.ZeroPadding{len(window)}D({inner})"
+        return _evenly(padding, fill)
 
     return Setting(value, written, change)
 
@@ -88,10 +117,11 @@ def _cropped(x: Any, cut: Sequence[tuple[int, int]]) -> Any:
 def pooling(layer: Any) -> Settings:
     """Both pad, but "same" leaves what it pads out of the average, which torch does not by default."""
     ones, maximal = (1,) * len(layer.pool_size), layer.pool_mode == "max"
+    fill = -math.inf if maximal else 0.0
     found = {
         "size": attribute(layer, "pool_size", tuple, tuple),
-        "stride": attribute(layer, "strides", tuple, tuple),
-        "padding": _padding(layer, layer.pool_size, ones, -math.inf if maximal else 0.0),
+        "stride": _stride(layer, layer.pool_size, ones, fill),
+        "padding": _padding(layer, layer.pool_size, ones, fill),
         "pools": attribute(layer, "pool_mode"),
         "ceil mode": tried(layer, False, _whole_in_words, lambda call, _: _whole(layer, call)),
     } | activation(layer)

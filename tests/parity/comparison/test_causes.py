@@ -75,6 +75,8 @@ def convolution(**settings: Any) -> Any:
 # What torch computes, what Keras does, and the setting of the latter that is changed.
 SETTINGS: list[tuple[Callable[[], Any], Callable[[], Any], str]] = [
     (lambda: convolution(stride=2, padding=1), lambda: keras.layers.Conv2D(2, 3, 2, "same"), "padding"),
+    (lambda: convolution(stride=2, padding=1), lambda: keras.layers.Conv2D(2, 3, 1, "same"), "stride"),
+    (lambda: torch.nn.MaxPool2d(3, 2, 1), lambda: keras.layers.MaxPooling2D(3, 1, "same"), "stride"),
     (lambda: convolution(padding=1), lambda: keras.layers.Conv2D(2, 3), "padding"),
     (lambda: convolution(dilation=2), lambda: keras.layers.Conv2D(2, 3), "dilation"),
     (lambda: torch.nn.MaxPool2d(3, 2, 1), lambda: keras.layers.MaxPooling2D(3, 2, "same"), "padding"),
@@ -118,6 +120,33 @@ def test_a_setting_that_is_tried_makes_the_layer_compute_what_the_original_does(
     np.testing.assert_array_equal(np.asarray(layer.call(there)), expected)
     setting.change(setting.value)
     np.testing.assert_array_equal(np.asarray(layer.call(there)), before)
+
+
+def test_of_a_stride_that_lies_in_another_convolution_of_the_block_both_are_told() -> None:
+    """As in ResNet-50: torchvision's lies in the second, Keras' in the first, behind which images are smaller."""
+    nn, layers = torch.nn, keras.layers
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 1),
+        nn.BatchNorm2d(4, eps=1e-3),
+        nn.Conv2d(4, 4, 3, stride=2, padding=1),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
+    port = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(4, 1, strides=2, name="first"),
+            layers.BatchNormalization(momentum=0.9),
+            layers.Conv2D(4, 3, padding="same", name="second"),
+            layers.GlobalAveragePooling2D(),
+        ]
+    )
+    found = parity.compare(model, port, np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32))
+    told = {fault.layer.rpartition("/")[2]: fault.cause.mend for fault in found.faults if fault.cause}
+    assert told == {
+        "first": "strides=(1, 1)",
+        "second": "strides=(2, 2), padding='valid' behind keras.layers.ZeroPadding2D((1, 1))",
+    }, str(found)
 
 
 def test_weights_that_were_converted_wrongly_are_told_though_the_comparison_copies_its_own() -> None:
