@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +26,12 @@ class Lying:
 
     usual: the order of the axes in most places whose shapes leave no choice, by rank
     earlier: the shapes that an example has before it may be flattened
+    made: the shapes of what layers of the other model make; what is of none has been padded by what is no layer
     """
 
     usual: Mapping[int, tuple[int, ...]]
     earlier: Sequence[tuple[int, ...]]
+    made: Set[tuple[int, ...]] = frozenset()
 
     @classmethod
     def of(cls, pairs: Sequence[Aligned], earlier: Sequence[tuple[int, ...]]) -> Lying:
@@ -39,7 +41,8 @@ class Lying:
                 fitting = layouts(values.shape, other.shape)
                 if values.ndim > 2 and len(fitting) == 1:
                     votes.setdefault(values.ndim, Counter())[fitting[0].order] += 1
-        return cls({rank: counted.most_common(1)[0][0] for rank, counted in votes.items()}, earlier)
+        made = {values.shape for pair in pairs for call in pair.chain for values in call.outputs}
+        return cls({rank: counted.most_common(1)[0][0] for rank, counted in votes.items()}, earlier, made)
 
     def placed(self, values: Array, other: Array) -> Layout | None:
         """The same, also of images that are of another size there, since a layer before made them so."""
@@ -48,7 +51,7 @@ class Lying:
         alike = values.ndim == other.ndim and all(
             other.shape[order.index(axis)] == values.shape[axis] for axis in SAMPLES_AND_CHANNELS
         )
-        return Layout(order) if alike else None
+        return Layout(order) if alike and other.shape in self.made else None
 
     def layout(self, values: Array, other: Array) -> Layout | None:
         """How an array lies in the other model; None where it is another one's in any order of its axes."""
