@@ -44,15 +44,6 @@ class Lying:
         made = {values.shape for pair in pairs for call in pair.chain for values in call.outputs}
         return cls({rank: counted.most_common(1)[0][0] for rank, counted in votes.items()}, earlier, made)
 
-    def placed(self, values: Array, other: Array) -> Layout | None:
-        """The same, also of images that are of another size there, since a layer before made them so."""
-        if (found := self.layout(values, other)) is not None or (order := self.usual.get(values.ndim)) is None:
-            return found
-        alike = values.ndim == other.ndim and all(
-            other.shape[order.index(axis)] == values.shape[axis] for axis in SAMPLES_AND_CHANNELS
-        )
-        return Layout(order) if alike and other.shape in self.made else None
-
     def layout(self, values: Array, other: Array) -> Layout | None:
         """How an array lies in the other model; None where it is another one's in any order of its axes."""
         nearest, order = closest(values, other, self.earlier), self.usual.get(values.ndim)
@@ -60,6 +51,15 @@ class Lying:
             return nearest
         apart = np.mean(np.abs(nearest.there(values).astype(float) - other))
         return nearest if apart < NEAR * np.mean(np.abs(values)) else Layout(order)
+
+    def placed(self, values: Array, other: Array) -> Layout | None:
+        """The same as `layout`, also of images that are of another size there, since a layer before made them so."""
+        if (found := self.layout(values, other)) is not None or (order := self.usual.get(values.ndim)) is None:
+            return found
+        alike = values.ndim == other.ndim and all(
+            other.shape[order.index(axis)] == values.shape[axis] for axis in SAMPLES_AND_CHANNELS
+        )
+        return Layout(order) if alike and other.shape in self.made else None
 
 
 @dataclass(frozen=True)

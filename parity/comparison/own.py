@@ -6,7 +6,7 @@ What it inherits from the layers before and behind it is no part of that.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -146,18 +146,14 @@ class OwnError:
         for call in chain[:-1]:
             given.append(other.apply(call, given[-1], training).outputs)
         found: dict[str, Applied] = {}
-        if back is not None and not self._takes_back(other.apply(chain[-1], given[-1], training).outputs):
-            back = None
+        as_it_was = _fit(given[0], chain[0].inputs) and _fit(back or [], chain[-1].outputs)
+        if not as_it_was and not _fit(back or [], other.apply(chain[-1], given[-1], training).outputs):
+            back = None  # a wrong stride makes outputs of another size
         for call, arrays in zip(reversed(chain), reversed(given), strict=True):
             found[call.site] = other.apply(call, arrays, training, back)
             back = found[call.site].input_gradients if back is not None else None
         first, last, own = found[chain[0].site], found[chain[-1].site], found[self.pair.other.site]
         return replace(own, outputs=last.outputs, input_gradients=first.input_gradients)
-
-    def _takes_back(self, outputs: list[Array]) -> bool:
-        """Tells whether what comes back has the shapes of the outputs: a wrong stride makes others."""
-        assert self.back is not None
-        return all(back is None or back.shape == made.shape for back, made in zip(self.back, outputs, strict=True))
 
     def backward(self) -> bool:
         """Tells whether only gradients are outside."""
@@ -188,6 +184,11 @@ class OwnError:
                     yield key, self.allowances.share(key, found.reshape(value.shape))
                 elif found.ndim == value.ndim:  # of another rank it may be the last step of what is whole there
                     yield key, math.inf
+
+
+def _fit(given: Sequence[Array | None], others: Sequence[Array]) -> bool:
+    """Tells whether what is given has the others' shapes."""
+    return all(one is None or one.shape == other.shape for one, other in zip(given, others, strict=False))
 
 
 def _output(place: int) -> Key:
