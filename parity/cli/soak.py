@@ -22,6 +22,7 @@ from parity.results.evidence import keep
 from parity.results.records.soaks import SoakRecord
 from parity.results.store import number_of
 from parity.soak import examples as soaking
+from parity.soak.carrying import Soaked
 from parity.statistics.tails import upper_bound
 from parity.work.performing import Records
 from parity.work.pool import Pool
@@ -36,6 +37,10 @@ def soak(
     derivatives: Annotated[
         bool, typer.Option("--derivatives", help="Of the reference's derivatives instead of rungs 1 to 3.")
     ] = False,
+    replay: Annotated[
+        bool,
+        typer.Option("--replay", help="A sample of what other code judged: where this code finds the same, it counts."),
+    ] = False,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     workers: WorkersOption = 2,
@@ -47,17 +52,33 @@ def soak(
     """
     store = results_in(results)
     with Pool(workers, calls=CHUNKS_PER_PROCESS) as pool, progress("soak") as show:
-        summary = soaking.soak(store, number, seed, frameworks_of(framework), pool.run, show, derivatives)
-    judged, crashes = soaking.chunks(store), soaking.crashes(store)
+        summary = soaking.soak(store, number, seed, frameworks_of(framework), pool.run, show, derivatives, replay)
+    found, crashes = soaking.judged(store), soaking.crashes(store)
+    judged = found.counted()
     if to_keep:
-        keep(soaking.CHUNKS, judged)
+        keep(soaking.CHUNKS, found.basis())
     _print_summary(summary, judged)
+    _print_sample(found)
     for chunk in judged:
         if not chunk["passed"]:
             typer.echo(f"\n{chunk['key']}, example {chunk['examples']}:\n{chunk['alarm']}")
     for chunk in crashes:
         typer.echo(f"\n{chunk['key']} crashed: {chunk['message']}")
     raise typer.Exit(1 if any(not chunk["passed"] for chunk in judged) else 3 if crashes else 0)
+
+
+def _print_sample(found: Soaked) -> None:
+    """Say what of the count rests on other code, and where this code finds something else than that."""
+    again = found.twice()
+    carried = sum(chunk["examples"] for chunk in found.counted() if not found.own(chunk))
+    if carried:
+        count = sum(chunk["examples"] for chunk in again)
+        console().print(
+            f"{carried} of these examples were judged by other code, and the present one judges alike: of {count} that "
+            "both judged, every share is the same"
+        )
+    for chunk in found.differing():
+        typer.echo(f"{chunk['key']}: this code finds other shares than earlier code did, whose examples do not count")
 
 
 def _print_summary(summary: Sequence[SoakRecord], chunks: Records) -> None:

@@ -18,8 +18,8 @@ from parity.cli.command import (
 )
 from parity.cli.terminal import console, progress
 from parity.results.evidence import keep
+from parity.soak import curves as soaking
 from parity.soak.budget import table
-from parity.soak.curves import KIND, records, soak
 
 
 @command
@@ -31,6 +31,12 @@ def soak_curves(
     machine: Annotated[
         list[str] | None, typer.Option(help="An emulated machine, once for each; default: all that can be.")
     ] = None,
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay", help="A sample of what other code trained: where this code finds the same, it counts."
+        ),
+    ] = False,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     workers: WorkersOption = 1,
@@ -42,11 +48,26 @@ def soak_curves(
     """
     store, frameworks = results_in(results), frameworks_of(framework)
     with progress("rung 4: soak") as show:
-        unable = or_fail(lambda: soak(store, frameworks, count, seed, machine, show, workers))
+        unable = or_fail(
+            lambda: (
+                soaking.replay(store, frameworks, show, workers)
+                if replay
+                else soaking.soak(store, frameworks, count, seed, machine, show, workers)
+            )
+        )
     for message in unable:
         typer.echo(message, err=True)
-    if found := records(store):
+    trained = soaking.trained(store)
+    if found := trained.counted():
         console().print(table(found))
+    carried = sum(not trained.own(curve) for curve in found)
+    if carried:
+        console().print(
+            f"{carried} of these curves were trained by other code, which the present one trains alike: of "
+            f"{len(trained.twice())} that both trained, every factor is the same"
+        )
+    for curve in trained.differing():
+        typer.echo(f"{curve['key']}: this code needs other factors than earlier code did, whose curves do not count")
     if to_keep:
-        keep(KIND, found)
+        keep(soaking.KIND, trained.basis())
     raise typer.Exit(1 if any(not record["passed"] for record in found) else 3 * bool(unable or not found))

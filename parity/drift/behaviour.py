@@ -9,7 +9,7 @@ from parity.drift.calling import signature
 from parity.drift.change import change
 from parity.drift.document import Change, Missing
 from parity.drift.origins import has
-from parity.drift.stack import CHECKS, FACTS, SIGNATURES, TENSORS, Stack, both
+from parity.drift.stack import CHECKS, CURVES, FACTS, SIGNATURES, TENSORS, Stack, both
 from parity.results.records import Json
 
 Facts = Mapping[str, str]
@@ -28,7 +28,7 @@ def changes(before: Stack, after: Stack) -> list[Change]:
     found += [each for _, old, new in both(before, after, "differences") for each in _sizes(old, new)]
     found += [each for _, old, new in both(before, after, SIGNATURES) for each in signature(old, new)]
     found += [each for key, old, new in both(before, after, CHECKS) for each in _checks(key, old, new)]
-    return found + list(_odd(before, after)) + list(_warnings(before, after))
+    return [*found, *_odd(before, after), *_trained(before, after), *_warnings(before, after)]
 
 
 def unequal(before: Stack, after: Stack) -> list[Missing]:
@@ -37,9 +37,11 @@ def unequal(before: Stack, after: Stack) -> list[Missing]:
         kind: [key for key, old, new in both(before, after, kind) if looked_at(kind, old) != looked_at(kind, new)]
         for kind in FACTS
     }
-    return [
+    one = [
         Missing(what=kind, why="they were looked at in one alone", keys=keys) for kind, keys in found.items() if keys
     ]
+    crashed = sorted(before.raised.keys() & after.raised.keys())
+    return one + [Missing(what=CURVES, why="they crash in both", keys=crashed)] * bool(crashed)
 
 
 def looked_at(kind: str, record: Json) -> bool:
@@ -134,6 +136,17 @@ def _odd(before: Stack, after: Stack) -> Iterator[Change]:
                 if first.get(example) != then.get(example):
                     said = first.get(example, ""), then.get(example, "")
                     yield change("examples", f"{key}, example {int(example) + 1}", of, said)
+
+
+def _trained(before: Stack, after: Stack) -> Iterator[Change]:
+    """Yields the curves of which one stack raises an exception in the place of training them."""
+    for key in sorted(before.raised.keys() ^ after.raised.keys()):
+        if key in before.of(CURVES) or key in after.of(CURVES):
+            said = [
+                "raises " + stack.raised[key].splitlines()[0] if key in stack.raised else "trains"
+                for stack in (before, after)
+            ]
+            yield change(CURVES, key, "", (said[0], said[1]), harmless=key in before.raised)
 
 
 def _warnings(before: Stack, after: Stack) -> Iterator[Change]:

@@ -17,7 +17,7 @@ from parity.drift.machine import TOLD
 from parity.drift.numbers import Place
 from parity.drift.origins import PYTHON, differing, in_words, machines, suspects
 from parity.drift.sources import told
-from parity.drift.stack import FACTS, NEEDED, SIGNATURES, Stack, both, read
+from parity.drift.stack import CURVES, FACTS, NEEDED, SIGNATURES, TENSORS, Stack, both, read
 from parity.drift.verdict import EXIT_CODES, details, headline, status_of, worst
 from parity.results.store import ResultsError
 
@@ -91,7 +91,7 @@ def compare(before: Stack, after: Stack, floor: Mapping[Place, float]) -> Found:
     studies, unpaired = training.studies(before, after)
     if packages and machine:
         why = f"the machine changed with the packages ({in_words(machine)}): what moves may be due to either"
-        missing += [Missing(what=what, why=why) for what in ("tensors", "curves")]
+        missing += [Missing(what=what, why=why) for what in (TENSORS, CURVES)]
     else:
         moved, curves = numbers.compare(before, after), training.curves(before, after)
     missing += [*moved.missing, *unpaired]
@@ -132,7 +132,7 @@ def _counted(before: Stack, after: Stack, moved: numbers.Numbers, studies: Seque
         of_tensors=moved.union,
         facts=sum(map(common, FACTS)),
         signatures=common(SIGNATURES),
-        curves=common("curves"),
+        curves=common(CURVES) + len(before.raised.keys() ^ after.raised.keys()),
         studies=len({each.study for each in studies}),
     )
 
@@ -153,7 +153,8 @@ def _unlike(before: Stack, after: Stack) -> list[Missing]:
         if not mine and not theirs and kind not in known:
             nowhere.setdefault(by, []).append(kind)
         for stack, there, elsewhere in ((before, mine, theirs), (after, theirs, mine)):
-            lacking = [key for key, of in elsewhere.items() if key not in there and _whose(of) not in absent]
+            seen = there.keys() | (stack.raised.keys() if kind == CURVES else ())
+            lacking = [key for key, of in elsewhere.items() if key not in seen and _whose(of) not in absent]
             if lacking:
                 why = f"{stack.name}: they are in the other alone (`{by}`)"
                 found.append(Missing(what=kind, why=why, keys=lacking))

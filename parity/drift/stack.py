@@ -15,9 +15,10 @@ from parity.results.planning import KIND as PLANS
 from parity.results.planning import Plans
 from parity.results.records import Json, is_crash
 from parity.results.store import Results, ResultsError, stacks
+from parity.work.performing import DIED
 
 TENSORS, SIGNATURES = "tensors", "signatures"
-CHECKS = "checks"
+CHECKS, CURVES = "checks", "curves"
 FACTS = ("refusals", "specials", "defaults", "differences", "modes")
 # What has to be there for anything to be called safe, with the command that makes it.
 NEEDED = {
@@ -28,7 +29,7 @@ NEEDED = {
     "defaults": "parity check",
     "differences": "parity check",
     "modes": "parity modes",
-    "curves": "parity curves",
+    CURVES: "parity curves",
     "runs": "parity study",
 }
 READ = (*NEEDED, CHECKS, "studies")
@@ -38,12 +39,14 @@ class Stack:
     """The records in one results folder that answer its plans.
 
     missing: what was planned there and is not there, or cannot be read
+    raised: what was raised in training, by the key of the curve: an answer too, where another stack trains it
     """
 
     def __init__(self, results: Results, name: str) -> None:
         self.name, self.folder = name, results.folder
         self.environment: Json = results.environment() or {}
         self.missing: list[Missing] = []
+        self.raised: dict[str, str] = {}
         if not self.environment:
             self._lacks("the versions", f"there is no environment.json in {results.folder.name}")
         with warnings.catch_warnings(record=True) as caught:
@@ -55,9 +58,11 @@ class Stack:
         self._records: dict[str, dict[str, Json]] = {}
         for kind, records in found.items():
             answering = [record for record in records if self.plans.answers(kind, record)]
-            crashed = [record["key"] for record in answering if is_crash(kind, record)]
-            if crashed:
-                self._lacks(kind, "they crashed", crashed)
+            crashed = {record["key"]: record["message"] for record in answering if is_crash(kind, record)}
+            if kind == CURVES:
+                self.raised = {key: message for key, message in crashed.items() if not message.startswith(DIED)}
+            if killed := [key for key in crashed if kind != CURVES or key not in self.raised]:
+                self._lacks(kind, "they crashed", killed)
             self._records[kind] = {r["key"]: r for r in answering if not is_crash(kind, r)}
         if len({tuple(in_parts(each).items()) for each in self._machines}) > 1:
             self._lacks(TENSORS, "they were measured on several machines, or on several numbers of threads")

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from parity.drift.document import CurveMove, Missing, StudyMove
-from parity.drift.stack import Stack, both
+from parity.drift.stack import CURVES, Stack, both
 from parity.results.records import Json
 from parity.results.store import number_of
 from parity.statistics import Outcome, decide
 
-CURVES, STUDIES, RUNS = "curves", "studies", "runs"
+STUDIES, RUNS = "studies", "runs"
 BEFORE, AFTER = "before", "after"
 ARM = "coupled"  # in which every run begins from the same weights, batches and masks
 SHOWN = (Outcome.IDENTICAL, Outcome.EQUIVALENT, Outcome.NEGLIGIBLE)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +24,11 @@ from parity.machines.machine import Machine, find
 from parity.machines.process import call_on
 from parity.results.code import digest
 from parity.results.code import origin as code
-from parity.results.evidence import counted
+from parity.results.evidence import kept
 from parity.results.records import Json
 from parity.results.records.soaks import CurveSoakRecord
 from parity.results.store import Results, number_of
+from parity.soak.carrying import Soaked
 from parity.training import recipes
 from parity.training.curves import (
     FACTOR,
@@ -48,7 +49,10 @@ MOVED = 8  # twice what was judged by before: what more would bring shows in how
 
 FAR = 1_000_000  # between the seeds of one curve's repetitions, beyond all seeds of a soak
 
+REPLAYED = 2  # curves of each network and dtype that are trained again: the losses of both codes are equal to the bit
+
 Progress = Callable[[int, int], object]
+Work = tuple[Machine, int, list[tuple[str, str]]]  # a machine, a seed and the names and dtypes of its curves
 
 
 def factors(reference: Array, moved: Array, found: Array, dtype: str) -> list[float]:
@@ -100,20 +104,26 @@ def series(trained: Trainings, part: str) -> tuple[Array, Array, dict[str, Array
     return np.array(getattr(trained.reference, part)), np.array([getattr(m, part) for m in trained.moved]), found
 
 
-def soak_seed(folder: str, machine: str, seed: int, frameworks: Sequence[str]) -> None:
-    """Train every curve of one seed, in the process of its machine; those that are in the folder are not repeated."""
+def soak_seed(
+    folder: str, machine: str, seed: int, frameworks: Sequence[str], only: Sequence[Sequence[str]] | None = None
+) -> None:
+    """Train curves of one seed, in the process of its machine; those that are in the folder are not repeated.
+
+    These are all of the seed, or `only` those of these names and dtypes.
+    """
     results = Results(folder)
-    done = {record["key"] for record in records(results)}
+    known = trained(results)
+    done = {name_of(record) for record in (known.ours.values() if only else known.counted())}
     beside = results.folder / "deviations"
     beside.mkdir(parents=True, exist_ok=True)
-    for name, dtype in curves(seed):
+    for name, dtype in only or curves(seed):
         key = f"{machine}/{seed}/{name}/{dtype}"
         if key not in done:
             record, kept = observe(name, dtype, seed, frameworks)
             np.savez_compressed(beside / key.replace("/", "_"), **kept)  # type: ignore[arg-type]  # of allow_pickle
             alarm = strayed(record) and _again(name, dtype, seed, frameworks)
             told = CurveSoakRecord(
-                key=key,
+                key=f"{key}/{origin()['code'][:8]}",  # what other code made of it stays beside that
                 network=name,
                 passed=not alarm,
                 alarms=int(alarm),
@@ -122,7 +132,12 @@ def soak_seed(folder: str, machine: str, seed: int, frameworks: Sequence[str]) -
                 origin=origin(),
                 **record,
             )
-            results.append(KIND, key, told)
+            results.append(KIND, told.key, told)
+
+
+def name_of(record: Json) -> str:
+    """The machine, the seed, and the name and dtype of the network of a curve."""
+    return "/".join(str(record[part]) for part in ("machine", "seed", "name", "dtype"))
 
 
 def strayed(record: Json) -> bool:
@@ -156,11 +171,28 @@ def origin() -> dict[str, str]:
 
 
 def records(results: Results) -> list[Json]:
-    """The curves of this code and these packages, those that are kept with the code among them.
+    """The curves that count, those that are kept among them: of this code, or of other code that trains alike.
 
-    Curves of other code or packages say nothing about these.
+    Curves of other packages say nothing about these.
     """
-    return counted(results, KIND, lambda record: bool(record["origin"] == origin()))
+    return trained(results).counted()
+
+
+def trained(results: Results) -> Soaked:
+    """All curves that were trained with these packages, by whatever code; those that are kept among them."""
+    here = origin()
+    of_packages = {name: value for name, value in here.items() if name != "code"}
+    found = [*kept(KIND), *results.read(KIND)]
+    return Soaked(
+        [record for record in found if of_packages.items() <= record["origin"].items()],
+        own=lambda record: bool(record["origin"] == here),
+        name=name_of,
+        kind=lambda record: (record["name"], record["dtype"]),
+        code=lambda record: record["origin"]["code"],
+        found=lambda record: [record[name] for name in ("factors", "steps", "compared", "alarms")],
+        weight=lambda record: 1,
+        enough=REPLAYED,
+    )
 
 
 def curves(seed: int) -> Iterator[tuple[str, str]]:
@@ -190,34 +222,64 @@ def soak(
     could not be run: the machines that cannot be emulated here, and what a process died of.
     """
     chosen = find(list(machines) if machines else None)
-    # Machines that nobody asked for by name are simply left out.
-    unable = [
-        f"{m.name} cannot be emulated here: no {', '.join(sorted(m.missing))}" for m in chosen if m.missing and machines
-    ]
     able = [machine for machine in chosen if not machine.missing]
-    seeds: list[int] = []
-    total = 0
-    while total < count:
-        seeds.append(first_seed + len(seeds))
-        total += len(list(curves(seeds[-1])))
-    done = 0
+    work: list[Work] = []
+    while sum(len(names) for _, _, names in work) < count:
+        seed = first_seed + len(work)
+        work.append((able[len(work) % len(able)], seed, list(curves(seed))))
+    # Machines that nobody asked for by name are simply left out.
+    return _unable(chosen if machines else []) + _performed(work, results, frameworks, progress, workers)
+
+
+def replay(
+    results: Results,
+    frameworks: Sequence[str],
+    progress: Progress = lambda done, total: None,
+    workers: int = 1,
+) -> list[str]:
+    """Train a sample of the curves of other code again, each on its machine; returns the same sentences as `soak`."""
+    wanted: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    for record in trained(results).to_replay(origin()["code"]):
+        wanted.setdefault((record["machine"], record["seed"]), []).append((record["name"], record["dtype"]))
+    machines = {name: find([name])[0] for name in dict.fromkeys(name for name, _ in wanted)}
+    work = [(machines[name], seed, names) for (name, seed), names in wanted.items() if not machines[name].missing]
+    return _unable(machines.values()) + _performed(work, results, frameworks, progress, workers, only=True)
+
+
+def _unable(machines: Iterable[Machine]) -> list[str]:
+    return [f"{m.name} cannot be emulated here: no {', '.join(sorted(m.missing))}" for m in machines if m.missing]
+
+
+def _performed(
+    work: Sequence[Work],
+    results: Results,
+    frameworks: Sequence[str],
+    progress: Progress,
+    workers: int,
+    only: bool = False,
+) -> list[str]:
+    """Perform the work in processes of its machines; returns a sentence for each that died."""
+    done, total = 0, sum(len(names) for _, _, names in work)
+    died: list[str] = []
     progress(done, total)
     with ThreadPoolExecutor(workers) as pool:
         pending = {
-            pool.submit(_on, able[index % len(able)], results, seed, frameworks): seed
-            for index, seed in enumerate(seeds)
+            pool.submit(_on, machine, results, seed, frameworks, names if only else None): len(names)
+            for machine, seed, names in work
         }
         for future in as_completed(pending):
-            unable += filter(None, [future.result()])
-            done += len(list(curves(pending[future])))
+            died += filter(None, [future.result()])
+            done += pending[future]
             progress(done, total)
-    return unable
+    return died
 
 
-def _on(machine: Machine, results: Results, seed: int, frameworks: Sequence[str]) -> str:
+def _on(
+    machine: Machine, results: Results, seed: int, frameworks: Sequence[str], only: list[tuple[str, str]] | None
+) -> str:
     """The sentence on what the process of one seed on one machine died of; empty where it did not die."""
     function = f"{__name__}:{soak_seed.__name__}"
-    done = call_on(machine, function, str(results.folder), machine.name, seed, list(frameworks))
+    done = call_on(machine, function, str(results.folder), machine.name, seed, list(frameworks), only)
     if done.returncode == 0:
         return ""
     return f"{machine.name}, seed {seed}: exit code {done.returncode}: {done.stderr.strip()[-500:]}"

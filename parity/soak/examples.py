@@ -2,9 +2,10 @@
 
 It goes on for as long as one likes. The examples come in chunks, each of a seed of its own, and a chunk is a record: a
 soak that is stopped goes on where it was, and so does one that is asked for more. Chunks of other code do not count, so
-that the count starts again after an alarm was mended at its cause. What is stored of each chunk is the share of the
-allowance that every example used, by implementation and quantity: the soak is for their distribution and the estimate
-of its tail. The derivatives that the reference's gradients are checked by are soaked in the same way, in longdouble.
+that the count starts again after an alarm was mended at its cause; unless the present code, on a sample of the same
+examples, finds the same (`parity.soak.carrying`). What is stored of each chunk is the share of the allowance that every
+example used, by implementation and quantity: the soak is for their distribution and the estimate of its tail.
+The derivatives that the reference's gradients are checked by are soaked in the same way, in longdouble.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from parity.derivatives.proving import check_derivatives
 from parity.formats import DTYPES
 from parity.ladder.proving import prove, targets
 from parity.results.code import judging
-from parity.results.evidence import counted
+from parity.results.evidence import kept
 from parity.results.planning import planned as plan
 from parity.results.records import CRASHED, Json
 from parity.results.records.soaks import ChunkRecord, SoakRecord
 from parity.results.store import Results, number_of
+from parity.soak.carrying import Soaked
 from parity.statistics.tails import quantiles, tail
 from parity.work.pool import Call, Crash
 
@@ -38,6 +40,7 @@ CHUNK = {"Sequential": 60, "Graph": 20}
 USUAL_CHUNK = 200  # about ten seconds of work: what a kill may cost
 DIGITS = 3  # of a share that is stored
 DERIVATIVES = "longdouble"  # the dtype of chunks of derivatives, whose quantity they are
+REPLAYED = 200  # examples of each pair and dtype that are judged again: all pairs together take ten minutes
 SEEDS = 10**6  # chunk i of seed s draws from seed s * SEEDS + i
 
 
@@ -51,8 +54,13 @@ class Chunk:
     number: int
 
     @property
-    def key(self) -> str:
+    def name(self) -> str:
         return f"{self.pair}/{self.dtype}/{self.seed}/{self.number}"
+
+    @property
+    def key(self) -> str:
+        """The key of the record that this code makes of it: what other code made of it stays beside that."""
+        return f"{self.name}/{code(self.dtype)[:8]}"
 
     @property
     def examples(self) -> int:
@@ -90,9 +98,9 @@ def perform(pair: str, dtype: str, seed: int, number: int, frameworks: list[str]
     """
     chunk = Chunk(pair, dtype, seed, number)
     target = next(target for target in targets() if target.__name__ == pair)
-    judged = _derivatives if dtype == DERIVATIVES else _rungs
+    look = _derivatives if dtype == DERIVATIVES else _rungs
     started = time.perf_counter()
-    found = judged(target, chunk, frameworks)
+    found = look(target, chunk, frameworks)
     found["shares"] = {
         use: [float(f"{share:.{DIGITS}g}") for share in shares] for use, shares in found["shares"].items()
     }
@@ -147,14 +155,19 @@ def soak(
     run: Callable[[Iterable[Call]], Iterator[tuple[Call, Any]]],
     progress: Callable[[int, int], object] = lambda done, total: None,
     derivatives: bool = False,
+    replay: bool = False,
 ) -> list[SoakRecord]:
     """Have `run` perform the chunks that neither `results` nor the evidence holds yet, and record the summary.
 
-    A chunk that crashed is recorded with how, and is tried again by the next soak. Returns the summary's records: one
-    for each pair, dtype, implementation and quantity.
+    With `replay` these are a sample of the chunks that other code judged. A chunk that crashed is recorded with how,
+    and is tried again by the next soak. Returns the summary's records: one for each pair, dtype, implementation and
+    quantity.
     """
-    done = {record["key"] for record in chunks(results)}
-    waiting = [chunk for chunk in planned(examples, seed, derivatives) if chunk.key not in done]
+    if replay:
+        waiting = to_replay(results, derivatives)
+    else:
+        done = {chunk_of(record).name for record in chunks(results)}
+        waiting = [chunk for chunk in planned(examples, seed, derivatives) if chunk.name not in done]
     calls = [Call(chunk, perform, (*asdict(chunk).values(), list(frameworks))) for chunk in waiting]
     with plan(results, "soak", {CHUNKS: [chunk.key for chunk in waiting]}, examples=examples, seed=seed):
         progress(0, len(calls))
@@ -176,34 +189,57 @@ def soak(
 
 
 def chunks(results: Results) -> list[Json]:
-    """The chunks, kept or in `results`, that were judged by this code."""
-    return [record for record in _of_this_code(results) if record.get("status") != CRASHED]
+    """The chunks, kept or in `results`, that count: of this code, or of other code that judges alike."""
+    return judged(results).counted()
 
 
-def soaked(judged: Iterable[Json]) -> dict[str, list[Json]]:
+def to_replay(results: Results, derivatives: bool = False) -> list[Chunk]:
+    """Chunks of other code that this code has to judge again, so that those of the same pair and dtype count."""
+    found = judged(results).to_replay(code(DERIVATIVES if derivatives else DTYPES[0]))
+    return [chunk for chunk in map(chunk_of, found) if (chunk.dtype == DERIVATIVES) == derivatives]
+
+
+def chunk_of(record: Json) -> Chunk:
+    return Chunk(*(record[name] for name in ("pair", "dtype", "seed", "number")))
+
+
+def soaked(chunks: Iterable[Json]) -> dict[str, list[Json]]:
     """The chunks by what was soaked in them: "derivatives" or "rungs 1 to 3"."""
     found: dict[str, list[Json]] = {}
-    for chunk in judged:
+    for chunk in chunks:
         found.setdefault("derivatives" if chunk["dtype"] == DERIVATIVES else "rungs 1 to 3", []).append(chunk)
     return found
 
 
 def crashes(results: Results) -> list[Json]:
     """The chunks that crashed with this code, and have not been judged since."""
-    return [record for record in _of_this_code(results) if record.get("status") == CRASHED]
+    return [record for record in results.read(CHUNKS) if record.get("status") == CRASHED and _of_this_code(record)]
 
 
-def _of_this_code(results: Results) -> list[Json]:
-    """The chunks of this code, those that are kept with the code among them."""
-    return counted(results, CHUNKS, lambda record: bool(record["code"] == code(record["dtype"])))
+def judged(results: Results) -> Soaked:
+    """All chunks that were judged, by whatever code; those that are kept with the code among them."""
+    return Soaked(
+        [record for record in [*kept(CHUNKS), *results.read(CHUNKS)] if record.get("status") != CRASHED],
+        own=_of_this_code,
+        name=lambda record: chunk_of(record).name,
+        kind=lambda record: (record["pair"], record["dtype"]),
+        code=lambda record: record["code"],
+        found=lambda record: [record.get(name) for name in ("digest", "shares", "kinks", "alarm")],
+        weight=lambda record: int(record["examples"]),
+        enough=REPLAYED,
+    )
 
 
-def summarised(judged: Sequence[Json]) -> list[SoakRecord]:
+def _of_this_code(record: Json) -> bool:
+    return bool(record["code"] == code(record["dtype"]))
+
+
+def summarised(chunks: Sequence[Json]) -> list[SoakRecord]:
     """The summary's records: for each pair, dtype, implementation and quantity, the shares used and their tail."""
     shares: dict[tuple[str, str, str, str], list[float]] = {}
     alarms: dict[tuple[str, str], list[str]] = {}
     seeds: dict[tuple[str, str], set[int]] = {}
-    for chunk in judged:
+    for chunk in chunks:
         place = chunk["pair"], chunk["dtype"]
         seeds.setdefault(place, set()).add(chunk["seed"])
         if chunk["alarm"]:

@@ -11,6 +11,8 @@ from parity.results.records import CRASHED, Json
 from parity.results.store import Results
 from parity.work.pool import Call, Crash
 
+DIED = "its process died: "  # how the message of such a crash begins; any other is of what was raised
+
 Records: TypeAlias = list[Json]
 Progress = Callable[[int, int], object]
 # Yields each call, as it ends, with what came of it: `Pool.run`, or what stands in for it.
@@ -92,5 +94,5 @@ def perform(
 
 
 def _crash(key: str, fields: Json, crash: Crash) -> Json:
-    message = f"its process died: {crash.message}" if crash.died else crash.message
+    message = f"{DIED}{crash.message}" if crash.died else crash.message
     return {"key": key, **fields, "status": CRASHED, "message": message}

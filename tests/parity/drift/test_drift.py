@@ -35,7 +35,7 @@ from parity.drift.comparing import drift
 from parity.drift.document import EXIT_CODES, Change, Step
 from parity.drift.schema import FILE, current
 from parity.report.drift import write_drift
-from parity.results.records import Record
+from parity.results.records import CRASHED, Record
 from parity.results.records.ladder import CheckRecord
 from parity.results.store import Results, ResultsError
 
@@ -301,6 +301,29 @@ def test_a_curve_that_parts_is_told_by_its_first_step(tmp_path: Path) -> None:
     assert (found.key, found.of, found.step, found.distance) == ("digits/float32", "torch", 2, 0.25)
     assert step.status == "safe"
     assert step_to(tmp_path / "other", curve([2.0, 1.25, 0.5], used=1.5)).status == "numbers"
+
+
+def crashed(folder: Path, message: str) -> Path:
+    """A stack in which the curve ended so, in the place of its losses."""
+    made, told = Results(stack(folder, torch="2.13.0")), {"name": "digits", "status": CRASHED, "message": message}
+    made.plan = "plan"
+    made.append("curves", "digits/float32", {"key": "digits/float32", "dtype": "float32", **told})
+    return made.folder
+
+
+def test_what_a_training_raises_is_behaviour_and_a_process_that_died_is_missing(tmp_path: Path) -> None:
+    before, raising = stack(tmp_path / "before"), crashed(tmp_path / "raising", "ValueError: no shape yet\n  trace")
+    step, back = drift([before, raising, stack(tmp_path / "after")]).steps
+    (change,) = step.behaviour
+    assert (change.kind, change.key, change.before) == ("curves", "digits/float32", "trains")
+    assert change.after == "raises ValueError: no shape yet"
+    assert (step.status, step.missing, step.compared.curves) == ("behaviour", [], 1)
+    assert [each.harmless for each in back.behaviour] == [True]
+    died = drift([before, crashed(tmp_path / "died", "its process died: signal 9 (Killed)")]).steps[0]
+    assert not died.behaviour
+    assert "they crashed ['digits/float32']" in lacking(died, "curves")
+    (neither,) = drift([raising, crashed(tmp_path / "too", "ValueError: no shape yet")]).steps
+    assert "they crash in both ['digits/float32']" in lacking(neither, "curves")
 
 
 @pytest.mark.parametrize(

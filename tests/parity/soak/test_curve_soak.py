@@ -13,7 +13,7 @@ from parity.results.records import Json
 from parity.results.store import Results
 from parity.soak import curves as curve_soak
 from parity.soak.budget import BUDGET, all_strayed, budget, least_factor
-from parity.soak.curves import KIND, MOVED, factors, soak_seed
+from parity.soak.curves import KIND, MOVED, factors, name_of, soak_seed
 from parity.training.curves import FACTOR, MOVED_RUNS, judge_losses
 
 
@@ -39,7 +39,7 @@ def test_a_soak_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest
     )
     soak_seed(str(tmp_path), "here", 5, [])
     results = Results(tmp_path)
-    assert [record["key"] for record in results.read(KIND)] == [
+    assert [name_of(record) for record in results.read(KIND)] == [
         "here/5/digits-plain/float32",
         "here/5/digits-regression/float64",
     ]
