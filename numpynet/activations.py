@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
+from numpynet.choosing import select
 from numpynet.features import along, check_features, sum_features
 from numpynet.module import Array, Module, Parameter, integer
 from numpynet.normal import PI, normal_cdf
@@ -44,11 +45,11 @@ class LeakyReLU(Module):
     def forward(self, input: Array) -> Array:
         input = self.floating(input)
         positive = input > 0
-        return self.remember(np.where(positive, input, self.slope * input), positive)
+        return self.remember(select(positive, input, self.slope * input), positive)
 
     def backward(self, grad_output: Array) -> Array:
         (positive,) = self.recall(grad_output)
-        return np.where(positive, grad_output, self.slope * grad_output)
+        return select(positive, grad_output, self.slope * grad_output)
 
 
 class PReLU(Module):
@@ -78,7 +79,7 @@ class PReLU(Module):
     def backward(self, grad_output: Array) -> Array:
         positive, below = self.recall(grad_output)
         self.slope.accumulate(lambda out: sum_features(grad_output * below, out))
-        return np.where(positive, grad_output, along(self.slope.value, grad_output) * grad_output)
+        return select(positive, grad_output, along(self.slope.value, grad_output) * grad_output)
 
 
 class Maxout(Module):
@@ -123,11 +124,11 @@ class ELU(Module):
     def forward(self, input: Array) -> Array:
         input = self.floating(input)
         positive, below = input > 0, np.minimum(input, 0)
-        return self.remember(np.where(positive, input, self.alpha * np.expm1(below)), positive, below)
+        return self.remember(select(positive, input, self.alpha * np.expm1(below)), positive, below)
 
     def backward(self, grad_output: Array) -> Array:
         positive, below = self.recall(grad_output)
-        return np.where(positive, grad_output, self.alpha * np.exp(below) * grad_output)
+        return select(positive, grad_output, self.alpha * np.exp(below) * grad_output)
 
 
 class SELU(Module):
@@ -143,12 +144,12 @@ class SELU(Module):
     def forward(self, input: Array) -> Array:
         input = self.floating(input)
         positive, below = input > 0, np.minimum(input, 0)
-        output = np.where(positive, self.scale * input, self.scale * self.alpha * np.expm1(below))
+        output = select(positive, self.scale * input, self.scale * self.alpha * np.expm1(below))
         return self.remember(output, positive, below)
 
     def backward(self, grad_output: Array) -> Array:
         positive, below = self.recall(grad_output)
-        return grad_output * np.where(positive, self.scale, self.scale * self.alpha * np.exp(below))
+        return grad_output * select(positive, self.scale, self.scale * self.alpha * np.exp(below))
 
 
 class Softplus(Module):
@@ -307,7 +308,7 @@ class LogSoftMax(Module):
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), accurate in both tails and without overflow."""
     decay = np.exp(-np.abs(x))
-    return np.where(x < 0, decay, 1) / (1 + decay)
+    return select(x < 0, decay, 1.0) / (1 + decay)
 
 
 def hard_clip(x: Array) -> Array:
