@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import pkgutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
+
+from parity.garbage import left_alone
 
 # What there is in numpynet, in the order in which it is told: a family has one file name everywhere. The last two hold
 # what belongs to no layer.
@@ -50,31 +49,6 @@ def families(package: str) -> list[ModuleType]:
     """The modules of a package that has one for each family, imported, in the order of FAMILIES; others come last."""
     places = {f"{package}.{name}": place for place, name in enumerate(FAMILIES)}
     return sorted(modules(package), key=lambda module: places.get(module.__name__, len(places)))
-
-
-@contextmanager
-def left_alone() -> Iterator[None]:
-    """A context in which no garbage is collected, and what is made stays out of the collector's sight for good.
-
-    Importing both frameworks makes objects that stay. To look through all of them, seven times meanwhile, took a
-    quarter of the time of the import, and each look later a third of a second.
-    """
-    outermost = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if outermost:
-            gc.freeze()
-            gc.enable()
-
-
-def collect_rarely() -> None:
-    """Have this process, which must be one of ours, look for garbage once in 10,000 objects, not once in 700.
-
-    To look so often took a fifteenth of what a check computes.
-    """
-    gc.set_threshold(10_000)
 
 
 class Lazy:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from parity.discovery import collect_rarely, left_alone
+from parity.garbage import collect_rarely, left_alone
 from parity.results import evidence
 
 # The same examples every time: a test that is red today and green tomorrow shows nothing on either day.

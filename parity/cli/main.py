@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from parity.discovery import collect_rarely
+from parity.garbage import collect_rarely
 
 # The first paragraph of the help of each, in the order in which they are listed.
 COMMANDS = {

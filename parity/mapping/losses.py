@@ -21,8 +21,8 @@ from numpynet import (
     NLLCriterion,
     NLLCriterionUnstable,
 )
-from numpynet.activations import log_softmax, sigmoid
 from numpynet.losses import ClassCriterion, Reduction, check_labels
+from parity.drawing.elementary import chances, log_probabilities, probabilities
 from parity.drawing.strategies import arrays, batches, dyadic, seeds, sizes
 from parity.drawing.tails import ends
 from parity.frameworks.framework import LossFunction
@@ -162,7 +162,7 @@ class BinaryCrossEntropyCriterionUnstablePair(LossPair):
     modules = labelled(st.builds(BinaryCrossEntropyCriterionUnstable, reductions, eps))
 
     def values(self, module: Loss, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Array]:
-        return arrays(shape, dtype, largest=4.0).map(sigmoid)
+        return arrays(shape, dtype, largest=4.0).map(chances)
 
     def torch(self, criterion: BinaryCrossEntropyCriterionUnstable) -> LossFunction:
         def values(input: Any, target: Any, reduction: str) -> Any:
@@ -279,7 +279,7 @@ class NLLCriterionPair(ClassCriterionPair):
     modules = classified(NLLCriterion)
 
     def values(self, module: Loss, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Array]:
-        return arrays(shape, dtype).map(log_softmax)
+        return arrays(shape, dtype).map(log_probabilities)
 
     def torch_logs(self, criterion: NLLCriterion, input: Any) -> Any:
         return input
@@ -298,7 +298,7 @@ class NLLCriterionUnstablePair(ClassCriterionPair):
     modules = classified(NLLCriterionUnstable)
 
     def values(self, module: Loss, shape: tuple[int, ...], dtype: np.dtype[Any]) -> SearchStrategy[Array]:
-        return arrays(shape, dtype, largest=4.0).map(lambda x: np.exp(log_softmax(x)))
+        return arrays(shape, dtype, largest=4.0).map(probabilities)
 
     def torch_logs(self, criterion: NLLCriterionUnstable, input: Any) -> Any:
         return torch.log(torch.clamp(input, min=criterion.eps))

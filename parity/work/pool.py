@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
-from parity.discovery import collect_rarely
+from parity.garbage import collect_rarely
 from parity.results.packages import THREAD_VARIABLES
 
 DEPTH = 5  # frames of a traceback that are told: enough to get from a framework into our own code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,9 +13,20 @@ import pytest
 from hypothesis import strategies as st
 
 from numpynet import Dropout, Linear, ReLU, Sequential
+from numpynet.activations import log_softmax, sigmoid
 from parity.case import Case, Step
+from parity.drawing.elementary import (
+    LARGEST,
+    LEAST,
+    chances,
+    exponential,
+    log_probabilities,
+    logarithm,
+    probabilities,
+)
 from parity.drawing.examples import Digest, for_each_example, normal
-from parity.ladder.proving import digests
+from parity.ladder.proving import digests, targets
+from parity.machines.machine import environment_of, find
 
 T = TypeVar("T")
 # Of the first thirty examples, on whatever machine, processor, Python and stack. They change with what is drawn, which
@@ -52,6 +64,25 @@ def test_what_else_is_imported_changes_no_example() -> None:
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert said.strip() == KNOWN["Linear", "float32"]
+
+
+def test_no_pairs_examples_depend_on_the_processor() -> None:
+    """NumPy's exponential, logarithm and their kin are compiled for each kind of processor, and end in other bits."""
+    (emulated,) = find(["nehalem"])
+    if emulated.missing:
+        pytest.skip(f"this processor lacks {', '.join(sorted(emulated.missing))}")
+    script = (
+        "from parity.ladder.proving import digests, targets\n"
+        "for target in targets():\n"
+        "    for dtype in ('float32', 'float64'):\n"
+        "        print(target.__name__, dtype, *digests(target, dtype, [5]))"
+    )
+    here, there = (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env).stdout
+        for env in (dict(os.environ), environment_of(emulated))
+    )
+    assert len(here.splitlines()) == 2 * len(targets())
+    assert here.splitlines() == there.splitlines()
 
 
 def numbers(number: int, score: Callable[[list[int]], float] | None) -> list[list[int]]:
@@ -153,6 +184,21 @@ def test_normal_numbers_are_the_same_bits_everywhere_and_nearly_normal() -> None
     for power, moment in ((1, 0), (2, 1), (3, 0), (4, 2.7)):
         spread = np.sqrt(np.mean(values ** (2 * power)) / values.size)
         assert abs(np.mean(values**power) - moment) < 5 * spread
+
+
+def test_what_is_drawn_by_functions_of_the_same_bits_everywhere_is_nearly_theirs() -> None:
+    x = np.concatenate([np.linspace(-745, 709, 20_001), np.linspace(-1, 1, 20_001), [0.0]])
+    assert np.max(np.abs(exponential(x[x > -700]) / np.exp(x[x > -700]) - 1)) < 4 * 2.0**-53
+    assert exponential(np.array([0.0, -1e4, 1e4])).tolist() == [1.0, exponential(np.array([LEAST]))[0], np.exp(LARGEST)]
+    y = np.concatenate([np.ldexp(1.0, np.arange(-1000, 1000)), np.linspace(0.25, 4, 20_001)])
+    assert np.max(np.abs(logarithm(y) - np.log(y)) / np.maximum(np.abs(np.log(y)), 1)) < 4 * 2.0**-53
+    rows = np.random.default_rng(0).standard_normal((50, 7)) * 2.0 ** np.arange(-3, 4)
+    assert np.max(np.abs(log_probabilities(rows) - log_softmax(rows))) < 1e-13
+    assert np.max(np.abs(probabilities(rows).sum(axis=-1) - 1)) < 1e-13
+    assert np.max(np.abs(chances(rows) - sigmoid(rows))) < 1e-15
+    for function in (log_probabilities, probabilities, chances):
+        assert function(rows.astype(np.float32)).dtype == np.float32
+        assert function(np.empty((0, 3))).shape == (0, 3)
 
 
 def test_a_digest_sees_everything_that_a_case_holds() -> None:
