@@ -8,7 +8,7 @@ import pkgutil
 from types import ModuleType
 from typing import Any
 
-from parity.garbage import left_alone
+from parity.starting import left_alone
 
 # What there is in numpynet, in the order in which it is told: a family has one file name everywhere. The last two hold
 # what belongs to no layer.

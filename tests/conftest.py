@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from parity.garbage import collect_rarely, left_alone
 from parity.results import evidence
+from parity.starting import left_alone, lighten
 
 # The same examples every time: a test that is red today and green tomorrow shows nothing on either day.
 settings.register_profile("parity", derandomize=True, database=None)
@@ -24,7 +24,7 @@ COMMITTED = evidence.FOLDER
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Importing makes objects that stay, both frameworks among them: nothing is gained by looking through them."""
-    collect_rarely()
+    lighten()
     with left_alone():
         return (yield)
 

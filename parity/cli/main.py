@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from parity.garbage import collect_rarely
+from parity.starting import lighten
 
 # The first paragraph of the help of each, in the order in which they are listed.
 COMMANDS = {
@@ -80,4 +80,4 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.callback(cls=Commands, no_args_is_help=True)
 def parity() -> None:
     """Shows that numpynet, PyTorch and TensorFlow compute the same thing, and by how much they may not."""
-    collect_rarely()
+    lighten()

@@ -19,8 +19,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
-from parity.garbage import collect_rarely
 from parity.results.packages import THREAD_VARIABLES
+from parity.starting import lighten
 
 DEPTH = 5  # frames of a traceback that are told: enough to get from a framework into our own code
 
@@ -138,7 +138,7 @@ def _ready(workers: Iterable[_Worker]) -> list[_Worker]:
 def _serve(pipe: Connection) -> None:
     """Perform the calls that come through the pipe, one after another, for as long as it is open."""
     _die_with_parent()
-    collect_rarely()
+    lighten()
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
             pipe.send(_performed(pipe))
