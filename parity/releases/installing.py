@@ -28,6 +28,7 @@ PACKAGES = {
     for name in implementations()
     for package, distributions in framework(name).distributions.items()
 }  # what computes, by package, and what it is published as
+FOR_GPUS = ("nvidia-", "cuda-")  # how the names of the libraries begin that torch's ordinary wheel requires for a GPU
 
 
 def oldest() -> dict[str, Requirement]:
@@ -58,11 +59,13 @@ def install(package: str, version: str, home: Path, index: str | None = None) ->
     index: where pip finds it, such as that of torch's CPU wheels
 
     Raises subprocess.CalledProcessError where pip or the compiler fails. Of torch's ordinary wheel the CPU's kernels
-    work, by `stand_ins`.
+    work, by `stand_ins`, which is why it gets none of the libraries for a GPU that it requires.
     """
     _pip(home, index, f"{oldest()[package].name}=={version}")
-    if package == "tensorflow" and (lacking := _lacking(home, {*versions()} & {*PACKAGES})):
-        _pip(home, index, *lacking)
+    # What is installed fits another release of it: torch compiles with one version of triton and of SymPy alone.
+    lacking = _lacking(home, {*versions()} & {*PACKAGES}) if package in ("tensorflow", "torch") else []
+    if needed := [requirement for requirement in lacking if not requirement.startswith(FOR_GPUS)]:
+        _pip(home, index, *needed)
     environment = in_front([home])
     if package == "torch" and (home / "torch" / "lib" / "libtorch_cuda.so").exists():
         stand_ins(home, home / "cuda")
