@@ -1,4 +1,4 @@
-"""A release is installed with what it requires and what is installed here does not fit, and without what is for GPUs."""
+"""A release is installed with what it requires in its own version, and without what it requires for a GPU."""
 
 from __future__ import annotations
 
