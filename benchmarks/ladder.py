@@ -11,13 +11,16 @@ from typing import Any
 
 from parity.formats import DTYPES
 from parity.ladder.proving import prove, targets
+from parity.starting import lighten
 
 
 def measure(examples: int) -> dict[str, Any]:
     """The seconds of every pair in both dtypes, and their totals.
 
-    Two examples before each pay for imports, once in a process. Raises AssertionError where a pair fails.
+    Two examples before each pay for imports, once in a process, which starts as those of a check do. Raises
+    AssertionError where a pair fails.
     """
+    lighten()
     pairs: dict[str, dict[str, float]] = {}
     for target in targets():
         for dtype in DTYPES:

@@ -27,7 +27,8 @@ def test_the_page_is_made_of_what_was_measured() -> None:
 
 
 def test_everything_is_kept_with_what_it_ran_on() -> None:
-    assert {"step", "convolution", "memory", "ladder", "study", "where", "load"} == set(KEPT)
+    measured = {"step", "convolution", "layers", "memory", "ladder", "study", "commands", "comparison"}
+    assert {*measured, "where", "load"} == set(KEPT)
     assert {"python", "numpy", "torch", "tensorflow"} <= set(KEPT["where"]["versions"])
     assert "kernel" in KEPT["where"]["blas"]
 
