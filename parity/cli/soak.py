@@ -22,7 +22,6 @@ from parity.results.evidence import keep
 from parity.results.records.soaks import SoakRecord
 from parity.results.store import number_of
 from parity.soak import examples as soaking
-from parity.soak.carrying import Soaked
 from parity.statistics.tails import upper_bound
 from parity.work.performing import Records
 from parity.work.pool import Pool
@@ -58,27 +57,14 @@ def soak(
     if to_keep:
         keep(soaking.CHUNKS, found.basis())
     _print_summary(summary, judged)
-    _print_sample(found)
+    for sentence in found.told("examples", "judged", "shares"):
+        console().print(sentence)
     for chunk in judged:
         if not chunk["passed"]:
             typer.echo(f"\n{chunk['key']}, example {chunk['examples']}:\n{chunk['alarm']}")
     for chunk in crashes:
         typer.echo(f"\n{chunk['key']} crashed: {chunk['message']}")
     raise typer.Exit(1 if any(not chunk["passed"] for chunk in judged) else 3 if crashes else 0)
-
-
-def _print_sample(found: Soaked) -> None:
-    """Say what of the count rests on other code, and where this code finds something else than that."""
-    again = found.twice()
-    carried = sum(chunk["examples"] for chunk in found.counted() if not found.own(chunk))
-    if carried:
-        count = sum(chunk["examples"] for chunk in again)
-        console().print(
-            f"{carried} of these examples were judged by other code, and the present one judges alike: of {count} that "
-            "both judged, every share is the same"
-        )
-    for chunk in found.differing():
-        typer.echo(f"{chunk['key']}: this code finds other shares than earlier code did, whose examples do not count")
 
 
 def _print_summary(summary: Sequence[SoakRecord], chunks: Records) -> None:

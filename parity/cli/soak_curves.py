@@ -60,14 +60,8 @@ def soak_curves(
     trained = soaking.trained(store)
     if found := trained.counted():
         console().print(table(found))
-    carried = sum(not trained.own(curve) for curve in found)
-    if carried:
-        console().print(
-            f"{carried} of these curves were trained by other code, which the present one trains alike: of "
-            f"{len(trained.twice())} that both trained, every factor is the same"
-        )
-    for curve in trained.differing():
-        typer.echo(f"{curve['key']}: this code needs other factors than earlier code did, whose curves do not count")
+    for sentence in trained.told("curves", "trained", "factors"):
+        console().print(sentence)
     if to_keep:
         keep(soaking.KIND, trained.basis())
     raise typer.Exit(1 if any(not record["passed"] for record in found) else 3 * bool(unable or not found))

@@ -4,7 +4,7 @@ NumPy's own exponential and logarithm are compiled several times, for processors
 last bits differ. These are made of additions, products and quotients, which IEEE 754 rounds alike everywhere. What is
 drawn need not be a logarithm to the last bit.
 
-    Muller, Elementary Functions, 3rd ed. (2016), 11.1 (reduction of the argument) and 3.2 (the series used here).
+    Muller, Elementary Functions, 3rd ed. (2016): how arguments are reduced.
 """
 
 from __future__ import annotations

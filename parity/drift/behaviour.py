@@ -140,13 +140,18 @@ def _odd(before: Stack, after: Stack) -> Iterator[Change]:
 
 def _trained(before: Stack, after: Stack) -> Iterator[Change]:
     """Yields the curves of which one stack raises an exception in the place of training them."""
-    for key in sorted(before.raised.keys() ^ after.raised.keys()):
-        if key in before.of(CURVES) or key in after.of(CURVES):
-            said = [
-                "raises " + stack.raised[key].splitlines()[0] if key in stack.raised else "trains"
-                for stack in (before, after)
-            ]
-            yield change(CURVES, key, "", (said[0], said[1]), harmless=key in before.raised)
+    for key in trained_in_one(before, after):
+        old, new = (
+            f"raises {stack.raised[key]['message'].splitlines()[0]}" if key in stack.raised else "trains"
+            for stack in (before, after)
+        )
+        yield change(CURVES, key, "", (old, new), harmless=key in before.raised)
+
+
+def trained_in_one(before: Stack, after: Stack) -> list[str]:
+    """The keys of the curves that one of the stacks trains, and in which the other raises an exception."""
+    looked_at = before.answers(CURVES).keys() & after.answers(CURVES).keys()
+    return sorted(looked_at & (before.raised.keys() ^ after.raised.keys()))
 
 
 def _warnings(before: Stack, after: Stack) -> Iterator[Change]:

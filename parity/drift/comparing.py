@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from parity.drift import numbers, training
-from parity.drift.behaviour import changes, unequal
+from parity.drift.behaviour import changes, trained_in_one, unequal
 from parity.drift.document import Change, Compared, CurveMove, Drift, Floor, Missing, Move, Step, StudyMove, Versions
 from parity.drift.history import history
 from parity.drift.machine import TOLD
@@ -132,7 +132,7 @@ def _counted(before: Stack, after: Stack, moved: numbers.Numbers, studies: Seque
         of_tensors=moved.union,
         facts=sum(map(common, FACTS)),
         signatures=common(SIGNATURES),
-        curves=common(CURVES) + len(before.raised.keys() ^ after.raised.keys()),
+        curves=common(CURVES) + len(trained_in_one(before, after)),
         studies=len({each.study for each in studies}),
     )
 
@@ -149,12 +149,11 @@ def _unlike(before: Stack, after: Stack) -> list[Missing]:
     nowhere: dict[str, list[str]] = {}
     known = {kind for each in (*before.missing, *after.missing) for kind in each.what.split(", ")}
     for kind, by in NEEDED.items():
-        mine, theirs = before.of(kind), after.of(kind)
+        mine, theirs = before.answers(kind), after.answers(kind)
         if not mine and not theirs and kind not in known:
             nowhere.setdefault(by, []).append(kind)
         for stack, there, elsewhere in ((before, mine, theirs), (after, theirs, mine)):
-            seen = there.keys() | (stack.raised.keys() if kind == CURVES else ())
-            lacking = [key for key, of in elsewhere.items() if key not in seen and _whose(of) not in absent]
+            lacking = [key for key, of in elsewhere.items() if key not in there and _whose(of) not in absent]
             if lacking:
                 why = f"{stack.name}: they are in the other alone (`{by}`)"
                 found.append(Missing(what=kind, why=why, keys=lacking))

@@ -39,14 +39,14 @@ class Stack:
     """The records in one results folder that answer its plans.
 
     missing: what was planned there and is not there, or cannot be read
-    raised: what was raised in training, by the key of the curve: an answer too, where another stack trains it
+    raised: the records of curves that raised an exception, by key: an answer too, where another stack trains them
     """
 
     def __init__(self, results: Results, name: str) -> None:
         self.name, self.folder = name, results.folder
         self.environment: Json = results.environment() or {}
         self.missing: list[Missing] = []
-        self.raised: dict[str, str] = {}
+        self.raised: dict[str, Json] = {}
         if not self.environment:
             self._lacks("the versions", f"there is no environment.json in {results.folder.name}")
         with warnings.catch_warnings(record=True) as caught:
@@ -58,11 +58,12 @@ class Stack:
         self._records: dict[str, dict[str, Json]] = {}
         for kind, records in found.items():
             answering = [record for record in records if self.plans.answers(kind, record)]
-            crashed = {record["key"]: record["message"] for record in answering if is_crash(kind, record)}
+            crashed = {record["key"]: record for record in answering if is_crash(kind, record)}
             if kind == CURVES:
-                self.raised = {key: message for key, message in crashed.items() if not message.startswith(DIED)}
-            if killed := [key for key in crashed if kind != CURVES or key not in self.raised]:
-                self._lacks(kind, "they crashed", killed)
+                self.raised = {key: each for key, each in crashed.items() if not each["message"].startswith(DIED)}
+                crashed = {key: each for key, each in crashed.items() if key not in self.raised}
+            if crashed:
+                self._lacks(kind, "they crashed", list(crashed))
             self._records[kind] = {r["key"]: r for r in answering if not is_crash(kind, r)}
         if len({tuple(in_parts(each).items()) for each in self._machines}) > 1:
             self._lacks(TENSORS, "they were measured on several machines, or on several numbers of threads")
@@ -80,6 +81,10 @@ class Stack:
     def of(self, kind: str) -> dict[str, Json]:
         """The records of this kind by key, without those of what crashed."""
         return self._records[kind]
+
+    def answers(self, kind: str) -> dict[str, Json]:
+        """The records of this kind by key, with those of what was raised in training."""
+        return self.of(kind) | (self.raised if kind == CURVES else {})
 
     @property
     def lock(self) -> str:

@@ -12,9 +12,10 @@ That a sample of n examples is the same says, with 95% confidence, that fewer th
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from parity.results.records import Json
 
@@ -43,10 +44,11 @@ class Soaked:
     found: Callable[[Json], object]
     weight: Callable[[Json], int]
     enough: int
-    ours: dict[str, Json] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "ours", {self.name(record): record for record in self.records if self.own(record)})
+    @functools.cached_property
+    def ours(self) -> dict[str, Json]:
+        """The records of this code, by name."""
+        return {self.name(record): record for record in self.records if self.own(record)}
 
     def groups(self) -> list[Group]:
         """The records of other code, those of one kind and code together."""
@@ -81,6 +83,22 @@ class Soaked:
         """This code's records of what other code judged, too, and alike: the sample that the others rest on."""
         others = {self.name(record) for record in self.basis() if not self.own(record)}
         return [record for name, record in self.ours.items() if name in others]
+
+    def told(self, what: str, did: str, numbers: str) -> list[str]:
+        """Sentences on what of the count rests on other code, and where this code finds something else than that.
+
+        They tell it of `what`, which was judged or trained, as `did` says, by its `numbers`.
+        """
+        carried = sum(self.weight(record) for record in self.counted() if not self.own(record))
+        sample = sum(map(self.weight, self.twice()))
+        rests = (
+            f"{carried} of these {what} were {did} by other code, and alike by the present one: of {sample} that were "
+            f"{did} by both, all {numbers} are the same"
+        )
+        return [rests] * bool(carried) + [
+            f"{record['key']}: this code finds other {numbers} than earlier code did, whose {what} do not count"
+            for record in self.differing()
+        ]
 
     def to_replay(self, seed: str) -> list[Json]:
         """Records of other code to be judged again: enough of each group, chosen by `seed`, a digest of this code."""

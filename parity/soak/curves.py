@@ -105,19 +105,18 @@ def series(trained: Trainings, part: str) -> tuple[Array, Array, dict[str, Array
 
 
 def soak_seed(
-    folder: str, machine: str, seed: int, frameworks: Sequence[str], only: Sequence[Sequence[str]] | None = None
+    folder: str, machine: str, seed: int, frameworks: Sequence[str], networks: Sequence[Sequence[str]]
 ) -> None:
-    """Train curves of one seed, in the process of its machine; those that are in the folder are not repeated.
+    """Train the curves of one seed with these names and dtypes, in the process of its machine.
 
-    These are all of the seed, or `only` those of these names and dtypes.
+    What this code has trained already is not repeated.
     """
     results = Results(folder)
-    known = trained(results)
-    done = {name_of(record) for record in (known.ours.values() if only else known.counted())}
+    done = trained(results).ours
     beside = results.folder / "deviations"
     beside.mkdir(parents=True, exist_ok=True)
-    for name, dtype in only or curves(seed):
-        key = f"{machine}/{seed}/{name}/{dtype}"
+    for name, dtype in networks:
+        key = name_of(machine, seed, name, dtype)
         if key not in done:
             record, kept = observe(name, dtype, seed, frameworks)
             np.savez_compressed(beside / key.replace("/", "_"), **kept)  # type: ignore[arg-type]  # of allow_pickle
@@ -135,9 +134,14 @@ def soak_seed(
             results.append(KIND, told.key, told)
 
 
-def name_of(record: Json) -> str:
-    """The machine, the seed, and the name and dtype of the network of a curve."""
-    return "/".join(str(record[part]) for part in ("machine", "seed", "name", "dtype"))
+def name_of(machine: str, seed: int, name: str, dtype: str) -> str:
+    """The name of a curve: its machine, its seed, and its network with the dtype, whatever code trained it."""
+    return f"{machine}/{seed}/{name}/{dtype}"
+
+
+def name_in(record: Json) -> str:
+    """The name of the curve that a record is of."""
+    return name_of(*(record[part] for part in ("machine", "seed", "name", "dtype")))
 
 
 def strayed(record: Json) -> bool:
@@ -186,7 +190,7 @@ def trained(results: Results) -> Soaked:
     return Soaked(
         [record for record in found if of_packages.items() <= record["origin"].items()],
         own=lambda record: bool(record["origin"] == here),
-        name=name_of,
+        name=name_in,
         kind=lambda record: (record["name"], record["dtype"]),
         code=lambda record: record["origin"]["code"],
         found=lambda record: [record[name] for name in ("factors", "steps", "compared", "alarms")],
@@ -223,10 +227,12 @@ def soak(
     """
     chosen = find(list(machines) if machines else None)
     able = [machine for machine in chosen if not machine.missing]
-    work: list[Work] = []
-    while sum(len(names) for _, _, names in work) < count:
-        seed = first_seed + len(work)
-        work.append((able[len(work) % len(able)], seed, list(curves(seed))))
+    done, work, total = set(map(name_in, records(results))), list[Work](), 0
+    while total < count:
+        machine, seed = able[len(work) % len(able)], first_seed + len(work)
+        networks = list(curves(seed))
+        total += len(networks)
+        work.append((machine, seed, [one for one in networks if name_of(machine.name, seed, *one) not in done]))
     # Machines that nobody asked for by name are simply left out.
     return _unable(chosen if machines else []) + _performed(work, results, frameworks, progress, workers)
 
@@ -243,7 +249,7 @@ def replay(
         wanted.setdefault((record["machine"], record["seed"]), []).append((record["name"], record["dtype"]))
     machines = {name: find([name])[0] for name in dict.fromkeys(name for name, _ in wanted)}
     work = [(machines[name], seed, names) for (name, seed), names in wanted.items() if not machines[name].missing]
-    return _unable(machines.values()) + _performed(work, results, frameworks, progress, workers, only=True)
+    return _unable(machines.values()) + _performed(work, results, frameworks, progress, workers)
 
 
 def _unable(machines: Iterable[Machine]) -> list[str]:
@@ -256,16 +262,16 @@ def _performed(
     frameworks: Sequence[str],
     progress: Progress,
     workers: int,
-    only: bool = False,
 ) -> list[str]:
     """Perform the work in processes of its machines; returns a sentence for each that died."""
+    work = [(machine, seed, networks) for machine, seed, networks in work if networks]
     done, total = 0, sum(len(names) for _, _, names in work)
     died: list[str] = []
     progress(done, total)
     with ThreadPoolExecutor(workers) as pool:
         pending = {
-            pool.submit(_on, machine, results, seed, frameworks, names if only else None): len(names)
-            for machine, seed, names in work
+            pool.submit(_on, machine, results, seed, frameworks, networks): len(networks)
+            for machine, seed, networks in work
         }
         for future in as_completed(pending):
             died += filter(None, [future.result()])
@@ -275,11 +281,11 @@ def _performed(
 
 
 def _on(
-    machine: Machine, results: Results, seed: int, frameworks: Sequence[str], only: list[tuple[str, str]] | None
+    machine: Machine, results: Results, seed: int, frameworks: Sequence[str], networks: list[tuple[str, str]]
 ) -> str:
     """The sentence on what the process of one seed on one machine died of; empty where it did not die."""
     function = f"{__name__}:{soak_seed.__name__}"
-    done = call_on(machine, function, str(results.folder), machine.name, seed, list(frameworks), only)
+    done = call_on(machine, function, str(results.folder), machine.name, seed, list(frameworks), networks)
     if done.returncode == 0:
         return ""
     return f"{machine.name}, seed {seed}: exit code {done.returncode}: {done.stderr.strip()[-500:]}"

@@ -40,7 +40,7 @@ CHUNK = {"Sequential": 60, "Graph": 20}
 USUAL_CHUNK = 200  # about ten seconds of work: what a kill may cost
 DIGITS = 3  # of a share that is stored
 DERIVATIVES = "longdouble"  # the dtype of chunks of derivatives, whose quantity they are
-REPLAYED = 200  # examples of each pair and dtype that are judged again: all pairs together take ten minutes
+REPLAYED = 200  # examples of each pair and dtype that are judged again: all pairs together take five minutes
 SEEDS = 10**6  # chunk i of seed s draws from seed s * SEEDS + i
 
 

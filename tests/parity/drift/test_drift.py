@@ -319,6 +319,9 @@ def test_what_a_training_raises_is_behaviour_and_a_process_that_died_is_missing(
     assert change.after == "raises ValueError: no shape yet"
     assert (step.status, step.missing, step.compared.curves) == ("behaviour", [], 1)
     assert [each.harmless for each in back.behaviour] == [True]
+    elsewhere = drift([raising, stack(tmp_path / "without", without=["curves"])]).steps[0]
+    assert (elsewhere.behaviour, elsewhere.compared.curves) == ([], 0)
+    assert "they are in the other alone (`parity curves`) ['digits/float32']" in lacking(elsewhere, "curves")
     died = drift([before, crashed(tmp_path / "died", "its process died: signal 9 (Killed)")]).steps[0]
     assert not died.behaviour
     assert "they crashed ['digits/float32']" in lacking(died, "curves")

@@ -13,7 +13,7 @@ from parity.results.records import Json
 from parity.results.store import Results
 from parity.soak import curves as curve_soak
 from parity.soak.budget import BUDGET, all_strayed, budget, least_factor
-from parity.soak.curves import KIND, MOVED, factors, name_of, soak_seed
+from parity.soak.curves import KIND, MOVED, factors, name_in, soak_seed
 from parity.training.curves import FACTOR, MOVED_RUNS, judge_losses
 
 
@@ -34,21 +34,19 @@ def test_a_curve_that_ends_early_needs_what_no_factor_gives() -> None:
 
 
 def test_a_soak_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        curve_soak, "curves", lambda seed: [("digits-plain", "float32"), ("digits-regression", "float64")]
-    )
-    soak_seed(str(tmp_path), "here", 5, [])
+    networks = [("digits-plain", "float32"), ("digits-regression", "float64")]
+    soak_seed(str(tmp_path), "here", 5, [], networks)
     results = Results(tmp_path)
-    assert [name_of(record) for record in results.read(KIND)] == [
+    assert [name_in(record) for record in results.read(KIND)] == [
         "here/5/digits-plain/float32",
         "here/5/digits-regression/float64",
     ]
     kept = np.load(tmp_path / "deviations" / "here_5_digits-plain_float32.npz")
     assert kept["step_losses moved"].shape == (MOVED, 228)
     monkeypatch.setattr(curve_soak, "observe", None)
-    soak_seed(str(tmp_path), "here", 5, [])
+    soak_seed(str(tmp_path), "here", 5, [], networks)
     with pytest.raises(TypeError):
-        soak_seed(str(tmp_path), "here", 6, [])
+        soak_seed(str(tmp_path), "here", 6, [], networks)
 
 
 def records(needed: Iterable[float], networks: int = 2) -> list[Json]:
@@ -104,10 +102,9 @@ def test_the_least_factor_keeps_the_budget_and_a_heavier_tail_needs_more() -> No
 def test_an_alarm_is_one_in_the_report_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     curve = {"seed": 1, "name": "digits-plain", "dtype": "float32", "steps": 1, "compared": 1, "seconds": 0.0}
     needs = {"factors": {"torch": [2 * FACTOR] * 8}}
-    monkeypatch.setattr(curve_soak, "curves", lambda seed: [("digits-plain", "float32")])
     monkeypatch.setattr(curve_soak, "observe", lambda *_: (curve | needs, {}))
     monkeypatch.setattr(curve_soak, "_again", lambda *_: True)
-    curve_soak.soak_seed(str(tmp_path / "results"), "here", 1, [])
+    curve_soak.soak_seed(str(tmp_path / "results"), "here", 1, [], [("digits-plain", "float32")])
     Results(tmp_path / "results").write_environment({"stack": "made-up"})
     summary = write_report([tmp_path / "results"], tmp_path / "report")
     assert summary.status == "invalid"
