@@ -15,7 +15,8 @@ def decomposition_of(operation: Any) -> Perform | None:
     """The function of other operations that computes the operation; None where there is none."""
     if (known := _known().get(operation)) is not None:
         return known
-    if operation._can_decompose():
+    implicit = torch._C.DispatchKey.CompositeImplicitAutograd
+    if implicit in operation.py_kernels or torch._C._dispatch_has_kernel_for_dispatch_key(operation.name(), implicit):
         return operation.decompose
     return getattr(operation, "impl_aten", None)  # of torch's prims, which some of its decompositions end in
 
@@ -25,11 +26,13 @@ def _known() -> dict[Any, Perform]:
     """Returns what composite operations consist of, by operation: from torch's own tables, or written out here."""
     aten = torch.ops.aten
     return {
+        aten.upsample_linear1d.default: _upsample_linear,  # where the table lacks it, as in torch 2.2
         **torch._decomp.decomposition_table,
         aten.var.correction: _var,
         aten.var_mean.correction: _var_mean,
         aten.softplus.default: _softplus,
         aten.softplus_backward.default: _softplus_backward,
+        aten._weight_norm_interface.default: _weight_norm,
         aten._weight_norm_interface_backward.default: _weight_norm_backward,
         aten.upsample_linear1d_backward.default: _interpolation_backward(aten.upsample_linear1d.default),
         aten.upsample_bilinear2d_backward.default: _interpolation_backward(aten.upsample_bilinear2d.default),
@@ -72,6 +75,17 @@ def _softplus(self: Any, beta: float = 1, threshold: float = 20) -> Any:
 
 def _softplus_backward(back: Any, self: Any, beta: float, threshold: float) -> Any:
     return back * torch.sigmoid(self * beta)
+
+
+def _upsample_linear(self: Any, size: Sequence[int], corners: bool, scale: float | None = None) -> Any:
+    """The interpolation of images that are one pixel high."""
+    return torch.ops.aten.upsample_bilinear2d.default(self[:, :, None], [1, *size], corners, None, scale)[:, :, 0]
+
+
+def _weight_norm(v: Any, g: Any, dim: int = 0) -> Any:
+    """Returns g * v / |v| and |v|; torch's own decomposition knows no default in some releases."""
+    norm = v.square().sum([axis for axis in range(v.dim()) if axis != dim], keepdim=True).sqrt()
+    return v * (g / norm), norm
 
 
 def _weight_norm_backward(back: Any, v: Any, g: Any, norm: Any, dim: int) -> Any:

@@ -150,7 +150,10 @@ LINEAR: dict[str, Terms | None] = {
         """),
         _pooled_adaptively,
     ),
-    **dict.fromkeys(_names("_embedding_bag _embedding_bag_forward_only _embedding_bag_backward"), _bagged),
+    **dict.fromkeys(
+        _names("_embedding_bag _embedding_bag_forward_only _embedding_bag_backward _embedding_bag_dense_backward"),
+        _bagged,
+    ),
     # How many terms meet in one place depends on indices or windows: it is counted, by the operation on ones.
     **dict.fromkeys(
         _names("""

@@ -228,13 +228,30 @@ class Rounding:
 @contextlib.contextmanager
 def _unfused() -> Iterator[None]:
     """A context in which attention and transformer layers are made of operations that have a model of rounding."""
-    flash, fast = torch.backends.cuda.flash_sdp_enabled(), torch.backends.mha.get_fastpath_enabled()
+    flash = torch.backends.cuda.flash_sdp_enabled()
     torch.backends.cuda.enable_flash_sdp(False)  # of the CPU, too
+    try:
+        with _without_fast_path():
+            yield
+    finally:
+        torch.backends.cuda.enable_flash_sdp(flash)
+
+
+@contextlib.contextmanager
+def _without_fast_path() -> Iterator[None]:
+    """A context in which transformer layers call the operations that they consist of.
+
+    Before torch 2.3 there is no switch for it; but where functions are watched, by whatever mode, they do so, too.
+    """
+    if not hasattr(torch.backends, "mha"):
+        with torch.overrides.BaseTorchFunctionMode():
+            yield
+        return
+    fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
-        torch.backends.cuda.enable_flash_sdp(flash)
         torch.backends.mha.set_fastpath_enabled(fast)
 
 

@@ -141,7 +141,8 @@ def read(file: Path) -> tuple[Header, dict[str, Array]]:
     Raises `Unfit`, which says what is wrong and what to do, for anything that is no recording, or not a whole one.
     """
     try:
-        begins = file.open("rb").read(len(ZIP))
+        with file.open("rb") as opened:
+            begins = opened.read(len(ZIP))
     except OSError as error:
         raise Unfit(f"{file}: no recording can be read there ({error.strerror}); {HOW.format(file.name)}") from error
     if begins != ZIP:

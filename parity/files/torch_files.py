@@ -66,7 +66,7 @@ def _ordinary(model: Module) -> Counterpart:
 
 def _refused(error: Exception) -> str:
     """Returns what a file would have made besides tensors; torch's own words end in the advice to let it."""
-    named = re.search(r"GLOBAL ([\w.]+)", str(error))
+    named = re.search(r"Unsupported (?:global: GLOBAL|class) ([\w.]+)", str(error))
     return f"it would call {named[1]}; a state_dict alone is read" if named else ""
 
 

@@ -19,6 +19,7 @@ from parity.machines.process import call_on
 
 # What the libraries answer to a switch, where it is another word than the switch's own.
 ANSWERS = {
+    ("ATEN_CPU_CAPABILITY", "default"): {"default", "no avx"},  # torch 2.2
     ("OPENBLAS_CORETYPE", "Zen"): {"zen", "haswell"},  # NumPy's wheels have no kernel of its own for Zen
     ("OPENBLAS_CORETYPE", "Prescott"): {"prescott", "katmai"},
     ("ONEDNN_MAX_CPU_ISA", "SSE41"): {"intel sse4.1"},

@@ -23,6 +23,20 @@ def own_weights(layer: Any) -> list[Any]:
     return [variable for variable in layer.weights if id(variable) not in of_parts and "float" in str(variable.dtype)]
 
 
+def path_of(layer: Any) -> str:
+    """Returns where a model has a layer, by the names of those around it; its own name where that is not known.
+
+    Keras tells it since its release 3.4, of layers that are built. Before, what a layer holds has it in its own path.
+    """
+    if path := getattr(layer, "path", None):
+        return str(path)
+    for variable in layer.weights:
+        names = variable.path.split("/")[:-1]
+        if layer.name in names:
+            return "/".join(names[: len(names) - names[::-1].index(layer.name)])
+    return str(layer.name)
+
+
 def layer_of(name: str, layer: Any) -> Layer:
     """Returns what is known of a leaf."""
     title = layer.__class__.__name__

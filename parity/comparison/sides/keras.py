@@ -11,7 +11,7 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.elsewhere import OnTorch
 from parity.comparison.formats import NARROW
-from parity.comparison.layers.keras import WHOLE, held_in, layer_of, own_weights
+from parity.comparison.layers.keras import WHOLE, held_in, layer_of, own_weights, path_of
 from parity.comparison.layers.keras_separable import parts_of
 from parity.comparison.model import NOTHING, STATE, Applied, Call, Held, Layer, Model, Run, Sites, Unfit, floats
 from parity.frameworks.lazy import keras, tf
@@ -42,14 +42,14 @@ class KerasModel(Model):
         leaves = [(leaf, parts_of(leaf)) for leaf in _leaves(model)]
         self.split = [(leaf, parts) for leaf, parts in leaves if parts]
         for layer in [one for leaf, parts in leaves for one in parts or [leaf]]:
-            name = layer.path or layer.name  # which is no path before it is built, as what holds nothing need not be
+            name = path_of(layer)
             self.of_name[name if name not in self.of_name else f"{name} ({len(self.of_name)})"] = layer
         self.layers = {name: layer_of(name, layer) for name, layer in self.of_name.items()}
         self.holders: dict[str, Any] = {}
         for layer in model._flatten_layers():
             own = own_weights(layer)
             if own and not any(layer is leaf for leaf, _ in leaves) and not _inside_whole(model, layer):
-                name, title = layer.path or layer.name, layer.__class__.__name__
+                name, title = path_of(layer), layer.__class__.__name__
                 self.holders[name] = layer
                 self.layers[name] = Layer(name, title, title, {variable.name: held_in(variable) for variable in own})
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
+from old_releases import TORCH_2_2
 from zoo import ZOO, Animal, allowed
 
 from numpynet import Array
@@ -17,7 +18,7 @@ from parity.formats import format_of
 from parity.ladder.judge import share_used
 from parity.rounding.errors import Errors, making
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the models are torch's")
+pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="the models are torch's")
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 every_animal = pytest.mark.parametrize("name", ZOO)
 
@@ -48,7 +49,8 @@ def test_torch_in_float32_stays_within_the_allowance(name: str, record_property:
     assert max(used.values()) <= 1, used
 
 
-@pytest.mark.parametrize("name", sorted({*ZOO} - {"prod"}))  # whose gradient torch takes another way in any mode
+# Their gradients torch takes another way in any mode; that of cumprod in torch 2.2 alone.
+@pytest.mark.parametrize("name", sorted({*ZOO} - {"prod", *({"cumprod"} if TORCH_2_2 else ())}))
 def test_the_mode_changes_no_bit_where_no_errors_are_made(name: str) -> None:
     with Rounding():
         computed = ZOO[name].computed(F64)
@@ -56,8 +58,8 @@ def test_the_mode_changes_no_bit_where_no_errors_are_made(name: str) -> None:
         np.testing.assert_array_equal(computed[key], values)
 
 
-# In float64 the sixth in torch's own gradient of Hardsigmoid is a float32.
-@pytest.mark.parametrize("name", sorted({*ZOO} - {"Hardsigmoid"}))
+# In float64 the sixth in torch's own gradient of Hardsigmoid is a float32; in torch 2.2 places between pixels are, too.
+@pytest.mark.parametrize("name", sorted({*ZOO} - {"Hardsigmoid", *({"Upsample, bicubic"} if TORCH_2_2 else ())}))
 def test_what_an_operation_is_decomposed_into_computes_the_same(name: str) -> None:
     # Float64's allowance is that of float32 times the ratio of their units.
     ratio = format_of(F64).unit / format_of(F32).unit

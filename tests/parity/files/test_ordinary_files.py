@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from old_releases import needs_names_in_files
 from test_weights import moved_off, needs_tensorflow, needs_torch, refused, same
 
 import parity
@@ -424,21 +425,30 @@ def twins() -> Graph:
     return Graph({"x": (4,)}, nodes, ["sum"])
 
 
-@needs_tensorflow
-def test_layers_that_a_file_does_not_tell_apart_are_refused_unless_they_are_named(tmp_path: Path) -> None:
+def saved_twins(path: Path, *names: str | None) -> list[Any]:
+    """Writes the weights of two layers that are alike, the second of which is called first; returns the layers."""
     import keras
 
-    path, x = tmp_path / "net.weights.h5", keras.Input((4,))
-    for a, b in (("a", "b"), (None, None)):
-        one, other = keras.layers.Dense(4, name=a), keras.layers.Dense(4, name=b)
-        keras.Model(x, keras.layers.Add()([other(x), one(x)])).save_weights(path)
-        if a is None:
-            refused(twins(), path, "which of its layers are a and b, which are alike: give the nodes")
-        else:
-            net = twins()
-            parity.load_weights(net, path)
-            assert np.array_equal(net["a"].state_dict()["weight"], one.kernel.numpy().T)
-            assert np.array_equal(net["b"].state_dict()["weight"], other.kernel.numpy().T)
+    x, layers = keras.Input((4,)), [keras.layers.Dense(4, name=name) for name in names]
+    keras.Model(x, keras.layers.Add()([layer(x) for layer in reversed(layers)])).save_weights(path)
+    return layers
+
+
+@needs_tensorflow
+def test_layers_that_a_file_does_not_tell_apart_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.weights.h5"
+    saved_twins(path, None, None)
+    refused(twins(), path, "which of its layers are a and b, which are alike: give the nodes")
+
+
+@needs_names_in_files
+@needs_tensorflow
+def test_layers_that_are_alike_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    path, net = tmp_path / "net.weights.h5", twins()
+    layers = saved_twins(path, "a", "b")
+    parity.load_weights(net, path)
+    for name, layer in zip("ab", layers, strict=True):
+        assert np.array_equal(net[name].state_dict()["weight"], layer.kernel.numpy().T)
 
 
 @needs_tensorflow
