@@ -133,6 +133,29 @@ class InHalf(Errors):
             self.of.perturb(result, magnitude, weight, chosen, larger)
 
 
+class InHalves(Errors):
+    """The errors of kinds that take turns along the last axis: of all in one half of the elements, then in the other.
+
+    Each draw parts the elements anew, for two runs of every kind.
+    """
+
+    def __init__(self, runs: Sequence[InHalf]) -> None:
+        number = len({type(one.of) for one in runs})
+        self.kinds, self.draws = [one.of for one in runs[:number]], [one.draw for one in runs[:: 2 * number]]
+        self.losing = any(one.losing for one in self.kinds)
+
+    def perturb(self, result: Array, magnitude: Array, weight: int, where: Any, larger: Array | None = None) -> None:
+        if not result.size:
+            return
+        *shape, runs = result.shape
+        drawn = _Uniform.beside(self.draws, math.prod(shape), result.dtype)
+        halves = np.stack([drawn < 0, drawn > 0], axis=-1).reshape(*shape, runs // len(self.kinds))
+        for turn, kind in enumerate(self.kinds):
+            here = (..., slice(turn, None, len(self.kinds)))
+            chosen = halves if where is True else halves & where[here]
+            kind.perturb(result[here], magnitude[here], weight, chosen, None if larger is None else larger[here])
+
+
 class BehindForward(RandomErrors):
     """Random errors behind the forward passes alone; in these, results are rounded to the nearest number."""
 
@@ -154,12 +177,17 @@ class Together(Errors):
 
     @classmethod
     def of(cls, runs: Sequence[Errors]) -> Together:
-        """The errors of these runs; random ones come in pairs, as `RandomErrors.beside` has them."""
+        """The errors of these runs.
+
+        Random ones come in pairs, as `RandomErrors.beside` has them, and those in halves as `InHalves` has them.
+        """
         parts: list[tuple[slice, Errors]] = []
         for kind, group in itertools.groupby(enumerate(runs), lambda run: type(run[1])):
             numbers, errors = zip(*group, strict=True)
             if issubclass(kind, RandomErrors):
                 parts.append((slice(numbers[0], numbers[-1] + 1), errors[0].beside(errors)))
+            elif issubclass(kind, InHalf):
+                parts.append((slice(numbers[0], numbers[-1] + 1), InHalves(errors)))
             else:
                 parts += [(slice(number, number + 1), one) for number, one in zip(numbers, errors, strict=True)]
         return cls(parts)
@@ -197,10 +225,20 @@ class _Uniform:
     def __call__(self, weight: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """Numbers of this shape, `weight` times as large."""
         size = math.prod(shape) // len(self.scales)
-        least = 16 if len(self.scales) == 1 else 14
-        pool = _pool(self.scales, weight, dtype, 1 << max(least, (2 * size).bit_length()))
+        pool = self._pool(weight, size, dtype)
         start = int(self.random() * (len(pool) - size))
         return pool[start : start + size].reshape(shape)
+
+    @staticmethod
+    def beside(draws: Sequence[_Uniform], size: int, dtype: np.dtype[Any]) -> Array:
+        """So many numbers of each of these, which have the scale of the first, along the last axis."""
+        pool = draws[0]._pool(1, size, dtype)
+        starts = [int(draw.random() * (len(pool) - size)) for draw in draws]
+        return pool[np.arange(size)[:, None] + starts]
+
+    def _pool(self, weight: int, size: int, dtype: np.dtype[Any]) -> Array:
+        least = 16 if len(self.scales) == 1 else 14
+        return _pool(self.scales, weight, dtype, 1 << max(least, (2 * size).bit_length()))
 
 
 @functools.cache

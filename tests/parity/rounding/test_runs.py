@@ -196,7 +196,13 @@ def test_runs_that_part_are_allowed_what_they_are_allowed_alone() -> None:
 @pytest.mark.parametrize("function", [lambda a: a - x[::-1] * 3, lambda a: a * (a > 0), lambda a: a @ w, np.exp])
 def test_each_run_makes_errors_of_its_own_kind(function: Callable[[Any], Any]) -> None:
     def errors() -> list[Errors]:
-        return [Losing(F32), Nearest(F32), Losing(F32, Nearest(F32, 2)), InHalf(Nearest(F32), b"seed")]
+        in_halves = [
+            InHalf(of, seed, mirrored)
+            for seed in (b"1", b"2", b"3")
+            for mirrored in (False, True)
+            for of in (Losing(F32), Nearest(F32))
+        ]
+        return [Losing(F32), Nearest(F32), Losing(F32, Nearest(F32, 2)), *in_halves]
 
     small = x * 2.0**-124  # of which much is lost
     with making(Together.of(errors())):
