@@ -114,7 +114,9 @@ def modes(model: Model) -> list[tuple[str, str]]:
 
 
 def make(mode: str, execution: str, model: Model) -> Mode:
-    """The mode, run by this execution; raises NotHere where it needs a C++ compiler that is not there.
+    """The mode, run by this execution.
+
+    Raises NotHere where it needs a C++ compiler that is not there, or a release of torch that compiles on this Python.
 
     torch's cache of what it compiled does not know for which instructions it was: what was left by AVX-512 is no code
     under ATEN_CPU_CAPABILITY=default (torch 2.13: "at::vec has not been declared"). So each has a cache of its own.
@@ -124,7 +126,12 @@ def make(mode: str, execution: str, model: Model) -> Mode:
             raise NotHere("torch.compile needs a C++ compiler, named by CXX, g++ or clang++: none is here")
         cache = f"torchinductor_{getpass.getuser()}_{torch.backends.cpu.get_cpu_capability()}"
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(tempfile.gettempdir(), cache))  # torch has set it already
-    return WAYS[mode](model, execution)
+    try:
+        return WAYS[mode](model, execution)
+    except RuntimeError as error:
+        if "Dynamo is not supported" in str(error):  # as torch 2.2's is not on Python 3.12
+            raise NotHere(f"torch {torch.__version__} does not compile here: {error}") from error
+        raise
 
 
 def compiler() -> str | None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from fnmatch import fnmatch
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,7 @@ from parity.frameworks import FRAMEWORKS, available
 from parity.modes import FINDINGS, MODELS, Model, Row, run_modes
 from parity.modes.models import classifier
 from parity.modes.raw import operations
-from parity.modes.record import Mode, Seen
+from parity.modes.record import Mode, NotHere, Seen
 
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="torch is not installed")
 needs_tensorflow = pytest.mark.skipif("tensorflow" not in available(), reason="tensorflow is not installed")
@@ -95,6 +96,20 @@ def test_torch_compile_is_among_the_modes_and_not_run_without_a_compiler(
 
 
 @needs_torch
+def test_torch_that_does_not_compile_on_this_python_is_no_mode_that_is_off(
+    monkeypatch: pytest.MonkeyPatch, statuses: Statuses
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise RuntimeError("Dynamo is not supported on Python 3.12+")  # torch 2.2
+
+    monkeypatch.setattr("parity.modes.torch.compiler", lambda: "g++")
+    monkeypatch.setattr(importlib.import_module("torch"), "compile", refuse)
+    row = statuses("torch")["module/compile"]
+    assert (row.status, row.used) == ("not run", {})
+    assert "does not compile here: Dynamo is not supported on Python 3.12+" in row.note
+
+
+@needs_torch
 def test_what_was_compiled_for_other_instructions_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """torch's cache does not tell them apart."""
     torch = pytest.importorskip("torch")
@@ -104,7 +119,8 @@ def test_what_was_compiled_for_other_instructions_is_not_taken(monkeypatch: pyte
     for capability in ("DEFAULT", "AVX2", "AVX512"):
         monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "shared by all")  # as torch itself does when it is imported
         monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda capability=capability: capability)
-        made.make("module", "compile", MODELS["mlp"](np.dtype("float32")))
+        with suppress(NotHere):  # the cache is chosen before torch says that it does not compile on this Python
+            made.make("module", "compile", MODELS["mlp"](np.dtype("float32")))
         caches.add(os.environ["TORCHINDUCTOR_CACHE_DIR"])
     assert len(caches - {"shared by all"}) == 3
 
