@@ -118,7 +118,10 @@ class Environment:
         return SINGLE_THREADED | {"PYTHONPATH": os.pathsep.join(map(str, folders))}
 
     def pip(self, *arguments: str) -> None:
-        self.run("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+        """Installs, and shows what pip says where it fails: by --quiet it keeps back which versions conflict."""
+        program = str(self.programs / "python")
+        install = ("-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off")
+        self.session.run(program, *install, *arguments, silent=True, external=True)
 
 
 def asked(session: nox.Session, *flags: str) -> tuple[argparse.Namespace, list[str]]:
@@ -275,11 +278,11 @@ EVIDENCE = {
 
 @nox.session(python=False, default=False)
 def drift(session: nox.Session) -> None:
-    """Says what changed between stacks. -- FOLDER FOLDER [--floor FOLDER], or --from 'torch==2.9.1' [--to current]"""
+    """Says what changed between stacks. -- FOLDER FOLDER [--floor FOLDER], or --from torch==2.9.1 ... [--to current]"""
     options, rest = asked(session)
     parser = argparse.ArgumentParser(prog="nox -s drift --", add_help=False)
-    parser.add_argument("--from", dest="before", type=_stack_or_version, metavar="STACK")
-    parser.add_argument("--to", dest="after", type=_stack_or_version, metavar="STACK", default="current")
+    parser.add_argument("--from", dest="before", nargs="+", type=_stack_or_version, metavar="STACK")
+    parser.add_argument("--to", dest="after", nargs="+", type=_stack_or_version, metavar="STACK", default=["current"])
     named, rest = parser.parse_known_args(rest)
     if named.before:
         environment, before = evidence(session, named.before, options.python)
@@ -292,19 +295,20 @@ def _stack_or_version(text: str) -> str:
     return text if "==" in text else _stack(text)
 
 
-def evidence(session: nox.Session, named: str, python: str | None) -> tuple[Environment, Path]:
+def evidence(session: nox.Session, named: list[str], python: str | None) -> tuple[Environment, Path]:
     """A stack and its results folder with all that it is compared by; what is missing, or of another commit, is made.
 
-    The stack is one of ours, a file, or the current one with another version of one package.
+    The stack is one of ours, a file, or the current one with other versions of one or more packages.
     """
-    stack = named
-    if "==" in named:
+    stack, *more = named
+    if more or "==" in stack:
         try:
             pinned = stacks.interpreter("current", python)[0]
             text = stacks.replaced(named, "current", pinned)
         except stacks.StackError as error:
             session.error(str(error))
-        file = Path(".nox", "stacks", f"current-{named.replace('==', '-')}.txt")
+        name = "-".join(["current", *(pin.replace("==", "-") for pin in sorted(named))])
+        file = Path(".nox", "stacks", f"{name}.txt")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         stack = str(file)

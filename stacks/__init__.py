@@ -19,6 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -106,19 +107,21 @@ def pins(path: Path) -> dict[str, str]:
     return found
 
 
-def replaced(requirement: str, stack: str, python: str) -> str:
-    """A stack of one's own, as the text of its file: a stack's lock with one of its packages in another version.
+def replaced(requirements: Iterable[str], stack: str, python: str) -> str:
+    """A stack of one's own, as the text of its file: a stack's lock with some of its packages in other versions.
 
-    Raises StackError where `requirement` is not PACKAGE==VERSION, of a package that the lock names.
+    Raises StackError where a requirement is not PACKAGE==VERSION, of a package that the lock names.
     """
     pinned = pins(lock(stack, python))
-    found = re.fullmatch(r"([\w.-]+)==([\w.]+)", requirement)
-    if found is None or normalized(found[1]) not in pinned:
-        raise StackError(
-            f"{requirement!r} is no stack, and not PACKAGE==VERSION of a package of {stack}, such as torch==2.9.1 or "
-            "tensorflow-cpu==2.20.0"
-        )
-    changed = pinned | {normalized(found[1]): found[2]}
+    changed = dict(pinned)
+    for requirement in requirements:
+        found = re.fullmatch(r"([\w.-]+)==([\w.]+)", requirement)
+        if found is None or normalized(found[1]) not in pinned:
+            raise StackError(
+                f"{requirement!r} is no stack, and not PACKAGE==VERSION of a package of {stack}, such as torch==2.9.1 "
+                "or tensorflow-cpu==2.20.0"
+            )
+        changed[normalized(found[1])] = found[2]
     lines = [f"# pythons: {python}", *(f"{name}=={version}" for name, version in changed.items())]
     return "\n".join(lines) + "\n"
 

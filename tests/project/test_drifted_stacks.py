@@ -1,4 +1,4 @@
-"""The stacks that `nox -s drift` makes: the current one, with one package in another version."""
+"""The stacks that `nox -s drift` makes: the current one, with some of its packages in other versions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 import stacks
 
 
-def test_one_package_is_another_version_and_all_others_are_as_locked(tmp_path: Path) -> None:
-    file = tmp_path / "current-torch-2.9.1.txt"
-    file.write_text(stacks.replaced("torch==2.9.1", "current", "3.11"))
+@pytest.mark.parametrize("other", [{"torch": "2.9.1"}, {"numpy": "2.2.6", "keras": "3.13.2"}])
+def test_these_packages_are_other_versions_and_all_others_are_as_locked(other: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "other.txt"
+    file.write_text(stacks.replaced([f"{name}=={version}" for name, version in other.items()], "current", "3.11"))
     locked, made = stacks.pins(stacks.lock("current", "3.11")), stacks.pins(file)
-    assert {name: made[name] for name in made if made[name] != locked[name]} == {"torch": "2.9.1"}
+    assert {name: made[name] for name in made if made[name] != locked[name]} == other
     assert made.keys() == locked.keys()
     assert (stacks.pythons(str(file)), stacks.floats(str(file), "3.11")) == (["3.11"], False)
 
@@ -22,7 +23,7 @@ def test_one_package_is_another_version_and_all_others_are_as_locked(tmp_path: P
 @pytest.mark.parametrize("requirement", ["torch", "torch>=2.9", "tensorflow==2.20.0", "left-pad==1.0"])
 def test_what_is_no_package_of_the_lock_in_another_version_is_refused_with_examples(requirement: str) -> None:
     with pytest.raises(stacks.StackError, match=r"such as torch==2\.9\.1 or tensorflow-cpu==2\.20\.0"):
-        stacks.replaced(requirement, "current", "3.11")
+        stacks.replaced(["torch==2.9.1", requirement], "current", "3.11")
 
 
 @pytest.mark.parametrize(
