@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from parity.drift import numbers, training
-from parity.drift.behaviour import changes, trained_in_one, unequal
+from parity.drift.behaviour import changes, looked_at, trained_in_one, unequal
 from parity.drift.document import Change, Compared, CurveMove, Drift, Floor, Missing, Move, Step, StudyMove, Versions
 from parity.drift.history import history
 from parity.drift.machine import TOLD
@@ -125,7 +125,7 @@ def compare(before: Stack, after: Stack, floor: Mapping[Place, float]) -> Found:
 
 def _counted(before: Stack, after: Stack, moved: numbers.Numbers, studies: Sequence[StudyMove]) -> Compared:
     def common(kind: str) -> int:
-        return sum(1 for _ in both(before, after, kind))
+        return sum(looked_at(kind, old) and looked_at(kind, new) for _, old, new in both(before, after, kind))
 
     return Compared(
         tensors=moved.compared,

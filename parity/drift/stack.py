@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ NEEDED = {
     "runs": "parity study",
 }
 READ = (*NEEDED, CHECKS, "studies")
+SAID = 160  # letters of a message that is another program's, and names a proxy or a host at its end
 
 
 class Stack:
@@ -65,6 +67,7 @@ class Stack:
             if crashed:
                 self._lacks(kind, "they crashed", list(crashed))
             self._records[kind] = {r["key"]: r for r in answering if not is_crash(kind, r)}
+        self._untrained()
         if len({tuple(in_parts(each).items()) for each in self._machines}) > 1:
             self._lacks(TENSORS, "they were measured on several machines, or on several numbers of threads")
         for place, items in self.plans.unanswered(found).items():
@@ -74,6 +77,15 @@ class Stack:
                 self._lacks(
                     ", ".join(lost), f"{plan['command']} {ended}", [key for keys in lost.values() for key in keys]
                 )
+
+    def _untrained(self) -> None:
+        """Take out the records of curves without a loss, which say why, such as that there is no data, as missing."""
+        without = [record for record in self._records[CURVES].values() if not record["losses"]]
+        for why in dict.fromkeys(record["message"] for record in without):
+            keys = [record["key"] for record in without if record["message"] == why]
+            self._lacks(CURVES, textwrap.shorten(why, SAID, placeholder=" ..."), keys)
+            for key in keys:
+                del self._records[CURVES][key]
 
     def _lacks(self, what: str, why: str, keys: Sequence[str] = ()) -> None:
         self.missing.append(Missing(what=what, why=f"{self.name}: {why}", keys=list(keys)))

@@ -303,6 +303,23 @@ def test_a_curve_that_parts_is_told_by_its_first_step(tmp_path: Path) -> None:
     assert step_to(tmp_path / "other", curve([2.0, 1.25, 0.5], used=1.5)).status == "numbers"
 
 
+def test_a_curve_that_was_trained_nowhere_for_want_of_data_is_missing_and_not_counted(tmp_path: Path) -> None:
+    untrained = replace(curve(), passed=None, losses={}, message=f"not compared: no images: {'/'.join('proxy' * 40)}")
+    first, then = (stack(tmp_path / name, untrained) for name in ("first", "then"))
+    step = drift([first, then]).steps[0]
+    assert (step.status, step.compared.curves) == ("incomplete", 0)
+    assert [each.keys for each in step.missing] == [["digits/float32"]] * 2
+    assert all(re.search(r": not compared: no images: \.\.\.$", each.why) for each in step.missing)
+
+
+def test_what_was_looked_at_in_neither_is_not_counted(tmp_path: Path) -> None:
+    seen, unseen = (
+        drift([stack(tmp_path / f"{how}-a", mode(how)), stack(tmp_path / f"{how}-b", mode(how))]).steps[0]
+        for how in ("agrees", "not run")
+    )
+    assert (seen.compared.facts, unseen.compared.facts) == (5, 4)
+
+
 def crashed(folder: Path, message: str) -> Path:
     """A stack in which the curve ended so, in the place of its losses."""
     made, told = Results(stack(folder, torch="2.13.0")), {"name": "digits", "status": CRASHED, "message": message}
