@@ -11,6 +11,8 @@ from pathlib import Path
 
 from parity.drift.bisecting import BY_CHECK, located
 from parity.drift.document import Drift, Step, Versions
+from parity.drift.numbers import compare
+from parity.drift.origins import in_words, machines
 from parity.drift.sources import told
 from parity.drift.stack import TENSORS, Stack, read
 from parity.releases.installing import PACKAGES, published, said_last
@@ -54,6 +56,8 @@ def _step(step: Step, ends: tuple[Stack, Stack], kept: Path, index: str | None) 
     said = f"of {len(between)} releases between, {laboratory.tried} were measured"
     if laboratory.failed:
         said += f"; these do not work beside the rest: {', '.join(laboratory.failed)}"
+    if laboratory.unlike:
+        said += f"; their tensors cannot be compared with those of the stacks: {laboratory.unlike}"
     return replace(found, notes=[*found.notes, said])
 
 
@@ -78,6 +82,14 @@ def _fits_here(stack: Stack, package: str) -> bool:
     return stack.lock == lock() or (found[0] == found[1] and stack.environment["python"] == platform.python_version())
 
 
+def _unlike(end: Stack, stack: Stack) -> str:
+    """Why no tensor of a stack is compared with one of an end of the step; empty where some are."""
+    if machine := machines(end, stack):
+        return f"the machine is not theirs ({in_words(machine)})"
+    found = compare(end, stack)
+    return "" if found.compared else "; ".join(found.refused)
+
+
 def _released(versions: Versions, index: str | None) -> list[str]:
     """The releases between the two versions, in the direction from one to the other."""
     low, high = sorted(map(numbers, (versions.before, versions.after)))
@@ -86,10 +98,16 @@ def _released(versions: Versions, index: str | None) -> list[str]:
 
 
 class Laboratory:
-    """Measures releases of the package of a step by that which its changes are of; keeps the records."""
+    """Measures releases of the package of a step by that which its changes are of; keeps the records.
+
+    tried: how many releases were asked for
+    failed: those that do not work
+    unlike: why tensors that are measured here cannot be compared with those of the stacks; empty where they can
+    """
 
     def __init__(self, step: Step, ends: tuple[Stack, Stack], kept: Path, index: str | None) -> None:
         self.package, self.kept, self.index = step.packages[0].name, kept, index
+        self.end, self.unlike = ends[0], ""
         self.tried, self.failed = 0, list[str]()
         classes = {move.pair for move in step.numbers}
         classes |= {change.key.partition("/")[0] for change in step.behaviour if change.kind == "examples"}
@@ -120,6 +138,8 @@ class Laboratory:
             self.failed.append(version)
             return None
         (stack,) = read([folder])
+        if self.asked:
+            self.unlike = _unlike(self.end, stack)
         return stack
 
     def _here(self, folder: Path) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up_records import add
 from made_up_stack import curve, moved, signature, stack, tensors
 
 from parity.drift import between
@@ -17,6 +19,8 @@ from parity.drift.comparing import compare, drift
 from parity.drift.document import Step, Versions
 from parity.drift.stack import Stack, read
 from parity.results.records import Record
+from parity.results.records.plans import PlanRecord
+from parity.results.store import Results
 
 RELEASES = ["2.9.1", "2.10.0", "2.11.0", "2.12.0", "2.12.1", "2.13.0"]
 
@@ -110,3 +114,32 @@ def test_the_releases_that_do_not_work_are_told(tmp_path: Path, monkeypatch: pyt
     (step,) = bisected(drift(folders), folders, tmp_path / "kept").steps
     assert "of 4 releases between, 4 were measured; these do not work beside the rest: " in step.notes[-1]
     assert between_which(step.numbers[0]) == [("2.9.1", "2.13.0")]
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ({"threads": {"OMP_NUM_THREADS": "2"}}, "the machine is not theirs (OMP_NUM_THREADS 1 to 2)"),
+        ({"code": "another"}, "other code of parity drew and judged them"),
+    ],
+)
+def test_it_is_told_why_no_move_is_found_by_releases_that_are_measured_otherwise(
+    measured: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = measured.pop("code", "c0de")
+
+    def perform(commands: list[list[str]], variables: dict[str, str]) -> None:
+        folder, version = Path(commands[0][-1]), variables["version"]
+        stack(folder, tensors(code=code), torch=version, **measured)
+        plan = PlanRecord(key="fingerprint", command="fingerprint", begun="then", ended="now", code="whole")
+        add(Results(folder), plan)
+
+    folders = two(tmp_path)
+    monkeypatch.setattr(between, "lock", lambda: "lock of torch 2.13.0")
+    monkeypatch.setattr(between, "whole", lambda: "whole")
+    monkeypatch.setattr(between, "published", lambda *_: ["2.10.0"])
+    monkeypatch.setattr(between, "releases", lambda pins, index: nullcontext({"version": pins["torch"]}))
+    monkeypatch.setattr(between, "perform", perform)
+    (step,) = bisected(drift(folders), folders, tmp_path / "kept").steps
+    assert f"1 were measured; their tensors cannot be compared with those of the stacks: {said}" in step.notes[-1]
+    assert not step.numbers[0].releases
