@@ -74,12 +74,16 @@ def _unfit(step: Step, ends: tuple[Stack, Stack]) -> str:
 
 
 def _fits_here(stack: Stack, package: str) -> bool:
-    """Tells whether all that is installed here, but for one package, is what the stack has."""
-    found = [
-        {name: at for name, at in each.items() if name not in PACKAGES[package]}
+    """Tells whether what computes here, but for one package, is what computes in the stack.
+
+    What that package's releases require may be another version, since it comes with each of them.
+    """
+    others = {each for name, known in PACKAGES.items() if name != package for each in known}
+    here, there = (
+        {name: at for name, at in each.items() if name in others}
         for each in (installed(), stack.environment.get("installed", {}))
-    ]
-    return stack.lock == lock() or (found[0] == found[1] and stack.environment["python"] == platform.python_version())
+    )
+    return stack.lock == lock() or (here == there and stack.environment["python"] == platform.python_version())
 
 
 def _unlike(end: Stack, stack: Stack) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -101,6 +102,25 @@ def test_where_nothing_can_be_measured_between_it_says_why(packages: dict[str, s
     (step,) = bisected(drift(folders), folders, tmp_path / "kept").steps
     assert not step.numbers[0].releases
     assert f"the releases between were not looked for: {said}" in step.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("other", "fits"), [({"protobuf": "5.29.6", "tensorboard": "2.18.0"}, True), ({"numpy": "2.2.6"}, False)]
+)
+def test_what_a_release_requires_may_be_another_here_and_what_computes_may_not(
+    other: dict[str, str], fits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {"numpy": "2.4.6", "torch": "2.13.0", "protobuf": "7.36.2"}
+    there = here | {"torch": "2.9.1"} | other
+    python = platform.python_version()
+    before = stack(tmp_path / "before", installed=there, python=python)
+    newer = there | {"torch": "2.10.0"}
+    after = stack(tmp_path / "after", tensors(moved(1)), torch="2.10.0", installed=newer, python=python)
+    monkeypatch.setattr(between, "installed", lambda: here)
+    monkeypatch.setattr(between, "published", lambda *_: [])
+    (step,) = bisected(drift([before, after]), [before, after], tmp_path / "kept").steps
+    assert ("this environment is neither of the two" not in step.notes[-1]) is fits
+    assert bool(step.numbers[0].releases) is fits
 
 
 def test_the_releases_that_do_not_work_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
