@@ -86,7 +86,7 @@ def aligned(reference: Run, other: Run, found: Matching, swapped: bool) -> list[
             pairs += _anchored(reference, start, other.calls[here], taken)
         free = [place for place in range(start + 1, end) if place not in taken]
         apart = [call for call in other.calls[here + 1 : after] if not _in_hard_sigmoid(call, other)]
-        pairs += _between([reference.calls[place] for place in free], apart)
+        pairs += _between([reference.calls[place] for place in free], apart, reference, other)
     pairs = _with_what_is_beside(pairs, other)
     pairs = [_without_its_activation(pair, pairs, reference, other) for pair in pairs]
     return [*_prepared(pairs, reference, other), *pairs, *_too_many(pairs, reference, other)]
@@ -137,6 +137,8 @@ def _without_its_activation(pair: Aligned, pairs: Sequence[Aligned], reference: 
     known = {id(call) for one in pairs for call in one.reference}
     if behind is None or behind.layer.kind not in ACTIVATIONS or id(behind) in known or pair.other.layer.activation:
         return pair
+    if id(behind) in reference.parts:
+        return pair
     ours, theirs = pair.last.outputs[0], pair.other.outputs[0]
     takers = [call for call in other.calls if any(np.array_equal(values, theirs) for values in call.inputs[:1])]
     aligned_with = {id(call) for one in pairs for call in one.chain}
@@ -152,10 +154,11 @@ def _too_many(pairs: Sequence[Aligned], reference: Run, other: Run) -> Iterator[
     """Yields the activations that only the other model has, behind a call whose output the reference hands on."""
     known = {id(call) for pair in pairs for call in (pair.other, pair.behind)}
     for call in other.calls:
-        if id(call) in known or call.layer.kind not in ACTIVATIONS:
+        if id(call) in known or call.layer.kind not in ACTIVATIONS or id(call) in other.parts:
             continue
         for pair in pairs:
-            handed_on = [values for one in reference.calls for values in one.inputs] + reference.outputs
+            handed_on = [values for one in reference.calls if id(one) not in reference.parts for values in one.inputs]
+            handed_on += reference.outputs
             of_it = [values for values in handed_on if np.array_equal(values, pair.last.outputs[0])]
             if of_it and np.array_equal(call.inputs[0], pair.other.outputs[0]):
                 outputs = pair.last.outputs[:1]
@@ -183,19 +186,20 @@ def _anchors(reference: Sequence[Call], other: Sequence[Call], of_layer: dict[st
     return found
 
 
-def _between(reference: Sequence[Call], other: Sequence[Call]) -> list[Aligned]:
+def _between(calls: Sequence[Call], others: Sequence[Call], reference: Run, other: Run) -> list[Aligned]:
     """Calls of layers that hold nothing, between two that do: by kind, then activations and poolings in order."""
-    left, pairs = list(reference), {}
-    for place, call in enumerate(other):
+    left, pairs = list(calls), {}
+    for place, call in enumerate(others):
         if same := [one for one in left if one.layer.kind == call.layer.kind]:
             pairs[place] = same[0]
             left.remove(same[0])
     for kinds in (ACTIVATIONS, POOLINGS):
-        rest = [place for place, call in enumerate(other) if place not in pairs and call.layer.kind in kinds]
+        rest = [place for place, call in enumerate(others) if place not in pairs and call.layer.kind in kinds]
         alike = [one for one in left if one.layer.kind in kinds]
-        if len(rest) == len(alike):
+        parts = [id(others[place]) in other.parts for place in rest] + [id(one) in reference.parts for one in alike]
+        if len(rest) == len(alike) and not any(parts):
             pairs |= dict(zip(rest, alike, strict=True))
-    return [Aligned((pairs[place],), other[place]) for place in sorted(pairs)]
+    return [Aligned((pairs[place],), others[place]) for place in sorted(pairs)]
 
 
 def _in_hard_sigmoid(call: Call, run: Run) -> bool:
@@ -215,7 +219,9 @@ def _anchored(run: Run, place: int, call: Call, taken: set[int]) -> list[Aligned
     if not activation or activation == first.layer.activation:
         return [Aligned((first,), call)]
     following = run.calls[place + 1] if place + 1 < len(run.calls) else None
-    if following is not None and following.layer.kind in ACTIVATIONS:
+    if following is not None and following.layer.kind != activation and id(following) in run.parts:
+        following = next((one for one in run.calls[place + 2 :] if not one.layer.is_function), None)
+    elif following is not None and following.layer.kind in ACTIVATIONS:
         taken.add(place + 1)
         return [Aligned((first, following), call)]
     after = following.inputs if following else run.outputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ ACTIVATIONS = frozenset(
 )
 
 
+FUNCTION = "()"  # is in the name of a layer that stands for a call of a function, and in no other
 PREPARING = ("rescaling", "normalization")  # the kinds of layers that prepare inputs
 NOT_PREPARED = "none"  # the setting of preprocessing where inputs are taken as they are
 
@@ -106,6 +108,11 @@ class Layer:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     activation: str = ""
 
+    @property
+    def is_function(self) -> bool:
+        """Tells whether it stands for a function, which is called outside of any layer."""
+        return FUNCTION in self.name
+
 
 @dataclass
 class Call:
@@ -151,6 +158,24 @@ class Run:
         """The shapes that one example has somewhere, before it may be flattened."""
         arrays = [array for call in self.calls for array in call.inputs + call.outputs if array.ndim > 2]
         return list(dict.fromkeys(array.shape[1:] for array in arrays))
+
+    @functools.cached_property
+    def parts(self) -> set[int]:
+        """Which calls, by `id`, may be parts of an activation that is written out, as in `x * torch.sigmoid(x)`.
+
+        They are of functions, and what these return goes into no layer as it is, nor out of the model.
+        """
+        parts: set[int] = set()
+        handed_on = list(self.outputs)
+        for call in reversed(self.calls):
+            if call.layer.is_function and call.layer.kind in ACTIVATIONS:
+                output = call.outputs[0].ravel()
+                alike = (values.ravel() for values in handed_on if values.size == output.size)
+                if not any(np.array_equal(values, output) for values in alike):
+                    parts.add(id(call))
+                    continue
+            handed_on += call.inputs
+        return parts
 
 
 @dataclass

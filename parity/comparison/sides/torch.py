@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from numpynet import Array
 from numpynet.module import join
 from parity.comparison.layers.torch import FORMULAS, activation_in, as_they_are, layer_of
+from parity.comparison.layers.torch_functions import layer_for, name_of, watching
 from parity.comparison.model import NOTHING, STATE, Applied, Call, Held, Layer, Model, Run, Sites, Unfit
 from parity.frameworks.lazy import torch
 from parity.rounding.errors import forward_pass
@@ -21,16 +24,50 @@ FRAMEWORK = "torch"
 WHOLE = ("MultiheadAttention",)  # layers that have parts which nobody calls
 
 
+@dataclass
+class _Function:
+    """A layer that stands for a function, which is called with these arguments behind its input."""
+
+    module: Any
+    arguments: Mapping[str, Any]
+
+
+@dataclass
+class _Observed:
+    """What is seen of one run, and what is to be removed when it is over.
+
+    inside: the modules that it is in, by their names, the innermost last
+    functions: how often each function was called in each of them
+    """
+
+    kept: Mapping[str, Array]
+    calls: list[Call] = field(default_factory=list)
+    entered: list[Layer] = field(default_factory=list)
+    sites: Sites = field(default_factory=Sites)
+    hooks: list[Any] = field(default_factory=list)
+    inside: list[tuple[str, Any]] = field(default_factory=list)
+    functions: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def number(self, function: str) -> tuple[str, int]:
+        """The module that calls the function now, and how often it has."""
+        place = self.inside[-1][0]
+        self.functions[place, function] += 1
+        return place, self.functions[place, function]
+
+
 class TorchModel(Model):
     """A torch module, observed while it runs; what is compared is a copy of the user's.
 
-    A `lean` one, which is run again and again, does not keep what its layers are called with.
+    A `lean` one, which is run again and again, does not keep what its layers are called with. `functions` are the
+    layers that stand for functions, as far as they are known before it is run.
     """
 
     framework = FRAMEWORK
     precedence = 2
 
-    def __init__(self, module: Any, lean: bool = False, dtype: Any = None) -> None:
+    def __init__(
+        self, module: Any, lean: bool = False, dtype: Any = None, functions: Mapping[str, _Function] | None = None
+    ) -> None:
         self.lean = lean
         try:
             self.module = copy.deepcopy(module)
@@ -43,6 +80,9 @@ class TorchModel(Model):
             if isinstance(part, torch.nn.Embedding | torch.nn.EmbeddingBag):
                 part.sparse = False  # the gradient is the same, and dense
         self.modules = dict(_leaves(self.module))
+        self.leaves = {id(leaf) for leaf in self.modules.values()}
+        # What torch.compile makes of a model has no functions that could be watched.
+        self.compiled = any(type(part).__name__ == "OptimizedModule" for part in self.module.modules())
         self.holders = {
             name: module
             for name, module in self.module.named_modules()
@@ -58,6 +98,9 @@ class TorchModel(Model):
             name: Layer(name, type(module).__name__, type(module).__name__, as_they_are(name, module))
             for name, module in self.holders.items()
         }
+        self.functions: dict[str, _Function] = {}
+        for name, function in copy.deepcopy(dict(functions or {})).items():
+            self._add(name, function)
         for name, tensor in [*self.module.named_parameters(), *self.module.named_buffers()]:
             if tensor.layout != torch.strided or tensor.is_complex():
                 raise Unfit(
@@ -72,24 +115,15 @@ class TorchModel(Model):
         kept: Mapping[str, Array] = NOTHING,
     ) -> Run:
         tensors = [self._input(values, cotangents is not None) for values in inputs]
-        calls: list[Call] = []
-        entered: list[Layer] = []
-        sites = Sites()
-        observers = [
-            module.register_forward_hook(self._observer(self.layers[name], sites, calls, kept), with_kwargs=True)
-            for name, module in self.modules.items()
-        ]
-        observers += [
-            module.register_forward_pre_hook(functools.partial(_enter, entered, self.layers[name]))
-            for name, module in [*self.modules.items(), *self.holders.items()]
-        ]
+        observed = _Observed(kept)
+        self._observe(observed)
         self.module.train(training)
         try:
             with self.left_as_it_was(), torch.set_grad_enabled(cotangents is not None):
                 self.module.zero_grad()
-                with forward_pass():
+                with forward_pass(), self._functions_watched(observed):
                     outputs = tensors_in(self.module(*tensors))
-                run = Run([_array(output) for output in outputs], calls, entered)
+                run = Run([_array(output) for output in outputs], observed.calls, observed.entered)
                 for place, (tensor, values) in enumerate(zip(tensors, inputs, strict=True)):
                     if not np.array_equal(_array(tensor), values):
                         raise Unfit(
@@ -99,9 +133,56 @@ class TorchModel(Model):
                     self._backward(run, outputs, tensors, cotangents)
                 run.state = self.state()
         finally:
-            for observer in observers:
-                observer.remove()
+            for hook in observed.hooks:
+                hook.remove()
         return run
+
+    def _observe(self, observed: _Observed) -> None:
+        """Have every module tell when it is entered and left, and layers what they compute."""
+        whole = [] if self.compiled else list(self.module.named_modules())
+        for name, module in whole:
+            observed.hooks.append(module.register_forward_pre_hook(functools.partial(_go_in, observed.inside, name)))
+        for name, module in self.modules.items():
+            self._observe_layer(observed, name, module)
+        for name, module in self.holders.items():
+            enter = functools.partial(_enter, observed.entered, self.layers[name])
+            observed.hooks.append(module.register_forward_pre_hook(enter))
+        for _, module in whole:
+            observed.hooks.append(module.register_forward_hook(functools.partial(_go_out, observed.inside)))
+
+    def _observe_layer(self, observed: _Observed, name: str, module: Any) -> None:
+        layer = self.layers[name]
+        observer = self._observer(layer, observed.sites, observed.calls, observed.kept)
+        observed.hooks.append(module.register_forward_hook(observer, with_kwargs=True))
+        observed.hooks.append(module.register_forward_pre_hook(functools.partial(_enter, observed.entered, layer)))
+
+    def _functions_watched(self, observed: _Observed) -> AbstractContextManager[Any]:
+        """A context in which functions that are called outside of layers are layers."""
+        return nullcontext() if self.compiled else watching(functools.partial(self._stand_for, observed))
+
+    def _stand_for(self, observed: _Observed, name: str, arguments: dict[str, Any], input: Any) -> Any:
+        """The result of a function that is called outside of layers, by a layer of its own; else None.
+
+        A function of dropout that does not go by the model's mode stays one.
+        """
+        if any(id(module) in self.leaves for _, module in observed.inside):
+            return None
+        place, number = observed.number(name)
+        if any(isinstance(value, torch.Tensor) for value in arguments.values()):
+            return None
+        if name == "dropout" and arguments.pop("training", True) != self.module.training:
+            return None
+        whole = join(place, name_of(name, number))
+        if (known := self.functions.get(whole)) is None or known.arguments != arguments:
+            known = _Function(layer_for(name, arguments), arguments)
+            self._add(whole, known)
+            self._observe_layer(observed, whole, known.module)
+        return known.module.train(self.module.training)(input)
+
+    def _add(self, name: str, function: _Function) -> None:
+        """Take a layer that stands for a function among the model's."""
+        self.functions[name], self.modules[name] = function, function.module
+        self.layers[name] = replace(layer_of("", function.module), name=name)
 
     def _backward(self, run: Run, outputs: list[Any], tensors: list[Any], cotangents: Sequence[Array]) -> None:
         _send_back(outputs, cotangents)
@@ -180,12 +261,12 @@ class TorchModel(Model):
         return not all(tensor.requires_grad for tensor in held.tensors)
 
     def wide(self) -> Model:
-        return TorchModel(self.module, lean=True, dtype=torch.float64)
+        return TorchModel(self.module, lean=True, dtype=torch.float64, functions=self.functions)
 
     def by_formulas(self, framework: str) -> Model | None:
         if framework == FRAMEWORK or not any(layer.kind in FORMULAS for layer in self.layers.values()):
             return None
-        other = TorchModel(self.module, self.lean, self.dtype)
+        other = TorchModel(self.module, self.lean, self.dtype, self.functions)
         for name, module in other.modules.items():
             own = type(module).__module__.startswith("torch.")  # a subclass may compute it otherwise
             if own and (formula := FORMULAS.get(other.layers[name].kind)) is not None:
@@ -265,6 +346,15 @@ def _parameter_gradients(layer: Layer) -> dict[str, Array]:
 
 def _enter(entered: list[Layer], layer: Layer, module: Any, args: Any) -> None:
     entered.append(layer)
+
+
+def _go_in(inside: list[tuple[str, Any]], name: str, module: Any, args: Any) -> None:
+    inside.append((name, module))
+
+
+def _go_out(inside: list[tuple[str, Any]], module: Any, args: Any, output: Any) -> None:
+    while inside.pop()[1] is not module:  # what raised, and was caught, was never left
+        pass
 
 
 def _inside_whole(modules: Mapping[str, Any], name: str) -> bool:
