@@ -2,6 +2,7 @@
 
 python -m benchmarks.alarms --examples N --seed S --dtype float32|float64|float16|bfloat16|mixed_float16|mixed_bfloat16
 
+`--functions` has torch's activations, poolings and dropout computed by functions, as most models are written.
 `--dtype float32-float16` and `float32-bfloat16` compare a model in float32 with its port to the other format.
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 import argparse
 import traceback
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import parity
 from benchmarks.drawn import drawn
@@ -23,11 +26,13 @@ CHOICES = (*DTYPES, *NARROW, *MIXED, *(BESIDE + name for name in NARROW))
 FINER = 1 + 2.0**-14  # makes numbers that neither narrow format has
 
 
-def outcome(seed: int, dtype: str) -> tuple[str, str, float]:
+def outcome(seed: int, dtype: str, functions: bool) -> tuple[str, str, float]:
     """What the pair of this seed came to: "held", "not judged" in part, "alarm" or "raised"; what was said, and the
     largest share used.
     """
     pair = drawn(seed, dtype.removeprefix(BESIDE))
+    if functions:
+        by_functions(pair.model)
     if dtype.startswith(BESIDE):
         pair.model.float()
         with torch.no_grad():
@@ -44,16 +49,47 @@ def outcome(seed: int, dtype: str) -> tuple[str, str, float]:
     return "alarm", f"{pair.model}\n{found}", found.worst.share
 
 
+def by_functions(model: Any) -> None:
+    """Have the model compute by functions what it computes by layers that hold nothing."""
+    functional = torch.nn.functional
+    functions: dict[str, Callable[[Any, Any], Any]] = {
+        "ReLU": lambda layer, x: functional.relu(x),
+        "Tanh": lambda layer, x: torch.tanh(x),
+        "GELU": lambda layer, x: functional.gelu(x, approximate=layer.approximate),
+        "ELU": lambda layer, x: functional.elu(x, layer.alpha),
+        "SiLU": lambda layer, x: functional.silu(x),
+        "Sigmoid": lambda layer, x: x.sigmoid(),
+        "Softplus": lambda layer, x: functional.softplus(x, layer.beta, layer.threshold),
+        "LeakyReLU": lambda layer, x: functional.leaky_relu(x, layer.negative_slope),
+        "Dropout": lambda layer, x: functional.dropout(x, layer.p, layer.training),
+        "AvgPool2d": lambda layer, x: functional.avg_pool2d(x, layer.kernel_size),
+        "MaxPool2d": lambda layer, x: functional.max_pool2d(x, layer.kernel_size),
+        "AdaptiveAvgPool2d": lambda layer, x: functional.adaptive_avg_pool2d(x, layer.output_size),
+    }
+
+    class ByFunctions(torch.nn.Sequential):
+        def forward(self, x: Any) -> Any:
+            for layer in self:
+                function = functions.get(type(layer).__name__)
+                x = layer(x) if function is None else function(layer, x)
+            return x
+
+    for part in model.modules():
+        if type(part) is torch.nn.Sequential:
+            part.__class__ = ByFunctions
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alarms", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--examples", type=int, default=100, help="how many pairs")
     parser.add_argument("--seed", type=int, default=0, help="of the first; the next ones have the next")
     parser.add_argument("--dtype", choices=CHOICES, default=DTYPES[0])
+    parser.add_argument("--functions", action="store_true", help="activations, poolings, dropout of torch's functions")
     arguments = parser.parse_args()
     counted: Counter[str] = Counter()
     largest = 0.0
     for seed in range(arguments.seed, arguments.seed + arguments.examples):
-        came_to, said, share = outcome(seed, arguments.dtype)
+        came_to, said, share = outcome(seed, arguments.dtype, arguments.functions)
         counted[came_to] += 1
         if came_to == "held":
             largest = max(largest, share)
