@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,17 +76,26 @@ def aligned(reference: Run, other: Run, found: Matching, swapped: bool) -> list[
         for match in found.matches
     }
     places = _anchors(reference.calls, other.calls, of_layer)
+    taken: set[int] = set()
+    anchored = {here: _anchored(reference, start, other.calls[here], taken) for here, start in sorted(places.items())}
+    following = _following([pair for found in anchored.values() for pair in found], reference, other)
+    taken_there = {id(pair.other) for pair in following}
+    taken |= {place for place, call in enumerate(reference.calls) for pair in following if call is pair.last}
     pairs: list[Aligned] = []
     bounds = [*sorted(places), len(other.calls)]
-    taken: set[int] = set()
     for here, after in zip([-1, *bounds[:-1]], bounds, strict=True):
         start = places.get(here, -1)
         end = places.get(after, len(reference.calls))
-        if here >= 0:
-            pairs += _anchored(reference, start, other.calls[here], taken)
+        pairs += anchored.get(here, [])
         free = [place for place in range(start + 1, end) if place not in taken]
-        apart = [call for call in other.calls[here + 1 : after] if not _in_hard_sigmoid(call, other)]
+        apart = [
+            call
+            for call in other.calls[here + 1 : after]
+            if id(call) not in taken_there and not _in_hard_sigmoid(call, other)
+        ]
         pairs += _between([reference.calls[place] for place in free], apart, reference, other)
+    order = {id(call): place for place, call in enumerate(other.calls)}
+    pairs = sorted([*pairs, *following], key=lambda pair: order[id(pair.other)])
     pairs = _with_what_is_beside(pairs, other)
     pairs = [_without_its_activation(pair, pairs, reference, other) for pair in pairs]
     return [*_prepared(pairs, reference, other), *pairs, *_too_many(pairs, reference, other)]
@@ -147,6 +156,8 @@ def _without_its_activation(pair: Aligned, pairs: Sequence[Aligned], reference: 
     takes = any(np.array_equal(behind.inputs[0], values) for values in (ours, np.maximum(ours, 0)))
     if not takes or not hands_on or any(id(taker) not in aligned_with for taker in takers):
         return pair
+    if any(taker.layer.kind in ACTIVATIONS for taker in takers):
+        return pair
     return replace(pair, reference=(*pair.reference, behind))
 
 
@@ -184,6 +195,36 @@ def _anchors(reference: Sequence[Call], other: Sequence[Call], of_layer: dict[st
         if (name := of_layer.get(call.layer.name)) and by_layer.get(name):
             found[place] = by_layer[name].pop(0)
     return found
+
+
+def _following(pairs: Sequence[Aligned], reference: Run, other: Run) -> list[Aligned]:
+    """Calls of layers that hold nothing, of one kind, that take in both models what the calls of one pair hand on.
+
+    So branches that one model computes one after another, and the other side by side, are not mixed up.
+    """
+    found: list[Aligned] = []
+    known = {id(call) for pair in pairs for call in (*pair.reference, pair.other)}
+    left = list(pairs)
+    while left:
+        pair = left.pop(0)
+        ours, theirs = _taking(pair.last, reference, known), _taking(pair.other, other, known)
+        for kind in {call.layer.kind for call in ours} & {call.layer.kind for call in theirs}:
+            here, there = ([call for call in calls if call.layer.kind == kind] for calls in (ours, theirs))
+            if len(here) == len(there) == 1:
+                found.append(Aligned((here[0],), there[0]))
+                left.append(found[-1])
+                known |= {id(here[0]), id(there[0])}
+    return found
+
+
+def _taking(call: Call, run: Run, known: Set[int]) -> list[Call]:
+    """The calls of layers that hold nothing which take what a call hands on, none of them known."""
+    handed = call.outputs[0]
+    return [
+        one
+        for one in run.taking(handed)
+        if one is not call and id(one) not in known and not one.layer.held and len(one.inputs) == 1
+    ]
 
 
 def _between(calls: Sequence[Call], others: Sequence[Call], reference: Run, other: Run) -> list[Aligned]:

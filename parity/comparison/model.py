@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -160,6 +161,21 @@ class Run:
         return list(dict.fromkeys(array.shape[1:] for array in arrays))
 
     @functools.cached_property
+    def _takers(self) -> dict[tuple[tuple[int, ...], bytes], list[Call]]:
+        """The calls, by the shape and the bits of what goes in first."""
+        found: dict[tuple[tuple[int, ...], bytes], list[Call]] = {}
+        for call in self.calls:
+            for values in call.inputs[:1]:
+                found.setdefault(_bits(values), []).append(call)
+        return found
+
+    def taking(self, handed: Array) -> list[Call]:
+        """The calls whose first input is this array, or what a ReLU in place has left of it."""
+        ways = [_bits(handed), *([_bits(np.maximum(handed, 0))] if handed.dtype.kind == "f" else [])]
+        found = [call for way in dict.fromkeys(ways) for call in self._takers.get(way, [])]
+        return list({id(call): call for call in found}.values())
+
+    @functools.cached_property
     def parts(self) -> set[int]:
         """Which calls, by `id`, may be parts of an activation that is written out, as in `x * torch.sigmoid(x)`.
 
@@ -176,6 +192,10 @@ class Run:
                     continue
             handed_on += call.inputs
         return parts
+
+
+def _bits(values: Array) -> tuple[tuple[int, ...], bytes]:
+    return values.shape, hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=16).digest()
 
 
 @dataclass

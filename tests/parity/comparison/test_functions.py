@@ -219,3 +219,40 @@ def test_a_call_that_no_layer_can_stand_for_stays_one() -> None:
     assert called(functional.relu, (), {"input": x}) is None
     assert called(functional.relu, (x,), {}) == ("relu", {})
     assert called(torch.relu_, (x,), {}) == ("relu", {"inplace": True})
+
+
+@pytest.mark.parametrize("functions", [True, False])
+@pytest.mark.parametrize("slope", [0.0, 0.25])
+def test_branches_that_one_model_computes_side_by_side_are_not_mixed_up(slope: float, functions: bool) -> None:
+    torch.manual_seed(0)
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.last = nn.Linear(6, 8), nn.Linear(6, 8), nn.Linear(16, 3)
+            self.one, self.other = nn.ReLU(), nn.ReLU()
+
+        def forward(self, x: Any) -> Any:
+            one, other = (functional.relu, functional.relu) if functions else (self.one, self.other)
+            return self.last(torch.cat([one(self.first(x)), other(self.second(x))], 1))
+
+    layers = keras.layers
+
+    class Port(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.last = layers.Dense(8), layers.Dense(8), layers.Dense(3)
+            self.one = layers.ReLU()
+            self.other = layers.LeakyReLU(negative_slope=slope) if slope else layers.ReLU()
+
+        def call(self, x: Any) -> Any:
+            first, second = self.first(x), self.second(x)
+            first, second = self.one(first), self.other(second)
+            return self.last(keras.ops.concatenate([first, second], 1))
+
+    port = Port()
+    port(drawn(4, 6))
+    found = parity.compare(Net(), port, drawn(4, 6))
+    assert found.passed is (slope == 0), str(found)
+    # What is concatenated goes into no layer as it is, so that the function may be a part of what is written out.
+    assert [fault.beside for fault in found.faults] == (["other"] if slope and not functions else [])
