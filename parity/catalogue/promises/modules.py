@@ -7,13 +7,14 @@ script would not show the failure if `repr` told of another module.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 import numpynet
-from numpynet import Graph, Module, Optimizer, Sequential
+from numpynet import Graph, Module, Optimizer, Parameter, Sequential
 from numpynet.module import each
 from parity.case import Case, parts
 from parity.catalogue.promises.promise import Promise, judged
@@ -93,10 +94,30 @@ CHECKS: dict[str, Callable[[Module, Any], str]] = {
 
 
 def promises(_: list[str]) -> Iterator[Promise]:
-    """Yields a promise for each class and each of the checks."""
+    """Yields a promise for each class and each of the checks; of optimizers, that `repr` tells of the same."""
     for target in targets():
-        if not issubclass(target, Optimizer):
+        if issubclass(target, Optimizer):
+            yield _of_optimizer(target)
+        else:
             yield from _of(target)
+
+
+def _of_optimizer(target: type[Optimizer]) -> Promise:
+    said, lines = "repr tells of the same optimizer", list[str]()
+    held = [Parameter(np.ones(2, DTYPE))]
+    known = [name for name in inspect.signature(target).parameters if name != "parameters"]
+
+    def look(case: Case) -> None:
+        made = target(held, lr=0.25, **(case.arguments or {}))
+        try:
+            again = eval(repr(made).replace("(", "(held, ", 1), {**NAMES, "held": held})
+            same = all(repr(getattr(again, name)) == repr(getattr(made, name)) for name in known)
+            lines.append("" if same else f"{made!r} is not all that it was made of: {case.arguments}")
+        except Exception as error:  # whatever is raised was not promised
+            lines.append(f"{made!r}: {type(error).__name__}: {error}")
+
+    for_each_example(look, cases(target, DTYPE), f"modules/{target.__name__}", EXAMPLES, shrink=False)
+    return judged(TOPIC, f"{target.__name__}: {said}", said, lines)
 
 
 def _of(target: type) -> list[Promise]:
