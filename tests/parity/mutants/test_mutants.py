@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import numpynet
-from numpynet import GELU, LeakyReLU, Linear, MaxPool2d, Softplus, Tanh
+from numpynet import GELU, Array, LeakyReLU, Linear, MaxPool2d, Softplus, Tanh
 from parity.cli import app
 from parity.mutants import killing, mutant
 from parity.mutants.killing import TooLong, at_most, killed, reached
@@ -114,6 +115,23 @@ def test_what_does_not_end_is_killed() -> None:
 
     with pytest.raises(TooLong, match="after 1 s"):
         endless()
+
+
+def test_what_does_not_end_in_an_example_is_no_failure_of_the_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(killing, "reached", lambda module: [Tanh])
+    monkeypatch.setattr(killing, "SECONDS", 1)
+
+    def endless(self: Tanh, input: Array) -> Array:
+        while True:
+            pass
+
+    monkeypatch.setattr(Tanh, "forward", endless)
+    assert killed(ALIVE, []).by == "TooLong"
+
+
+def test_who_waits_is_not_late() -> None:
+    with at_most(1):
+        time.sleep(1.1)
 
 
 def test_a_module_is_looked_at_through_every_class_that_imports_it_its_own_first() -> None:
