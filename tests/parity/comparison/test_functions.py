@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from old_releases import needs_hooks_after_compiling
 
 import parity
 from numpynet import Array
@@ -174,6 +175,7 @@ def test_what_drops_whatever_the_mode_is_still_no_model_that_can_be_compared() -
         parity.compare(dense(functional.dropout), dense(functional.dropout), drawn(4, 6))
 
 
+@needs_hooks_after_compiling
 def test_a_compiled_model_is_compared_without_its_functions() -> None:
     model = dense(functional.relu)
     found = parity.compare(model, torch.compile(dense(functional.relu), backend="eager"), drawn(4, 6))
