@@ -11,6 +11,6 @@ TORCH_2_2 = find_spec("torch") is not None and metadata.version("torch").startsw
 KERAS_3_3 = find_spec("keras") is not None and metadata.version("keras").startswith("3.3.")
 
 needs_float16_in_layer_norm = pytest.mark.skipif(TORCH_2_2, reason="torch 2.2 has no LayerNorm of float16 on the CPU")
-# What is checked later in the same process would be told to be wrong.
-needs_hooks_after_compiling = pytest.mark.skipif(TORCH_2_2, reason="torch 2.2 calls no optimizer's hooks once it compiled")
+# What is checked later in the process would be wrong.
+needs_hooks_after_compiling = pytest.mark.skipif(TORCH_2_2, reason="torch 2.2 calls no hooks once it compiled")
 needs_names_in_files = pytest.mark.skipif(KERAS_3_3, reason="Keras 3.3 writes no names of layers into its files")
