@@ -79,8 +79,8 @@ def aligned(reference: Run, other: Run, found: Matching, swapped: bool) -> list[
     taken: set[int] = set()
     anchored = {here: _anchored(reference, start, other.calls[here], taken) for here, start in sorted(places.items())}
     following = _following([pair for found in anchored.values() for pair in found], reference, other)
-    taken_there = {id(pair.other) for pair in following}
-    taken |= {place for place, call in enumerate(reference.calls) for pair in following if call is pair.last}
+    taken_here, taken_there = {id(pair.last) for pair in following}, {id(pair.other) for pair in following}
+    taken |= {place for place, call in enumerate(reference.calls) if id(call) in taken_here}
     pairs: list[Aligned] = []
     bounds = [*sorted(places), len(other.calls)]
     for here, after in zip([-1, *bounds[:-1]], bounds, strict=True):
@@ -144,9 +144,8 @@ def _without_its_activation(pair: Aligned, pairs: Sequence[Aligned], reference: 
     here = next(place for place, call in enumerate(reference.calls) if call is pair.last)
     behind = reference.calls[here + 1] if here + 1 < len(reference.calls) else None
     known = {id(call) for one in pairs for call in one.reference}
+    known |= reference.parts
     if behind is None or behind.layer.kind not in ACTIVATIONS or id(behind) in known or pair.other.layer.activation:
-        return pair
-    if id(behind) in reference.parts:
         return pair
     ours, theirs = pair.last.outputs[0], pair.other.outputs[0]
     takers = [call for call in other.calls if any(np.array_equal(values, theirs) for values in call.inputs[:1])]
@@ -154,9 +153,8 @@ def _without_its_activation(pair: Aligned, pairs: Sequence[Aligned], reference: 
     hands_on = takers or any(np.array_equal(output, theirs) for output in other.outputs)
     # In place, it has changed what it took.
     takes = any(np.array_equal(behind.inputs[0], values) for values in (ours, np.maximum(ours, 0)))
-    if not takes or not hands_on or any(id(taker) not in aligned_with for taker in takers):
-        return pair
-    if any(taker.layer.kind in ACTIVATIONS for taker in takers):
+    activated = any(taker.layer.kind in ACTIVATIONS for taker in takers)
+    if not takes or not hands_on or activated or any(id(taker) not in aligned_with for taker in takers):
         return pair
     return replace(pair, reference=(*pair.reference, behind))
 
@@ -219,9 +217,9 @@ def _following(pairs: Sequence[Aligned], reference: Run, other: Run) -> list[Ali
 
 def _taking(call: Call, run: Run, known: Set[int]) -> list[Call]:
     """The calls of layers that hold nothing which take what a call hands on, none of them known."""
-    handed = call.outputs[0]
     return [
         one
+        for handed in call.outputs[:1]
         for one in run.taking(handed)
         if one is not call and id(one) not in known and not one.layer.held and len(one.inputs) == 1
     ]

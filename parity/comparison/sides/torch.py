@@ -139,16 +139,17 @@ class TorchModel(Model):
 
     def _observe(self, observed: _Observed) -> None:
         """Have every module tell when it is entered and left, and layers what they compute."""
-        whole = [] if self.compiled else list(self.module.named_modules())
-        for name, module in whole:
-            observed.hooks.append(module.register_forward_pre_hook(functools.partial(_go_in, observed.inside, name)))
         for name, module in self.modules.items():
             self._observe_layer(observed, name, module)
         for name, module in self.holders.items():
             enter = functools.partial(_enter, observed.entered, self.layers[name])
             observed.hooks.append(module.register_forward_pre_hook(enter))
-        for _, module in whole:
-            observed.hooks.append(module.register_forward_hook(functools.partial(_go_out, observed.inside)))
+        for name, module in [] if self.compiled else self.module.named_modules():
+            go_in = functools.partial(_go_in, observed.inside, name)
+            go_out = functools.partial(_go_out, observed.inside)
+            # Before all that the user's own hooks compute, and after it.
+            observed.hooks.append(module.register_forward_pre_hook(go_in, prepend=True))
+            observed.hooks.append(module.register_forward_hook(go_out))
 
     def _observe_layer(self, observed: _Observed, name: str, module: Any) -> None:
         layer = self.layers[name]

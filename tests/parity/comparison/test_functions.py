@@ -175,6 +175,13 @@ def test_what_drops_whatever_the_mode_is_still_no_model_that_can_be_compared() -
         parity.compare(dense(functional.dropout), dense(functional.dropout), drawn(4, 6))
 
 
+def test_functions_that_a_hook_calls_before_the_model_does_are_its_own() -> None:
+    model = dense(functional.relu)
+    model.register_forward_pre_hook(lambda module, inputs: (torch.tanh(inputs[0]),))
+    found = parity.compare(model, torch.nn.Sequential(nn.Tanh(), *dense(nn.ReLU()).children()), drawn(4, 6))
+    assert "tanh()" in {beside.called for beside in found.layers}
+
+
 @needs_hooks_after_compiling
 def test_a_compiled_model_is_compared_without_its_functions() -> None:
     model = dense(functional.relu)
