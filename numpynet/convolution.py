@@ -13,6 +13,8 @@ from numpynet.initializers import Initializer, initial_bias, uniform_fan_in
 from numpynet.module import Array, Module, Parameter, is_integer
 from numpynet.windows import Axis, integers
 
+CACHED = 2**19  # bytes: half of a usual second level cache
+
 
 class Conv2d(Module):
     """The correlation of images (N, in_channels, H, W) with kernels, as PyTorch and TensorFlow define a convolution:
@@ -94,10 +96,11 @@ class Conv2d(Module):
         kernels = self._kernels()
         groups, outputs, inputs, height, width = kernels.shape
         by_row = np.zeros_like(kernels, order="C", shape=(height, groups, inputs * width, outputs))
-        images = unfold(input, groups, rows, columns)
-        for cotangent, parts in zip(by_group(grad_output, groups), images, strict=True):
+        cotangents = by_group(grad_output, groups).swapaxes(2, 3)
+        for some, parts in unfold(input, groups, rows, columns):
             for total, part in zip(by_row, parts, strict=True):
-                total += np.matmul(part, cotangent.swapaxes(1, 2))  # (in, out): faster than (out, in)
+                for product in np.matmul(part, cotangents[some]):  # (in, out): faster than (out, in)
+                    total += product
         gradient = by_row.reshape(height, groups, inputs, width, outputs).transpose(1, 4, 2, 0, 3)
         self.weight.accumulate(lambda out: np.copyto(out, gradient.reshape(out.shape)))
         if self.bias is not None:
@@ -118,40 +121,48 @@ class Conv2d(Module):
 def correlate(images: Array, kernels: Array, rows: Axis, columns: Axis, bias: Array | None = None) -> Array:
     """The correlation of images (N, in, H, W) with kernels (groups, out / groups, in / groups, rows, columns).
 
-    It is a product of matrices for each kernel row, written to where the output is. im2col along both axes would copy
-    each image once more for every further kernel row, and copying is what takes the time.
+    It is a product of matrices for each image and kernel row, written to where the output is. im2col along both axes
+    would copy each image once more for every further kernel row, and copying is what takes the time.
     """
     groups, outputs, _, height, _ = kernels.shape
     by_row = np.moveaxis(kernels, 3, 0).reshape(height, groups, outputs, -1)
     shape = (len(images), groups * outputs, rows.count, columns.count)
     output = np.empty_like(images, kernels.dtype, order="C", shape=shape)
-    scratch = np.empty_like(output, shape=(groups, outputs, rows.count * columns.count))
-    for result, parts in zip(by_group(output, groups), unfold(images, groups, rows, columns), strict=True):
+    scratch = None
+    for some, parts in unfold(images, groups, rows, columns):
+        result = by_group(output[some], groups)
         np.matmul(by_row[0], parts[0], out=result)
+        if scratch is None:
+            scratch = np.empty_like(result)  # the first images are as many as any that follow
         for kernel, part in zip(by_row[1:], parts[1:], strict=True):
-            result += np.matmul(kernel, part, out=scratch)
+            result += np.matmul(kernel, part, out=scratch[: len(result)])
         if bias is not None:
             result += bias.reshape(groups, outputs, 1)
     return output
 
 
-def unfold(images: Array, groups: int, rows: Axis, columns: Axis) -> Iterator[list[Array]]:
-    """Yields, for each image, what its windows see: one matrix (groups, in / groups * columns, windows) per kernel row.
+def unfold(images: Array, groups: int, rows: Axis, columns: Axis) -> Iterator[tuple[slice, list[Array]]]:
+    """Yields which images, and what their windows see: for each kernel row (n, groups, in / groups * columns, windows).
 
-    All images share one buffer, so that it stays in the processor's cache: the next image overwrites the matrices.
+    So many images share a buffer as stay in the processor's cache with it, at least one: the next ones overwrite it.
     """
     channels = images.shape[1]
-    unfolded = np.zeros_like(images, order="C", shape=(channels, columns.kernel, rows.size, columns.count))
-    grouped = unfolded.reshape(groups, channels // groups * columns.kernel, rows.size, columns.count)
-    matrices = [grouped[:, :, rows.at(u)] for u in range(rows.kernel)]
-    shape = (*grouped.shape[:2], rows.count * columns.count)
+    size = channels * columns.kernel * rows.size * columns.count * images.itemsize
+    together = max(1, min(len(images), CACHED // size))
+    unfolded = np.zeros_like(images, order="C", shape=(together, channels, columns.kernel, rows.size, columns.count))
+    grouped = unfolded.reshape(together, groups, channels // groups * columns.kernel, rows.size, columns.count)
+    matrices = [grouped[:, :, :, rows.at(u)] for u in range(rows.kernel)]
+    shape = (*grouped.shape[1:3], rows.count * columns.count)
     top, inside = rows.placement()
     seen = [columns.seen(v) for v in range(columns.kernel)]
-    targets = [unfolded[:, v, inside, where] for v, (_, where) in enumerate(seen)]
-    for image in images:
+    targets = [unfolded[:, :, v, inside, where] for v, (_, where) in enumerate(seen)]
+    for start in range(0, len(images), together):
+        some = slice(start, min(start + together, len(images)))
+        number = some.stop - start
         for target, (elements, _) in zip(targets, seen, strict=True):
-            target[...] = image[:, top, elements]  # the zeros around it stay
-        yield [matrix.reshape(shape) for matrix in matrices]  # without a stride no copies: one matrix, further on
+            target[:number] = images[some, :, top, elements]  # the zeros around it stay
+        # without a stride no copies: one matrix, further on
+        yield some, [matrix[:number].reshape(number, *shape) for matrix in matrices]
 
 
 def by_group(images: Array, groups: int) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
@@ -238,7 +239,7 @@ class Module:
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments that describe this module, by name; `rng` is none of them."""
-        names = [name for name in inspect.signature(type(self)).parameters if hasattr(self, name)]
+        names = [name for name in constructor(type(self)) if hasattr(self, name)]
         return {name: getattr(self, name) for name in names if name != "rng"}
 
     def __repr__(self) -> str:
@@ -272,13 +273,21 @@ def join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
 
 
+def _constructor(configured: type) -> Mapping[str, inspect.Parameter]:
+    """The arguments of a class's constructor, by name."""
+    return inspect.signature(configured).parameters
+
+
+constructor: Callable[[type], Mapping[str, inspect.Parameter]] = functools.cache(_constructor)
+
+
 def described(configured: Any, arguments: Mapping[str, Any], named: bool = False) -> str:
     """The constructor's call that makes `configured`, as its `repr`; of `arguments`, those that are not the defaults.
 
     Required ones are written by their place or, if `named`, with their name.
     """
     shown = []
-    for name, argument in inspect.signature(type(configured)).parameters.items():
+    for name, argument in constructor(type(configured)).items():
         if name in arguments and not _same(arguments[name], argument.default):
             by_place = argument.default is inspect.Parameter.empty and not named
             shown.append(repr(arguments[name]) if by_place else f"{name}={arguments[name]!r}")

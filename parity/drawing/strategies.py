@@ -85,10 +85,9 @@ def images(
     return st.tuples(integers("batch", 1, 4, 9), channels, *sides)
 
 
-@st.composite
-def of_each_shape(draw: st.DrawFn, strategy: Callable[[Shape], SearchStrategy[Any]], shape: Any) -> Any:
+def of_each_shape(strategy: Callable[[Shape], SearchStrategy[Any]], shape: Any) -> SearchStrategy[Any]:
     """A strategy of what `strategy` draws for a shape; of a tuple of shapes, of the tuple of what it draws for each."""
-    return each_shape(lambda one: draw(strategy(one)), shape)
+    return st.tuples(*map(strategy, shape)) if isinstance(shape[0], tuple) else strategy(shape)
 
 
 def each_shape(function: Callable[[Shape], Any], shape: Any) -> Any:

@@ -24,6 +24,7 @@ Failure = TypeVar("Failure", bound=Exception)
 
 
 tails_of_a_step = one_of("mode", "rehearsal", "backward", "layout", "gaps")
+zeroed = st.sampled_from([True, False])  # gradients before a step: the first is what it shrinks to
 steps_of_memory = st.sampled_from([2, -1, -2])
 tails_of_a_case = one_of("beside")
 tails_of_several_parameters = one_of("beside", "groups")
@@ -49,7 +50,7 @@ def cases(draw: st.DrawFn, target: type, dtype: np.dtype[Any]) -> Case:
                 output = probe.fresh()(input)
         # Powers of two: Keras keeps -lr * velocity, and changing lr rescales it exactly.
         lr = 2.0 ** draw(lr_exponents) if trained else 0.125
-        zero_grad = not (trained and steps) or draw(st.sampled_from([True, False]))
+        zero_grad = not (trained and steps) or draw(zeroed)
         cotangent = each(lambda one: draw(arrays(one.shape, dtype, offset=False)), output)
         tail = draw(tails_of_a_step)
         mode = draw(st.booleans()) if tail == "mode" else None

@@ -126,14 +126,14 @@ def deviations(
     apart = False  # whether losing or rounding takes a branch that random errors miss
 
     def deviating(errors: Errors, perturb: Perturb, runs: int) -> Array:
-        """How far every element deviates under these errors; the runs are along the last axis."""
-        found = np.empty((expected.size, runs), expected.dtype)
+        """How far every element deviates under these errors; the runs are along the first axis."""
+        found = np.empty((runs, expected.size), expected.dtype)
         with np.errstate(all="ignore"):
             with making(errors):
                 perturbed = run(perturb)
             for key, value in reference.items():
-                deviation = found[places[key]].reshape(*value.shape, runs)
-                np.subtract(runs_in(perturbed[key]), value[..., None], out=deviation)
+                deviation = found[:, places[key]].reshape(runs, *value.shape)
+                np.subtract(np.moveaxis(runs_in(perturbed[key]), -1, 0), value, out=deviation)
             # Jumps are finite, and inf - inf is none; the logarithm of what was lost is another matter.
             found[np.isinf(found)] = 0
         return found
@@ -149,8 +149,8 @@ def deviations(
             except Exception:  # what is wrong with the computation itself is raised by each run alone
                 together = False
         if found is None:
-            found = np.concatenate([deviating(one, as_noisy, 1) for one in errors], axis=-1)
-        return np.split(found, list(itertools.accumulate(map(len, groups[:-1]))), axis=-1)
+            found = np.concatenate([deviating(one, as_noisy, 1) for one in errors])
+        return np.split(found, list(itertools.accumulate(map(len, groups[:-1]))))
 
     def pairs(number: int, make: Callable[[int, bytes, bool], list[Err]], first: int = 0) -> list[Err]:
         """The errors that `make` makes of the index of a pair and its seed, and their mirror images."""
@@ -161,18 +161,23 @@ def deviations(
     def observe(errors: Sequence[Errors], found: Array) -> None:
         """Take in how far every element deviated under each of these errors."""
         nonlocal least, apart
-        sizes, far = np.array([one.size for one in errors]), np.abs(found)
-        paired = np.array([type(one) is RandomErrors for one in errors])
-        least = np.fmin(least, np.fmin.reduce(far[:, paired & (sizes == 1)], axis=-1, initial=np.inf))
-        still[...] += np.sum(far[:, sizes == SLACK] == 0, axis=-1)
-        for size in (SLACK, 1.0):
-            of_size = far[:, paired & (sizes == size)]
-            np.fmax(largest[size], np.fmax.reduce(of_size, axis=-1, initial=0), out=largest[size])
+        paired, others = (
+            [number for number, one in enumerate(errors) if (type(one) is RandomErrors) == random]
+            for random in (True, False)
+        )
+        sizes = np.array([errors[number].size for number in paired[::2]])
+        one, mirrored = (found[paired[start::2]] for start in (0, 1))
+        both = np.abs(one), np.abs(mirrored)
+        most = np.fmax(*both)
         # What errors of either sign do alike is no rounding; a `SLACK`-th of what they do is less than one rounding.
-        one, mirrored = found[:, paired][:, ::2], found[:, paired][:, 1::2]
-        opposite = np.abs(one + mirrored) <= np.maximum(np.abs(one), np.abs(mirrored)) / SLACK
-        smooth[...] &= np.all(opposite, axis=-1)
-        for special, deviation in zip(itertools.compress(errors, ~paired), far.T[~paired], strict=True):
+        smooth[...] &= np.all(np.abs(one + mirrored) <= most / SLACK, axis=0)
+        for size in (SLACK, 1.0):
+            np.fmax(largest[size], np.fmax.reduce(most[sizes == size], axis=0, initial=0), out=largest[size])
+        for far in both:
+            least = np.fmin(least, np.fmin.reduce(far[sizes == 1], axis=0, initial=np.inf))
+            still[...] += np.count_nonzero(far[sizes == SLACK] == 0, axis=0)
+        for number in others:
+            special, deviation = errors[number], np.abs(found[number])
             if not special.size:  # lost, or rounded
                 apart = apart or bool(np.any(deviation > largest[SLACK]))
             smooth[deviation > special.roundings * largest[SLACK]] = False
@@ -209,10 +214,10 @@ def deviations(
         for _ in range(MANY // MORE if thorough else 0):
             more = [one for one in pairs(MORE, at_random) if one.size == SLACK]
             (found,) = deviating_each(more)
-            observe(more, np.where(selected[:, None], found, 0))
+            observe(more, np.where(selected, found, 0))
     observe(others, not_random)
     usual = largest[SLACK].copy()
-    if apart or thorough or left(np.abs(not_random[:, -1])):
+    if apart or thorough or left(np.abs(not_random[-1])):
         bits = range(FEWER_BITS + 1)
         fewer = [one for n in bits for one in (Losing(dtype, Nearest(dtype, n)), Nearest(dtype, n))]
         behind = pairs(PAIRS, behind_forward)
@@ -226,7 +231,7 @@ def deviations(
     for _ in range(MORE // PAIRS if thorough else 0):
         small = pairs(PAIRS, of_natural_size)
         (found,) = deviating_each(small)
-        np.fmax(floor, np.fmax.reduce(np.abs(found), axis=-1), out=floor)
+        np.fmax(floor, np.fmax.reduce(np.abs(found), axis=0), out=floor)
     # Where nothing jumps, rounding to fewer bits is one more draw of the same errors, as large as SLACK.
     large = np.where(smooth, usual, largest[SLACK])
     allowed = combined(large, largest[1.0], dtype, smooth)

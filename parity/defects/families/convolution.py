@@ -145,9 +145,9 @@ class ConvGradientOfLastImage(Conv2d):
         input, rows, columns = self.recall(grad_output)
         groups, outputs, inputs, height, width = self._kernels().shape
         gradient = np.zeros_like(self.weight.value)
-        images = unfold(input, groups, rows, columns)
-        for cotangent, parts in zip(by_group(grad_output, groups), images, strict=True):
-            by_row = [cotangent @ part.swapaxes(1, 2) for part in parts]
+        cotangents = by_group(grad_output, groups)
+        for some, parts in unfold(input, groups, rows, columns):
+            by_row = [cotangents[some][-1] @ part[-1].swapaxes(1, 2) for part in parts]
             stacked = np.stack(by_row).reshape(height, groups, outputs, inputs, width)
             gradient = np.moveaxis(stacked, 0, 3).reshape(self.weight.value.shape)
         self.weight.accumulate(lambda out: np.copyto(out, gradient))
