@@ -46,9 +46,9 @@ def committed(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return COMMITTED
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(autouse=True, scope="session")
 def without_waiting_for_the_disk() -> Iterator[None]:
-    """Records are not synced: nobody pulls the plug."""
+    """Records are not synced in this process: nobody pulls the plug."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.fsync", lambda descriptor: None)
         yield

@@ -45,7 +45,9 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 # Importing TensorFlow takes longer than all the rest: a child goes on with parity, its parent without.
 TENSORFLOW_FIRST = f"""
-import keras, os, sys
+import gc, os, sys
+gc.disable()
+import keras
 if os.fork():
     assert os.wait()[1] == 0
     import triton

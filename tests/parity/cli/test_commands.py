@@ -133,8 +133,7 @@ def test_what_was_found_is_told_and_is_the_exit_code(
     assert all(each in found.output for each in said), found.output
 
 
-def test_a_calibration_is_told_recorded_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+def test_a_calibration_is_told_recorded_and_drawn(tmp_path: Path) -> None:
     found = run("calibrate", "--replications", "100", "--results", str(tmp_path / "results"))
     cells = Results(tmp_path / "results").read("calibration")
     held = sum(cell["passed"] for cell in cells)

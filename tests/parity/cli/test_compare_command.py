@@ -25,7 +25,6 @@ inputs = np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)
 @pytest.fixture
 def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
     (tmp_path / "port.py").write_text(PORT.format("Tanh"))
     return tmp_path / "port.py"
 

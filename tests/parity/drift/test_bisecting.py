@@ -26,11 +26,6 @@ from parity.results.store import Results
 RELEASES = ["2.9.1", "2.10.0", "2.11.0", "2.12.0", "2.12.1", "2.13.0"]
 
 
-@pytest.fixture(autouse=True)
-def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
-
-
 def bisect(
     folder: Path, differing: Callable[[int], list[Record]], broken: frozenset[str] = frozenset()
 ) -> tuple[Step, list[str]]:

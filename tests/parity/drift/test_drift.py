@@ -40,11 +40,6 @@ from parity.results.records.ladder import CheckRecord
 from parity.results.store import Results, ResultsError
 
 
-@pytest.fixture(autouse=True)
-def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
-
-
 def step_to(folder: Path, *changed: Record, **other: Any) -> Step:
     """The step from a stack that lacks nothing to one with these records changed, and torch 2.13.0."""
     before = stack(folder / "before")

@@ -5,18 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from made_up_stack import stack
 from typer.testing import CliRunner
 
 from parity.cli import app
 from parity.drift.listing import LOCKS, listed
-
-
-@pytest.fixture(autouse=True)
-def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
-
 
 OWN = "# mine\nnumpy==2.4.6\ntorch==2.9.1\ntensorflow-cpu==2.21.0\nkeras==3.15.1\nscipy\n"
 

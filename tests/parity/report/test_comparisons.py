@@ -6,15 +6,12 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
 from made_up_records import bare, compared
 
 from parity.report import write_report
 from parity.report.comparisons import comparison_page, rows
 from parity.results.planning import planned
 from parity.results.store import Results, plain
-
-pytestmark = pytest.mark.usefixtures("without_waiting_for_the_disk")
 
 
 def test_the_page_has_the_verdict_the_mend_and_every_layer_in_the_order_of_calls() -> None:

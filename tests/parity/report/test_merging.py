@@ -18,7 +18,6 @@ from parity.report.merging import hardest, in_words, largest, merged
 from parity.results.records import Json
 
 STACKS = [STACK.replace("2.21.0", f"2.{minor}.0") for minor in range(16, 22)]
-pytestmark = pytest.mark.usefixtures("without_waiting_for_the_disk")
 ODD = dict.fromkeys(STACKS, "refuses") | {STACKS[2]: "accepts"}
 MEGABYTES_OF_SIX = 2.0  # that a report of six stacks may weigh
 

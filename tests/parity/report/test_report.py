@@ -24,8 +24,6 @@ from parity.report.schema import current
 from parity.results.planning import planned
 from parity.results.store import Results, ResultsError
 
-pytestmark = pytest.mark.usefixtures("without_waiting_for_the_disk")
-
 OLDER = "numpy1.26.4-torch2.2.2-tf2.16.2"
 
 Json = dict[str, Any]

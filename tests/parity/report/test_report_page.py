@@ -18,7 +18,6 @@ from parity.results.store import plain
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the page was not opened"),
-    pytest.mark.usefixtures("without_waiting_for_the_disk"),
 ]
 SMALLEST_CONTRAST = 4.5  # of text with what is behind it: WCAG 2.2, 1.4.3
 PAPER = 680  # pixels of an A4 page within its margins

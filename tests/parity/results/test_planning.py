@@ -27,11 +27,6 @@ DOWNLOAD = (
 )
 
 
-@pytest.fixture(autouse=True)
-def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
-
-
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
     return Results(tmp_path / "stack")

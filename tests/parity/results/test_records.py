@@ -16,11 +16,6 @@ from parity.results.records.ladder import CheckRecord
 from parity.results.store import Results, ResultsError
 
 
-@pytest.fixture(autouse=True)
-def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_record_that_says_no_more_than_it_must_is_taken_and_read_with_all_its_fields(
     kind: str, tmp_path: Path

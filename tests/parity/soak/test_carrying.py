@@ -18,11 +18,6 @@ from parity.soak.examples import CHUNKS, REPLAYED, chunk_of, chunks, judged, pla
 from parity.work.pool import Call
 
 
-@pytest.fixture(autouse=True)
-def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
-
-
 def one_by_one(calls: Iterable[Call]) -> Iterator[tuple[Call, Any]]:
     return ((call, call.work(*call.arguments)) for call in calls)
 

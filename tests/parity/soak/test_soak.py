@@ -29,11 +29,6 @@ from parity.soak.examples import (
 from parity.work.pool import Call, Crash
 
 
-@pytest.fixture(autouse=True)
-def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
-
-
 def one_by_one(calls: Iterable[Call]) -> Iterator[tuple[Call, Any]]:
     return ((call, call.work(*call.arguments)) for call in calls)
 
