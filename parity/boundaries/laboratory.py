@@ -7,7 +7,6 @@ import functools
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +31,7 @@ from parity.catalogue import (
 )
 from parity.catalogue.differences import topics
 from parity.releases.installing import PACKAGES, in_front, install, run, said_last
+from parity.releases.scratch import scratch
 from parity.results.code import digest
 from parity.results.packages import versions
 
@@ -114,11 +114,11 @@ class Laboratory:
 
     def _found(self, version: str, known: dict[str, Any], parts: list[str]) -> dict[str, Any]:
         """The findings on `parts` of a process that imports this release, beside what is `known` of the others."""
-        with tempfile.TemporaryDirectory(dir=_existing(self.folder)) as scratch:
-            record = Path(scratch, "record.json")
+        with scratch(_existing(self.folder)) as folder:
+            record = folder / "record.json"
             record.write_text(json.dumps(known), encoding="utf-8")
             try:
-                environment = self._install(version, Path(scratch, self.package))
+                environment = self._install(version, folder / self.package)
                 run(sys.executable, "-m", "parity.boundaries.one", str(record), *parts, env=environment)
             except subprocess.CalledProcessError as error:
                 return {"unmeasurable": said_last(error)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from parity.drift.calling import signature
 from parity.drift.change import change
 from parity.drift.document import Change, Missing
 from parity.drift.origins import has
-from parity.drift.stack import CHECKS, CURVES, FACTS, SIGNATURES, TENSORS, Stack, both
+from parity.drift.stack import CHECKS, CURVES, FACTS, SAID, SIGNATURES, TENSORS, Stack, both
 from parity.results.records import Json
 
 Facts = Mapping[str, str]
@@ -31,8 +32,8 @@ def changes(before: Stack, after: Stack) -> list[Change]:
     return [*found, *_odd(before, after), *_trained(before, after), *_warnings(before, after)]
 
 
-def unequal(before: Stack, after: Stack) -> list[Missing]:
-    """Returns what was looked at in one of the stacks alone, though both have a record of it."""
+def unseen(before: Stack, after: Stack) -> list[Missing]:
+    """Returns what was looked at in one of the stacks alone, or in neither, though both have a record of it."""
     found = {
         kind: [key for key, old, new in both(before, after, kind) if looked_at(kind, old) != looked_at(kind, new)]
         for kind in FACTS
@@ -41,7 +42,22 @@ def unequal(before: Stack, after: Stack) -> list[Missing]:
         Missing(what=kind, why="they were looked at in one alone", keys=keys) for kind, keys in found.items() if keys
     ]
     crashed = sorted(before.raised.keys() & after.raised.keys())
-    return one + [Missing(what=CURVES, why="they crash in both", keys=crashed)] * bool(crashed)
+    neither = [Missing(what=CURVES, why="they crash in both", keys=crashed)] * bool(crashed)
+    return one + neither + _not_run(before, after)
+
+
+def _not_run(before: Stack, after: Stack) -> list[Missing]:
+    """Returns the modes that were run in neither stack, by what kept them.
+
+    A known difference or a special value that nobody looked at is one of other machines or of absent frameworks.
+    """
+    kept: dict[str, list[str]] = {}
+    for key, old, new in both(before, after, "modes"):
+        if not (looked_at("modes", old) or looked_at("modes", new)):
+            notes = "; ".join(dict.fromkeys(filter(None, (old["note"], new["note"]))))
+            why = f"they were run in neither{': ' * bool(notes)}{notes}"
+            kept.setdefault(textwrap.shorten(why, SAID, placeholder=" ..."), []).append(key)
+    return [Missing(what="modes", why=why, keys=keys) for why, keys in kept.items()]
 
 
 def looked_at(kind: str, record: Json) -> bool:

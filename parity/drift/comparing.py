@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from parity.drift import numbers, training
-from parity.drift.behaviour import changes, looked_at, trained_in_one, unequal
+from parity.drift.behaviour import changes, looked_at, trained_in_one, unseen
 from parity.drift.document import Change, Compared, CurveMove, Drift, Floor, Missing, Move, Step, StudyMove, Versions
 from parity.drift.history import history
 from parity.drift.machine import TOLD
@@ -86,7 +86,7 @@ class Found:
 def compare(before: Stack, after: Stack, floor: Mapping[Place, float]) -> Found:
     """Returns what changed between two stacks."""
     packages, machine = differing(before.computing, after.computing), machines(before, after)
-    missing = [*before.missing, *after.missing, *_unlike(before, after), *unequal(before, after)]
+    missing = [*before.missing, *after.missing, *_unlike(before, after), *unseen(before, after)]
     moved, curves = numbers.Numbers(), list[CurveMove]()
     studies, unpaired = training.studies(before, after)
     if packages and machine:

@@ -107,8 +107,13 @@ def _lacking(home: Path, beside: Collection[str]) -> list[str]:
 
 
 def run(*command: str, env: dict[str, str] | None = None) -> None:
-    """Run a command to its end; raises subprocess.CalledProcessError, of which `said_last` says why."""
-    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    """Run a command to its end; raises subprocess.CalledProcessError, of which `said_last` says why.
+
+    The folder of `parity.releases.scratch` that it works in stays until then, though this process be killed.
+    """
+    subprocess.run(
+        command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, close_fds=False
+    )
 
 
 def said_last(error: subprocess.CalledProcessError) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from parity.releases.installing import PACKAGES, in_front, install
+from parity.releases.scratch import scratch
 
 Pins = Mapping[str, str]  # the version of each package, by the name that it computes under, such as tensorflow
 
@@ -34,12 +33,12 @@ def pinned(texts: Iterable[str]) -> dict[str, str]:
 def releases(pins: Pins, index: str | None = None) -> Iterator[dict[str, str]]:
     """A context in which these releases are installed into folders of their own, which are removed when it ends.
 
-    It yields the environment variables of a process that imports them before all others. Raises
-    subprocess.CalledProcessError where one cannot be installed.
+    Where the process is killed, the next context removes them. It yields the environment variables of a process that
+    imports them before all others. Raises subprocess.CalledProcessError where one cannot be installed.
     """
-    with tempfile.TemporaryDirectory(prefix="parity-") as scratch:
+    with scratch() as folder:
         variables: dict[str, str] = {}
-        homes = [Path(scratch, package) for package in pins]
+        homes = [folder / package for package in pins]
         for home, (package, version) in zip(homes, pins.items(), strict=True):
             home.mkdir()
             variables |= install(package, version, home, index)
@@ -47,8 +46,13 @@ def releases(pins: Pins, index: str | None = None) -> Iterator[dict[str, str]]:
 
 
 def perform(commands: Iterable[Sequence[str]], variables: Mapping[str, str]) -> list[int]:
-    """Run commands of parity, each in a process that has these environment variables; returns their exit codes."""
+    """Run commands of parity, each in a process that has these environment variables; returns their exit codes.
+
+    What they import stays while they run, though this process be killed: they hold its lock, too.
+    """
     return [
-        subprocess.run([sys.executable, "-m", "parity", *command], env=dict(variables), check=False).returncode
+        subprocess.run(
+            [sys.executable, "-m", "parity", *command], env=dict(variables), check=False, close_fds=False
+        ).returncode
         for command in commands
     ]

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from parity.drift.document import Change, Move, Step, Versions
 from parity.drift.history import history
-from parity.drift.sources import Claim, claims, fits, name_of, sources, told, within
+from parity.drift.sources import Claim, claims, fits, name_of, told, within
 from parity.drift.verdict import counted, largest
 from parity.report.drift import appeared, heat, ulp
 from parity.report.pages import rows_of
@@ -49,13 +49,13 @@ def kept() -> list[Step]:
 
 
 def _bare(step: Step) -> Step:
-    """The step without what a page says nothing of: scripts and elements, other packages, and where records lie."""
-    listed = {each.url for each in sources()}  # which the page looks up anew
+    """The step without what a page says nothing of: scripts and elements, other packages, and where records lie.
+
+    The page looks up anew who says that something changed; the catalogue's own addresses say what differs.
+    """
     return replace(
         step,
-        behaviour=[
-            replace(each, sources=[url for url in each.sources if url not in listed]) for each in step.behaviour
-        ],
+        behaviour=[replace(each, sources=[]) for each in step.behaviour],
         numbers=[replace(each, script="", element=[], before=0.0, after=0.0, sources=[]) for each in step.numbers],
         others=[],
         missing=[replace(each, keys=[]) for each in step.missing],

@@ -95,7 +95,7 @@ def difference(
     return replace(record, **changed)
 
 
-def mode(status: Any = "agrees") -> ModeRecord:
+def mode(status: Any = "agrees", note: str = "") -> ModeRecord:
     return ModeRecord(
         key="tiny/float32/torch/module/compile",
         passed=status != "off",
@@ -105,6 +105,7 @@ def mode(status: Any = "agrees") -> ModeRecord:
         mode="module",
         execution="compile",
         status=status,
+        note=note,
     )
 
 

@@ -315,6 +315,22 @@ def test_what_was_looked_at_in_neither_is_not_counted(tmp_path: Path) -> None:
     assert (seen.compared.facts, unseen.compared.facts) == (5, 4)
 
 
+def test_what_was_run_in_neither_is_missing_with_its_reason_and_does_not_count_as_held(tmp_path: Path) -> None:
+    kept = mode("not run", "torch.compile needs a C++ compiler")
+    step = drift([stack(tmp_path / "a", kept), stack(tmp_path / "b", kept, torch="2.13.0")]).steps[0]
+    (missing,) = step.missing
+    assert (missing.what, missing.keys) == ("modes", [kept.key])
+    assert missing.why == "they were run in neither: torch.compile needs a C++ compiler"
+    assert (step.status, EXIT_CODES[step.status]) == ("incomplete", 3)
+    assert "no behaviour changed, of what could be compared; missing: modes" in step.sentence.lower()
+
+
+def test_what_kept_a_mode_in_each_stack_is_told_once_and_shortened(tmp_path: Path) -> None:
+    before, after = mode("not run", "no compiler"), mode("not run", f"no Dynamo: {'/'.join('proxy' * 40)}")
+    step = drift([stack(tmp_path / "a", before), stack(tmp_path / "b", after)]).steps[0]
+    assert [each.why for each in step.missing] == ["they were run in neither: no compiler; no Dynamo: ..."]
+
+
 def crashed(folder: Path, message: str) -> Path:
     """A stack in which the curve ended so, in the place of its losses."""
     made, told = Results(stack(folder, torch="2.13.0")), {"name": "digits", "status": CRASHED, "message": message}

@@ -59,6 +59,20 @@ def test_a_source_of_one_dtype_is_told_of_moves_in_it_alone() -> None:
     assert {(url, move.dtype) for move in moves for url in move.sources if url in dict(of_one)} == of_one
 
 
+def test_an_address_of_the_catalogue_says_what_differs_and_not_that_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (before, *_) = kept()
+    for name in ("KEPT", "PAGE"):
+        monkeypatch.setattr(drifts, name, tmp_path / name)
+    known = replace(change("differences", "compiled-sums"), sources=["https://github.com/jax-ml/jax/issues/585"])
+    packages = keras("3.3.3", "3.15.1")
+    drifts.keep([replace(before, packages=packages, behaviour=[known], numbers=[])])
+    ((row,),) = (step.behaviour for step in kept())
+    assert told(row, packages).sources == []
+    assert "compiled-sums: differences | y → x | no source found |" in (tmp_path / "PAGE").read_text("utf-8")
+
+
 def test_the_page_is_that_of_what_was_kept() -> None:
     assert PAGE.read_text("utf-8") == page(kept()), "run `python -m parity.report.drifts`"
 
