@@ -25,8 +25,11 @@ def origin() -> dict[str, str]:
 
 @functools.cache
 def whole() -> str:
-    """The SHA-256 (hex) of all code of both packages."""
-    return digest(_modules().values())
+    """The SHA-256 (hex) of all code of both packages as it is written, comments and all.
+
+    To parse it, as `digest` does, takes as long as some commands do.
+    """
+    return _hashed(_modules().values(), _as_written)
 
 
 @functools.cache
@@ -41,7 +44,7 @@ def judging_as_written(*by: str) -> str:
 
     A Python of another minor version parses a file to another tree, of which `judging` is the digest.
     """
-    return _hashed(_judging(by), lambda path: path.read_bytes().replace(b"\r\n", b"\n"))
+    return _hashed(_judging(by), _as_written)
 
 
 def _judging(by: Iterable[str]) -> list[Path]:
@@ -71,6 +74,10 @@ def _hashed(files: Iterable[Path], content_of: Callable[[Path], bytes]) -> str:
         name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
         found.update(f"{name} {len(content)} ".encode() + content)
     return found.hexdigest()
+
+
+def _as_written(path: Path) -> bytes:
+    return path.read_bytes().replace(b"\r\n", b"\n")
 
 
 def _computed(source: bytes, but: str) -> bytes:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # a process that performs runs needs no statistics
     from parity.statistics import Verdict
 
 EPOCHS = "TINY_STUDY_EPOCHS"  # fewer will do where nobody has to come in the middle
-EXPERIMENT = replace(STUDIES["digits"], epochs=int(os.environ.get(EPOCHS, "8")))
+EXPERIMENT = replace(STUDIES["digits"], epochs=int(os.environ.get(EPOCHS, "4")))
 COMMAND = ["study", "tiny", "--results"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 RUNS = 12 * 3

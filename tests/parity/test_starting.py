@@ -13,7 +13,8 @@ from parity.frameworks import available
 from parity.starting import UNUSED, left_alone
 
 SCRIPT = """
-import sys
+import gc, sys
+gc.disable()
 from parity.starting import lighten
 lighten()
 lighten()

@@ -106,7 +106,7 @@ def test_killed_at_twelve_random_moments_a_study_ends_as_if_it_had_not_been(tmp_
     """One process forks the studies, so that the moments fall into them and not into imports."""
     environment = {
         **ENVIRONMENT,
-        EPOCHS: "2",
+        EPOCHS: "1",
         "PYTHONPATH": os.pathsep.join([str(Path(tiny_study.__file__).parent), *sys.path]),
     }
     command = [sys.executable, "-c", KILLING, str(tmp_path)]
