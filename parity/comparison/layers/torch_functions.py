@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from parity.comparison.model import FUNCTION
@@ -31,6 +31,8 @@ FUNCTIONS = {
     "softmax": ("Softmax", "dim _stacklevel dtype"),
     "log_softmax": ("LogSoftmax", "dim _stacklevel dtype"),
     "dropout": ("Dropout", "p training inplace"),
+    "interpolate": ("Upsample", "size scale_factor mode align_corners recompute_scale_factor antialias"),
+    "pad": ("ZeroPad", "pad mode value"),  # of as many axes as there are pairs of widths
     **{
         f"{name}{axes}d": (f"{layer}{axes}d", parameters)
         for axes in "123"
@@ -42,19 +44,33 @@ FUNCTIONS = {
         )
     },
 }
-# What no layer can be given, with the value that stands for its not being given; else it is no call of a layer.
-LEFT_OUT = {"_stacklevel": (3, 5), "dtype": (None,), "return_indices": (False,)}
+# What no layer can be given, with the values that stand for its not being given; else it is no call of a layer.
+LEFT_OUT = {
+    "_stacklevel": (3, 5),
+    "dtype": (None,),
+    "return_indices": (False,),
+    "antialias": (False,),
+    "pad mode": ("constant",),
+    "pad value": (None, 0),
+}
 Handle = Callable[[str, Mapping[str, Any], Any], Any]
 
 
 def layer_for(name: str, arguments: Mapping[str, Any]) -> Any:
     """A layer of torch that computes what the function of this name does with these arguments behind its input."""
+    if name == "pad":
+        return _padding(arguments["pad"])(tuple(arguments["pad"]))
     made = getattr(torch.nn, FUNCTIONS[name][0])
     known = inspect.signature(made).parameters
     given = {argument: value for argument, value in arguments.items() if argument in known}
     if given.get("stride") == []:  # as torch has it where none is given
         del given["stride"]
     return made(**given)
+
+
+def _padding(widths: Sequence[int]) -> Any:
+    """The class of layers that pads by such pairs of widths, the last axis first; None where there is none."""
+    return getattr(torch.nn, f"ZeroPad{len(widths) // 2}d", None)
 
 
 def watching(handle: Handle) -> Any:
@@ -81,7 +97,11 @@ def called(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> t
     if "_stacklevel" in parameters and function != getattr(torch.nn.functional, own, None):
         parameters.remove("_stacklevel")
     arguments = dict(zip(parameters, args[1:], strict=False)) | dict(kwargs)
-    if any(arguments.pop(name) not in values for name, values in LEFT_OUT.items() if name in arguments):
+    for parameter in arguments.keys() & {each.split()[-1] for each in LEFT_OUT}:
+        values = LEFT_OUT.get(parameter) or LEFT_OUT.get(f"{name} {parameter}")
+        if values is not None and arguments.pop(parameter) not in values:
+            return None
+    if name == "pad" and not (args[0].is_floating_point() and _padding(arguments["pad"])):
         return None
     if own != name:
         arguments["inplace"] = True

@@ -100,6 +100,14 @@ def _global_max_pooling(module: Any) -> Settings:
     return {"pools": _said("max", "the maximum")}
 
 
+def _padding(module: Any) -> Settings:
+    """The widths are as Keras says them: the first axis first, as many on both sides as one number."""
+    widths = tuple(module.padding)
+    pairs = [widths[start : start + 2] for start in range(0, len(widths), 2)][::-1]
+    value = tuple(one for one, _ in pairs) if all(one == other for one, other in pairs) else tuple(pairs)
+    return {"padding": _said(value, f"padding={module.padding}")}
+
+
 def _upsampling(module: Any) -> Settings:
     return {"corners": _said(bool(module.align_corners), f"align_corners={bool(module.align_corners)}")}
 
@@ -125,6 +133,7 @@ MORE: dict[str, Callable[[Any], Settings]] = {
     "average pooling": _average_pooling,
     "global average pooling": _average_pooling,
     "global max pooling": _global_max_pooling,
+    "padding": _padding,
     "upsampling": _upsampling,
     "dropout": _dropout,
 }

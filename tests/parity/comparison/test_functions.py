@@ -97,6 +97,66 @@ def test_the_layer_beside_a_function_is_named_with_what_mends_it(
         assert (fault.beside, fault.cause and fault.cause.mend) == (beside, mend)
 
 
+def decoder_in_torch() -> Any:
+    """A network that pads its images and makes them larger by functions."""
+    torch.manual_seed(0)
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Conv2d(3, 6, 3, stride=2), nn.Conv2d(6, 4, 3)
+
+        def forward(self, x: Any) -> Any:
+            x = torch.relu(self.first(functional.pad(x, (0, 1, 0, 1))))
+            return self.last(functional.interpolate(x, scale_factor=2, mode="nearest"))
+
+    return Net()
+
+
+def decoder_in_keras(padding: Any = ((0, 1), (0, 1)), interpolation: str = "nearest") -> Any:
+    layers = keras.layers
+    x = inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(6, 3, strides=2, activation="relu")(layers.ZeroPadding2D(padding)(x))
+    return keras.Model(inputs, layers.Conv2D(4, 3)(layers.UpSampling2D(2, interpolation=interpolation)(x)))
+
+
+def test_functions_that_pad_and_make_larger_are_compared_alone() -> None:
+    found = parity.compare(decoder_in_torch(), decoder_in_keras(), images())
+    assert found.passed, str(found)
+    called = {call for beside in found.layers for call in beside.called.split(" and ")}
+    assert {call for call in called if "()" in call} == {"pad()", "relu()", "interpolate()"}
+    assert not found.alone
+
+
+@pytest.mark.parametrize(
+    ("changes", "beside", "mend"),
+    [
+        ({"padding": ((1, 0), (1, 0))}, "pad()", "padding=((0, 1), (0, 1))"),
+        ({"interpolation": "bilinear"}, "interpolate()", "interpolation='nearest'"),
+    ],
+)
+def test_the_layer_beside_a_function_that_pads_or_makes_larger_is_named(
+    changes: dict[str, Any], beside: str, mend: str
+) -> None:
+    (fault,) = parity.compare(decoder_in_torch(), decoder_in_keras(**changes), images()).faults
+    assert (fault.beside, fault.cause and fault.cause.mend) == (beside, mend)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda x: functional.pad(x, (1, 1), value=1.0)[..., 1:-1],
+        lambda x: functional.pad(x[:, None], (1, 1), mode="replicate")[:, 0, 1:-1],
+        lambda x: functional.pad(x, (0, 0, 0, 1))[:-1],
+    ],
+)
+def test_padding_that_no_layer_can_do_or_that_is_cut_off_again_leaves_a_right_port_right(
+    between: Callable[[Any], Any],
+) -> None:
+    found = parity.compare(dense(between), dense_in_keras("linear", True, 1e-5), drawn(5, 6))
+    assert found.passed, str(found)
+
+
 def dense(between: Callable[[Any], Any], eps: float = 1e-5) -> Any:
     torch.manual_seed(0)
 
@@ -196,6 +256,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "softmax": (-1,),
     "log_softmax": (-1,),
     "dropout": (0.0,),
+    "interpolate": (None, 2),
+    "pad": ((1, 2),),
     **{f"{kind}_pool{axes}d": (2, 1, 1) for kind in ("max", "avg") for axes in "123"},
     **{f"adaptive_{kind}_pool{axes}d": (2,) for kind in ("max", "avg") for axes in "123"},
 }
