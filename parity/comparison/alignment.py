@@ -196,22 +196,25 @@ def _anchors(reference: Sequence[Call], other: Sequence[Call], of_layer: dict[st
 
 
 def _following(pairs: Sequence[Aligned], reference: Run, other: Run) -> list[Aligned]:
-    """Calls of layers that hold nothing, of one kind, that take in both models what the calls of one pair hand on.
+    """Calls of layers that hold nothing, of one kind, that in both models take what the calls of one pair hand on.
 
-    So branches that one model computes one after another, and the other side by side, are not mixed up.
+    Or that hand on what these take. So branches that one model computes one after another, and the other side by side,
+    are not mixed up.
     """
     found: list[Aligned] = []
     known = {id(call) for pair in pairs for call in (*pair.reference, pair.other)}
     left = list(pairs)
     while left:
         pair = left.pop(0)
-        ours, theirs = _taking(pair.last, reference, known), _taking(pair.other, other, known)
-        for kind in {call.layer.kind for call in ours} & {call.layer.kind for call in theirs}:
-            here, there = ([call for call in calls if call.layer.kind == kind] for calls in (ours, theirs))
-            if len(here) == len(there) == 1:
-                found.append(Aligned((here[0],), there[0]))
-                left.append(found[-1])
-                known |= {id(here[0]), id(there[0])}
+        behind = _taking(pair.last, reference, known), _taking(pair.other, other, known)
+        ahead = _making(pair.reference[0], reference, known), _making(pair.other, other, known)
+        for ours, theirs in (behind, ahead):
+            for kind in {call.layer.kind for call in ours} & {call.layer.kind for call in theirs}:
+                here, there = ([call for call in calls if call.layer.kind == kind] for calls in (ours, theirs))
+                if len(here) == len(there) == 1:
+                    found.append(Aligned((here[0],), there[0]))
+                    left.append(found[-1])
+                    known |= {id(here[0]), id(there[0])}
     return found
 
 
@@ -221,6 +224,16 @@ def _taking(call: Call, run: Run, known: Set[int]) -> list[Call]:
         one
         for handed in call.outputs[:1]
         for one in run.taking(handed)
+        if one is not call and id(one) not in known and not one.layer.held and len(one.inputs) == 1
+    ]
+
+
+def _making(call: Call, run: Run, known: Set[int]) -> list[Call]:
+    """The calls of layers that hold nothing which hand on what a call takes, none of them known."""
+    return [
+        one
+        for taken in call.inputs[:1]
+        for one in run.making(taken)
         if one is not call and id(one) not in known and not one.layer.held and len(one.inputs) == 1
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -71,13 +71,17 @@ class Match:
 class Matching:
     """The layers that hold arrays, matched.
 
-    ambiguous: groups of layers of the second model that nothing but their order and names tells apart
+    ambiguous: groups of which nothing but their order and names tells which layer of the second model is which
     notes: what was assumed
     """
 
     matches: list[Match]
     ambiguous: list[list[Match]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def copy(self) -> Matching:
+        """The same, of which matches can be changed."""
+        return Matching([replace(match) for match in self.matches], self.ambiguous, self.notes)
 
     def table(self) -> dict[str, str]:
         """The names of the first model's arrays, and those of the second's that hold the same."""
@@ -134,7 +138,6 @@ def matching(first: Model, second: Model, runs: tuple[Run, Run], given: Mapping[
         raise _unmatched(first, second, left, others)
     order = {layer.name: place for place, layer in enumerate(runs[0].order)}
     found.matches = sorted(matches, key=lambda match: order.get(match.first.name, len(order)))
-    found.ambiguous = _groups(found.matches)
     for model, run in zip((first, second), runs, strict=True):
         called = {layer.name for layer in run.order}
         for name, layer in model.layers.items():
@@ -299,8 +302,8 @@ def interchangeable(match: Match, other: Match) -> bool:
     return match.shapes == other.shapes and match.first.kind == other.first.kind and not (match.given or other.given)
 
 
-def _groups(matches: Sequence[Match]) -> list[list[Match]]:
-    """The matches that what the layers hold does not tell apart."""
+def in_groups(matches: Sequence[Match]) -> list[list[Match]]:
+    """The matches, those together that what the layers hold does not tell apart."""
     groups: list[list[Match]] = []
     for match in matches:
         home = next((group for group in groups if interchangeable(group[0], match)), None)
@@ -308,7 +311,7 @@ def _groups(matches: Sequence[Match]) -> list[list[Match]]:
             groups.append([match])
         else:
             home.append(match)
-    return [group for group in groups if len(group) > 1]
+    return groups
 
 
 def copied(first: Model, second: Model, found: Matching) -> list[str]:

@@ -154,11 +154,29 @@ class Run:
         """The layers, each once, in the order in which they were entered."""
         return list({layer.name: layer for layer in self.entered}.values())
 
-    @property
+    @functools.cached_property
+    def given(self) -> dict[str, Array]:
+        """What each layer is given first in its first call, by the layer's name."""
+        return {call.layer.name: call.inputs[0] for call in reversed(self.calls) if call.inputs}
+
+    @functools.cached_property
     def unflattened(self) -> list[tuple[int, ...]]:
         """The shapes that one example has somewhere, before it may be flattened."""
         arrays = [array for call in self.calls for array in call.inputs + call.outputs if array.ndim > 2]
         return list(dict.fromkeys(array.shape[1:] for array in arrays))
+
+    @functools.cached_property
+    def _makers(self) -> dict[tuple[tuple[int, ...], bytes], list[Call]]:
+        """The calls, by the shape and the bits of what comes out first."""
+        found: dict[tuple[tuple[int, ...], bytes], list[Call]] = {}
+        for call in self.calls:
+            for values in call.outputs[:1]:
+                found.setdefault(_bits(values), []).append(call)
+        return found
+
+    def making(self, taken: Array) -> list[Call]:
+        """The calls whose first output is this array."""
+        return self._makers.get(_bits(taken), [])
 
     @functools.cached_property
     def _takers(self) -> dict[tuple[tuple[int, ...], bytes], list[Call]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ from parity.comparison.formats import NEAR
 from parity.comparison.layout import Layout, combinations, layouts
 from parity.comparison.matching import Matching, copied, matching
 from parity.comparison.model import Model, Run, Unfit, floats
-from parity.comparison.settling import alternatives, settled, told_apart
+from parity.comparison.settling import Settling
 
 
 @dataclass
@@ -55,12 +55,10 @@ def paired(
             refused = error
             continue
         found = matching(first, second, (ran, theirs), given)
-        best = _nearest(best, (told_apart(first, second, found, ran, there, near), Pairing(found, choice, there, [])))
-        for proposal in alternatives(found):
+        for apart, proposal in Settling(first, second, ran, there, near).proposals(found):
+            best = _nearest(best, (apart, Pairing(proposal, choice, there, [])))
             if best[0] < near:
                 break
-            apart = settled(first, second, proposal, ran, there, near)
-            best = _nearest(best, (apart, Pairing(proposal, choice, there, [])))
         if best and best[0] < near:
             break
     if best is None:
@@ -68,7 +66,7 @@ def paired(
         raise Unfit(f"the second model takes inputs of shapes {shapes} in no layout: {refused}") from refused
     pairing = best[1]
     asked_twice(second, pairing.there, "second ")
-    pairing.notes = [*pairing.matching.notes, *copied(first, second, pairing.matching)]
+    pairing.notes = [*pairing.matching.notes, *_ambiguous(pairing.matching), *copied(first, second, pairing.matching)]
     pairing.misconverted = misconverted(first, second, pairing.matching, before)
     pairing.notes += [
         f"output {place + 1} is of {output.dtype}, and was not compared"
@@ -81,6 +79,20 @@ def paired(
         if not layout.same
     ]
     return pairing
+
+
+def _ambiguous(found: Matching) -> Iterator[str]:
+    """Yields what is said of layers that cannot be told apart behind or ahead of one that is wrong."""
+    if not found.ambiguous:
+        return
+    names = {match.first.name for match in found.ambiguous[0]}
+    taken = [match for match in found.matches if match.first.name in names]
+    ours, theirs = (" and ".join(names) for names in zip(*((m.first.name, m.second.name) for m in taken), strict=True))
+    more = f"; of {len(found.ambiguous) - 1} more groups of layers likewise" if len(found.ambiguous) > 1 else ""
+    yield (
+        f"weights: {ours} are given the same, hold the same shapes, and nothing near tells which is which: they are "
+        f"taken for {theirs}, in this order, and a mapping can be given{more}"
+    )
 
 
 Apart = tuple[float, Pairing]  # how far the outputs are apart
