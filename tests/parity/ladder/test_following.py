@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from numpynet import SGD, Adam, Graph, Linear, Module, ReLU, Sequential, Sum, Tanh
+from numpynet import GELU, SGD, Adam, Graph, Linear, MaxPool2d, Module, ReLU, Sequential, Sum, Tanh
 from parity.case import Case, Step
 from parity.formats import format_of
 from parity.frameworks import available
@@ -49,6 +49,15 @@ def test_the_reference_that_follows_itself_computes_what_it_computed(target: typ
         assert list(following) == list(alone)
         for key, values in alone.items():
             np.testing.assert_array_equal(following[key], values, str(key))
+
+
+def test_what_no_error_reaches_on_the_references_way_is_looked_at_on_the_implementations() -> None:
+    # In float32 both are 0, of which the first is the largest; else the second is, and no error reaches the first.
+    x, one = np.array([[[[-19.0, -20.0]]]], np.float32), np.ones((1, 1, 1, 1), np.float32)
+    case = Case(Sequential(GELU(), MaxPool2d((1, 2))), [Step(x, one, 0.125)], training=True, arguments=None)
+    wide, judgement = case.astype(format_of(case.dtype).wider), judge(case, [])
+    assert judgement.passed
+    assert _goes_its_own_way(judgement, "numpynet", wide, subject(case, "numpynet"), 1)
 
 
 @pytest.mark.parametrize("target", [Sequential, Graph])
