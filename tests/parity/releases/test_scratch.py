@@ -43,7 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def running(home: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that runs a command with a release in front."""
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", RUNNING], text=True, stdin=pipe, stdout=pipe) as process:
+    with subprocess.Popen([sys.executable, "-c", RUNNING], text=True, stdin=pipe, stdout=pipe, cwd=home) as process:
         assert process.stdout
         assert process.stdout.readline() == "running\n"
         yield process
