@@ -206,8 +206,9 @@ def _following(pairs: Sequence[Aligned], reference: Run, other: Run) -> list[Ali
     left = list(pairs)
     while left:
         pair = left.pop(0)
-        behind = _taking(pair.last, reference, known), _taking(pair.other, other, known)
-        ahead = _making(pair.reference[0], reference, known), _making(pair.other, other, known)
+        first, last = (pair.reference[0], reference), (pair.last, reference)
+        behind = [_unknown(_taking(call, run), call, known) for call, run in (last, (pair.other, other))]
+        ahead = [_unknown(_making(call, run), call, known) for call, run in (first, (pair.other, other))]
         for ours, theirs in (behind, ahead):
             for kind in {call.layer.kind for call in ours} & {call.layer.kind for call in theirs}:
                 here, there = ([call for call in calls if call.layer.kind == kind] for calls in (ours, theirs))
@@ -218,23 +219,22 @@ def _following(pairs: Sequence[Aligned], reference: Run, other: Run) -> list[Ali
     return found
 
 
-def _taking(call: Call, run: Run, known: Set[int]) -> list[Call]:
-    """The calls of layers that hold nothing which take what a call hands on, none of them known."""
-    return [
-        one
-        for handed in call.outputs[:1]
-        for one in run.taking(handed)
-        if one is not call and id(one) not in known and not one.layer.held and len(one.inputs) == 1
-    ]
+def _taking(call: Call, run: Run) -> list[Call]:
+    """The calls that take what a call hands on."""
+    return run.taking(call.outputs[0]) if call.outputs else []
 
 
-def _making(call: Call, run: Run, known: Set[int]) -> list[Call]:
-    """The calls of layers that hold nothing which hand on what a call takes, none of them known."""
+def _making(call: Call, run: Run) -> list[Call]:
+    """The calls that hand on what a call takes."""
+    return run.making(call.inputs[0]) if call.inputs else []
+
+
+def _unknown(calls: Sequence[Call], beside: Call, known: Set[int]) -> list[Call]:
+    """Those of layers that hold nothing and take one array, none of them known, nor the call that they are beside."""
     return [
         one
-        for taken in call.inputs[:1]
-        for one in run.making(taken)
-        if one is not call and id(one) not in known and not one.layer.held and len(one.inputs) == 1
+        for one in calls
+        if one is not beside and id(one) not in known and not one.layer.held and len(one.inputs) == 1
     ]
 
 

@@ -166,26 +166,18 @@ class Run:
         return list(dict.fromkeys(array.shape[1:] for array in arrays))
 
     @functools.cached_property
-    def _makers(self) -> dict[tuple[tuple[int, ...], bytes], list[Call]]:
+    def _makers(self) -> dict[Bits, list[Call]]:
         """The calls, by the shape and the bits of what comes out first."""
-        found: dict[tuple[tuple[int, ...], bytes], list[Call]] = {}
-        for call in self.calls:
-            for values in call.outputs[:1]:
-                found.setdefault(_bits(values), []).append(call)
-        return found
+        return _by_first(self.calls, lambda call: call.outputs)
 
     def making(self, taken: Array) -> list[Call]:
         """The calls whose first output is this array."""
         return self._makers.get(_bits(taken), [])
 
     @functools.cached_property
-    def _takers(self) -> dict[tuple[tuple[int, ...], bytes], list[Call]]:
+    def _takers(self) -> dict[Bits, list[Call]]:
         """The calls, by the shape and the bits of what goes in first."""
-        found: dict[tuple[tuple[int, ...], bytes], list[Call]] = {}
-        for call in self.calls:
-            for values in call.inputs[:1]:
-                found.setdefault(_bits(values), []).append(call)
-        return found
+        return _by_first(self.calls, lambda call: call.inputs)
 
     def taking(self, handed: Array) -> list[Call]:
         """The calls whose first input is this array, or what a ReLU in place has left of it."""
@@ -212,8 +204,20 @@ class Run:
         return parts
 
 
-def _bits(values: Array) -> tuple[tuple[int, ...], bytes]:
+Bits = tuple[tuple[int, ...], bytes]  # the shape of an array, and a digest of what it holds
+
+
+def _bits(values: Array) -> Bits:
     return values.shape, hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=16).digest()
+
+
+def _by_first(calls: Sequence[Call], arrays_of: Callable[[Call], Sequence[Array]]) -> dict[Bits, list[Call]]:
+    """The calls by the first of the arrays that `arrays_of` names; those without any are left out."""
+    found: dict[Bits, list[Call]] = {}
+    for call in calls:
+        for values in arrays_of(call)[:1]:
+            found.setdefault(_bits(values), []).append(call)
+    return found
 
 
 @dataclass
