@@ -64,6 +64,8 @@ def by_functions(model: Any) -> None:
         "Dropout": lambda layer, x: functional.dropout(x, layer.p, layer.training),
         "AvgPool2d": lambda layer, x: functional.avg_pool2d(x, layer.kernel_size),
         "MaxPool2d": lambda layer, x: functional.max_pool2d(x, layer.kernel_size),
+        "ZeroPad2d": lambda layer, x: functional.pad(x, layer.padding),
+        "Upsample": lambda layer, x: functional.interpolate(x, scale_factor=layer.scale_factor, mode=layer.mode),
         "AdaptiveAvgPool2d": lambda layer, x: functional.adaptive_avg_pool2d(x, layer.output_size),
     }
 

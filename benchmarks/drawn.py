@@ -106,11 +106,12 @@ def _settle(model: Any, rng: np.random.Generator) -> None:
 
 
 def _other_there() -> tuple[str, ...]:
-    """The layers that differ in float64, where Keras rounds their constants to float32.
+    """What differs in float64, where Keras rounds its constants to float32.
 
-    They are sqrt(2) in GELU (differences, gelu-float32-constants), and 1 / sqrt(key_dim) in attention.
+    They are sqrt(2) in GELU (differences, gelu-float32-constants), and 1 / sqrt(key_dim) in attention. And bilinear
+    resizing, which TensorFlow computes in float32 whatever the format.
     """
-    return ("gelu", "attention") if keras.config.dtype_policy().compute_dtype == "float64" else ()
+    return ("gelu", "attention", "bilinear") if keras.config.dtype_policy().compute_dtype == "float64" else ()
 
 
 def _several(rng: np.random.Generator, shape: Shape, number: int) -> list[Part]:
@@ -125,10 +126,11 @@ def _part(rng: np.random.Generator, shape: Shape, keeps: bool = False) -> Part:
     """A part that takes this shape, and hands it on if it `keeps` it."""
     of_any: list[Callable[..., Part]] = [_activation, _activation, _dropout]
     kept = {1: [_batch_norm, _layer_norm], 2: [_layer_norm, _attention], 3: [_batch_norm, _group_norm, _convolution]}
-    moved = {1: [_dense, _dense], 2: [_dense, _lstm, _gru, _flat], 3: [_convolution, _pooling, _flat, _mean]}
+    images = [_convolution, _pooling, _padding, _larger, _flat, _mean]
+    moved = {1: [_dense, _dense], 2: [_dense, _lstm, _gru, _flat], 3: images}
     if keras.config.dtype_policy().variable_dtype in NARROW:
         moved[2] = [_dense, _flat]  # Keras cannot draw the orthogonal weights of recurrent layers in these formats
-    choices = of_any + kept[len(shape)] + ([] if keeps else [*moved[len(shape)], _residual])
+    choices = of_any + kept[len(shape)] + ([] if keeps else [*moved[len(shape)], _residual, _branches])
     return choices[int(rng.integers(len(choices)))](rng, shape, keeps)
 
 
@@ -188,6 +190,21 @@ def _pooling(rng: np.random.Generator, shape: Shape, keeps: bool) -> Part:
     return Part(module, port, (shape[0], shape[1] // 2, shape[2] // 2))
 
 
+def _padding(rng: np.random.Generator, shape: Shape, keeps: bool) -> Part:
+    left, right, top, bottom = widths = [int(width) for width in rng.integers(0, 3, 4)]
+    port = keras.layers.ZeroPadding2D(((top, bottom), (left, right)))
+    channels, height, width = shape
+    return Part(torch.nn.ZeroPad2d(widths), port, (channels, height + top + bottom, width + left + right))
+
+
+def _larger(rng: np.random.Generator, shape: Shape, keeps: bool) -> Part:
+    if max(shape[1:]) > 8:
+        return _activation(rng, shape, keeps)
+    how = str(rng.choice([name for name in ("nearest", "bilinear") if name not in _other_there()]))
+    port = keras.layers.UpSampling2D(2, interpolation=how)
+    return Part(torch.nn.Upsample(scale_factor=2, mode=how), port, (shape[0], 2 * shape[1], 2 * shape[2]))
+
+
 def _flat(rng: np.random.Generator, shape: Shape, keeps: bool) -> Part:
     return Part(torch.nn.Flatten(), keras.layers.Flatten(), (int(np.prod(shape)),))
 
@@ -239,17 +256,36 @@ def _residual(rng: np.random.Generator, shape: Shape, keeps: bool) -> Part:
     return Part(_classes().Residual(_modules(parts)), port, shape)
 
 
+def _branches(rng: np.random.Generator, shape: Shape, keeps: bool) -> Part:
+    """Several parts side by side, concatenated; the port computes them in an order of its own."""
+    branches = [
+        [_part(rng, shape, keeps=True) for _ in range(int(rng.integers(1, 3)))] for _ in range(int(rng.integers(2, 4)))
+    ]
+    order = [int(number) for number in rng.permutation(len(branches))]
+
+    def port(x: Any) -> Any:
+        left = {number: functools.reduce(lambda left, part: part.port(left), branches[number], x) for number in order}
+        return keras.layers.Concatenate()([left[number] for number in range(len(branches))])
+
+    axis = 0 if len(shape) == 3 else -1  # of one example
+    joined = list(shape)
+    joined[axis] *= len(branches)
+    module = _classes().Branches([_modules(parts) for parts in branches], 1 if axis == 0 else -1)
+    return Part(module, port, tuple(joined))
+
+
 def _modules(parts: Sequence[Part]) -> Any:
     return torch.nn.Sequential(*(part.module for part in parts))
 
 
 @dataclass(frozen=True)
 class Classes:
-    """Modules of torch: one that hands on the first of what another returns, self-attention, and a sum."""
+    """Modules of torch: one that hands on the first of what another returns, self-attention, a sum, and branches."""
 
     First: type
     ToItself: type
     Residual: type
+    Branches: type
 
 
 @functools.cache
@@ -273,4 +309,12 @@ def _classes() -> Any:
         def forward(self, x: Any) -> Any:
             return x + self.inside(x)
 
-    return Classes(First, ToItself, Residual)
+    class Branches(torch.nn.Module):
+        def __init__(self, branches: Sequence[Any], axis: int) -> None:
+            super().__init__()
+            self.branches, self.axis = torch.nn.ModuleList(branches), axis
+
+        def forward(self, x: Any) -> Any:
+            return torch.cat([branch(x) for branch in self.branches], self.axis)
+
+    return Classes(First, ToItself, Residual, Branches)

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity.comparison.causes import Cause, causes
+from parity.comparison.formats import NEAR
 from parity.comparison.layout import closest
+from parity.comparison.likeness import alike
 from parity.comparison.matching import Matching
 from parity.comparison.model import ACTIVATIONS, NOT_PREPARED, PREPARING, Call, Layer, Run, Setting
 
@@ -65,40 +67,45 @@ class Aligned:
                     yield call, cause
 
 
-def aligned(reference: Run, other: Run, found: Matching, swapped: bool) -> list[Aligned]:
+def aligned(reference: Run, other: Run, found: Matching, swapped: bool, near: float = NEAR) -> list[Aligned]:
     """The calls that compute the same, in the other model's order.
 
-    `swapped` says that the reference is the second of the models that were matched. Calls that nothing is known of are
-    left out; so is one that applies an activation which the reference computes in no layer.
+    `swapped` says that the reference is the second of the models that were matched. What is nearer than `near`, of its
+    size, is taken for equal. Calls that nothing is known of are left out; so is one that applies an activation which
+    the reference computes in no layer.
     """
     of_layer = {
         (match.first if swapped else match.second).name: (match.second if swapped else match.first).name
         for match in found.matches
     }
     places = _anchors(reference.calls, other.calls, of_layer)
-    taken: set[int] = set()
-    anchored = {here: _anchored(reference, start, other.calls[here], taken) for here, start in sorted(places.items())}
-    following = _following([pair for found in anchored.values() for pair in found], reference, other)
-    taken_here, taken_there = {id(pair.last) for pair in following}, {id(pair.other) for pair in following}
-    taken |= {place for place, call in enumerate(reference.calls) if id(call) in taken_here}
-    pairs: list[Aligned] = []
+    known: set[int] = set()  # the calls of either model that have been considered, by `id`
+    anchored = {here: _anchored(reference, start, other.calls[here], known) for here, start in sorted(places.items())}
+    known |= {id(call) for call in other.calls if _in_hard_sigmoid(call, other)}
+    apart = _following([pair for found in anchored.values() for pair in found], reference, other)
+    known |= _ids(apart)
+    left, left_there = ([call for call in run.calls if id(call) not in known] for run in (reference, other))
+    apart += [Aligned((call,), there) for call, there in alike(left, left_there, reference.unflattened, near)]
+    known |= _ids(apart)
+    pairs = list(apart)
     bounds = [*sorted(places), len(other.calls)]
     for here, after in zip([-1, *bounds[:-1]], bounds, strict=True):
-        start = places.get(here, -1)
-        end = places.get(after, len(reference.calls))
+        start, end = places.get(here, -1), places.get(after, len(reference.calls))
         pairs += anchored.get(here, [])
-        free = [place for place in range(start + 1, end) if place not in taken]
-        apart = [
-            call
-            for call in other.calls[here + 1 : after]
-            if id(call) not in taken_there and not _in_hard_sigmoid(call, other)
-        ]
-        pairs += _between([reference.calls[place] for place in free], apart, reference, other)
+        left, left_there = (
+            [call for call in calls if id(call) not in known]
+            for calls in (reference.calls[start + 1 : end], other.calls[here + 1 : after])
+        )
+        pairs += _between(left, left_there, reference, other)
     order = {id(call): place for place, call in enumerate(other.calls)}
-    pairs = sorted([*pairs, *following], key=lambda pair: order[id(pair.other)])
+    pairs.sort(key=lambda pair: order[id(pair.other)])
     pairs = _with_what_is_beside(pairs, other)
     pairs = [_without_its_activation(pair, pairs, reference, other) for pair in pairs]
     return [*_prepared(pairs, reference, other), *pairs, *_too_many(pairs, reference, other)]
+
+
+def _ids(pairs: Sequence[Aligned]) -> set[int]:
+    return {id(call) for pair in pairs for call in (pair.last, pair.other)}
 
 
 def _prepared(pairs: Sequence[Aligned], reference: Run, other: Run) -> Iterator[Aligned]:
@@ -263,10 +270,10 @@ def _in_hard_sigmoid(call: Call, run: Run) -> bool:
     return any(np.array_equal(given, output + output.dtype.type(3)) for output in outputs)
 
 
-def _anchored(run: Run, place: int, call: Call, taken: set[int]) -> list[Aligned]:
+def _anchored(run: Run, place: int, call: Call, known: set[int]) -> list[Aligned]:
     """A call of a layer that holds arrays, with the activation behind it if the other model's applies one as well."""
     first = run.calls[place]
-    taken.add(place)
+    known |= {id(first), id(call)}
     activation = call.layer.activation
     if not activation or activation == first.layer.activation:
         return [Aligned((first,), call)]
@@ -274,7 +281,7 @@ def _anchored(run: Run, place: int, call: Call, taken: set[int]) -> list[Aligned
     if following is not None and following.layer.kind != activation and id(following) in run.parts:
         following = next((one for one in run.calls[place + 2 :] if not one.layer.is_function), None)
     elif following is not None and following.layer.kind in ACTIVATIONS:
-        taken.add(place + 1)
+        known.add(id(following))
         return [Aligned((first, following), call)]
     after = following.inputs if following else run.outputs
     # What comes next is what came out: no function in between has activated it, and the other's activation is too many.

@@ -240,7 +240,7 @@ class _Comparing:
             other = self.other.run(there, training, sent, kept_there)
         single = in_single(watch, watch_there) if self.other.framework == "torch" else NONE_KEPT
         self.notes += overflown(other, self.arithmetic, "training" if training else "evaluation")
-        pairs = aligned(reference, other, self.matching, self.swapped)
+        pairs = aligned(reference, other, self.matching, self.swapped, self.arithmetic.near)
         found = self.correspondence.as_reference(reference, other, pairs, placed)
         knows = self.reference.framework == "torch" != self.other.framework
         judge = Judge(reference, self.reference.state(), self.arithmetic, knows)

@@ -63,8 +63,30 @@ ELEMENTARY = {
 # Powers that torch, as NumPy, computes in one operation.
 ROUNDED_ONCE = (-1, 0, 0.5, 1, 2)
 
-# Fused gradients that torch or TensorFlow adds up in the format of what they are of, in formats of 16 bits too.
-ADDED_IN_NARROW = ("convolution_backward", "native_layer_norm_backward", "native_batch_norm_backward")
+# How many terms meet in one place depends on indices or windows: it is counted, by the operation on ones.
+MEETING = _names("""
+    embedding_dense_backward index_add scatter_add index_put _index_put_impl _unsafe_index_put unfold_backward
+    col2im _pack_padded_sequence_backward
+    max_pool2d_with_indices_backward max_pool3d_with_indices_backward adaptive_max_pool2d_backward
+    adaptive_max_pool3d_backward fractional_max_pool2d_backward fractional_max_pool3d_backward
+    reflection_pad1d_backward reflection_pad2d_backward reflection_pad3d_backward
+    replication_pad1d_backward replication_pad2d_backward replication_pad3d_backward
+    upsample_nearest1d_backward upsample_nearest2d_backward upsample_nearest3d_backward
+    _upsample_nearest_exact1d_backward _upsample_nearest_exact2d_backward _upsample_nearest_exact3d_backward
+""")
+AVERAGING = _names("avg_pool2d avg_pool3d avg_pool2d_backward avg_pool3d_backward")
+AVERAGING_ADAPTIVELY = _names("""
+    _adaptive_avg_pool2d _adaptive_avg_pool3d _adaptive_avg_pool2d_backward _adaptive_avg_pool3d_backward
+""")
+
+# What torch or TensorFlow adds up in the format of what it is of, in formats of 16 bits too, in either: measured.
+# TensorFlow averages windows so in float16.
+ADDED_IN_NARROW = {
+    *_names("convolution_backward native_layer_norm_backward native_batch_norm_backward"),
+    *_names("_adaptive_avg_pool2d_backward _adaptive_avg_pool3d_backward"),
+    *AVERAGING,
+    *MEETING,
+}
 
 Terms = Callable[[Mapping[str, Any], Sequence[Any]], list[int]]  # of arguments and results: how many terms each adds up
 
@@ -143,31 +165,13 @@ LINEAR: dict[str, Terms | None] = {
     "_trilinear": _trilinear,
     "convolution": _convolved,
     "convolution_backward": _convolved_back,
-    **dict.fromkeys(_names("avg_pool2d avg_pool3d avg_pool2d_backward avg_pool3d_backward"), _pooled),
-    **dict.fromkeys(
-        _names("""
-        _adaptive_avg_pool2d _adaptive_avg_pool3d _adaptive_avg_pool2d_backward _adaptive_avg_pool3d_backward
-        """),
-        _pooled_adaptively,
-    ),
+    **dict.fromkeys(AVERAGING, _pooled),
+    **dict.fromkeys(AVERAGING_ADAPTIVELY, _pooled_adaptively),
     **dict.fromkeys(
         _names("_embedding_bag _embedding_bag_forward_only _embedding_bag_backward _embedding_bag_dense_backward"),
         _bagged,
     ),
-    # How many terms meet in one place depends on indices or windows: it is counted, by the operation on ones.
-    **dict.fromkeys(
-        _names("""
-        embedding_dense_backward index_add scatter_add index_put _index_put_impl _unsafe_index_put unfold_backward
-        col2im _pack_padded_sequence_backward
-        max_pool2d_with_indices_backward max_pool3d_with_indices_backward adaptive_max_pool2d_backward
-        adaptive_max_pool3d_backward fractional_max_pool2d_backward fractional_max_pool3d_backward
-        reflection_pad1d_backward reflection_pad2d_backward reflection_pad3d_backward
-        replication_pad1d_backward replication_pad2d_backward replication_pad3d_backward
-        upsample_nearest1d_backward upsample_nearest2d_backward upsample_nearest3d_backward
-        _upsample_nearest_exact1d_backward _upsample_nearest_exact2d_backward _upsample_nearest_exact3d_backward
-        """),
-        None,
-    ),
+    **dict.fromkeys(MEETING, None),
 }
 
 

@@ -24,7 +24,8 @@ ORDERS: dict[int, list[tuple[int, ...]]] = {
 class Layout:
     """The order in which the other model has an array's axes.
 
-    before: of an array (N, features) that was flattened, the shape that one example had; `order` is that of its axes
+    before: of an array (N, features) that was flattened, the shape that one example had, with the number of them in
+        front where several were concatenated; `order` is that of its axes
     """
 
     order: tuple[int, ...]
@@ -53,6 +54,7 @@ class Layout:
         return f"flattened from axes ({order}) of {self.before}" if self.before else f"axes ({order})"
 
 
+SIDE_BY_SIDE = 8  # arrays that were flattened and then concatenated, at most
 BY_CHANCE = 0.75  # MobileNetV2's 1280 features, no image, are 0.97 as far in another order; behind a wrong layer 0.56
 
 
@@ -68,9 +70,14 @@ def layouts(shape: Sequence[int], other: Sequence[int | None], before: Sequence[
         if all(wanted in (None, shape[axis]) for axis, wanted in zip(order, other, strict=True))
     ]
     if len(shape) == 2 and tuple(other) == tuple(shape):
-        flattened = [earlier for earlier in before if math.prod(earlier) == shape[1]]
-        orders_before = [(earlier, ORDERS.get(len(earlier) + 1, [])) for earlier in flattened]
-        found += [Layout(order, earlier) for earlier, orders in orders_before for order in orders[1:]]
+        for earlier in before:
+            orders = ORDERS.get(len(earlier) + 1, [])[1:]
+            number, rest = divmod(shape[1], math.prod(earlier) or math.inf)
+            if number == 1 and not rest:
+                found += [Layout(order, earlier) for order in orders]
+            elif 1 < number <= SIDE_BY_SIDE and not rest:  # whose order stays
+                within = [[axis + 1 for axis in order[1:]] for order in orders if order[0] == 0]
+                found += [Layout((0, 1, *axes), (int(number), *earlier)) for axes in within]
     return found
 
 

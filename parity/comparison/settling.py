@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -55,11 +56,16 @@ class Settling:
     def _told_apart(self, found: Matching, arrangement: Arrangement, best: Nearness) -> Nearness:
         """Exchange layers that are given the same, as the heads of parallel branches, where what follows says so.
 
-        Their own inputs cannot tell them apart. Those of which nothing near says so are `ambiguous`.
+        Their own inputs cannot tell them apart. Those of which nothing near says so are `ambiguous`. Where everything
+        is near, only those are tried that are set as each other's partners.
         """
         told: dict[Places, bool] = {}
-        while not best.everywhere(_layers(found)):
-            places = next((pair for pair in _given_the_same(found, arrangement, best) if pair not in told), None)
+        while True:
+            near = best.everywhere(_layers(found))
+            untried = (pair for pair in _given_the_same(found, arrangement, best) if pair not in told)
+            places = next((pair for pair in untried if not near or _set_crosswise(found, pair)), None)
+            if near and places is None:
+                break
             if places is None or len(told) == TRIED:
                 pairs = [pair for pair in _given_the_same(found, arrangement, best) if not told.get(pair, False)]
                 found.ambiguous = _together(found, pairs)
@@ -69,7 +75,7 @@ class Settling:
             arrangement.exchange(other, {one.first.name: two.second.name, two.first.name: one.second.name})
             then = self._settled(other, arrangement, self._copied(other))
             nearer, told[places] = _nearer(found, other, best, then)
-            if nearer:
+            if nearer or (near and then.everywhere(_layers(other))):
                 best, found.matches = then, other.matches
         return best
 
@@ -164,6 +170,24 @@ def _given_the_same(found: Matching, arrangement: Arrangement, now: Nearness) ->
                 and _equal(now.theirs, match.second.name, other.second.name)
             ):
                 yield place, after
+
+
+def _set_crosswise(found: Matching, pair: Places) -> bool:
+    """Tells whether the settings of two matched layers would be the same if they were exchanged, and are not so."""
+    one, two = (found.matches[place] for place in pair)
+    return not (_set_alike(one.first, one.second) and _set_alike(two.first, two.second)) and (
+        _set_alike(one.first, two.second) and _set_alike(two.first, one.second)
+    )
+
+
+def _set_alike(one: Layer, other: Layer) -> bool:
+    """Tells whether the settings that both have are the same, as 1 - 0.9 is 0.1."""
+    values = ((one.settings[name].value, other.settings[name].value) for name in one.settings.keys() & other.settings)
+    return all(
+        ours == theirs
+        or (isinstance(ours, float) and isinstance(theirs, float) and math.isclose(ours, theirs, rel_tol=1e-6))
+        for ours, theirs in values
+    )
 
 
 def _equal(run: Run, one: str, other: str) -> bool:

@@ -61,7 +61,7 @@ def layer_for(name: str, arguments: Mapping[str, Any]) -> Any:
     if name == "pad":
         return _padding(arguments["pad"])(tuple(arguments["pad"]))
     made = getattr(torch.nn, FUNCTIONS[name][0])
-    known = inspect.signature(made).parameters
+    known = _parameters(made)
     given = {argument: value for argument, value in arguments.items() if argument in known}
     if given.get("stride") == []:  # as torch has it where none is given
         del given["stride"]
@@ -71,6 +71,23 @@ def layer_for(name: str, arguments: Mapping[str, Any]) -> Any:
 def _padding(widths: Sequence[int]) -> Any:
     """The class of layers that pads by such pairs of widths, the last axis first; None where there is none."""
     return getattr(torch.nn, f"ZeroPad{len(widths) // 2}d", None)
+
+
+@functools.cache
+def _parameters(made: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(made).parameters
+
+
+def _can_be_made(name: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether there is a layer for such a call, and it has all that it cannot be made without.
+
+    What is left out by mistake is for torch to say.
+    """
+    if name == "pad":
+        return _padding(arguments.get("pad", ())) is not None
+    known = _parameters(getattr(torch.nn, FUNCTIONS[name][0])).values()
+    needed = {each.name for each in known if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD}
+    return needed <= arguments.keys()
 
 
 def watching(handle: Handle) -> Any:
@@ -101,7 +118,7 @@ def called(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> t
         values = LEFT_OUT.get(parameter) or LEFT_OUT.get(f"{name} {parameter}")
         if values is not None and arguments.pop(parameter) not in values:
             return None
-    if name == "pad" and not (args[0].is_floating_point() and _padding(arguments["pad"])):
+    if not _can_be_made(name, arguments) or (name == "pad" and not args[0].is_floating_point()):
         return None
     if own != name:
         arguments["inplace"] = True

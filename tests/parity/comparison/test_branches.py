@@ -166,3 +166,80 @@ def test_branches_are_ambiguous_where_nothing_that_is_near_tells_them_apart() ->
 def test_branches_that_are_summed_are_not_ambiguous_since_either_order_computes_the_same() -> None:
     torch.manual_seed(0)
     assert not said(parity.compare(twins_in_torch(summed=True), twins(counted=False, summed=True), images()))
+
+
+def side_by_side(*branches: Any) -> Any:
+    """A module of several branches, concatenated."""
+
+    class Joined(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.branches = torch.nn.ModuleList(branches)
+
+        def forward(self, x: Any) -> Any:
+            return torch.cat([branch(x) for branch in self.branches], -1)
+
+    return Joined()
+
+
+def joined(*branches: Any) -> Any:
+    """The same in Keras, the last branch computed first."""
+    given = keras.Input((6,))
+    left: list[Any] = []
+    for branch in reversed(branches):
+        x = given
+        for layer in branch:
+            x = layer(x)
+        left.insert(0, x)
+    return keras.Model(given, keras.layers.Concatenate()(left))
+
+
+def rows(number: int = 3) -> Array:
+    return np.random.default_rng(0).standard_normal((number, 6)).astype(np.float32)
+
+
+@pytest.mark.parametrize("rates", [(0.25, 0.5), (0.5, 0.5)])
+def test_dropouts_that_are_given_the_same_are_told_apart_by_what_comes_back(rates: tuple[float, float]) -> None:
+    """Seeds 28 and 194 of the random pairs: in evaluation mode they hand on what they take."""
+    nn, layers = torch.nn, keras.layers
+    model = side_by_side(
+        nn.Sequential(nn.Dropout(rates[0]), nn.LayerNorm(6, eps=1e-3)), nn.Sequential(nn.Dropout(rates[1]), nn.Tanh())
+    )
+    port = joined(
+        [layers.Dropout(rates[0]), layers.LayerNormalization()], [layers.Dropout(rates[1]), layers.Activation("tanh")]
+    )
+    found = parity.compare(model, port, rows())
+    found.check()
+    assert list(found.judged) == ["evaluation", "training"]
+
+
+def test_layers_that_hold_nothing_are_told_apart_by_what_they_compute() -> None:
+    """Seed 16: two branches of the same two layers, one in the other order."""
+    nn, layers = torch.nn, keras.layers
+    model = side_by_side(nn.Sequential(nn.SiLU(), nn.ELU()), nn.Sequential(nn.ELU(), nn.SiLU()))
+    port = joined([layers.Activation("silu"), layers.ELU()], [layers.ELU(), layers.Activation("silu")])
+    parity.compare(model, port, rows()).check()
+
+
+def test_of_two_branches_the_layer_that_is_wrong_is_named() -> None:
+    nn, layers = torch.nn, keras.layers
+    model = side_by_side(nn.Sequential(nn.SiLU(), nn.ELU()), nn.Sequential(nn.ELU(), nn.SiLU()))
+    port = joined([layers.Activation("silu"), layers.ELU(0.5)], [layers.ELU(), layers.Activation("silu")])
+    (fault,) = parity.compare(model, port, rows()).faults
+    assert (fault.beside, fault.cause and fault.cause.mend) == ("branches.0.1", "alpha=1.0")
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_images_that_were_flattened_before_they_were_concatenated_lie_otherwise(behind: bool) -> None:
+    """Seeds 27 and 160."""
+    nn, layers = torch.nn, keras.layers
+    model = nn.Sequential(nn.Flatten(), side_by_side(nn.Tanh(), nn.SiLU()))
+    given = keras.Input((SIDE, SIDE, CHANNELS))
+    x = layers.Flatten()(given)
+    x = layers.Concatenate()([layers.Activation("tanh")(x), layers.Activation("silu")(x)])
+    if behind:
+        model.append(nn.Linear(2 * CHANNELS * SIDE * SIDE, CLASSES))
+        x = layers.Dense(CLASSES)(x)
+    found = parity.compare(model, keras.Model(given, x), images())
+    found.check()
+    assert behind or "flattened from axes (0, 1, 3, 4, 2) of (2, 4, 5, 5)" in str(found)

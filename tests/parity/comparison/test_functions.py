@@ -292,6 +292,17 @@ def test_a_call_that_no_layer_can_stand_for_stays_one() -> None:
     assert called(torch.relu_, (x,), {}) == ("relu", {"inplace": True})
 
 
+@pytest.mark.parametrize("name", ["pad", "max_pool1d", "adaptive_avg_pool2d", "interpolate"])
+def test_of_a_call_without_what_it_needs_torch_says_so(name: str) -> None:
+    function, x = getattr(functional, name), torch.ones(2, 3, 4)
+    with pytest.raises((TypeError, ValueError)) as alone:
+        function(x)
+    instead = watching(lambda called, arguments, input: layer_for(called, arguments)(input))
+    with instead, pytest.raises(alone.type) as watched:
+        function(x)
+    assert str(watched.value) == str(alone.value)
+
+
 @pytest.mark.parametrize("functions", [True, False])
 @pytest.mark.parametrize("slope", [0.0, 0.25])
 def test_branches_that_one_model_computes_side_by_side_are_not_mixed_up(slope: float, functions: bool) -> None:

@@ -13,15 +13,16 @@ from parity.frameworks.lazy import keras, torch
 pytestmark = pytest.mark.skipif(len(available()) < 2, reason="the models are written in torch and in Keras")
 
 
-# The first four raised alarms once; each has its cause beside it in the tests below.
-@pytest.mark.parametrize("seed", [23, 27, 31, 38, 0, 1])
+# Branches side by side raised alarms once, for the causes that `test_branches.py` has.
+@pytest.mark.parametrize("seed", [27, 28, 50, 160, 0, 1])
 def test_a_right_pair_raises_no_alarm(seed: int) -> None:
     pair = drawn(seed)
     parity.compare(pair.model, pair.port, pair.inputs).check()
 
 
-# The first holds no array that would say what format it is in.
-@pytest.mark.parametrize("seed", [32, 2, 3])
+# Of the first, two normalisations side by side were taken for each other, and what was behind them was saturated. The
+# second holds no array that would say what format it is in.
+@pytest.mark.parametrize("seed", [513, 36, 2])
 def test_nor_does_one_in_float64(seed: int) -> None:
     pair = drawn(seed, "float64")
     parity.compare(pair.model, pair.port, pair.inputs).check()
