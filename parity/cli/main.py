@@ -13,7 +13,7 @@ from parity.starting import lighten
 # The first paragraph of the help of each, in the order in which they are listed.
 COMMANDS = {
     "list": "The pairs, and the versions of the implementations found here.",
-    "begin": "Writes down that a job is about to run these commands, so that the report misses what never started.",
+    "run": "Runs several commands one after another, whatever those before came to, and writes down first which.",
     "check": "Rungs 1 to 3: outputs, gradients and update steps, on random examples, judged by derived allowances.",
     "compare": "Any two models: whether they compute the same and, if not, which layer is at fault and what it "
     "probably is.",

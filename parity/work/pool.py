@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from parity.results.packages import THREAD_VARIABLES
 from parity.starting import lighten
 
+Threads = dict[str, str | None]
 DEPTH = 5  # frames of a traceback that are told: enough to get from a framework into our own code
 
 
@@ -47,6 +48,8 @@ class Crash:
 class Pool:
     """A context with up to `workers` processes, each started when there is work for it, and all ended on leaving.
 
+    Within `kept` those that are idle are left to the next pool.
+
     single_threaded: they use one thread each, because results must not depend on how many work side by side; otherwise
         they do so where there are several and the environment does not say
     calls: how many a process performs before another takes its place; None for any number. What a framework keeps of
@@ -62,8 +65,12 @@ class Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in (*self._idle, *self._busy):
+        for worker in self._busy:
             worker.end()
+        if _kept is None:
+            _end(self._idle)
+        else:
+            _kept.extend(self._idle)
         self._idle, self._busy = [], {}
 
     def run(self, calls: Iterable[Call]) -> Iterator[tuple[Call, Any]]:
@@ -93,14 +100,24 @@ class Pool:
                 yield call, found
 
     def _start(self) -> _Worker:
-        with _threads(self.single_threaded, self.workers):
-            return _Worker()
+        """A new process, or one that was kept and has the numbers of threads that a new one would have."""
+        with _threads(self.single_threaded, self.workers) as threads:
+            left = _kept or []
+            for worker in left:
+                if worker.threads == threads and worker.process.is_alive():
+                    left.remove(worker)
+                    return worker
+            return _Worker(threads)
 
 
 class _Worker:
-    """One process and this side of its pipe."""
+    """One process and this side of its pipe.
 
-    def __init__(self) -> None:
+    threads: what the variables of thread counts were when it was started, by their names
+    """
+
+    def __init__(self, threads: Threads) -> None:
+        self.threads = threads
         context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
         self.pipe, other = context.Pipe()
         self.process: BaseProcess = context.Process(target=_serve, args=(other,))
@@ -127,6 +144,26 @@ class _Worker:
         self.pipe.close()
         self.process.kill()
         self.process.join()
+
+
+_kept: list[_Worker] | None = None
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """A context in which the processes of one pool serve the next, so that a framework is imported once in each."""
+    global _kept
+    outer, _kept = _kept, []
+    try:
+        yield
+    finally:
+        _end(_kept)
+        _kept = outer
+
+
+def _end(workers: Iterable[_Worker]) -> None:
+    for worker in workers:
+        worker.end()
 
 
 def _ready(workers: Iterable[_Worker]) -> list[_Worker]:
@@ -185,13 +222,13 @@ def _die_with_parent() -> None:
 
 
 @contextmanager
-def _threads(always_one: bool, workers: int) -> Iterator[None]:
-    """A context with the environment variables of thread counts that a new process is to have."""
+def _threads(always_one: bool, workers: int) -> Iterator[Threads]:
+    """A context with the environment variables of thread counts that a new process is to have; yields them."""
     counts = {name: "1" for name in THREAD_VARIABLES if always_one or (workers > 1 and name not in os.environ)}
     previous = {name: os.environ.get(name) for name in counts}
     os.environ.update(counts)
     try:
-        yield
+        yield {name: os.environ.get(name) for name in THREAD_VARIABLES}
     finally:
         for name, value in previous.items():
             if value is None:

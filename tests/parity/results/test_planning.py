@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from made_up_records import FRAMEWORKS, add_facts, add_ladder, add_modes, add_study, bare, filled
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from parity.cli import app
 from parity.report import write_report
@@ -173,19 +173,6 @@ def test_a_red_is_still_told_where_something_is_missing(results: Results) -> Non
     summary = report(results)
     assert summary.exit_code == 3
     assert summary.headline.endswith("Besides: implementations part on rung 2 (gradient): SoftMax/float32")
-
-
-def test_begin_writes_the_plan_of_a_job_and_knows_the_commands(tmp_path: Path) -> None:
-    def invoke(*steps: str) -> Result:
-        return CliRunner().invoke(app, ["begin", *steps, "--results", str(tmp_path / "stack")])
-
-    assert invoke("check", "study:digits", "--quick").exit_code == 0
-    (record,) = Results(tmp_path / "stack").read("plans")
-    assert (record["commands"], record["quick"]) == (["check", "study:digits"], True)
-    assert record["lock"] == lock()
-    refused = invoke("chekc")
-    assert refused.exit_code == 2
-    assert "no step called 'chekc'" in refused.output
 
 
 # What was left out, and what is off

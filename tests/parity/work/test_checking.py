@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import operator
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -22,10 +24,11 @@ from parity.cli.check import print_check
 from parity.cli.defects import print_defects
 from parity.items import differences, refusals
 from parity.report import Summary, write_report
+from parity.results.packages import THREAD_VARIABLES
 from parity.results.records import Json
 from parity.results.store import Results
 from parity.work.performing import Done
-from parity.work.pool import Call, Crash, Pool
+from parity.work.pool import Call, Crash, Pool, kept
 
 posix = pytest.mark.skipif(os.name != "posix", reason="processes of Windows die of other causes")
 
@@ -192,3 +195,37 @@ def test_a_process_is_replaced_after_as_many_calls_as_it_may_perform() -> None:
     with Pool(1, calls=3) as pool:
         processes = [found for _, found in pool.run(Call(number, os.getpid) for number in range(7))]
     assert [processes.count(process) for process in dict.fromkeys(processes)] == [3, 3, 1]
+
+
+def test_what_is_kept_serves_the_next_pool_of_as_many_threads_unless_it_has_died(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in THREAD_VARIABLES:
+        monkeypatch.setenv(name, "1")
+
+    def process(**settings: bool) -> int:
+        with Pool(1, **settings) as pool:
+            [(_, found)] = pool.run([Call(0, os.getpid)])
+        return int(found)
+
+    with kept():
+        first = process()
+        assert process(single_threaded=True) == first
+        monkeypatch.setenv(THREAD_VARIABLES[0], "2")
+        assert process() != first
+        monkeypatch.setenv(THREAD_VARIABLES[0], "1")
+        os.kill(first, signal.SIGKILL)
+        ended(first)
+        second = process()
+        assert second != first
+    ended(second)
+    assert process() != process()
+
+
+def ended(process: int) -> None:
+    """Wait for the end of a process."""
+    for _ in range(200):
+        if not any(child.pid == process and child.is_alive() for child in multiprocessing.active_children()):
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"process {process} has not ended")
