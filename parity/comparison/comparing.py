@@ -17,7 +17,7 @@ from parity.comparison.faults import faults as find_faults
 from parity.comparison.feeding import Lying
 from parity.comparison.formats import Arithmetic, holding_the_same, judged_format
 from parity.comparison.judging import Judge, Judgement
-from parity.comparison.layout import closest
+from parity.comparison.layout import closest, turned
 from parity.comparison.masks import Masks, Unshared, shared, steady
 from parity.comparison.model import Model, Unfit, floats
 from parity.comparison.narrowing import NONE_KEPT, Watch, as_computed, in_single, overflown
@@ -222,6 +222,7 @@ class _Comparing:
 
         with Watch() as watch:
             reference = self.reference.run(here, training, cotangents, kept)
+        reference.turned = turned(self.layouts)
         plain = self.other.run(there, training, kept=kept_there)
         both = zip(reference.outputs, plain.outputs, strict=False)
         outputs = [closest(*pair, reference.unflattened) for pair in both]

@@ -10,7 +10,7 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.alignment import Aligned
-from parity.comparison.layout import Layout, closest, layouts
+from parity.comparison.layout import NOTHING_FLATTENED, Flattened, Layout, closest, layouts
 from parity.comparison.model import Call
 
 ATTENTION = (0, 2, 1)  # which of torch's query, key and value Keras takes first, second and third
@@ -25,16 +25,16 @@ class Lying:
     """How the arrays of one model lie in the other: what came in with errors does not tell where shapes leave it open.
 
     usual: the order of the axes in most places whose shapes leave no choice, by rank
-    earlier: the shapes that an example has before it may be flattened
+    earlier: what is known of arrays that may have been flattened
     made: the shapes of what layers of the other model make; what is of none has been padded by what is no layer
     """
 
     usual: Mapping[int, tuple[int, ...]]
-    earlier: Sequence[tuple[int, ...]]
+    earlier: Flattened = NOTHING_FLATTENED
     made: Set[tuple[int, ...]] = frozenset()
 
     @classmethod
-    def of(cls, pairs: Sequence[Aligned], earlier: Sequence[tuple[int, ...]]) -> Lying:
+    def of(cls, pairs: Sequence[Aligned], earlier: Flattened) -> Lying:
         votes: dict[int, Counter[tuple[int, ...]]] = {}
         for pair in pairs:
             for values, other in zip(pair.reference[0].inputs, pair.entered.inputs, strict=False):

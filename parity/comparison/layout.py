@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,10 +59,25 @@ SIDE_BY_SIDE = 8  # arrays that were flattened and then concatenated, at most
 BY_CHANCE = 0.75  # MobileNetV2's 1280 features, no image, are 0.97 as far in another order; behind a wrong layer 0.56
 
 
+class Flattened(NamedTuple):
+    """What is known of arrays (N, features) that may have been flattened.
+
+    shapes: those that an example may have had before, in the order in which they came
+    turned: whether images lie otherwise in the other model
+    """
+
+    shapes: Sequence[tuple[int, ...]] = ()
+    turned: bool = False
+
+
+NOTHING_FLATTENED = Flattened()
+
+
 def layouts(shape: Sequence[int], other: Sequence[int | None], before: Sequence[tuple[int, ...]] = ()) -> list[Layout]:
     """The layouts in which an array of this shape has the `other` one, where None stands for any number.
 
-    `before` are the shapes that an example may have had before it was flattened.
+    `before` are the shapes that an example may have had before it was flattened. What was flattened last comes first of
+    these, and what was concatenated then comes after it.
     """
     orders = ORDERS.get(len(shape), [tuple(range(len(shape)))]) if len(shape) == len(other) else []
     found = [
@@ -70,24 +86,27 @@ def layouts(shape: Sequence[int], other: Sequence[int | None], before: Sequence[
         if all(wanted in (None, shape[axis]) for axis, wanted in zip(order, other, strict=True))
     ]
     if len(shape) == 2 and tuple(other) == tuple(shape):
-        for earlier in before:
+        several: list[Layout] = []
+        for earlier in reversed(before):
             orders = ORDERS.get(len(earlier) + 1, [])[1:]
             number, rest = divmod(shape[1], math.prod(earlier) or math.inf)
             if number == 1 and not rest:
                 found += [Layout(order, earlier) for order in orders]
             elif 1 < number <= SIDE_BY_SIDE and not rest:  # whose order stays
                 within = [[axis + 1 for axis in order[1:]] for order in orders if order[0] == 0]
-                found += [Layout((0, 1, *axes), (int(number), *earlier)) for axes in within]
+                several += [Layout((0, 1, *axes), (int(number), *earlier)) for axes in within]
+        found += several
     return found
 
 
-def closest(values: Array, other: Array, before: Sequence[tuple[int, ...]] = ()) -> Layout | None:
+def closest(values: Array, other: Array, before: Flattened = NOTHING_FLATTENED) -> Layout | None:
     """The layout in which `values` are nearest to the `other` model's; None where none has its shape.
 
     That they were flattened in another order is believed where they are nearer by a quarter then: features that were no
-    image are nearer in some order by chance, but by little, and what a wrong layer left of one by a half.
+    image are nearer in some order by chance, but by little, and what a wrong layer left of one by a half. Where they
+    are as far in either order, as features that are all equal, they lie as images do.
     """
-    found = layouts(values.shape, other.shape, before)
+    found = layouts(values.shape, other.shape, before.shapes)
 
     def apart(layout: Layout) -> float:
         with np.errstate(all="ignore"):
@@ -95,9 +114,16 @@ def closest(values: Array, other: Array, before: Sequence[tuple[int, ...]] = ())
 
     whole = min((layout for layout in found if not layout.before), key=apart, default=None)
     flattened = min((layout for layout in found if layout.before), key=apart, default=None)
-    if whole is None or (flattened is not None and apart(flattened) < apart(whole) * BY_CHANCE):
-        return flattened
-    return whole
+    if whole is None or flattened is None:
+        return whole or flattened
+    one, other_order = apart(whole), apart(flattened)
+    otherwise = before.turned if one == other_order else other_order < one * BY_CHANCE
+    return flattened if otherwise else whole
+
+
+def turned(found: Sequence[Layout]) -> bool:
+    """Tells whether one of several inputs is an image that lies otherwise in the other model."""
+    return any(len(layout.order) > 3 and not layout.same for layout in found)
 
 
 def combinations(found: Sequence[Sequence[Layout]]) -> list[tuple[Layout, ...]]:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.layout import closest
+from parity.comparison.layout import Flattened, closest
 from parity.comparison.model import Call
 
-Shapes = Sequence[tuple[int, ...]]
 
-
-def alike(calls: Sequence[Call], others: Sequence[Call], unflattened: Shapes, near: float) -> list[tuple[Call, Call]]:
+def alike(
+    calls: Sequence[Call], others: Sequence[Call], unflattened: Flattened, near: float
+) -> list[tuple[Call, Call]]:
     """The calls of one kind that are given the same in both models, hand on the same, and have the same come back.
 
     Branches are told apart so, whatever their order. Where nothing the same comes back to any, as where what follows is
@@ -47,7 +47,7 @@ def alike(calls: Sequence[Call], others: Sequence[Call], unflattened: Shapes, ne
     return found
 
 
-def _same(ours: Sequence[Array | None], theirs: Sequence[Array | None], unflattened: Shapes, near: float) -> bool:
+def _same(ours: Sequence[Array | None], theirs: Sequence[Array | None], unflattened: Flattened, near: float) -> bool:
     """Tells whether the first arrays are near in any layout; None, of what did not come back, is near None alone."""
     one, other = (arrays[0] if arrays else None for arrays in (ours, theirs))
     if one is None or other is None:

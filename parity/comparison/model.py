@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.layout import Flattened
 
 STATE = ("running mean", "running variance")  # the roles of what is no parameter: it has no gradient
 # The kinds of layers that another layer may apply in the end.
@@ -140,6 +141,7 @@ class Run:
 
     entered: the layers in the order in which they were entered, with those that have parts and hold arrays themselves
     parameter_gradients, state: by the layer's name and the array's role
+    turned: whether images lie otherwise in the model that this one is compared with
     """
 
     outputs: list[Array]
@@ -148,6 +150,7 @@ class Run:
     input_gradients: list[Array | None] = field(default_factory=list)
     parameter_gradients: dict[tuple[str, str], Array] = field(default_factory=dict)
     state: dict[tuple[str, str], Array] = field(default_factory=dict)
+    turned: bool = False
 
     @property
     def order(self) -> list[Layer]:
@@ -159,9 +162,13 @@ class Run:
         """What each layer is given first in its first call, by the layer's name."""
         return {call.layer.name: call.inputs[0] for call in reversed(self.calls) if call.inputs}
 
-    @functools.cached_property
-    def unflattened(self) -> list[tuple[int, ...]]:
+    @property
+    def unflattened(self) -> Flattened:
         """The shapes that one example has somewhere, before it may be flattened."""
+        return Flattened(self._shapes, self.turned)
+
+    @functools.cached_property
+    def _shapes(self) -> list[tuple[int, ...]]:
         arrays = [array for call in self.calls for array in call.inputs + call.outputs if array.ndim > 2]
         return list(dict.fromkeys(array.shape[1:] for array in arrays))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.conversion import Misconverted, misconverted, values_of
 from parity.comparison.formats import NEAR
-from parity.comparison.layout import Layout, combinations, layouts
+from parity.comparison.layout import Layout, combinations, layouts, turned
 from parity.comparison.matching import Matching, copied, matching
 from parity.comparison.model import Model, Run, Unfit, floats
 from parity.comparison.settling import Settling
@@ -54,6 +54,7 @@ def paired(
         except Exception as error:  # whatever is raised: the inputs do not lie so
             refused = error
             continue
+        ran.turned = turned(choice)
         found = matching(first, second, (ran, theirs), given)
         for apart, proposal in Settling(first, second, ran, there, near).proposals(found):
             best = _nearest(best, (apart, Pairing(proposal, choice, there, [])))

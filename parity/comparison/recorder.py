@@ -255,7 +255,7 @@ class _Recorder:
         judge = Judge(run, self.model.state(), self.arithmetic, knows=False)
 
         def allowances(model: Model) -> Allowances[Key]:
-            bench = Bench(model, lambda: None, itself, training, judge, Lying({}, []))
+            bench = Bench(model, lambda: None, itself, training, judge, Lying({}))
             own = OwnError(bench, Aligned(calls, calls[-1]), Feeding(calls[-1], []))
             own.allowances.glance()
             own.allowances.look()

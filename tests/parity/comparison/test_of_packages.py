@@ -9,7 +9,7 @@ import pytest
 
 import parity
 from numpynet import Array
-from parity.comparison.layout import Layout, closest
+from parity.comparison.layout import Flattened, Layout, closest
 from parity.comparison.model import Unfit
 from parity.frameworks import available
 from parity.frameworks.lazy import keras, torch
@@ -176,11 +176,19 @@ def test_a_hard_sigmoid_that_is_written_out_is_not_accused() -> None:
 
 def test_features_are_taken_for_a_flattened_image_only_where_that_is_much_nearer() -> None:
     values, shape = np.random.default_rng(0).standard_normal((3, 12)), (3, 2, 2)
-    turned = Layout((0, 2, 3, 1), shape).there(values)
-    nearest = closest(values, turned, [shape])
+    turned, before = Layout((0, 2, 3, 1), shape).there(values), Flattened([shape])
+    nearest = closest(values, turned, before)
     assert nearest is not None
     assert nearest.before == shape
-    by_chance = closest(values, 0.47 * values + 0.53 * turned, [shape])  # nine tenths as far as it lies
+    by_chance = closest(values, 0.47 * values + 0.53 * turned, before)  # nine tenths as far as it lies
     assert by_chance == Layout((0, 1))
-    behind_what_is_wrong = closest(values, 0.35 * values + 0.65 * turned, [shape])  # half as far
+    behind_what_is_wrong = closest(values, 0.35 * values + 0.65 * turned, before)  # half as far
     assert behind_what_is_wrong == nearest
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_features_that_are_all_equal_lie_as_images_do(turned: bool) -> None:
+    before = Flattened([(3, 4, 4), (12, 2, 2)], turned)  # the last of which was flattened
+    assert closest(np.ones((2, 48)), np.ones((2, 48)), before) == (
+        Layout((0, 2, 3, 1), (12, 2, 2)) if turned else Layout((0, 1))
+    )

@@ -20,9 +20,9 @@ def test_a_right_pair_raises_no_alarm(seed: int) -> None:
     parity.compare(pair.model, pair.port, pair.inputs).check()
 
 
-# Of the first, two normalisations side by side were taken for each other, and what was behind them was saturated. The
-# second holds no array that would say what format it is in.
-@pytest.mark.parametrize("seed", [513, 36, 2])
+# Of the first, two normalisations side by side were taken for each other, and what was behind them was saturated. An
+# image of the second is all ones when it is flattened. The third holds no array that would say what format it is in.
+@pytest.mark.parametrize("seed", [513, 570, 36])
 def test_nor_does_one_in_float64(seed: int) -> None:
     pair = drawn(seed, "float64")
     parity.compare(pair.model, pair.port, pair.inputs).check()
