@@ -23,6 +23,11 @@ def test_the_fit_finds_shape_and_scale(shape: float) -> None:
     assert abs(found_scale - scale) < 5 * of_scale
 
 
+def test_the_fit_is_by_unbiased_probability_weighted_moments() -> None:
+    """By hand: of 1, 2, 3 and 4 they are 5/2 and 5/6, which shape -1 and scale 5 have."""
+    assert fitted(np.array([3.0, 1.0, 4.0, 2.0])) == pytest.approx((-1, 5))
+
+
 @pytest.mark.parametrize("rate", [6.0, 9.0])
 def test_the_tail_of_an_exponential_distribution(rate: float) -> None:
     """Shares that exceed 1 with probability exp(-rate), which is seen in few of the examples or in none."""
@@ -53,6 +58,11 @@ def test_too_few_examples_or_too_few_that_differ_say_nothing() -> None:
     assert tail(np.linspace(0, 0.5, 10 * FEWEST)) is None
     assert tail(np.zeros(100_000)) is None
     assert tail([]) is None
+
+
+def test_where_hardly_a_share_is_within_the_limit_there_is_no_tail_to_fit() -> None:
+    shares = np.concatenate([np.linspace(0, 0.5, FEWEST), np.full(100 * FEWEST, 2.0)])
+    assert tail(shares) is None
 
 
 def test_the_bound_without_alarms_is_the_rule_of_three() -> None:
