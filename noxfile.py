@@ -225,13 +225,13 @@ def parity(session: nox.Session) -> None:
     studies = ["digits-quick"] if options.quick else ["digits", "digits-convolutional", "fashion-mnist"]
     # What is wrong on purpose comes last: no process that has computed it computes evidence.
     steps = [
-        f"check --examples {40 if options.quick else 60} --workers 2",
-        "fingerprint --workers 2",
-        *([] if options.quick else ["modes --workers 2"]),
-        "curves --workers 2",
+        f"check --examples {40 if options.quick else 60}",
+        "fingerprint",
+        *([] if options.quick else ["modes"]),
+        "curves",
         *(f"study {study} --optional" for study in studies),
-        "defects --workers 2",
-        "twins --workers 2",
+        "defects",
+        "twins",
         "report",
     ]
     environment.run("parity", "run", *(["--quick"] if options.quick else []), *steps, env=SINGLE_THREADED)

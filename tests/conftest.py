@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from parity.starting import left_alone, lighten
 # The same examples every time: a test that is red today and green tomorrow shows nothing on either day.
 settings.register_profile("parity", derandomize=True, database=None)
 settings.load_profile("parity")
+
+# A command of a test has little to do, and tests run side by side.
+os.environ.setdefault("PARITY_WORKERS", "1")
 
 COUNT = itertools.count()
 COMMITTED = evidence.FOLDER

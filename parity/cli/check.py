@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, fail, frameworks_of, results_in
+from parity.cli.command import (
+    PROCESSORS,
+    FrameworkOption,
+    ResultsOption,
+    WorkersOption,
+    command,
+    fail,
+    frameworks_of,
+    results_in,
+)
 from parity.cli.terminal import console, progress
 from parity.formats import DTYPES
 from parity.items import checks, defaults, derivatives, differences, promises, refusals, specials
@@ -31,7 +40,7 @@ def check(
     ] = False,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = PROCESSORS,
 ) -> None:
     """Rungs 1 to 3: outputs, gradients and update steps, on random examples, judged by derived allowances.
 
@@ -41,7 +50,7 @@ def check(
     """
     frameworks = frameworks_of(framework)
     with Pool(workers) as pool, progress("outputs, gradients, steps, derivatives") as show:
-        classes = [of for item in what or sorted(names()) for of in _classes(item, pool)]
+        classes = [of for item in what or sorted(names()) for of in _classes(item, pool, len(dtype or DTYPES))]
         calls = checks.calls(classes, dtype or DTYPES, examples, frameworks, seed, guided)
         calls += derivatives.calls(classes, examples)
         if not what:
@@ -61,13 +70,16 @@ def check(
     raise typer.Exit(done.exit_code)
 
 
-def _classes(item: str, pool: Pool) -> list[ClassName]:
-    """The class of this name or, for a Python file, those whose pairs it defines, as a process of the pool says."""
+def _classes(item: str, pool: Pool, dtypes: int) -> list[ClassName]:
+    """The class of this name or, for a Python file, those whose pairs it defines, as processes of the pool say.
+
+    As many as there will be work for import the file at the same time.
+    """
     if not item.endswith(".py"):
         if item not in names():
             fail(f"no pair for {item!r}; there are: {', '.join(sorted(names()))}. A file must end in .py")
         return [ClassName(item)]
-    [(_, found)] = pool.run([Call(item, names_in, (item,))])
+    [(_, found), *_] = pool.run([Call(item, names_in, (item,))] * min(pool.workers, dtypes))
     if isinstance(found, Crash):
         fail(f"{item} cannot be imported: {found.message}")
     if not found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar, cast
@@ -31,7 +32,17 @@ KeepOption = Annotated[
     bool,
     typer.Option("--keep", help="Write what was measured to parity/results/kept/, to be committed: it counts then."),
 ]
-WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")]
+WorkersOption = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        min=1,
+        envvar="PARITY_WORKERS",
+        show_default="one for each processor",
+        help="Processes that share the work.",
+    ),
+]
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Command(TyperCommand):

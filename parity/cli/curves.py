@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, frameworks_of, results_in, work
+from parity.cli.command import (
+    PROCESSORS,
+    FrameworkOption,
+    ResultsOption,
+    WorkersOption,
+    command,
+    frameworks_of,
+    results_in,
+    work,
+)
 from parity.cli.terminal import console, print_crashes
 from parity.items.curves import KIND, calls
 from parity.results.store import number_of
@@ -19,7 +28,7 @@ def curves(
     framework: FrameworkOption = None,
     results: ResultsOption = None,
     quick: Annotated[bool, typer.Option("--quick", help="The curves of digits alone.")] = False,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = PROCESSORS,
 ) -> None:
     """Rung 4: training-loss curves from the same weights, judged by the measured one-ulp envelope.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from parity.cli.command import ResultsOption, WorkersOption, command, fail, results_in, work
+from parity.cli.command import PROCESSORS, ResultsOption, WorkersOption, command, fail, results_in, work
 from parity.cli.terminal import console, print_crashes
 from parity.defects import gallery
 from parity.items.defects import KIND, calls
@@ -22,7 +22,7 @@ def defects(
         typer.Option(help="Shrink the examples that catch them, at several times the cost; default: of those named."),
     ] = None,
     results: ResultsOption = None,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = PROCESSORS,
 ) -> None:
     """Plants defects, one at a time, and shows which rung catches each.
 

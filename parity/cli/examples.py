@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from parity.cli.command import WorkersOption, command, fail
+from parity.cli.command import PROCESSORS, WorkersOption, command, fail
 from parity.cli.terminal import console, progress
 from parity.drawing.tails import ODDS
 from parity.formats import DTYPES
@@ -27,7 +27,7 @@ def examples(
     tails: Annotated[
         bool, typer.Option("--tails", help="How many of them are from which tail (parity/drawing/tails.py).")
     ] = False,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = PROCESSORS,
 ) -> None:
     """Digests of the examples that `parity check` draws: equal ones mean the same examples, here and elsewhere."""
     asked, known = sorted(set(counts or [60])), names()

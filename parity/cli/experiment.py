@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from parity.cli.command import (
+    PROCESSORS,
     FrameworkOption,
     ResultsOption,
     WorkersOption,
@@ -37,7 +38,7 @@ def experiment(
         bool, typer.Option("--quick", help="One epoch on a few rows, not judged; kept in a folder of its own.")
     ] = False,
     results: ResultsOption = None,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = PROCESSORS,
 ) -> None:
     """Runs one of the source course's experiments, or `all`, on all implementations. Resumes where it was stopped.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from parity.cli.command import (
+    PROCESSORS,
     FrameworkOption,
     ResultsOption,
     WorkersOption,
@@ -32,7 +33,7 @@ def fingerprint(
     seed: Annotated[int, typer.Option(help="Names the examples.")] = 0,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = PROCESSORS,
 ) -> None:
     """Keeps what a stack computes, to the bit, and the signatures it has, for `parity drift`. Resumes.
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import typer
 from rich.table import Table
 
-from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, frameworks_of, results_in, work
+from parity.cli.command import (
+    PROCESSORS,
+    FrameworkOption,
+    ResultsOption,
+    WorkersOption,
+    command,
+    frameworks_of,
+    results_in,
+    work,
+)
 from parity.cli.terminal import console, print_crashes
 from parity.items.modes import KIND, calls
 from parity.modes import MODELS
@@ -16,7 +25,9 @@ COLOURS = {"agrees": "[green]", "finding": "[yellow]", "off": "[red]", "not run"
 
 
 @command
-def modes(framework: FrameworkOption = None, results: ResultsOption = None, workers: WorkersOption = 1) -> None:
+def modes(
+    framework: FrameworkOption = None, results: ResultsOption = None, workers: WorkersOption = PROCESSORS
+) -> None:
     """The ways of writing and running the same model: each framework's agree, and agree with numpynet.
 
     Exit code 1 if one is off that no known difference explains, 3 if none is but something crashed.

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from parity.cli.command import (
+    PROCESSORS,
     FrameworkOption,
     ResultsOption,
     WorkersOption,
@@ -43,7 +44,7 @@ def mutants(
     again: Annotated[bool, typer.Option("--again", help="Look again at what survived and is not equivalent.")] = False,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = PROCESSORS,
     to_keep: Annotated[bool, typer.Option("--keep", help="Write it to the documentation's page of mutants.")] = False,
 ) -> None:
     """Small changes of numpynet's source, one at a time: the ladder must see them. Resumes where it was stopped.

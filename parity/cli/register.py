@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from parity.cli.command import WorkersOption, command, fail, or_fail
+from parity.cli.command import PROCESSORS, WorkersOption, command, fail, or_fail
 from parity.cli.terminal import progress
 from parity.study import registering
 from parity.study.own import find
@@ -21,7 +21,7 @@ def register(
     ],
     name: Annotated[str | None, typer.Option(help="The study's name; default: the variable's.")] = None,
     seeds: Annotated[int, typer.Option(min=8, help="How many seeds the study will have; more show more.")] = 24,
-    workers: WorkersOption = 2,
+    workers: WorkersOption = PROCESSORS,
 ) -> None:
     """Registers a study of one's own: trains numpynet from 30 seeds for the margin, and writes two .toml files here.
 

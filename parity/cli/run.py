@@ -68,7 +68,7 @@ class Step(NamedTuple):
 
 @command
 def run(
-    commands: Annotated[list[str], typer.Argument(help='Each quoted with its options: "check --workers 2" "report"')],
+    commands: Annotated[list[str], typer.Argument(help='Each quoted with its options: "check --examples 20" "report"')],
     quick: Annotated[
         bool, typer.Option("--quick", help="The job is the quick profile, and its report says so.")
     ] = False,

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from parity.cli.command import (
+    PROCESSORS,
     FrameworkOption,
     KeepOption,
     ResultsOption,
@@ -42,7 +43,7 @@ def soak(
     ] = False,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
-    workers: WorkersOption = 2,
+    workers: WorkersOption = PROCESSORS,
     to_keep: KeepOption = False,
 ) -> None:
     """How often a right implementation is called wrong: every pair with fresh seeds. Resumes where it was stopped.

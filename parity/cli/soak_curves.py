@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from parity.cli.command import (
+    PROCESSORS,
     FrameworkOption,
     KeepOption,
     ResultsOption,
@@ -39,7 +40,7 @@ def soak_curves(
     ] = False,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = PROCESSORS,
     to_keep: KeepOption = False,
 ) -> None:
     """Rung 4's budget: how far right implementations stray, on emulated machines in turn. Resumes where it was stopped.

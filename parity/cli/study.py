@@ -10,6 +10,7 @@ import typer
 
 from parity import study as studies
 from parity.cli.command import (
+    PROCESSORS,
     FrameworkOption,
     ResultsOption,
     WorkersOption,
@@ -32,7 +33,7 @@ def study(
     ] = "digits",
     framework: FrameworkOption = None,
     results: ResultsOption = None,
-    workers: WorkersOption = 2,
+    workers: WorkersOption = PROCESSORS,
     dask: Annotated[
         str | None,
         typer.Option(help="Address of a Dask scheduler (tcp://host:port) whose workers perform the runs instead."),

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from parity.cli.command import (
+    PROCESSORS,
     FrameworkOption,
     KeepOption,
     ResultsOption,
@@ -35,7 +36,7 @@ def thresholds(
     seed: Annotated[int, typer.Option(help="Names the examples.")] = 0,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = PROCESSORS,
     to_keep: KeepOption = False,
 ) -> None:
     """How small an error of a framework is seen, class by class. Resumes where it was stopped.

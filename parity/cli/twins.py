@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from parity.cli.command import FrameworkOption, ResultsOption, WorkersOption, command, frameworks_of, results_in, work
+from parity.cli.command import (
+    PROCESSORS,
+    FrameworkOption,
+    ResultsOption,
+    WorkersOption,
+    command,
+    frameworks_of,
+    results_in,
+    work,
+)
 from parity.cli.terminal import console, print_crashes
 from parity.items.twins import KIND, calls
 from parity.work.performing import Records, crashed, off
@@ -17,7 +26,7 @@ def twins(
     examples: Annotated[int, typer.Option(min=1, help="Random examples for each twin.")] = 20,
     framework: FrameworkOption = None,
     results: ResultsOption = None,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = PROCESSORS,
 ) -> None:
     """Undamaged twins of the planted defects: the ladder must catch none; the baseline's false alarms are counted.
 

@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from parity.cli import app
+from parity.cli.command import PROCESSORS
+from parity.cli.main import load
 from parity.frameworks import available
 from parity.items import curves, modes, twins
 from parity.items.classes import names
@@ -44,6 +46,14 @@ def test_a_name_that_there_is_not_is_refused_before_anything_is_written(
     assert found.exit_code not in (0, 1)
     assert said in " ".join(found.output.split())
     assert not list(tmp_path.glob("results/*/*.jsonl"))
+
+
+def test_work_is_shared_by_as_many_processes_as_there_are_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PARITY_WORKERS", raising=False)
+    assert load("check").make_context("check", []).params["workers"] == PROCESSORS >= 1
+    monkeypatch.setenv("PARITY_WORKERS", "3")
+    assert load("check").make_context("check", []).params["workers"] == 3
+    assert load("check").make_context("check", ["--workers", "5"]).params["workers"] == 5
 
 
 @pytest.mark.parametrize(
