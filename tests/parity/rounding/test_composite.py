@@ -44,3 +44,24 @@ def test_what_is_made_like_such_an_array_is_one_unless_it_is_to_hold_integers(
         assert type(found) is np.ndarray
         assert found.dtype == dtype
         np.testing.assert_array_equal(found, np.full((3, 4), filled).astype(dtype))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda target, source: np.copyto(target, source),
+        lambda target, source: np.copyto(target, src=source),
+        lambda target, source: np.put(target, [4, 7], source[0, :2]),
+        lambda target, source: np.put(target, [4, 7], v=source[0, :2]),
+        lambda target, source: np.put(target, ind=[4, 7], v=source[0, :2]),
+        lambda target, source: np.place(target, VALUES > 3, vals=source[0]),
+        lambda target, source: np.putmask(target, mask=VALUES > 3, values=source),
+        lambda target, source: np.fill_diagonal(target, val=source[1, 2]),
+    ],
+)
+def test_what_is_written_is_whole_elements_whether_it_is_named_or_not(write: Callable[[Any, Any], None]) -> None:
+    target, plain = np.zeros_like(elements()), np.zeros((3, 4), FORMAT)
+    write(target, elements())
+    write(plain, VALUES)
+    np.testing.assert_array_equal(target.value, plain)
+    np.testing.assert_array_equal(target.tangent, plain / 10)

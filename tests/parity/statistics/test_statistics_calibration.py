@@ -17,7 +17,7 @@ from parity.statistics import (
     superiority,
     tost_power,
 )
-from parity.statistics.calibration import MONTE_CARLO_ERRORS, Cell, heavy_tailed
+from parity.statistics.calibration import MONTE_CARLO_ERRORS, Cell, binomial, heavy_tailed
 from parity.statistics.effects import deviation_ratio
 from parity.statistics.equivalence import difference_p, equivalence_p, welch_summary
 
@@ -43,10 +43,16 @@ def test_heavy_tailed_accuracies_have_the_quartiles_of_t_3_with_its_deviation() 
     assert np.quantile(drawn, [0.25, 0.75]) == pytest.approx(stats.t.ppf([0.25, 0.75], 3) * 2 / np.sqrt(3), rel=0.02)
 
 
+def test_binomial_accuracies_have_mean_0_and_the_deviation_that_is_asked_for() -> None:
+    drawn = binomial(np.random.default_rng(0), (100_000,), 2.0)
+    assert np.mean(drawn) == pytest.approx(0, abs=5 * 2 / np.sqrt(drawn.size))
+    assert np.std(drawn) == pytest.approx(2, rel=0.02)
+
+
 def test_power_and_seeds_belong_together() -> None:
     for paired in (True, False):
         n = seeds_to_decide(1.0, 0.6, paired=paired)
-        assert n is not None
+        assert isinstance(n, int)
         assert tost_power(n - 1, 1.0, 0.6, paired=paired) < 0.8 <= tost_power(n, 1.0, 0.6, paired=paired)
         margin = minimum_detectable_margin(n, 2.0, paired=paired)
         assert round(tost_power(n, 2.0, margin, paired=paired), 9) == 0.8

@@ -118,6 +118,8 @@ def test_table_and_churn_of_predictions() -> None:
     assert churn(first, second) == 0.6
     with pytest.raises(ValueError, match="one shape"):
         churn(first, second[:-1])
+    with pytest.raises(ValueError, match="one shape"):
+        churn(1, 1)
 
 
 def test_power_without_noise_is_certain_as_soon_as_the_exact_test_can_decide() -> None:
