@@ -17,7 +17,17 @@ from parity.case import Case, Step
 from parity.formats import format_of
 from parity.ladder.judge import judge, share_used
 from parity.rounding.allowance import AGAIN, Perturb, deviations
-from parity.rounding.errors import SLACK, SMOOTH, Nearest, RandomErrors, current_errors, making
+from parity.rounding.errors import (
+    SLACK,
+    SMOOTH,
+    InHalf,
+    InHalves,
+    Losing,
+    Nearest,
+    RandomErrors,
+    current_errors,
+    making,
+)
 from parity.rounding.noisy import Noisy
 
 F32 = np.dtype(np.float32)
@@ -264,3 +274,22 @@ def test_numbers_are_rounded_to_the_nearest_that_has_fewer_bits(dtype: str) -> N
     far = np.array([0, np.inf, -np.inf, np.nan, 2 * wide.dtype.type(np.finfo(dtype).max)], wide.dtype)
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(Nearest(np.dtype(dtype), 4).nearest(far), far.astype(dtype))
+
+
+def test_of_results_only_those_that_may_be_lost_become_zero() -> None:
+    losing = Losing(F32)
+    result = losing.lost * np.array([0.0, 0.5, 0.99, 1.01, 2.0, -0.5, -2.0])
+    expected = np.where(np.abs(result) < losing.lost, 0, result)
+    losing.perturb(result, np.ones(7), 1, True)
+    np.testing.assert_array_equal(result, expected)
+    assert list(result == 0) == [True, True, True, False, False, True, False]
+
+
+@pytest.mark.parametrize("where", [True, False])
+def test_errors_in_halves_are_made_where_they_are_asked_for(where: bool) -> None:
+    halves = InHalves([InHalf(Losing(F32), b"seed", mirrored) for mirrored in (False, True)])
+    result = np.full((50, 2), halves.kinds[0].lost / 2)  # type: ignore[attr-defined]
+    halves.perturb(result, np.ones((50, 2)), 1, np.full((50, 2), where))
+    lost = result == 0
+    assert not (lost[:, 0] & lost[:, 1]).any()
+    assert lost.any(axis=1).all() if where else not lost.any()
