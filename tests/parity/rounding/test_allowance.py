@@ -293,3 +293,13 @@ def test_errors_in_halves_are_made_where_they_are_asked_for(where: bool) -> None
     lost = result == 0
     assert not (lost[:, 0] & lost[:, 1]).any()
     assert lost.any(axis=1).all() if where else not lost.any()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_below_the_smallest_normal_number_may_be_lost_or_more_and_keeps_its_sign(sign: int) -> None:
+    before = np.full(1000, sign * float(np.finfo(F32).smallest_normal) * UNIT / 4)
+    result = before.copy()
+    RandomErrors(F32, b"seed").perturb(result, np.abs(before), 1, True)
+    assert np.all(sign * result >= 0)
+    assert np.mean(np.abs(result) < np.abs(before)) > 0.4
+    assert np.mean(np.abs(result) > np.abs(before)) > 0.4
