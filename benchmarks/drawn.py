@@ -62,9 +62,7 @@ def drawn(seed: int, dtype: str = "float32") -> Pair:
         if given.dtype.kind != "f":
             parts.insert(0, _embedding(shape))
         entered = keras.Input(_there(given).shape[1:], dtype=arrays if given.dtype.kind == "f" else "int64")
-        left = entered
-        for part in parts:
-            left = part.port(left)
+        left = _ported(parts, entered)
         model = torch.nn.Sequential(*(part.module for part in parts)).to(getattr(torch, arrays))
         _settle(model, rng)
         return Pair(model, keras.Model(entered, left), given)
@@ -251,7 +249,7 @@ def _residual(rng: np.random.Generator, shape: Shape, keeps: bool) -> Part:
     parts = [_part(rng, shape, keeps=True) for _ in range(int(rng.integers(1, 4)))]
 
     def port(x: Any) -> Any:
-        return x + functools.reduce(lambda left, part: part.port(left), parts, x)
+        return x + _ported(parts, x)
 
     return Part(_classes().Residual(_modules(parts)), port, shape)
 
@@ -264,7 +262,7 @@ def _branches(rng: np.random.Generator, shape: Shape, keeps: bool) -> Part:
     order = [int(number) for number in rng.permutation(len(branches))]
 
     def port(x: Any) -> Any:
-        left = {number: functools.reduce(lambda left, part: part.port(left), branches[number], x) for number in order}
+        left = {number: _ported(branches[number], x) for number in order}
         return keras.layers.Concatenate()([left[number] for number in range(len(branches))])
 
     axis = 0 if len(shape) == 3 else -1  # of one example
@@ -272,6 +270,11 @@ def _branches(rng: np.random.Generator, shape: Shape, keeps: bool) -> Part:
     joined[axis] *= len(branches)
     module = _classes().Branches([_modules(parts) for parts in branches], 1 if axis == 0 else -1)
     return Part(module, port, tuple(joined))
+
+
+def _ported(parts: Sequence[Part], x: Any) -> Any:
+    """What the ports of several parts make of a tensor, one after another."""
+    return functools.reduce(lambda left, part: part.port(left), parts, x)
 
 
 def _modules(parts: Sequence[Part]) -> Any:

@@ -107,18 +107,33 @@ def closest(values: Array, other: Array, before: Flattened = NOTHING_FLATTENED) 
     are as far in either order, as features that are all equal, they lie as images do.
     """
     found = layouts(values.shape, other.shape, before.shapes)
-
-    def apart(layout: Layout) -> float:
-        with np.errstate(all="ignore"):
-            return float(np.nan_to_num(np.mean(np.abs(layout.there(values).astype(float) - other)), nan=np.inf))
-
-    whole = min((layout for layout in found if not layout.before), key=apart, default=None)
-    flattened = min((layout for layout in found if layout.before), key=apart, default=None)
+    if len(found) < 2:
+        return found[0] if found else None
+    far = {layout: _far(layout.there(values), other) for layout in found}
+    whole = min((layout for layout in found if not layout.before), key=far.__getitem__, default=None)
+    flattened = min((layout for layout in found if layout.before), key=far.__getitem__, default=None)
     if whole is None or flattened is None:
         return whole or flattened
-    one, other_order = apart(whole), apart(flattened)
-    otherwise = before.turned if one == other_order else other_order < one * BY_CHANCE
+    otherwise = before.turned if far[flattened] == far[whole] else far[flattened] < far[whole] * BY_CHANCE
     return flattened if otherwise else whole
+
+
+def _far(values: Array, other: Array) -> float:
+    with np.errstate(all="ignore"):
+        return float(np.nan_to_num(np.mean(np.abs(values.astype(float) - other)), nan=np.inf))
+
+
+def distance(values: Array, other: Array, before: Flattened = NOTHING_FLATTENED) -> float:
+    """How far an array is from the other model's in its layout, of its mean size; infinity where they are others."""
+    layout = closest(values, other, before)
+    if layout is None:
+        return math.inf
+    return float(np.mean(np.abs(values.astype(float) - layout.back(other)))) / (size_of(values) or 1.0)
+
+
+def size_of(values: Array) -> float:
+    """The mean size of an array's elements; 0 where it has none."""
+    return float(np.mean(np.abs(values), dtype=float)) if values.size else 0.0
 
 
 def turned(found: Sequence[Layout]) -> bool:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from numpynet import Array
-from parity.comparison.layout import Flattened, closest
+from parity.comparison.layout import Flattened, distance, size_of
 from parity.comparison.model import Call
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """The first array that goes in, comes out and comes back to that, each with its mean size; None where none does."""
+
+    call: Call
+    arrays: tuple[tuple[Array, float] | None, ...]
+
+    @classmethod
+    def of(cls, call: Call) -> _Shown:
+        firsts = (arrays[0] if arrays else None for arrays in (call.inputs, call.outputs, call.gradients))
+        return cls(call, tuple(None if values is None else (values, size_of(values)) for values in firsts))
 
 
 def alike(
@@ -21,45 +33,23 @@ def alike(
     wrong, the first that computes the same is taken, as it is of those that nothing tells apart. Two arrays are the
     same where they are nearer than `near`, of their size.
     """
-    left, found = list(calls), []
 
-    def matched(other: Call, same: Callable[[Call, Call], bool]) -> bool:
-        for call in left:
-            if call.layer.kind == other.layer.kind and same(call, other):
-                left.remove(call)
-                found.append((call, other))
-                return True
-        return False
+    def same(ours: tuple[Array, float] | None, theirs: tuple[Array, float] | None) -> bool:
+        """Tells whether arrays are near in any layout; None, of what did not come back, is near None alone."""
+        if ours is None or theirs is None:
+            return ours is theirs
+        (one, size), (other, size_there) = ours, theirs
+        alike_in_size = one.size == other.size and math.isclose(size, size_there, rel_tol=near)  # whatever the layout
+        return alike_in_size and distance(one, other, unflattened) <= near
 
-    def computed(call: Call, other: Call) -> bool:
-        return _same(call.inputs, other.inputs, unflattened, near) and _same(
-            call.outputs, other.outputs, unflattened, near
-        )
-
-    def came_back(call: Call, other: Call) -> bool:
-        return _same(call.gradients, other.gradients, unflattened, near)
-
-    rest = [
-        other for other in others if not matched(other, lambda one, two: computed(one, two) and came_back(one, two))
-    ]
-    for other in rest:
-        matched(other, computed)
+    left, waiting = list(map(_Shown.of, calls)), list(map(_Shown.of, others))
+    found = []
+    for shown in (3, 2):  # what comes back as well, and then without it
+        for other in list(waiting):
+            of_kind = (one for one in left if one.call.layer.kind == other.call.layer.kind)
+            one = next((one for one in of_kind if all(map(same, one.arrays[:shown], other.arrays[:shown]))), None)
+            if one is not None:
+                left.remove(one)
+                waiting.remove(other)
+                found.append((one.call, other.call))
     return found
-
-
-def _same(ours: Sequence[Array | None], theirs: Sequence[Array | None], unflattened: Flattened, near: float) -> bool:
-    """Tells whether the first arrays are near in any layout; None, of what did not come back, is near None alone."""
-    one, other = (arrays[0] if arrays else None for arrays in (ours, theirs))
-    if one is None or other is None:
-        return one is other
-    if one.size != other.size:
-        return False
-    size, size_there = _size(one), _size(other)
-    if not math.isclose(size, size_there, rel_tol=near):  # whatever the layout
-        return False
-    layout = closest(one, other, unflattened)
-    return layout is not None and float(np.mean(np.abs(one - layout.back(other)))) <= near * size
-
-
-def _size(values: Array) -> float:
-    return float(np.mean(np.abs(values), dtype=float)) if values.size else 0.0

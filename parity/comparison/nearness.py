@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.comparison.layout import closest
+from parity.comparison.layout import closest, distance
 from parity.comparison.model import Layer, Run
 
 
@@ -23,9 +23,7 @@ class Nearness:
     def inputs(self, first: Layer, second: Layer) -> float:
         """How far the inputs of two layers are apart, of their size; infinity where they are others."""
         ours, other = self.ran.given.get(first.name), self.theirs.given.get(second.name)
-        if ours is None or other is None or (layout := closest(ours, other, self.ran.unflattened)) is None:
-            return math.inf
-        return float(np.mean(np.abs(ours - layout.back(other)))) / (float(np.mean(np.abs(ours))) or 1.0)
+        return math.inf if ours is None or other is None else distance(ours, other, self.ran.unflattened)
 
     def outputs(self) -> float:
         """How far outputs are apart, of their size; infinity where they are others."""

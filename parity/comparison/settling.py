@@ -64,11 +64,7 @@ class Settling:
             near = best.everywhere(_layers(found))
             untried = (pair for pair in _given_the_same(found, arrangement, best) if pair not in told)
             places = next((pair for pair in untried if not near or _set_crosswise(found, pair)), None)
-            if near and places is None:
-                break
             if places is None or len(told) == TRIED:
-                pairs = [pair for pair in _given_the_same(found, arrangement, best) if not told.get(pair, False)]
-                found.ambiguous = _together(found, pairs)
                 break
             other = found.copy()
             one, two = (other.matches[place] for place in places)
@@ -77,6 +73,9 @@ class Settling:
             nearer, told[places] = _nearer(found, other, best, then)
             if nearer or (near and then.everywhere(_layers(other))):
                 best, found.matches = then, other.matches
+        if not near:
+            pairs = [pair for pair in _given_the_same(found, arrangement, best) if not told.get(pair, False)]
+            found.ambiguous = _together(found, pairs)
         return best
 
     def _copied(self, found: Matching) -> Nearness:
@@ -181,10 +180,11 @@ def _set_crosswise(found: Matching, pair: Places) -> bool:
 
 
 def _set_alike(one: Layer, other: Layer) -> bool:
-    """Tells whether the settings that both have are the same, as 1 - 0.9 is 0.1."""
+    """Tells whether the settings that both have are the same."""
     values = ((one.settings[name].value, other.settings[name].value) for name in one.settings.keys() & other.settings)
     return all(
         ours == theirs
+        # A momentum of 0.1 is written 1 - 0.9 in Keras, which may keep it in float32; nothing is judged by this.
         or (isinstance(ours, float) and isinstance(theirs, float) and math.isclose(ours, theirs, rel_tol=1e-6))
         for ours, theirs in values
     )

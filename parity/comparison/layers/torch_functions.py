@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from parity.comparison.model import FUNCTION
@@ -58,19 +58,24 @@ Handle = Callable[[str, Mapping[str, Any], Any], Any]
 
 def layer_for(name: str, arguments: Mapping[str, Any]) -> Any:
     """A layer of torch that computes what the function of this name does with these arguments behind its input."""
+    made = _class_for(name, arguments)
     if name == "pad":
-        return _padding(arguments["pad"])(tuple(arguments["pad"]))
-    made = getattr(torch.nn, FUNCTIONS[name][0])
-    known = _parameters(made)
-    given = {argument: value for argument, value in arguments.items() if argument in known}
+        return made(tuple(arguments["pad"]))
+    given = {argument: value for argument, value in arguments.items() if argument in _parameters(made)}
     if given.get("stride") == []:  # as torch has it where none is given
         del given["stride"]
     return made(**given)
 
 
-def _padding(widths: Sequence[int]) -> Any:
-    """The class of layers that pads by such pairs of widths, the last axis first; None where there is none."""
-    return getattr(torch.nn, f"ZeroPad{len(widths) // 2}d", None)
+def _class_for(name: str, arguments: Mapping[str, Any]) -> Any:
+    """The class of such a layer; None where there is none, or something is missing that it cannot be made without.
+
+    What is left out by mistake is for torch to say.
+    """
+    if name == "pad":  # by pairs of widths, the last axis first
+        return getattr(torch.nn, f"ZeroPad{len(arguments.get('pad', ())) // 2}d", None)
+    made = getattr(torch.nn, FUNCTIONS[name][0])
+    return made if _needed(made) <= arguments.keys() else None
 
 
 @functools.cache
@@ -78,16 +83,11 @@ def _parameters(made: Any) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(made).parameters
 
 
-def _can_be_made(name: str, arguments: Mapping[str, Any]) -> bool:
-    """Whether there is a layer for such a call, and it has all that it cannot be made without.
-
-    What is left out by mistake is for torch to say.
-    """
-    if name == "pad":
-        return _padding(arguments.get("pad", ())) is not None
-    known = _parameters(getattr(torch.nn, FUNCTIONS[name][0])).values()
-    needed = {each.name for each in known if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD}
-    return needed <= arguments.keys()
+@functools.cache
+def _needed(made: Any) -> set[str]:
+    """The names of the parameters without a default."""
+    known = _parameters(made).values()
+    return {each.name for each in known if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD}
 
 
 def watching(handle: Handle) -> Any:
@@ -118,7 +118,7 @@ def called(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> t
         values = LEFT_OUT.get(parameter) or LEFT_OUT.get(f"{name} {parameter}")
         if values is not None and arguments.pop(parameter) not in values:
             return None
-    if not _can_be_made(name, arguments) or (name == "pad" and not args[0].is_floating_point()):
+    if _class_for(name, arguments) is None or (name == "pad" and not args[0].is_floating_point()):
         return None
     if own != name:
         arguments["inplace"] = True
