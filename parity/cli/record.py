@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,16 +35,38 @@ def record(
     """Records what a model computes and what rounding allows it, so that `parity compare` can compare it elsewhere.
 
     The recording holds inputs, weights, and every layer's values and gradients in both modes, as plain arrays: it is
-    never executed, and comparing it needs nothing that the model is written in. Exit code 3 if it cannot be recorded.
+    never executed, and comparing it needs nothing that the model is written in. Where the file defines `optimizer`,
+    `loss` and `batches`, the losses of a training are recorded for `parity drift`; of two, as `parity compare` takes
+    them, the first is meant. Exit code 3 if it cannot be recorded.
     """
     found = named(file, {"model": ("model", "first"), "inputs": ("inputs",)})
     try:
         with progress("runs under rounding errors") as show:
             told = record_model(
-                found["model"], found["inputs"], out, seed=seed, beside=beside, thorough=thorough, show=show
+                found["model"],
+                found["inputs"],
+                out,
+                seed=seed,
+                beside=beside,
+                thorough=thorough,
+                show=show,
+                **_training(found),
             )
     except Unfit as error:
         fail(str(error), code=3)
     for line in told:
         typer.echo(line)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB. Compare it by `parity compare {out} FILE.py`")
+
+
+def _training(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the file defines of a training; nothing where it has no batches."""
+    if "batches" not in found:
+        return {}
+
+    def first(of: Any) -> Any:
+        return of[0] if isinstance(of, tuple | list) else of
+
+    given = {"optimizer": ("optimizer", "optimizers"), "loss": ("loss",), "batches": ("batches",)}
+    known = {name: found[one] for name, others in given.items() for one in others if one in found}
+    return {name: value if name == "batches" else first(value) for name, value in known.items()}

@@ -26,6 +26,7 @@ from parity.comparison.pairing import paired
 from parity.comparison.result import Beside, Comparison, Fault
 from parity.comparison.sides import side
 from parity.comparison.sides.recorded import inputs_of
+from parity.comparison.training import Batches
 from parity.comparison.trainings import Loss, Trainings
 from parity.ladder.trace import OUTPUT, Key, Trace
 
@@ -73,7 +74,7 @@ def compare(
         one.judged_in(arithmetic.name)
         if optimizers is not None and arithmetic.name == "float64":
             raise Unfit("optimizers: those of models in float32 are compared, and in 16 bits; these are in float64")
-        given = batches and [(arrays_of(x, arithmetic), _array(y)) for x, y in batches]
+        given = batches and taken(batches, arithmetic)
         trainings = Trainings.of((one, other), optimizers, given, loss)
         rng = np.random.default_rng(seed)
         arrays = arrays_of(inputs_of(one, other, inputs), arithmetic)
@@ -99,6 +100,11 @@ def arrays_of(inputs: Any, arithmetic: Arithmetic) -> list[Array]:
         if not np.isfinite(values).all():
             raise Unfit(f"inputs: the {place + 1}. holds NaN or an infinity, from which nothing can be told")
     return [arithmetic.of(values) if values.dtype.kind == "f" else values for values in found]
+
+
+def taken(batches: Sequence[tuple[Any, Any]], arithmetic: Arithmetic) -> Batches:
+    """Batches of inputs and targets as arrays, inputs in this format."""
+    return [(arrays_of(inputs, arithmetic), _array(target)) for inputs, target in batches]
 
 
 def _array(values: Any) -> Array:
@@ -182,11 +188,14 @@ class _Comparing:
                 f"modelled, but computes something else there: it uses {itself:.3g} of what rounding allows itself"
             )
         updates = self.trainings.updates(self.reference, list(judgements.values())[-1].reference)
-        try:
-            curves = self.trainings.curves(self.reference, self.matching, self.layouts, self.arithmetic)
-        except Unshared as unshared:
-            curves = None
-            self.notes.append(str(unshared))
+        curves = None
+        if "training" in judgements:
+            try:
+                curves = self.trainings.curves(self.reference, self.matching, self.layouts, self.arithmetic)
+            except Unshared as unshared:
+                self.notes.append(str(unshared))
+        elif self.trainings.batches is not None:
+            self.notes.append("curves were not looked at, since training mode was not")
         return Comparison(
             self.first.framework,
             self.second.framework,

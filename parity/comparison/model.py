@@ -276,6 +276,10 @@ class Model(ABC):
         layer's own probability of that. Other dropout layers draw.
         """
 
+    def masked(self, kept: Mapping[str, Array]) -> contextlib.AbstractContextManager[None]:
+        """A context in which the model, called as its framework calls it, drops what these masks say."""
+        raise NotImplementedError(f"models of {self.framework} are not called so")
+
     @abstractmethod
     def apply(
         self, call: Call, inputs: Sequence[Array], training: bool, cotangents: Sequence[Array | None] | None = None

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,7 +29,18 @@ from parity.comparison.model import ACTIVATIONS, STATE, Call, Layer, Model, Run,
 from parity.comparison.narrowing import NONE_KEPT, Kept, Watch, as_computed, in_single
 from parity.comparison.own import Bench, OwnError
 from parity.comparison.pairing import asked_twice
-from parity.comparison.recording import FORMAT, VERSION, VERSION_NARROW, Header, LayerPart, ModePart, SettingPart, write
+from parity.comparison.recipe import Recipe
+from parity.comparison.recording import (
+    FORMAT,
+    VERSION,
+    VERSION_NARROW,
+    CurvePart,
+    Header,
+    LayerPart,
+    ModePart,
+    SettingPart,
+    write,
+)
 from parity.comparison.sides import side
 from parity.comparison.sides.recorded import (
     ALLOWED,
@@ -38,6 +49,7 @@ from parity.comparison.sides.recorded import (
     BEHIND,
     BEYOND,
     COMPUTED,
+    CURVE,
     MODES,
     REFERENCE,
     RecordedModel,
@@ -59,6 +71,9 @@ def record(
     beside: str = "keras",
     thorough: bool = False,
     show: Show | None = None,
+    optimizer: Any = None,
+    batches: Sequence[tuple[Any, Any]] | None = None,
+    loss: Callable[..., Any] | None = None,
 ) -> list[str]:
     """Record what a model computes of `inputs`, and what rounding allows, so that it can be compared elsewhere.
 
@@ -74,6 +89,9 @@ def record(
     beside: the framework that it will be compared with, whose own formulas may round worse: they have allowances too
     thorough: whether to look at the allowances twice, as a comparison does before it accuses a layer: six times as long
     show: is told after each run under rounding errors of the whole model how many were made, of how many
+    optimizer: the framework's own, or a function that makes it (of the parameters, in torch and numpynet)
+    batches: pairs of inputs and targets: the model is trained on them, and its losses are recorded for `parity drift`
+    loss: a function of output and target in torch, of target and output in Keras; a criterion in numpynet
 
     Raises `Unfit`, a ValueError, where the model cannot be compared; it says why and what to do.
     """
@@ -86,11 +104,14 @@ def record(
         arithmetic = judged_format(one, one)
         arithmetic = as_computed(one, arrays_of(inputs, arithmetic), arithmetic)
         arrays = arrays_of(inputs, arithmetic)
+        recipe = Recipe.of(one, arithmetic, optimizer, batches, loss)
         recorder = _Recorder(one, arrays, arithmetic, np.random.default_rng(seed), beside, thorough, show)
         recorder.record()
+        if recipe is not None:
+            recorder.train(recipe)
         header = recorder.header(seed)
         write(Path(file), header, recorder.arrays)
-    told = [header.untrained] if header.untrained else []
+    told = [why for why in dict.fromkeys((header.untrained, header.uncurved)) if why]
     if header.unmodelled:
         told.append(f"no model of rounding: {', '.join(header.unmodelled)}; allowed as much as a function such as tanh")
     return told
@@ -111,6 +132,8 @@ class _Recorder:
     modes: dict[str, ModePart] = field(default_factory=dict)
     unmodelled: set[str] = field(default_factory=set)
     untrained: str = ""
+    curve: CurvePart | None = None
+    uncurved: str = ""
     made: int = 0
 
     @property
@@ -140,6 +163,17 @@ class _Recorder:
             self._keep("training/masks", masks)
             self._mode(True, masks)
 
+    def train(self, recipe: Recipe) -> None:
+        """Record a training, or why there is none."""
+        try:
+            if self.untrained:
+                raise Unshared(self.untrained)
+            masks = [self._masks(self.model.run(inputs, False)) for inputs, _ in recipe.batches]
+            self.curve, arrays = recipe.recorded(self.model, masks, self.arithmetic)
+            self._keep(CURVE, arrays)
+        except Unshared as unshared:
+            self.uncurved = str(unshared)
+
     def header(self, seed: int) -> Header:
         own = self.model.framework
         return Header(
@@ -162,6 +196,8 @@ class _Recorder:
             arrays=len(self.arrays),
             installed=installed(),
             machine=machine(),
+            curve=self.curve,
+            uncurved=self.uncurved,
         )
 
     def _keep(self, folder: str, arrays: Mapping[str, Array]) -> None:

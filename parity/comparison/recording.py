@@ -81,6 +81,24 @@ class ModePart(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DescribedPart(Part):
+    """An optimizer or a loss: the name of its class, or of the function, and what is set, as code."""
+
+    title: str
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePart(Part):
+    """A training of so many steps, of which the first `compared` tell anything: then rounding alone parts losses."""
+
+    steps: int
+    compared: int
+    optimizer: DescribedPart
+    loss: DescribedPart
+
+
+@dataclass(frozen=True, kw_only=True)
 class Header(Part):
     """The header, in which a recording speaks of itself.
 
@@ -98,6 +116,7 @@ class Header(Part):
     arrays: how many there are in the file
     installed: the versions of all that was installed, by the names of the distributions
     machine: the parts of the machine that bits depend on; empty in a recording of an earlier parity
+    curve: the training; None where nothing to train it by was given, or `uncurved` says why it was not recorded
     """
 
     format: Literal["parity recording"]
@@ -119,6 +138,8 @@ class Header(Part):
     mixed: bool = False
     installed: dict[str, str] = dataclasses.field(default_factory=dict)
     machine: dict[str, Any] = dataclasses.field(default_factory=dict)
+    curve: CurvePart | None = None
+    uncurved: str = ""
 
 
 def write(file: Path, header: Header, arrays: Mapping[str, Array]) -> None:

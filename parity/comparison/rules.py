@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -290,6 +290,43 @@ def stepper(optimizer: Any, framework: str, form: str = "float32") -> Stepper:
     made: Stepper = kinds[framework](optimizer)
     made.form = form
     return made
+
+
+def maker(optimizer: Any, framework: str) -> Callable[[Sequence[Any]], Any]:
+    """Returns what makes the optimizer of a model of this framework anew, of its own parameters; any optimizer will do.
+
+    Raises `Unfit` where it is none, nor a function that makes one.
+    """
+    if framework == "keras":
+        return _of_config(optimizer if _is(optimizer, "keras") else _called(optimizer))
+    if _is(optimizer, "torch.optim"):
+        try:
+            return TorchStepper(optimizer).of
+        except Unfit as error:
+            raise Unfit(f"{error}; or give a function of the parameters that makes it") from error
+    if not callable(optimizer):
+        raise Unfit(
+            f"optimizer: {optimizer!r} makes none of {framework}: give a function of the parameters that makes one"
+        )
+    made: Callable[[Sequence[Any]], Any] = optimizer
+    return made
+
+
+def _called(optimizer: Any) -> Any:
+    if not (callable(optimizer) and _is(made := optimizer(), "keras")):
+        raise Unfit(f"optimizer: {optimizer!r} is none of keras.optimizers', nor a function that makes one")
+    return made
+
+
+def _of_config(optimizer: Any) -> Callable[[Sequence[Any]], Any]:
+    kind, config = type(optimizer), optimizer.get_config()
+
+    def make(variables: Sequence[Any]) -> Any:
+        made = kind.from_config(config)
+        made.build(variables)
+        return made
+
+    return make
 
 
 def _is(optimizer: Any, package: str) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parity.comparison.curves import Batches, Curves, compare_curves, training
+from parity.comparison.curves import Curves, compare_curves
 from parity.comparison.formats import NARROW, Arithmetic, formats_of_arrays
 from parity.comparison.layout import Layout
 from parity.comparison.masks import Unshared
 from parity.comparison.matching import Matching
 from parity.comparison.model import Model, Run, Unfit
 from parity.comparison.rules import Stepper, stepper
+from parity.comparison.training import Batches, training
 from parity.comparison.updates import Updates, compare_updates
 
 Loss = Callable[..., Any]
@@ -77,7 +78,8 @@ class Trainings:
                 "compare them in float32"
             )
         first, second = (
-            training(model, loss, one) for model, loss, one in zip(self.models, self.losses, self.steppers, strict=True)
+            training(model, loss, one.of)
+            for model, loss, one in zip(self.models, self.losses, self.steppers, strict=True)
         )
         return compare_curves(first, second, matching, layouts, self.batches, reference is not self.models[0])
 

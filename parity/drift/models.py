@@ -7,7 +7,7 @@ said instead. Nothing that the models are written in is needed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
@@ -19,12 +19,14 @@ from parity.comparison.flattened import STATES
 from parity.comparison.formats import NARROW, Arithmetic
 from parity.comparison.recording import Header, read
 from parity.comparison.sides.recorded import ALLOWED, BEYOND, COMPUTED, REFERENCE
+from parity.drift import curves
 from parity.drift.change import change
-from parity.drift.document import Change, Compared, Drift, Missing, Move, Step, Versions
+from parity.drift.document import Change, Compared, Drift, Missing, Step, Versions
 from parity.drift.machine import in_parts
 from parity.drift.numbers import Value, changed, moved
 from parity.drift.origins import PYTHON, differing, in_words, suspects
 from parity.drift.packing import unit_in_the_last_place
+from parity.drift.recordings import Found, Recording
 from parity.drift.verdict import EXIT_CODES, details, headline, status_of
 from parity.ladder.judge import errors, share_used
 from parity.releases.installing import PACKAGES
@@ -46,26 +48,6 @@ SCRIPT = """import numpy
 for file in ({before!r}, {after!r}):
     print(numpy.load(file)[{name!r}][{element}])
 """
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A recording, and the file that it was read from."""
-
-    file: Path
-    header: Header
-    arrays: dict[str, Array]
-
-
-@dataclass
-class Found:
-    """What was found out about the models, model by model."""
-
-    numbers: list[Move] = field(default_factory=list)
-    behaviour: list[Change] = field(default_factory=list)
-    missing: list[Missing] = field(default_factory=list)
-    tensors: int = 0
-    settings: int = 0
 
 
 def holds(folder: Path) -> bool:
@@ -160,8 +142,11 @@ def _compare(name: str, old: Recording, new: Recording, found: Found, unlike: bo
     if old.header.untrained != new.header.untrained:
         said = new.header.untrained or old.header.untrained
         found.missing.append(Missing(what="tensors", why=f"training mode, in one of the two: {said}", keys=[name]))
+    elif old.header.untrained:
+        found.notes.append(f"{name}: {old.header.untrained}")
     if unlike:
         return
+    curves.compare(name, old, new, found)
     of, arithmetic = old.header.framework, _arithmetic(old.header)
     grouped: dict[str, dict[str, tuple[Value, Value]]] = {}
     unjudged = []
@@ -315,11 +300,11 @@ def _step(
         machine=machine,
         behaviour=[replace(each, suspects=due(each.of)) for each in found.behaviour],
         numbers=[replace(each, suspects=due(each.of)) for each in numbers],
-        curves=[],
+        curves=[replace(each, suspects=due(each.of)) for each in found.moved],
         studies=[],
-        compared=Compared(tensors=found.tensors, of_tensors=found.tensors, facts=found.settings),
+        compared=Compared(tensors=found.tensors, of_tensors=found.tensors, facts=found.settings, curves=found.curves),
         missing=found.missing,
-        notes=[],
+        notes=found.notes,
     )
     step = replace(step, status=status_of(step))
     return replace(step, headline=headline(step), details=details(step))

@@ -61,6 +61,8 @@ def _clauses(step: Step) -> list[str]:
     changed = counted(step)
     behaviour, numbers = _behaviour(step, changed), _numbers(step)
     found = [behaviour, numbers] if changed else [numbers, behaviour]
+    if parted := [f"{curve.key}, {curve.of}" for curve in step.curves if curve.beyond]:
+        found.append(f"losses of {_named(parted)} part beyond what rounding allows")
     found += [f"accuracies of {each.of} in {each.study}: {each.outcome}" for each in step.studies if not each.shown]
     if step.missing:
         kinds = dict.fromkeys(kind for each in step.missing for kind in each.what.split(", "))
@@ -118,8 +120,12 @@ def _by(ulps: float) -> str:
 def _compared(step: Step) -> str:
     counts = step.compared
     tensors = f"{counts.tensors} of {counts.of_tensors} tensors"
-    others = [(counts.signatures, "signatures"), (counts.facts, "facts"), (counts.curves, "curves")]
-    others.append((counts.studies, "studies" if counts.studies != 1 else "study"))
+    others = [
+        (counts.signatures, "signatures"),
+        (counts.facts, "facts"),
+        (counts.curves, "curves" if counts.curves != 1 else "curve"),
+        (counts.studies, "studies" if counts.studies != 1 else "study"),
+    ]
     return ", ".join([tensors, *(f"{count} {what}" for count, what in others if count)]) + " compared"
 
 

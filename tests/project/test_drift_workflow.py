@@ -29,6 +29,9 @@ from softened import Softened
 rng = np.random.default_rng(0)
 model = nn.Sequential(nn.Linear(3, 4, rng=rng), Softened(), nn.Linear(4, 2, rng=rng))
 inputs = rng.standard_normal((2, 3)).astype("float32")
+optimizer = lambda parameters: nn.SGD(parameters, lr=0.1)
+loss = nn.MSECriterion()
+batches = [(inputs, np.ones((2, 2), "float32"))] * 3
 """
 # It stands for the two environments, which the first step would install: each imports its own release.
 PROGRAM = """#!/bin/sh
@@ -111,6 +114,8 @@ def test_from_the_bump_of_a_dependency_to_the_summary(repository: Path) -> None:
     assert "❌ softened 1.0 to 1.0001: numbers leave their allowance" in summary.partition("\n")[0]
     for quantity in ("outputs", "input gradients", "parameter gradients"):
         assert f"| {quantity} of tiny, training | float32 | numpynet |" in summary
+    assert "losses of tiny, numpynet part beyond what rounding allows" in summary
+    assert "- tiny, numpynet: parts at step 1; share 0 → " in summary
     script = summary.partition("```python\n")[2].partition("```")[0]
     printed = subprocess.run([sys.executable, "-c", script], cwd=repository, capture_output=True, text=True, check=True)
     assert len({*printed.stdout.split()}) == 2  # the element that moved, before and after

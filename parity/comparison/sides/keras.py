@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,17 @@ from parity.rounding.errors import forward_pass
 
 FRAMEWORK = "keras"
 APART = ("InputLayer",)  # which computes nothing
+
+
+@dataclass
+class _Observed:
+    """What is seen of one run; `outputs` are the tensors of each call, and `kept` the masks of dropout."""
+
+    kept: Mapping[str, Array]
+    calls: list[Call] = field(default_factory=list)
+    entered: list[Layer] = field(default_factory=list)
+    outputs: list[list[Any]] = field(default_factory=list)
+    sites: Sites = field(default_factory=Sites)
 
 
 class KerasModel(Model):
@@ -61,36 +74,41 @@ class KerasModel(Model):
         kept: Mapping[str, Array] = NOTHING,
     ) -> Run:
         tensors = [self._input(values) for values in inputs]
-        calls: list[Call] = []
-        entered: list[Layer] = []
-        observed: list[list[Any]] = []
-        sites = Sites()
+        seen = _Observed(kept)
         variables = [variable for layer in self.layers.values() for variable in _variables(layer)]
+        with self._observed(seen), self.left_as_it_was(), self._tape() as tape, forward_pass():
+            tape.watch([tensor for tensor in [*tensors, *variables] if _is_floating(tensor)])
+            outputs = flat(self.model(tensors[0] if len(tensors) == 1 else tensors, training=training))
+            run = Run([_array(output) for output in outputs], seen.calls, seen.entered, state=self.state())
+        if cotangents is not None:
+            places = floats(run.outputs)
+            targets = [outputs[place] for place in places]
+            given = [keras.ops.convert_to_tensor(cotangents[place], outputs[place].dtype) for place in places]
+            self._send_back(run, tape, targets, given, tensors, variables, seen.outputs)
+        return run
+
+    def masked(self, kept: Mapping[str, Array]) -> AbstractContextManager[None]:
+        return self._observed(_Observed(kept))
+
+    @contextmanager
+    def _observed(self, seen: _Observed) -> Iterator[None]:
+        """A context in which the calls of layers are kept in `seen`, and drop what its masks say."""
         before = {name: layer.call for name, layer in {**self.of_name, **self.holders}.items()}
         whole = [layer.call for layer, _ in self.split]
         try:
             for layer, parts in self.split:
                 layer.call = _one_after_another(parts)
             for name, layer in self.of_name.items():
-                observer = self._observer(self.layers[name], layer.call, sites, calls, observed, kept)
-                layer.call = _entering(entered, self.layers[name], observer)
+                observer = self._observer(self.layers[name], layer.call, seen)
+                layer.call = _entering(seen.entered, self.layers[name], observer)
             for name, layer in self.holders.items():
-                layer.call = _entering(entered, self.layers[name], layer.call)
-            with self.left_as_it_was(), self._tape() as tape, forward_pass():
-                tape.watch([tensor for tensor in [*tensors, *variables] if _is_floating(tensor)])
-                outputs = flat(self.model(tensors[0] if len(tensors) == 1 else tensors, training=training))
-                run = Run([_array(output) for output in outputs], calls, entered, state=self.state())
+                layer.call = _entering(seen.entered, self.layers[name], layer.call)
+            yield
         finally:
             for name, layer in {**self.of_name, **self.holders}.items():
                 layer.call = before[name]
             for (layer, _), call in zip(self.split, whole, strict=True):
                 layer.call = call
-        if cotangents is not None:
-            places = floats(run.outputs)
-            targets = [outputs[place] for place in places]
-            given = [keras.ops.convert_to_tensor(cotangents[place], outputs[place].dtype) for place in places]
-            self._send_back(run, tape, targets, given, tensors, variables, observed)
-        return run
 
     def _send_back(
         self,
@@ -126,26 +144,18 @@ class KerasModel(Model):
         """The format of inputs: its arrays', which layers may have otherwise than the model, or else its own."""
         return next(iter(super().formats()), self.model.compute_dtype)
 
-    def _observer(
-        self,
-        layer: Layer,
-        call: Callable[..., Any],
-        sites: Sites,
-        calls: list[Call],
-        observed: list[list[Any]],
-        kept: Mapping[str, Array],
-    ) -> Callable[..., Any]:
+    def _observer(self, layer: Layer, call: Callable[..., Any], seen: _Observed) -> Callable[..., Any]:
         def observe(*args: Any, **kwargs: Any) -> Any:
-            site = sites.of_call(layer.name)
-            if site in kept:
+            site = seen.sites.of_call(layer.name)
+            if site in seen.kept:
                 rate = self.of_name[layer.name].rate
-                output = args[0] * keras.ops.convert_to_tensor(kept[site], args[0].dtype) * (1 / (1 - rate))
+                output = args[0] * keras.ops.convert_to_tensor(seen.kept[site], args[0].dtype) * (1 / (1 - rate))
             else:
                 # Tensors of their own, also where a layer hands on its input.
                 output = keras.tree.map_structure(_copied, call(*args, **kwargs))
             outputs = flat(output)
             given = tensors_in((args, kwargs))
-            calls.append(
+            seen.calls.append(
                 Call(
                     site,
                     layer,
@@ -155,7 +165,7 @@ class KerasModel(Model):
                     [None] * len(outputs),
                 )
             )
-            observed.append(outputs)
+            seen.outputs.append(outputs)
             return output
 
         return observe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -72,10 +72,10 @@ class NumpynetModel(Model):
         self.module.zero_grad()
         with self.left_as_it_was(), self._observed(run, Sites(), kept):
             with forward_pass():
-                outputs = self.module(_packed([self._input(values) for values in inputs]))
+                outputs = self.module(packed([self._input(values) for values in inputs]))
             run.outputs = list(map(_plain, parts(outputs)))
             if cotangents is not None:
-                back = parts(self.module.backward(_packed([self._input(values) for values in cotangents])))
+                back = parts(self.module.backward(packed([self._input(values) for values in cotangents])))
                 run.input_gradients = [None if gradient is None else _plain(gradient) for gradient in back]
                 for name, layer in self.layers.items():
                     run.parameter_gradients |= {
@@ -83,6 +83,9 @@ class NumpynetModel(Model):
                     }
             run.state = self.state()
         return run
+
+    def masked(self, kept: Mapping[str, Array]) -> AbstractContextManager[None]:
+        return self._observed(Run([], [], []), Sites(), kept)
 
     def _input(self, values: Array) -> Any:
         return self.perturb(values.astype(self.dtype)) if values.dtype.kind == "f" else values
@@ -106,7 +109,7 @@ class NumpynetModel(Model):
     ) -> Applied:
         layer = self.layers[call.layer.name]
         halves = [self.modules[name] for name in filter(None, (layer.name, self.scalings.get(layer.name)))]
-        passed: Any = _packed([self._input(values) for values in inputs])
+        passed: Any = packed([self._input(values) for values in inputs])
         with self.left_as_it_was(layer):
             with forward_pass():
                 for half in halves:
@@ -115,7 +118,7 @@ class NumpynetModel(Model):
             found = Applied(list(map(_plain, parts(passed))), self.state_of(layer))
             if cotangents is not None:
                 both = zip(cotangents, found.outputs, strict=True)
-                passed = _packed([self._input(np.zeros_like(output) if one is None else one) for one, output in both])
+                passed = packed([self._input(np.zeros_like(output) if one is None else one) for one, output in both])
                 for half in reversed(halves):
                     passed = half.backward(passed)
                 found.input_gradients = [None if gradient is None else _plain(gradient) for gradient in parts(passed)]
@@ -210,7 +213,8 @@ def _parameter_gradients(layer: Layer) -> dict[str, Array]:
     }
 
 
-def _packed(arrays: Sequence[Array]) -> Any:
+def packed(arrays: Sequence[Array]) -> Any:
+    """The arrays as a module takes them: one as it is, several as a tuple."""
     return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
 

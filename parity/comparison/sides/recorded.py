@@ -29,6 +29,7 @@ MODES = {False: "evaluation", True: "training"}
 # What is recorded of a run, by folder: as the model computes it, in float64, and what rounding allows.
 COMPUTED, REFERENCE, ALLOWED, ALLOWED_BESIDE = "computed", "reference", "allowed", "allowed beside"
 BEYOND = "beyond"  # which elements the range of a format of 16 bits keeps from being judged
+CURVE, LOSSES = "curve", "losses"  # a training, beside what was allowed
 ALONE, BEHIND = "alone", "behind"  # of a layer given its input, and given what the layer before it makes of its own
 
 

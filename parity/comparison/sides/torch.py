@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -115,27 +115,35 @@ class TorchModel(Model):
         kept: Mapping[str, Array] = NOTHING,
     ) -> Run:
         tensors = [self._input(values, cotangents is not None) for values in inputs]
-        observed = _Observed(kept)
-        self._observe(observed)
         self.module.train(training)
+        with self._observed(kept) as observed, self.left_as_it_was(), torch.set_grad_enabled(cotangents is not None):
+            self.module.zero_grad()
+            with forward_pass(), self._functions_watched(observed):
+                outputs = tensors_in(self.module(*tensors))
+            run = Run([_array(output) for output in outputs], observed.calls, observed.entered)
+            for place, (tensor, values) in enumerate(zip(tensors, inputs, strict=True)):
+                if not np.array_equal(_array(tensor), values):
+                    raise Unfit(f"a torch model changes input {place + 1} in place: give it one that leaves it alone")
+            if cotangents is not None:
+                self._backward(run, outputs, tensors, cotangents)
+            run.state = self.state()
+        return run
+
+    @contextmanager
+    def masked(self, kept: Mapping[str, Array]) -> Iterator[None]:
+        with self._observed(kept) as observed, self._functions_watched(observed):
+            yield
+
+    @contextmanager
+    def _observed(self, kept: Mapping[str, Array]) -> Iterator[_Observed]:
+        """A context in which the calls of layers are seen, and drop what these masks say."""
+        observed = _Observed(kept)
         try:
-            with self.left_as_it_was(), torch.set_grad_enabled(cotangents is not None):
-                self.module.zero_grad()
-                with forward_pass(), self._functions_watched(observed):
-                    outputs = tensors_in(self.module(*tensors))
-                run = Run([_array(output) for output in outputs], observed.calls, observed.entered)
-                for place, (tensor, values) in enumerate(zip(tensors, inputs, strict=True)):
-                    if not np.array_equal(_array(tensor), values):
-                        raise Unfit(
-                            f"a torch model changes input {place + 1} in place: give it one that leaves it alone"
-                        )
-                if cotangents is not None:
-                    self._backward(run, outputs, tensors, cotangents)
-                run.state = self.state()
+            self._observe(observed)
+            yield observed
         finally:
             for hook in observed.hooks:
                 hook.remove()
-        return run
 
     def _observe(self, observed: _Observed) -> None:
         """Have every module tell when it is entered and left, and layers what they compute."""

@@ -158,6 +158,34 @@ def test_the_same_training_makes_the_same_losses_and_leaves_the_models_as_they_a
     assert "along the same gradients" in str(found)
 
 
+def dropping() -> tuple[Any, Any]:
+    model, port = models()
+    model.insert(2, torch.nn.Dropout(0.25))
+    layers = [*port.layers[:1], keras.layers.Dropout(0.25), *port.layers[1:]]
+    return model, keras.Sequential([keras.Input((4,)), *layers])
+
+
+def test_models_that_drop_at_random_are_trained_with_the_same_masks() -> None:
+    found = trained(sgd, both=dropping())
+    assert found.passed, str(found)
+    assert found.curves is not None
+    assert found.curves.steps == len(BATCHES)
+    plain = trained(sgd).curves
+    assert plain is not None
+    assert found.curves.reference != plain.reference
+    wrong = trained(lambda: (sgd()[0], keras.optimizers.SGD(0.1, momentum=0.8)), both=dropping())
+    assert wrong.curves is not None
+    assert wrong.curves.parted == 2
+
+
+def test_where_training_mode_cannot_be_compared_losses_are_not() -> None:
+    model, port = models()
+    model.insert(2, torch.nn.Dropout(0.25))  # and nothing drops in its place
+    found = trained(sgd, both=(model, port))
+    assert found.curves is None
+    assert "curves were not looked at, since training mode was not" in found.notes
+
+
 def test_the_step_in_which_losses_part_is_named() -> None:
     def wrong() -> tuple[Any, Any]:
         return sgd()[0], keras.optimizers.SGD(0.1, momentum=0.8)

@@ -42,9 +42,9 @@ def net(eps: float = 1e-3, seed: int = 1) -> nn.Module:
     )
 
 
-def recorded(folder: Path, model: nn.Module, seed: int = 0) -> Path:
+def recorded(folder: Path, model: nn.Module, seed: int = 0, **training: Any) -> Path:
     folder.mkdir(exist_ok=True)
-    parity.record(model, X, folder / "net.parity", beside="numpynet", seed=seed)
+    parity.record(model, X, folder / "net.parity", beside="numpynet", seed=seed, **training)
     return folder
 
 
@@ -203,6 +203,89 @@ def test_a_framework_is_called_by_its_package_whatever_distribution_brings_it(be
         for version in ("2.20.0", "2.21.0")
     ]
     assert step_from(*folders).title == "tensorflow 2.20.0 to 2.21.0"
+
+
+BATCHES = [(X, np.full((4, 2), float(step), np.float32)) for step in range(4)]
+TRAINED: dict[str, Any] = {
+    "optimizer": lambda parameters: nn.SGD(parameters, lr=0.1),
+    "loss": nn.MSECriterion(),
+    "batches": BATCHES,
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recorded(tmp_path_factory.mktemp("trained") / "before", net(), **TRAINED)
+
+
+def test_the_same_training_is_compared_and_has_not_moved(trained: Path, tmp_path: Path) -> None:
+    step = step_from(trained, recorded(tmp_path / "after", net(), **TRAINED))
+    assert (step.status, step.curves, step.behaviour, step.compared.curves) == ("safe", [], [], 1)
+    assert "1 curves compared" not in step.details
+    assert "1 curve compared" in step.details
+
+
+@pytest.mark.parametrize(("factor", "status"), [(0.5, "safe"), (2.0, "numbers")])
+def test_losses_that_part_are_told_with_their_step_and_judged(
+    factor: float, status: str, trained: Path, tmp_path: Path
+) -> None:
+    def part(arrays: dict[str, Array]) -> None:
+        arrays["curve/losses"][2] += factor * arrays["curve/allowed"][2]
+
+    step = step_from(trained, played(trained, tmp_path / "after", part))
+    (curve,) = step.curves
+    assert (curve.key, curve.of, curve.step, step.status) == ("net", "numpynet", 3, status)
+    assert curve.used_after == pytest.approx(factor, rel=1e-3)
+    assert ("losses of net, numpynet part beyond what rounding allows" in step.details) == (status == "numbers")
+
+
+def test_what_rounding_alone_parts_is_not_judged(trained: Path, tmp_path: Path) -> None:
+    def part(arrays: dict[str, Array]) -> None:
+        arrays["curve/losses"][2] *= 2
+
+    known = read(trained / "net.parity")[0].curve
+    assert known is not None
+    chaotic = {"curve": replace(known, compared=2)}
+    old = played(trained, tmp_path / "old", lambda arrays: None, **chaotic)
+    step = step_from(old, played(trained, tmp_path / "after", part, **chaotic))
+    assert [(curve.step, curve.beyond) for curve in step.curves] == [(3, False)]
+    assert step.status == "safe"
+
+
+def test_a_setting_of_the_optimizer_that_changed_is_behaviour_and_a_new_one_is_harmless(
+    trained: Path, tmp_path: Path
+) -> None:
+    known = read(trained / "net.parity")[0].curve
+    assert known is not None
+
+    def from_settings(**settings: str) -> Step:
+        optimizer = replace(known.optimizer, settings={**known.optimizer.settings, **settings})
+        folder = tmp_path / "-".join(settings)
+        return step_from(trained, played(trained, folder, lambda _: None, curve=replace(known, optimizer=optimizer)))
+
+    step = from_settings(lr="lr=0.2")
+    (found,) = step.behaviour
+    assert (found.key, found.before, found.after) == ("net, optimizer lr", "lr=0.1", "lr=0.2")
+    assert step.status == "behaviour"
+    step = from_settings(cautious="cautious=False")
+    assert ([each.harmless for each in step.behaviour], step.status) == ([True], "safe")
+
+
+def test_a_training_that_one_of_the_two_lacks_is_missing_evidence(before: Path, trained: Path, tmp_path: Path) -> None:
+    step = step_from(trained, before)
+    assert [(each.what, each.why) for each in step.missing] == [("curves", "one of the two has no training")]
+    assert step.status == "incomplete"
+    why = {"curve": None, "uncurved": "curves were not recorded: it draws"}
+    untold = [played(before, tmp_path / name, lambda arrays: None, **why) for name in ("old", "new")]
+    assert [each.why for each in step_from(*untold).missing] == ["curves were not recorded: it draws"]
+    other = played(trained, tmp_path / "other", lambda arrays: arrays["curve/batches/1/target"].fill(9))
+    assert step_from(trained, other).missing[0].why.startswith("the batches are not the same")
+
+
+def test_a_mode_that_neither_of_the_two_was_run_in_is_told(before: Path, tmp_path: Path) -> None:
+    why = {"untrained": "training mode was not looked at: it draws"}
+    folders = [played(before, tmp_path / name, lambda arrays: None, **why) for name in ("old", "new")]
+    assert step_from(*folders).notes == ["net: training mode was not looked at: it draws"]
 
 
 def run(*words: object) -> tuple[int, str]:
