@@ -55,6 +55,12 @@ class Command(TyperCommand):
             fail(str(error), code=3)
 
 
+def write(file: Path, text: str) -> None:
+    """Write what an option asked for, in a folder that need not be there yet."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf-8")
+
+
 def command(function: Callable[..., None]) -> TyperCommand:
     """Make a command of the function: its arguments by their annotations, its help by its docstring."""
     app = typer.Typer(add_completion=False)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from parity.cli.command import ResultsOption, command, fail, results_in
+from parity.cli.command import ResultsOption, command, fail, results_in, write
 from parity.cli.models import named
 from parity.cli.terminal import console, progress
 from parity.comparison.comparing import compare as compare_models
@@ -86,9 +86,9 @@ def compare(
     _print(found, every)
     typer.echo(describe(found))
     if to_json:
-        to_json.write_text(json.dumps(plain(record), indent=1, allow_nan=False) + "\n", "utf-8")
+        write(to_json, json.dumps(plain(record), indent=1, allow_nan=False) + "\n")
     if html:
-        html.write_text(comparison_page(plain(record)), "utf-8")
+        write(html, comparison_page(plain(record)))
     raise typer.Exit(0 if found.passed else 1)
 
 

@@ -143,7 +143,11 @@ class Header(Part):
 
 
 def write(file: Path, header: Header, arrays: Mapping[str, Array]) -> None:
-    """Write a recording, whole or not at all; raises OSError where that cannot be done."""
+    """Write a recording, whole or not at all, in a folder that need not be there yet.
+
+    Raises OSError where that cannot be done.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         with zipfile.ZipFile(temporary, "w") as archive:

@@ -36,13 +36,13 @@ def run(*arguments: str) -> Result:
 @pytest.mark.parametrize("activation", ["Tanh", "ReLU"])
 def test_what_was_found_is_a_record_a_page_and_one_of_the_results(activation: str, port: Path) -> None:
     port.write_text(PORT.format(activation))
-    found = run("port.py", "--json", "found.json", "--html", "found.html", "--results", "results")
+    found = run("port.py", "--json", "new/found.json", "--html", "new/found.html", "--results", "results")
     passed = activation == "Tanh"
     assert found.exit_code == (not passed), found.output
-    record = json.loads(Path("found.json").read_text())
+    record = json.loads(Path("new/found.json").read_text())
     assert (record["key"], record["passed"], record["headline"]) == ("port.py", passed, record["told"][0])
     assert record["told"] == found.output.rstrip("\n").split("\n")[-len(record["told"]) :]
-    assert f"<h1>{record['headline']}</h1>" in Path("found.html").read_text()
+    assert f"<h1>{record['headline']}</h1>" in Path("new/found.html").read_text()
     (stored,) = Results("results").read("comparisons")
     assert {**stored, "plan": ""} == current("comparisons", record)
     assert [layer["title"] for layer in record["layers"]] == ["Linear", "Tanh", "Linear"]

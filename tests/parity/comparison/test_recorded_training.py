@@ -161,7 +161,7 @@ batches = [(inputs, np.arange(5) % 3)] * 3
     ids=["its own", "the first of two, as a comparison has them"],
 )
 def test_the_command_trains_the_model_where_the_file_says_by_what(training: str, tmp_path: Path) -> None:
-    file, out = tmp_path / "model.py", tmp_path / "model.parity"
+    file, out = tmp_path / "model.py", tmp_path / "new" / "model.parity"
     file.write_text(FILE.format(training=training))
     done = CliRunner().invoke(app, ["record", str(file), "-o", str(out)])
     assert done.exit_code == 0, done.output
