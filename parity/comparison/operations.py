@@ -30,6 +30,7 @@ from parity.comparison.kinds import (
     out_of,
     treatment_of,
 )
+from parity.comparison.magnitudes import absolutes, counts_of, each_of, floating, tensors_in
 from parity.comparison.narrowing import NONE_KEPT, InNarrow, Keeping
 from parity.frameworks.lazy import torch
 from parity.rounding.errors import LOST, SLACK, Errors, current_errors, making
@@ -87,13 +88,13 @@ class Rounding:
         treatment, sizes = treatment_of(operation), None
         if errors.casting and _is_cast_for(operation):
             limited = functools.partial(_limited, errors)
-            args, kwargs = _each(limited, args), _each(limited, dict(kwargs))
+            args, kwargs = each_of(limited, args), each_of(limited, dict(kwargs))
         if errors.adding and treatment == "_linear":
-            sizes = [_array(size) for size in _floating(_applied(_absolute, operation, args, kwargs))]
+            sizes = [_array(size) for size in absolutes(operation, args, kwargs)]
         with making(errors.inside):
             results = self._treated(operation, args, kwargs)
         if treatment != "_exact":  # what only selects, or looks at memory in another way, computes nothing
-            found = [_array(values) for values in _floating(results)]
+            found = [_array(values) for values in floating(results)]
             for values, size in zip(found, sizes or map(np.abs, found), strict=True):
                 errors.limit(values, size)
         return results
@@ -105,7 +106,7 @@ class Rounding:
                 return self._consisting(operation, product)
             if errors.casting and _is_cast_for(operation):
                 cast = functools.partial(_cast, errors)
-                args, kwargs = _each(cast, args), _each(cast, dict(kwargs))
+                args, kwargs = each_of(cast, args), each_of(cast, dict(kwargs))
         treatment = treatment_of(operation)
         roots = ("abs", "sgn")  # where numbers are complex
         if (treatment != "_exact" or name_of(operation) in roots) and _has_others([*args, *kwargs.values()]):
@@ -122,7 +123,7 @@ class Rounding:
         if is_sum and (factor := args[2] if len(args) > 2 else kwargs.get("alpha", 1)) != 1:
             return self._scaled(name, args[0], args[1], factor)
         result = operation(*args, **kwargs)
-        if name == "mul" and any(each.dtype == torch.bool for each in _tensors(args)):
+        if name == "mul" and any(each.dtype == torch.bool for each in tensors_in(args)):
             return result  # a product with a mask is a selection
         number = args[1] if len(args) > 1 and isinstance(args[1], int | float) else None
         if name in ("mul", "div") and number in (1, -1):
@@ -131,7 +132,7 @@ class Rounding:
             return result  # a count of steps
         weight = 1 if name == "pow" and number in ROUNDED_ONCE else ELEMENTARY[name]
         larger = _larger(*args[:2]) if is_sum and _losing() else None
-        for values in _floating(result):
+        for values in floating(result):
             _perturb(values, np.abs(_array(values)), weight, larger=larger)
         return result
 
@@ -145,15 +146,15 @@ class Rounding:
     def _linear(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The result, off by what rounding of its terms and of their sums may add up to."""
         result = operation(*args, **kwargs)
-        if not (found := _floating(result)):
+        if not (found := floating(result)):
             return result  # a sum of integers
-        sizes = _floating(_applied(_absolute, operation, args, kwargs))
+        sizes = absolutes(operation, args, kwargs)
         if (terms := LINEAR[name_of(operation)]) is not None:
             numbers = terms(arguments_of(operation, args, kwargs), found)
             for values, size, number in zip(found, sizes, numbers, strict=True):
                 _perturb(values, _array(size), _weight(number))
             return result
-        counts = _floating(_applied(_one, operation, args, kwargs))
+        counts = counts_of(operation, args, kwargs)
         for values, size, count in zip(found, sizes, map(_array, counts), strict=True):
             _perturb(values, _array(size), _weight(int(count.max(initial=1))), count > 1)
         return result
@@ -216,7 +217,7 @@ class Rounding:
         result = operation(*args, **kwargs)
         of = arguments_of(operation, args, kwargs)
         written = [of.get(argument.name) for argument in operation._schema.arguments if is_written(argument)]
-        computed = _floating([result, written])
+        computed = floating([result, written])
         if computed:
             self.unmodelled[operation._schema.name] += 1
         for values in {each.data_ptr(): each for each in computed}.values():
@@ -321,43 +322,6 @@ def _array(tensor: Any) -> Array:
     return array
 
 
-def _floating(values: Any) -> list[Any]:
-    """The tensors of floating numbers in a result; complex ones as their real and imaginary parts."""
-    floating = [torch.view_as_real(each) if each.is_complex() else each for each in _tensors(values)]
-    return [each for each in floating if each.is_floating_point()]
-
-
 def _has_others(values: Any) -> bool:
     """Tells whether there are tensors of complex numbers, or of formats that NumPy does not have."""
-    return any(each.is_complex() or each.dtype in (torch.float16, torch.bfloat16) for each in _tensors(values))
-
-
-def _tensors(values: Any) -> list[Any]:
-    """The tensors in a list or tuple, nested ones too."""
-    if isinstance(values, list | tuple):
-        return [tensor for each in values for tensor in _tensors(each)]
-    return [values] if torch.is_tensor(values) else []
-
-
-def _applied(function: Callable[[Any], Any], operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """The result of the operation on `function` of every floating tensor and every factor in its arguments."""
-    factors = {name: function(value) for name, value in kwargs.items() if name in ("alpha", "beta")}
-    return operation(*_each(function, args), **_each(function, dict(kwargs)) | factors)
-
-
-def _each(function: Callable[[Any], Any], values: Any) -> Any:
-    """The same structure with `function` of each floating tensor in it."""
-    if isinstance(values, dict):
-        return {name: _each(function, value) for name, value in values.items()}
-    if isinstance(values, list | tuple):
-        return type(values)(_each(function, value) for value in values)
-    return function(values) if torch.is_tensor(values) and values.is_floating_point() else values
-
-
-def _absolute(value: Any) -> Any:
-    return abs(value)
-
-
-def _one(value: Any) -> Any:
-    """1 for every term that counts, 0 for what is 0: nothing is rounded where that is added."""
-    return (value != 0).to(value.dtype) if torch.is_tensor(value) else 1
+    return any(each.is_complex() or each.dtype in (torch.float16, torch.bfloat16) for each in tensors_in(values))

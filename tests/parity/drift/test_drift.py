@@ -56,7 +56,7 @@ def test_the_same_twice_is_safe_and_nothing_is_reported(tmp_path: Path) -> None:
     assert [each.outcome for each in step.studies] == ["identical"]
     assert step.sentence == (
         "the same packages: safe. No tensor moved; no behaviour changed; "
-        "2 of 2 tensors, 1 signatures, 5 facts, 1 curves, 1 study compared."
+        "2 of 2 tensors, 1 signatures, 5 facts, 1 curve, 1 study compared."
     )
 
 
