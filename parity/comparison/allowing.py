@@ -17,6 +17,7 @@ is allowed between the two.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from parity.comparison.formats import Arithmetic
 from parity.comparison.narrowing import (
     NONE_KEPT,
     SLACK_NARROW,
+    ExactInNarrow,
     Keeping,
     Kept,
     LosingInNarrow,
@@ -107,15 +109,20 @@ class Allowances(Allowed[Key]):
         self.strayed = {
             key: np.where(np.isfinite(value), 0, np.inf).astype(value.dtype) for key, value in self.reference.items()
         }
+        self._stray(self._run(ExactInNarrow(self.arithmetic)), lambda: self.reference)
         for number in range(FEW):
-            ending = self._run(self._in_range(number, ranged=True))
-            further = {key: ~(_apart(ending[key], value) <= self.bound(key)) for key, value in self.reference.items()}
-            if not any(where.any() for where in further.values()):
-                continue
-            endless = self._run(self._in_range(number, ranged=False))
-            for key, strayed in self.strayed.items():
-                far = np.where(np.isfinite(ending[key]), _apart(ending[key], endless[key]), np.inf)
-                np.maximum(strayed, far, out=strayed, where=further[key])
+            ending, endless = (self._in_range(number, ranged) for ranged in (True, False))
+            self._stray(self._run(ending), functools.partial(self._run, endless))
+
+    def _stray(self, ending: Mapping[Key, Array], endless: Callable[[], Mapping[Key, Array]]) -> None:
+        """Take in what was computed in a range that ends, beside the same in one that does not."""
+        further = {key: ~(_apart(ending[key], value) <= self.bound(key)) for key, value in self.reference.items()}
+        if not any(where.any() for where in further.values()):
+            return
+        beside = endless()
+        for key, strayed in self.strayed.items():
+            far = np.where(np.isfinite(ending[key]), _apart(ending[key], beside[key]), np.inf)
+            np.maximum(strayed, far, out=strayed, where=further[key])
 
     def _in_range(self, number: int, ranged: bool) -> Errors:
         """The errors of one of a few runs: the first rounds to the nearest number, the others at random."""
@@ -168,6 +175,11 @@ class Allowances(Allowed[Key]):
             for key, deviation in ours.items():
                 np.fmax(deviation, theirs[key], out=deviation)
 
+    def stray_with(self, other: Allowances[Key]) -> None:
+        """Take what the range keeps from judging in `other` for what it keeps from judging here."""
+        for key, strayed in self.strayed.items():
+            np.maximum(strayed, other.strayed[key], out=strayed)
+
     def forget(self) -> None:
         """Let go of all arrays, which are many times as large as the model; nothing can be judged then."""
         self.reference, self.large, self.small, self.strayed = {}, {}, {}, {}
@@ -208,3 +220,7 @@ def widened(allowances: Allowances[Key], formulas: Callable[[], Allowances[Key] 
     if allowances.arithmetic.narrow is not None:
         allowances.look_at_range()
         yield
+        if beside is not None:
+            beside.look_at_range()
+            allowances.stray_with(beside)
+            yield

@@ -130,6 +130,16 @@ class NearestInNarrow(InNarrow):
         np.copyto(result, self.narrow.nearest(result, self.dropped), where=where)
 
 
+class ExactInNarrow(InNarrow):
+    """No errors but the end of the range: what is selected by rounding is selected as in the reference."""
+
+    kept = Errors()
+    ranged = True
+
+    def round(self, result: Array, size: Array, weight: int, where: Any) -> None:
+        pass
+
+
 class LosingInNarrow(NearestInNarrow):
     """What may be lost of a sum of two becomes 0, and all else is rounded to the nearest number."""
 

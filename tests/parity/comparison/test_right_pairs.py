@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import parity
+from benchmarks.alarms import by_functions
 from benchmarks.drawn import drawn
 from parity.frameworks import available
 from parity.frameworks.lazy import keras, torch
@@ -26,6 +27,16 @@ def test_a_right_pair_raises_no_alarm(seed: int) -> None:
 def test_nor_does_one_in_float64(seed: int) -> None:
     pair = drawn(seed, "float64")
     parity.compare(pair.model, pair.port, pair.inputs).check()
+
+
+def test_what_leaves_the_range_without_an_error_and_with_none_is_not_judged() -> None:
+    """Of rows that are all 0 the largest is the first, and any other one as soon as anything errs."""
+    pair = drawn(154, "mixed_float16")
+    by_functions(pair.model)
+    found = parity.compare(pair.model, pair.port, pair.inputs)
+    assert found.passed, str(found)
+    beyond = [tensor for tensor in found.judged["evaluation"] if tensor.beyond]
+    assert [tensor.beyond for tensor in beyond] == [1, 1]
 
 
 def test_what_comes_back_to_a_layer_that_hands_on_its_input_is_its_own() -> None:
