@@ -76,7 +76,7 @@ def compare(
             if store is not None:
                 entered.enter_context(planned(store, f"compare {key}", {ComparisonRecord.KIND: [key]}))
             began = time.perf_counter()
-            show = entered.enter_context(progress("runs under rounding errors"))
+            show = entered.enter_context(progress("runs of the models"))
             found = compare_models(**given, seed=seed, show=show, **more)
             record = record_of(found, key, time.perf_counter() - began)
             if store is not None:

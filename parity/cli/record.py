@@ -41,7 +41,7 @@ def record(
     """
     found = named(file, {"model": ("model", "first"), "inputs": ("inputs",)})
     try:
-        with progress("runs under rounding errors") as show:
+        with progress("runs of the model") as show:
             told = record_model(
                 found["model"],
                 found["inputs"],

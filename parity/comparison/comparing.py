@@ -59,7 +59,7 @@ def compare(
         its own. How they lie in the second (channels last, time first) is found out.
     weights: names of the first's arrays and of the second's that hold the same, as far as they are known better
     seed: draws the random cotangents that gradients are compared under, and the masks of dropout
-    show: is told after each run under rounding errors how many were made, of how many
+    show: is told after each run under rounding errors, and each training, how many were made, of how many
     optimizers: the first model's and the second's, of torch.optim or keras.optimizers, or functions that make them (of
         the parameters, in torch): their updates are compared
     batches: pairs of inputs and targets: both models are trained on them, with `optimizers` and `loss`, and the losses
@@ -191,7 +191,7 @@ class _Comparing:
         curves = None
         if "training" in judgements:
             try:
-                curves = self.trainings.curves(self.reference, self.matching, self.layouts, self.arithmetic)
+                curves = self.trainings.curves(self.reference, self.matching, self.layouts, self.arithmetic, self._made)
             except Unshared as unshared:
                 self.notes.append(str(unshared))
         elif self.trainings.batches is not None:

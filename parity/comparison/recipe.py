@@ -16,7 +16,7 @@ from parity.comparison.model import Model, Unfit
 from parity.comparison.recording import CurvePart, DescribedPart
 from parity.comparison.rules import maker
 from parity.comparison.sides.recorded import ALLOWED, LOSSES
-from parity.comparison.training import Batches, Maker, training
+from parity.comparison.training import Batches, Done, Maker, training
 from parity.training.curves import judge_losses
 
 
@@ -48,9 +48,11 @@ class Recipe:
         return cls(taken(batches, arithmetic), loss, maker(optimizer, model.framework))
 
     def recorded(
-        self, model: Model, masks: Sequence[Masks], arithmetic: Arithmetic
+        self, model: Model, masks: Sequence[Masks], arithmetic: Arithmetic, done: Done
     ) -> tuple[CurvePart, dict[str, Array]]:
         """What is said of the training, and its arrays: losses, how far others may be off, batches and masks.
+
+        `done` is called after each of the trainings that this takes.
 
         Raises `Unshared` where nothing could be told by them.
         """
@@ -59,7 +61,7 @@ class Recipe:
                 f"curves were not recorded: how far rounding to {arithmetic.name} parts two trainings is not known; "
                 "record the model in float32"
             )
-        trained = training(model, self.loss, self.make, masks)
+        trained = training(model, self.loss, self.make, done, masks)
         losses = trained.losses(self.batches)
         if not np.isfinite(losses).all():
             raise Unfit(f"batches: the loss is {losses[-1]} after {len(losses)} steps: give a smaller rate")

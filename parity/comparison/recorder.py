@@ -88,7 +88,8 @@ def record(
     seed: draws the random cotangents that gradients are compared under, and the masks of dropout
     beside: the framework that it will be compared with, whose own formulas may round worse: they have allowances too
     thorough: whether to look at the allowances twice, as a comparison does before it accuses a layer: six times as long
-    show: is told after each run under rounding errors of the whole model how many were made, of how many
+    show: is told after each run under rounding errors of the whole model, and each training, how many were made, of how
+        many
     optimizer: the framework's own, or a function that makes it (of the parameters, in torch and numpynet)
     batches: pairs of inputs and targets: the model is trained on them, and its losses are recorded for `parity drift`
     loss: a function of output and target in torch, of target and output in Keras; a criterion in numpynet
@@ -169,7 +170,7 @@ class _Recorder:
             if self.untrained:
                 raise Unshared(self.untrained)
             masks = [self._masks(self.model.run(inputs, False)) for inputs, _ in recipe.batches]
-            self.curve, arrays = recipe.recorded(self.model, masks, self.arithmetic)
+            self.curve, arrays = recipe.recorded(self.model, masks, self.arithmetic, self._count)
             self._keep(CURVE, arrays)
         except Unshared as unshared:
             self.uncurved = str(unshared)

@@ -23,6 +23,7 @@ Batches = Sequence[tuple[list[Array], Array]]
 Described = tuple[str, dict[str, str]]  # the name of a class, and what is set, as code
 Maker = Callable[[Sequence[Any]], Any]  # of an optimizer, of the framework's own parameters
 Move = Callable[[Array], Array]
+Done = Callable[[], None]
 
 
 class Training(ABC):
@@ -31,12 +32,13 @@ class Training(ABC):
     loss: of output and target in torch; of target and output in Keras; a criterion in numpynet
     make: makes its optimizer, anew for each training
     masks: of dropout, by the sites of the calls, for each batch; where there are none, nothing may drop
+    done: is called after each training
     """
 
     optimizer: Any
 
-    def __init__(self, model: Any, loss: Any, make: Maker, masks: Sequence[Masks] = ()) -> None:
-        self.model, self.loss, self.make, self.masks = model, loss, make, masks
+    def __init__(self, model: Any, loss: Any, make: Maker, masks: Sequence[Masks], done: Done) -> None:
+        self.model, self.loss, self.make, self.masks, self.done = model, loss, make, masks, done
 
     @property
     def drops(self) -> bool:
@@ -62,6 +64,7 @@ class Training(ABC):
                         self.model.write(one, move(self.model.read(one)))
                 with self.model.masked(self.masks[number]) if self.masks else nullcontext():
                     found.append(self.step(inputs, target))
+            self.done()
             return found
         finally:
             for one, values in before:
@@ -78,8 +81,8 @@ class Training(ABC):
     def described(self) -> tuple[Described, Described]:
         """The optimizer and the loss, once it has begun."""
         return (
-            (type(self.optimizer).__name__, written(self.optimizer_settings())),
-            (getattr(self.loss, "__name__", type(self.loss).__name__), written(self.loss_settings())),
+            (type(self.optimizer).__name__, _written(self.optimizer_settings())),
+            (getattr(self.loss, "__name__", type(self.loss).__name__), _written(self.loss_settings())),
         )
 
     @abstractmethod
@@ -117,7 +120,7 @@ class TorchTraining(Training):
         }
 
     def loss_settings(self) -> Mapping[str, Any]:
-        settings = own(self.loss) if isinstance(self.loss, torch.nn.Module) else {}
+        settings = _own(self.loss) if isinstance(self.loss, torch.nn.Module) else {}
         return {name: value for name, value in settings.items() if name != "training"}
 
 
@@ -158,23 +161,23 @@ class NumpynetTraining(Training):
         return float(loss)
 
     def optimizer_settings(self) -> Mapping[str, Any]:
-        return {name: value for name, value in own(self.optimizer).items() if name != "steps"}
+        return {name: value for name, value in _own(self.optimizer).items() if name != "steps"}
 
     def loss_settings(self) -> Mapping[str, Any]:
-        return own(self.loss)
+        return _own(self.loss)
 
 
-def own(thing: Any) -> dict[str, Any]:
+def _own(thing: Any) -> dict[str, Any]:
     """The public attributes of a thing that are numbers, words, truth values or None."""
     told = (bool, int, float, str, type(None))
     return {name: value for name, value in vars(thing).items() if not name.startswith("_") and isinstance(value, told)}
 
 
-def written(settings: Mapping[str, Any]) -> dict[str, str]:
+def _written(settings: Mapping[str, Any]) -> dict[str, str]:
     return {name: f"{name}={value!r}" for name, value in settings.items()}
 
 
-def training(model: Model, loss: Callable[..., Any], make: Maker, masks: Sequence[Masks] = ()) -> Training:
+def training(model: Model, loss: Callable[..., Any], make: Maker, done: Done, masks: Sequence[Masks] = ()) -> Training:
     kinds: dict[type[Model], type[Training]] = {
         TorchModel: TorchTraining,
         KerasModel: KerasTraining,
@@ -185,7 +188,7 @@ def training(model: Model, loss: Callable[..., Any], make: Maker, masks: Sequenc
     kind = next((kind for of, kind in kinds.items() if isinstance(model, of)), None)
     if kind is None:
         raise Unfit(f"batches: {model.framework} models are not trained here")
-    return kind(model, loss, make, masks)
+    return kind(model, loss, make, masks, done)
 
 
 def _mover(rng: np.random.Generator) -> Callable[[Array], Array]:

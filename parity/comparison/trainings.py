@@ -13,7 +13,7 @@ from parity.comparison.masks import Unshared
 from parity.comparison.matching import Matching
 from parity.comparison.model import Model, Run, Unfit
 from parity.comparison.rules import Stepper, stepper
-from parity.comparison.training import Batches, training
+from parity.comparison.training import Batches, Done, training
 from parity.comparison.updates import Updates, compare_updates
 
 Loss = Callable[..., Any]
@@ -64,9 +64,9 @@ class Trainings:
         return compare_updates(ours, theirs, start, run.parameter_gradients)
 
     def curves(
-        self, reference: Model, matching: Matching, layouts: Sequence[Layout], arithmetic: Arithmetic
+        self, reference: Model, matching: Matching, layouts: Sequence[Layout], arithmetic: Arithmetic, done: Done
     ) -> Curves | None:
-        """The losses of both models, trained on the batches.
+        """The losses of both models, trained on the batches; `done` is called after each training.
 
         Raises `Unshared` where they are not compared.
         """
@@ -78,7 +78,7 @@ class Trainings:
                 "compare them in float32"
             )
         first, second = (
-            training(model, loss, one.of)
+            training(model, loss, one.of, done)
             for model, loss, one in zip(self.models, self.losses, self.steppers, strict=True)
         )
         return compare_curves(first, second, matching, layouts, self.batches, reference is not self.models[0])

@@ -15,6 +15,12 @@ from parity.drift.numbers import changed
 from parity.drift.recordings import Found, Recording
 from parity.ladder.judge import errors, shares
 
+# What has to be the same, and what to do where it is not.
+GIVEN = {
+    "batches": "draw them by a seed, or read them from a file",
+    "masks": "record both with the same seed, of layers that drop as often",
+}
+
 
 def compare(name: str, old: Recording, new: Recording, found: Found) -> None:
     """Add what changed in the training of one model, where one was recorded."""
@@ -28,10 +34,10 @@ def compare(name: str, old: Recording, new: Recording, found: Found) -> None:
     for what in ("optimizer", "loss"):
         first, then = (getattr(curve, what) for curve in both)
         found.behaviour += _described(f"{name}, {what}", new.header.framework, first, then)
-    for given in (f"{CURVE}/batches/", f"{CURVE}/masks/"):
-        names = [each for each in {**old.arrays, **new.arrays} if each.startswith(given)]
+    for given, what_to_do in GIVEN.items():
+        names = [each for each in {**old.arrays, **new.arrays} if each.startswith(f"{CURVE}/{given}/")]
         if any(not _alike(*(recording.arrays.get(each) for recording in (old, new))) for each in names):
-            why = "the batches are not the same: draw them by a seed, or read them from a file"
+            why = f"the {given} are not the same: {what_to_do}"
             found.missing.append(Missing(what="curves", why=why, keys=[name]))
             return
     found.curves += 1
