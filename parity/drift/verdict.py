@@ -61,8 +61,8 @@ def _clauses(step: Step) -> list[str]:
     changed = counted(step)
     behaviour, numbers = _behaviour(step, changed), _numbers(step)
     found = [behaviour, numbers] if changed else [numbers, behaviour]
-    if parted := [f"{curve.key}, {curve.of}" for curve in step.curves if curve.beyond]:
-        found.append(f"losses of {_named(parted)} part beyond what rounding allows")
+    if step.curves:
+        found.append(_parted(step))
     found += [f"accuracies of {each.of} in {each.study}: {each.outcome}" for each in step.studies if not each.shown]
     if step.missing:
         kinds = dict.fromkeys(kind for each in step.missing for kind in each.what.split(", "))
@@ -100,6 +100,12 @@ def _numbers(step: Step) -> str:
         return f"{said}, beyond what rounding allows"
     floor = ", no more than another machine moves them" if all(move.below_floor for move in moves) else ""
     return f"{said}, {'all ' if len(classes) > 1 else ''}within rounding{floor}"
+
+
+def _parted(step: Step) -> str:
+    beyond = [curve for curve in step.curves if curve.beyond]
+    told = _named(f"{curve.key}, {curve.of}" for curve in beyond or step.curves)
+    return f"losses of {told} part{' beyond what rounding allows' if beyond else ', within rounding'}"
 
 
 def largest(moves: Iterable[Move]) -> float:
