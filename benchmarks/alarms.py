@@ -4,6 +4,7 @@ python -m benchmarks.alarms --examples N --seed S --dtype float32|float64|float1
 
 `--functions` has torch's activations, poolings and dropout computed by functions, as most models are written.
 `--dtype float32-float16` and `float32-bfloat16` compare a model in float32 with its port to the other format.
+`--inputs N` compares each pair on N random inputs besides, of up to as many examples as its own.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import parity
 from benchmarks.drawn import drawn
 from parity.comparison.formats import NARROW
+from parity.comparison.inputs import Inputs
 from parity.formats import DTYPES
 from parity.frameworks.lazy import torch
 
@@ -26,7 +30,7 @@ CHOICES = (*DTYPES, *NARROW, *MIXED, *(BESIDE + name for name in NARROW))
 FINER = 1 + 2.0**-14  # makes numbers that neither narrow format has
 
 
-def outcome(seed: int, dtype: str, functions: bool) -> tuple[str, str, float]:
+def outcome(seed: int, dtype: str, functions: bool, inputs: int = 0) -> tuple[str, str, float]:
     """What the pair of this seed came to: "held", "not judged" in part, "alarm" or "raised"; what was said, and the
     largest share used.
     """
@@ -39,7 +43,8 @@ def outcome(seed: int, dtype: str, functions: bool) -> tuple[str, str, float]:
             for parameter in pair.model.parameters():
                 parameter.mul_(FINER)
     try:
-        found = parity.compare(pair.model, pair.port, pair.inputs)
+        more: dict[str, Any] = {"draws": declared(pair.inputs), "examples": inputs} if inputs else {}
+        found = parity.compare(pair.model, pair.port, pair.inputs, **more)
     except Exception:  # whatever it is, it is told as what this pair came to
         return "raised", f"{pair.model}\n{traceback.format_exc()}", 0.0
     if found.passed and found.beyond:
@@ -47,6 +52,18 @@ def outcome(seed: int, dtype: str, functions: bool) -> tuple[str, str, float]:
     if found.passed:
         return "held", "", found.worst.share
     return "alarm", f"{pair.model}\n{found}", found.worst.share
+
+
+def declared(inputs: Any) -> list[Inputs]:
+    """Random inputs of as many examples as these or fewer, in their range."""
+    given = list(map(np.asarray, inputs if isinstance(inputs, tuple | list) else [inputs]))
+    examples = parity.Size(1, len(given[0]))
+    return [
+        parity.Floats(examples, *values.shape[1:])
+        if values.dtype.kind == "f"
+        else parity.Integers(examples, *values.shape[1:], low=int(values.min()), high=int(values.max()))
+        for values in given
+    ]
 
 
 def by_functions(model: Any) -> None:
@@ -87,11 +104,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the first; the next ones have the next")
     parser.add_argument("--dtype", choices=CHOICES, default=DTYPES[0])
     parser.add_argument("--functions", action="store_true", help="activations, poolings, dropout of torch's functions")
+    parser.add_argument("--inputs", type=int, default=0, help="random inputs of each pair, besides its own")
     arguments = parser.parse_args()
     counted: Counter[str] = Counter()
     largest = 0.0
     for seed in range(arguments.seed, arguments.seed + arguments.examples):
-        came_to, said, share = outcome(seed, arguments.dtype, arguments.functions)
+        came_to, said, share = outcome(seed, arguments.dtype, arguments.functions, arguments.inputs)
         counted[came_to] += 1
         if came_to == "held":
             largest = max(largest, share)

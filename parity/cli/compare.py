@@ -15,6 +15,7 @@ from rich.table import Table
 from parity.cli.command import ResultsOption, command, fail, results_in, write
 from parity.cli.models import named
 from parity.cli.terminal import console, progress
+from parity.comparison.comparing import EXAMPLES
 from parity.comparison.comparing import compare as compare_models
 from parity.comparison.model import Unfit
 from parity.comparison.proposing import proposed
@@ -25,7 +26,7 @@ from parity.results.planning import planned
 from parity.results.records.comparisons import ComparisonRecord
 from parity.results.store import plain
 
-MORE = ("optimizers", "batches", "loss")  # which a file may define
+MORE = ("optimizers", "batches", "loss", "draws")  # which a file may define
 PYTHON = ".py"
 
 
@@ -52,6 +53,7 @@ def compare(
     ] = False,
     seed: Annotated[int, typer.Option(help="Draws the cotangents that gradients are compared under.")] = 0,
     every: Annotated[bool, typer.Option("--all", help="List every tensor, not only those outside.")] = False,
+    examples: Annotated[int, typer.Option(min=1, help="Random inputs, where the file declares `draws`.")] = EXAMPLES,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page on what was found to this file.")] = None,
     to_json: Annotated[Path | None, typer.Option("--json", help="Write the record of it to this file.")] = None,
     results: ResultsOption = None,
@@ -60,9 +62,10 @@ def compare(
 
     The weights of `first` are copied into `second`, once it is found out which is which; a dict `weights` in the file,
     or --weights, says it as far as it is known better. Where the file defines `optimizers`, their updates are compared
-    too, and with `batches` and `loss` the losses of a training. A recording, which `parity record` makes, needs nothing
-    that the recorded model is written in. With --results, what came out is recorded for `parity report`. Exit code 1 if
-    they do not compute the same, 3 if they cannot be compared.
+    too, and with `batches` and `loss` the losses of a training; `draws` declares random inputs, of which those on which
+    the two differ are shrunk. A recording, which `parity record` makes, needs nothing that the recorded model is
+    written in. With --results, what came out is recorded for `parity report`. Exit code 1 if they do not compute the
+    same, 3 if they cannot be compared.
     """
     given, more, key = _given(file, other)
     if weights:
@@ -77,7 +80,7 @@ def compare(
                 entered.enter_context(planned(store, f"compare {key}", {ComparisonRecord.KIND: [key]}))
             began = time.perf_counter()
             show = entered.enter_context(progress("runs of the models"))
-            found = compare_models(**given, seed=seed, show=show, **more)
+            found = compare_models(**given, seed=seed, show=show, examples=examples, **more)
             record = record_of(found, key, time.perf_counter() - began)
             if store is not None:
                 store.append(record.KIND, key, record)
@@ -99,8 +102,9 @@ def _given(file: Path, other: Path | None) -> tuple[dict[str, Any], dict[str, An
     if file.suffix != PYTHON and other is None and file.is_file():
         fail(f"{file} is a recording, if it is anything: name the Python file that defines `second`, too", code=2)
     if other is None:
-        found = named(file, {name: (name,) for name in ("first", "second", "inputs")})
-        given = {name: found[name] for name in ("first", "second", "inputs")}
+        found = named(file, {name: (name,) for name in ("first", "second")} | {"inputs": ("inputs", "draws")})
+        given = {"first": found["first"], "second": found["second"]}
+        given["inputs"] = None if found["inputs"] is found.get("draws") else found["inputs"]
     else:
         found = named(other, {"second": ("second", "model")})
         given = {"first": file, "second": found["second"]}

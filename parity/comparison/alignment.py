@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -102,6 +102,32 @@ def aligned(reference: Run, other: Run, found: Matching, swapped: bool, near: fl
     pairs = _with_what_is_beside(pairs, other)
     pairs = [_without_its_activation(pair, pairs, reference, other) for pair in pairs]
     return [*_prepared(pairs, reference, other), *pairs, *_too_many(pairs, reference, other)]
+
+
+def aligned_again(pairs: Sequence[Aligned] | None, reference: Run, other: Run) -> list[Aligned] | None:
+    """The same pairs in other runs of the two models; None where nothing is known, or other layers are called."""
+    if pairs is None:
+        return None
+    here, there = ({call.site: call for call in run.calls} for run in (reference, other))
+
+    def again(call: Call | None, calls: Mapping[str, Call]) -> Call | None:
+        if call is None or call.layer is not NOTHING:
+            return None if call is None else calls[call.site]
+        taken = reference.calls[0].inputs[0]
+        return replace(call, inputs=[taken], outputs=[taken])
+
+    try:
+        return [
+            Aligned(
+                tuple(found for call in pair.reference if (found := again(call, here)) is not None),
+                there[pair.other.site],
+                again(pair.ahead, there),
+                again(pair.behind, there),
+            )
+            for pair in pairs
+        ]
+    except KeyError:
+        return None
 
 
 def _ids(pairs: Sequence[Aligned]) -> set[int]:

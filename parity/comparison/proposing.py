@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from parity.comparison.comparing import arrays_of
 from parity.comparison.formats import judged_format
+from parity.comparison.given import arrays_of
 from parity.comparison.narrowing import as_computed
 from parity.comparison.pairing import Pairing, paired
 from parity.comparison.sides import side

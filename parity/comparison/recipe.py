@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.comparing import taken
 from parity.comparison.formats import Arithmetic
+from parity.comparison.given import taken
 from parity.comparison.masks import Masks, Unshared
 from parity.comparison.model import Model, Unfit
 from parity.comparison.recording import CurvePart, DescribedPart

@@ -17,11 +17,11 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.alignment import Aligned
 from parity.comparison.allowing import RUNS, Allowances
-from parity.comparison.comparing import arrays_of
 from parity.comparison.correspondence import Correspondence
 from parity.comparison.feeding import Feeding, Lying
 from parity.comparison.flattened import BACK, GRADIENTS, STATES, called_with, flattened, shape_of
 from parity.comparison.formats import Arithmetic, judged_format
+from parity.comparison.given import arrays_of
 from parity.comparison.judging import Judge
 from parity.comparison.masks import Masks, Unshared, mask_shape, steady
 from parity.comparison.matching import Matching

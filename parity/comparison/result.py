@@ -6,13 +6,14 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from numpynet import Array
 from parity.comparison.alignment import Aligned
 from parity.comparison.causes import Cause
 from parity.comparison.curves import Curves
 from parity.comparison.known import Known
 from parity.comparison.updates import Updates
 from parity.ladder.failure import ParityError
-from parity.ladder.trace import CURVE, Key
+from parity.ladder.trace import CURVE, OUTPUT, Key
 
 SHOWN = 8  # of the layers that are listed
 
@@ -92,6 +93,28 @@ class Beside:
         return cls(called, pair.last.site, layer, titles, pair.other.site, pair.other.layer.title)
 
 
+@dataclass(frozen=True)
+class OnRandom:
+    """The findings on random inputs.
+
+    examples: how many were compared, without a difference
+    rejected, said: how many more were none that the first model takes, and what it said of one
+    share: the largest share of its allowance that some tensor used
+    failed: which one the two differ on, from 1; None where they differ on none
+    inputs, written: those after shrinking, and the code that makes them
+    refused: why the second model does not take them; "" where it does
+    """
+
+    examples: int
+    rejected: int
+    said: str
+    share: float
+    failed: int | None = None
+    inputs: list[Array] = field(default_factory=list)
+    written: str = ""
+    refused: str = ""
+
+
 @dataclass
 class Comparison:
     """The findings on two models.
@@ -108,6 +131,8 @@ class Comparison:
     curves: the losses of both, trained, where batches were given
     layers: the calls that could be compared, in the other model's order
     form: the number format that was judged
+    random: what was found on random inputs, where some were asked for; all else is of those on which the two differ, if
+        they do
     """
 
     first: str
@@ -126,6 +151,7 @@ class Comparison:
     curves: Curves | None = None
     layers: list[Beside] = field(default_factory=list)
     form: str = "float32"
+    random: OnRandom | None = None
 
     @property
     def fault(self) -> Fault | None:
@@ -134,12 +160,17 @@ class Comparison:
 
     @property
     def passed(self) -> bool:
-        return self.same_function and self.same_updates and self.same_curves
+        return self.same_function and self.same_on_random and self.same_updates and self.same_curves
 
     @property
     def same_function(self) -> bool:
         """Tells whether outputs, states and gradients are within what rounding allows."""
         return all(tensor.passed for tensors in self.judged.values() for tensor in tensors)
+
+    @property
+    def same_on_random(self) -> bool:
+        """Tells whether they are on random inputs; nothing is said against those that were not asked for."""
+        return self.random is None or self.random.failed is None
 
     @property
     def beyond(self) -> list[tuple[str, Judged]]:
@@ -180,13 +211,14 @@ class Differ(ParityError):
             outside += comparison.updates.outside
         if (curves := comparison.curves) is not None and curves.parted is not None:
             outside.append(Key(curves.parted, CURVE, "", "loss"))
+        outside = outside or [Key(0, OUTPUT, "", "output")]  # which there is none of where inputs are refused
         self.rung, self.quantity = min(key.rung for key in outside), outside[0].quantity
         super().__init__(describe(comparison))
 
 
 def describe(found: Comparison) -> str:
     """The text on a comparison: what came out, whose fault it is, what was assumed and what was not looked at."""
-    lines = [_headline(found)]
+    lines = [_headline(found)] if found.random is None else [*_on_random(found, found.random)]
     if found.faults:
         lines += _faults(found.faults)
     elif not found.same_function:
@@ -210,6 +242,25 @@ def describe(found: Comparison) -> str:
     lines += [] if found.updates is None else _updates(found.updates)
     lines += [] if found.curves is None else _curves(found.curves)
     return "\n".join([*lines, *found.notes])
+
+
+def _on_random(found: Comparison, random: OnRandom) -> Iterator[str]:
+    """Yields the headline, and what is said of random inputs."""
+    if random.refused:
+        yield f"On random inputs the two do not compute the same: {random.refused}"
+    else:
+        yield _headline(found)
+    if random.failed is not None:
+        held = f"{random.examples} others held" if random.examples else "it was the first"
+        yield f"That is on random inputs, example {random.failed} shrunk ({held}): inputs = {random.written}"
+    else:
+        yield (
+            f"On {random.examples} random inputs the largest share is {random.share:.2g}"
+            if random.examples
+            else "No random inputs were compared"
+        )
+    if random.rejected:
+        yield f"{random.rejected} random inputs were none that the first model takes: {random.said}"
 
 
 def _beyond(found: Comparison) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
+from parity.comparison.given import Batches as Batches
 from parity.comparison.masks import Masks, Unshared
 from parity.comparison.model import STATE, Held, Model, Unfit
 from parity.comparison.sides.keras import KerasModel
@@ -19,7 +20,6 @@ from parity.comparison.sides.torch import TorchModel
 from parity.frameworks.lazy import keras, tf, torch
 from parity.training.curves import MOVED_RUNS
 
-Batches = Sequence[tuple[list[Array], Array]]
 Described = tuple[str, dict[str, str]]  # the name of a class, and what is set, as code
 Maker = Callable[[Sequence[Any]], Any]  # of an optimizer, of the framework's own parameters
 Move = Callable[[Array], Array]

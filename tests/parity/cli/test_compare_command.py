@@ -66,7 +66,10 @@ def test_the_mapping_that_is_printed_is_read(port: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("first = 1", "port.py defines no second, no inputs: it has to define `first` and `second` and `inputs`"),
+        (
+            "first = 1",
+            "port.py defines no second, no inputs or draws: it has to define `first` and `second` and `inputs`",
+        ),
         ("import nothing_of_the_kind", "port.py cannot be imported: ModuleNotFoundError: No module named"),
         ("first = (", "port.py cannot be imported: SyntaxError: '(' was never closed"),
         ("raise SystemExit(2)", "port.py cannot be imported: SystemExit: 2"),

@@ -1,0 +1,191 @@
+"""Random inputs of two models, of declared shapes and ranges: floating numbers, integers and truth values."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from numpynet import Array
+from parity.comparison.model import Unfit
+
+SMALL = 2.0**-10  # of the range: numbers near 0
+
+
+@dataclass(frozen=True, eq=False)
+class Size:
+    """The size of an axis, drawn from `low` to `high`, both included.
+
+    The same one is the same size wherever it stands: `n = Size(1, 8); draws = [Floats(n, 6), Integers(n, high=9)]`.
+    """
+
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.low <= self.high:
+            raise Unfit(f"draws: {self!r} has to be of sizes from 1 on, the smallest first")
+
+
+Dimension = int | Size
+Sizes = Mapping[Size, int]
+Fill = Callable[[np.random.Generator, tuple[int, ...]], Array]
+
+
+class Inputs(ABC):
+    """An input that is drawn at random, of a shape of integers and of `Size`s.
+
+    kinds: in how many ways it is filled, as often as each is named; the first is the one that is shrunk to
+    """
+
+    kinds: ClassVar[tuple[str, ...]]
+
+    def __init__(self, *shape: Dimension) -> None:
+        self.shape = shape
+
+    @property
+    def sizes(self) -> list[Size]:
+        """The sizes that are to be drawn."""
+        return [size for size in self.shape if isinstance(size, Size)]
+
+    def sized(self, sizes: Sizes) -> tuple[int, ...]:
+        return tuple(_sized(size, sizes) for size in self.shape)
+
+    @abstractmethod
+    def with_sizes(self, sizes: Sizes) -> Inputs:
+        """The same with integers for sizes."""
+
+    @abstractmethod
+    def of(self, kind: str, seed: int) -> Array:
+        """The array of this kind and seed; all sizes have to be integers."""
+
+    def filled(self, rng: np.random.Generator, fill: Mapping[str, Fill], kind: str) -> Array:
+        return fill[kind](rng, self.sized({}))
+
+
+class Floats(Inputs):
+    """Floating numbers from `low` to `high`: anywhere between, at the ends, near 0, mostly zeros, or in equal rows."""
+
+    kinds = ("uniform",) * 6 + ("small", "ends", "sparse", "equal rows")
+
+    def __init__(self, *shape: Dimension, low: float = -4.0, high: float = 4.0) -> None:
+        super().__init__(*shape)
+        self.low, self.high = float(low), float(high)
+        if not self.low <= self.high < np.inf or self.low == -np.inf:
+            raise Unfit(f"draws: {self!r} has to be of finite numbers, the smallest first")
+
+    def with_sizes(self, sizes: Sizes) -> Inputs:
+        return Floats(*self.sized(sizes), low=self.low, high=self.high)
+
+    def of(self, kind: str, seed: int) -> Array:
+        def uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+            return self.low + (self.high - self.low) * rng.random(shape)
+
+        def within(values: Array) -> Array:
+            return np.clip(values, self.low, self.high)
+
+        fill: dict[str, Fill] = {
+            "uniform": uniform,
+            "small": lambda rng, shape: within(SMALL * uniform(rng, shape)),
+            "ends": lambda rng, shape: np.where(rng.random(shape) < 0.5, self.low, self.high),
+            "sparse": lambda rng, shape: within(uniform(rng, shape) * (rng.random(shape) < 0.25)),
+            "equal rows": lambda rng, shape: np.broadcast_to(uniform(rng, shape[1:]), shape),
+        }
+        return self.filled(np.random.default_rng(seed), fill, kind).astype(np.float32)
+
+    def __repr__(self) -> str:
+        return f"parity.Floats({_listed(self.shape)}low={self.low!r}, high={self.high!r})"
+
+
+class Integers(Inputs):
+    """Integers from `low` to `high`, both included: token ids, labels, lengths.
+
+    `high` may be a `Size`, as that of sequences of which these are the lengths.
+    """
+
+    kinds = ("uniform",) * 6 + ("lowest", "highest")
+
+    def __init__(self, *shape: Dimension, low: int = 0, high: Dimension) -> None:
+        super().__init__(*shape)
+        self.low, self.high = low, high
+        if low > (high.low if isinstance(high, Size) else high):
+            raise Unfit(f"draws: {self!r} has to be of integers, the smallest first")
+
+    @property
+    def sizes(self) -> list[Size]:
+        return [*super().sizes, *([self.high] if isinstance(self.high, Size) else [])]
+
+    def with_sizes(self, sizes: Sizes) -> Inputs:
+        return Integers(*self.sized(sizes), low=self.low, high=_sized(self.high, sizes))
+
+    def of(self, kind: str, seed: int) -> Array:
+        high = _sized(self.high, {})
+        fill: dict[str, Fill] = {
+            "uniform": lambda rng, shape: rng.integers(self.low, high, shape, endpoint=True),
+            "lowest": lambda rng, shape: np.full(shape, self.low),
+            "highest": lambda rng, shape: np.full(shape, high),
+        }
+        return self.filled(np.random.default_rng(seed), fill, kind).astype(np.int64)
+
+    def __repr__(self) -> str:
+        return f"parity.Integers({_listed(self.shape)}low={self.low!r}, high={self.high!r})"
+
+
+class Truths(Inputs):
+    """Truth values: masks."""
+
+    kinds = ("uniform",) * 6 + ("true", "false")
+
+    def with_sizes(self, sizes: Sizes) -> Inputs:
+        return Truths(*self.sized(sizes))
+
+    def of(self, kind: str, seed: int) -> Array:
+        fill: dict[str, Fill] = {
+            "uniform": lambda rng, shape: rng.random(shape) < 0.5,
+            "true": lambda rng, shape: np.ones(shape, bool),
+            "false": lambda rng, shape: np.zeros(shape, bool),
+        }
+        return self.filled(np.random.default_rng(seed), fill, kind)
+
+    def __repr__(self) -> str:
+        return f"parity.Truths({_listed(self.shape).removesuffix(', ')})"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The inputs of one example: what each is of, with its kind and seed."""
+
+    parts: tuple[tuple[Inputs, str, int], ...]
+
+    @property
+    def arrays(self) -> list[Array]:
+        return [of.of(kind, seed) for of, kind, seed in self.parts]
+
+    def __str__(self) -> str:
+        """Code that makes the arrays."""
+        return f"[{', '.join(f'{of!r}.of({kind!r}, {seed})' for of, kind, seed in self.parts)}]"
+
+
+def taken_for(draws: Any) -> list[Inputs]:
+    """What was declared, as a list; raises `Unfit` where it is something else."""
+    given = list(draws) if isinstance(draws, tuple | list) else [draws]
+    if not given or not all(isinstance(each, Inputs) for each in given):
+        raise Unfit("draws: give a parity.Floats, parity.Integers or parity.Truths for each input")
+    return given
+
+
+def largest(draws: Sequence[Inputs]) -> Drawn:
+    """The inputs of the largest sizes: those that tell most of what goes with what."""
+    sizes = {size: size.high for each in draws for size in each.sizes}
+    return Drawn(tuple((each.with_sizes(sizes), each.kinds[0], place) for place, each in enumerate(draws)))
+
+
+def _sized(size: Dimension, sizes: Sizes) -> int:
+    return sizes[size] if isinstance(size, Size) else size
+
+
+def _listed(shape: Sequence[Dimension]) -> str:
+    return "".join(f"{size!r}, " for size in shape)
