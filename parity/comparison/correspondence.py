@@ -10,7 +10,7 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.alignment import Aligned
-from parity.comparison.layout import Layout, closest
+from parity.comparison.layout import Layout, OneHot, closest
 from parity.comparison.matching import Match, Matching
 from parity.comparison.model import STATE, Layer, Model, Run, floats
 from parity.ladder.trace import GRADIENT, OUTPUT, Key, Trace
@@ -45,6 +45,8 @@ class Correspondence:
         for place, (layout, values) in enumerate(zip(outputs, other.outputs, strict=True)):
             found[key_of(OUTPUT, "", "output", place, other.outputs)] = layout.back(values)
         for place, (layout, values) in enumerate(zip(self.layouts, self.inputs, strict=True)):
+            if isinstance(layout, OneHot):  # of one of the two there is no gradient
+                continue
             gradient = or_zero(other.input_gradients[place], values)
             turned = layout.there(gradient) if self.swapped else layout.back(gradient)
             found[key_of(GRADIENT, "", "input gradient", place, self.inputs)] = turned

@@ -16,7 +16,7 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.alignment import aligned
 from parity.comparison.causes import Cause
-from parity.comparison.layout import Layout, turned
+from parity.comparison.layout import Layout, in_classes, turned
 from parity.comparison.losses import loss_causes
 from parity.comparison.masks import Masks, shared
 from parity.comparison.matching import Matching, copied
@@ -34,6 +34,7 @@ class Curves:
     shares: of what rounding allows, of the steps that tell anything
     steps: how many there were
     cause: the setting of the two losses that parts them in the first step; None where it is none that is known
+    targets: what the second's are of the first's, where they are others; else ""
     """
 
     reference: list[float]
@@ -41,6 +42,7 @@ class Curves:
     shares: list[float]
     steps: int
     cause: Cause | None = None
+    targets: str = ""
 
     @property
     def parted(self) -> int | None:
@@ -64,6 +66,11 @@ def compare_curves(
         ([layout.there(values) for layout, values in zip(layouts, inputs, strict=True)], target)
         for inputs, target in batches
     ]
+    told = _fitting(first, batches[0], "first")
+    if told is not None:
+        raise Unfit(f"batches: the first model's loss takes {told} of these targets: give it those")
+    told = _fitting(second, there[0], "second")
+    there = [(inputs, target if told is None else told.there(target)) for inputs, target in there]
     if first.drops or second.drops:
         rng, unequal = np.random.default_rng(0), turned(layouts)
         masks = [
@@ -81,6 +88,7 @@ def compare_curves(
                     first.model.write(one, (values * factors).astype(values.dtype))
                 copied(first.model, second.model, matching)
             curves = _judged(first, second, batches, there, swapped)
+            curves = replace(curves, targets="" if told is None else str(told))
             if curves.parted is None:
                 return curves
         return replace(curves, cause=None if swapped else _cause(curves, first, second, there))
@@ -88,6 +96,25 @@ def compare_curves(
         for one, values in own:
             first.model.write(one, values)
         copied(first.model, second.model, matching)
+
+
+def _fitting(side: Training, batch: tuple[list[Array], Array], which: str) -> Layout | None:
+    """What the loss of this side takes of the targets, where it does not take them as they are; else None.
+
+    Raises `Unfit` where it takes neither.
+    """
+    inputs, target = batch
+    if (error := side.refuses(inputs, target)) is None:
+        return None
+    classes = side.model.run(inputs, False).outputs[0].shape[-1]
+    wanted = [None] * (target.ndim - 1) if target.dtype.kind == "f" else [*[None] * target.ndim, classes]
+    for layout in in_classes(target, wanted):
+        if side.refuses(inputs, layout.there(target)) is None:
+            return layout
+    raise Unfit(
+        f"batches: the {which} model cannot be trained on targets of {target.dtype} and shape {target.shape}: "
+        f"{type(error).__name__}: {error}"
+    ) from error
 
 
 def _masks(

@@ -55,6 +55,37 @@ class Layout:
         return f"flattened from axes ({order}) of {self.before}" if self.before else f"axes ({order})"
 
 
+@dataclass(frozen=True)
+class OneHot(Layout):
+    """Rows of zeros and a one in the other model, where this one has the index of that in so many `classes`."""
+
+    classes: int = 0
+    same = False
+
+    def there(self, values: Array) -> Array:
+        return (values[..., None] == np.arange(self.classes)).astype(np.float32)
+
+    def back(self, values: Array) -> Array:
+        return values.argmax(axis=-1)
+
+    def __str__(self) -> str:
+        return f"one-hot rows of {self.classes}"
+
+
+@dataclass(frozen=True)
+class Indices(OneHot):
+    """The indices in the other model of what is one in the rows that this one has."""
+
+    def there(self, values: Array) -> Array:
+        return super().back(values)
+
+    def back(self, values: Array) -> Array:
+        return super().there(values)
+
+    def __str__(self) -> str:
+        return "indices, of one-hot rows,"
+
+
 SIDE_BY_SIDE = 8  # arrays that were flattened and then concatenated, at most
 BY_CHANCE = 0.75  # MobileNetV2's 1280 features, no image, are 0.97 as far in another order; behind a wrong layer 0.56
 
@@ -97,6 +128,24 @@ def layouts(shape: Sequence[int], other: Sequence[int | None], before: Sequence[
                 several += [Layout((0, 1, *axes), (int(number), *earlier)) for axes in within]
         found += several
     return found
+
+
+def in_classes(values: Array, other: Sequence[int | None]) -> list[Layout]:
+    """The layouts that fit the `other` shape where one of the two has indices, and the other one-hot rows of them."""
+
+    def fit(shape: Sequence[int]) -> bool:
+        return len(shape) == len(other) and all(w in (None, size) for w, size in zip(other, shape, strict=True))
+
+    order = tuple(range(values.ndim))
+    if values.dtype.kind in "iu" and other and (classes := other[-1]) and fit((*values.shape, classes)):
+        return [OneHot(order, classes=classes)] if values.min() >= 0 and values.max() < classes else []
+    if values.ndim > 1 and fit(values.shape[:-1]) and _is_one_hot(values):
+        return [Indices(order, classes=values.shape[-1])]
+    return []
+
+
+def _is_one_hot(values: Array) -> bool:
+    return bool(np.all((values == 0) | (values == 1)) and np.all(values.sum(axis=-1) == 1))
 
 
 def closest(values: Array, other: Array, before: Flattened = NOTHING_FLATTENED) -> Layout | None:

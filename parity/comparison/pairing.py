@@ -10,7 +10,7 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.conversion import Misconverted, misconverted, values_of
 from parity.comparison.formats import NEAR
-from parity.comparison.layout import Layout, combinations, layouts, turned
+from parity.comparison.layout import Layout, combinations, in_classes, layouts, turned
 from parity.comparison.matching import Matching, copied, matching
 from parity.comparison.model import Model, Run, Unfit, floats
 from parity.comparison.settling import Settling
@@ -136,6 +136,7 @@ def _fitting(model: Model, values: Array, place: int) -> list[Layout]:
     shapes = model.input_shapes()
     wanted = shapes[place] if place < len(shapes) else None
     found = layouts(values.shape, wanted or [None] * values.ndim)
+    found += in_classes(values, wanted or [None] * (values.ndim - 1))
     if not found:
         raise Unfit(
             f"input {place + 1} of shape {values.shape} fits {wanted}, which the second model takes, in no layout"

@@ -311,6 +311,8 @@ def _updates(found: Updates) -> Iterator[str]:
 def _curves(found: Curves) -> Iterator[str]:
     """Yields what is said of the two trainings."""
     step, compared = found.parted, len(found.shares)
+    if found.targets:
+        yield f"targets lie otherwise in the second model: its {found.targets} are the first's"
     if step is not None:
         yield (
             f"The losses part in step {step + 1} of {found.steps}: {found.other[step]:.9g}, where the reference has "

@@ -70,6 +70,14 @@ class Training(ABC):
             for one, values in before:
                 self.model.write(one, values)
 
+    def refuses(self, inputs: list[Array], target: Array) -> Exception | None:
+        """What is raised where the model is to be trained on this batch; None where nothing is."""
+        try:
+            self.losses([(inputs, target)])
+        except Exception as error:  # whatever is raised, it is the model's verdict, or the loss'
+            return error
+        return None
+
     def moved_losses(self, batches: Batches) -> list[list[float]]:
         """The losses of as many trainings as rounding is known by, every weight moved by a unit before each step."""
         return [self.losses(batches, _mover(np.random.default_rng([0, run]))) for run in range(MOVED_RUNS)]
