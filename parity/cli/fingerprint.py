@@ -18,8 +18,8 @@ from parity.cli.command import (
     work,
 )
 from parity.cli.terminal import console, print_crashes
+from parity.drift import draws, signatures
 from parity.drift import fingerprint as tensors
-from parity.drift import signatures
 from parity.drift.fingerprint import EXAMPLES
 from parity.formats import DTYPES
 from parity.items.classes import ClassName, names
@@ -38,7 +38,8 @@ def fingerprint(
     """Keeps what a stack computes, to the bit, and the signatures it has, for `parity drift`. Resumes.
 
     Every tensor of the first examples of each class, with its error against the wider format and the share of its
-    allowance; the parameters and defaults of all that parity names in a framework; what warns of being deprecated.
+    allowance; what each initializer draws; the parameters and defaults of all that parity names in a framework; what
+    warns of being deprecated.
     Exit code 3 if something crashed.
     """
     store, frameworks = results_in(results), frameworks_of(framework)
@@ -48,13 +49,13 @@ def fingerprint(
     classes = [ClassName(name) for name in sorted(pair or names())]
     calls = tensors.calls(classes, DTYPES, frameworks, examples, seed)
     waiting = [call for call in calls if call.about.key not in here]
-    asked = [*waiting, *signatures.calls(frameworks)]  # these take a second
+    asked = [*waiting, *signatures.calls(frameworks), *draws.calls(frameworks)]  # these take a second
     done = work(store, "fingerprint", asked, workers, "tensors", frameworks=frameworks, examples=examples, seed=seed)
     read = sum(not crashed(record) for record in done.of(signatures.KIND))
     console().print(
         f"tensors of {len(waiting)} classes and dtypes were measured, those of {len(calls) - len(waiting)} were there; "
-        f"{read} signatures"
+        f"{read} signatures, {len(done.of(draws.KIND))} initializers"
     )
-    for kind in (tensors.KIND, signatures.KIND):
+    for kind in (tensors.KIND, signatures.KIND, draws.KIND):
         print_crashes(done.of(kind))
     raise typer.Exit(done.exit_code)
