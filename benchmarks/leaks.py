@@ -16,6 +16,7 @@ from scipy import stats
 
 from numpynet import Adam, Conv2d, Graph, Linear, Sequential
 from parity.ladder.proving import prove
+from parity.work.memory import forgetting
 
 PAIRS = (Linear, Conv2d, Adam, Sequential, Graph)
 BLOCK = 50  # examples of a pair at a time
@@ -31,7 +32,7 @@ def measure(examples: int) -> dict[str, Any]:
     block = 0
     while done < examples:
         for target in PAIRS:
-            report = prove(target, examples=BLOCK, random_seed=block)
+            report = forgetting(prove)(target, examples=BLOCK, random_seed=block)
             if report.failure is not None:
                 raise AssertionError(report.failure)
             done += report.examples

@@ -32,6 +32,7 @@ from parity.results.packages import machine
 from parity.results.records import CRASHED, Json
 from parity.results.records.fingerprints import ExampleTensorPart, TensorsRecord, TracePart
 from parity.results.store import plain
+from parity.work.memory import forgetting
 from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
@@ -66,6 +67,7 @@ def code() -> str:
     return judging_as_written("frameworks", "ladder")
 
 
+@forgetting
 def measure(of: ClassName, dtype: str, frameworks: list[str], examples: int, seed: int) -> Records:
     return [plain(fingerprint(of.load(), dtype, frameworks, examples, seed))]
 

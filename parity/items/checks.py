@@ -8,6 +8,7 @@ from parity.items.classes import ClassName
 from parity.ladder.proving import prove
 from parity.results.records.ladder import CheckRecord
 from parity.results.store import plain
+from parity.work.memory import forgetting
 from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
@@ -35,6 +36,7 @@ def calls(
     ]
 
 
+@forgetting
 def judge(
     of: ClassName, dtype: str, examples: int, frameworks: list[str], seed: int | None, guided: bool = False
 ) -> Records:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from parity.defects import Defect, gallery, run
 from parity.results.records.facts import DefectRecord
 from parity.results.store import plain
+from parity.work.memory import forgetting
 from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
@@ -20,5 +21,6 @@ def calls(defects: Iterable[Defect], shrink: bool) -> list[Call]:
     ]
 
 
+@forgetting
 def plant(name: str, shrink: bool) -> Records:
     return [plain(run(next(defect for defect in gallery() if defect.name == name), shrink=shrink))]

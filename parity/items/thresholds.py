@@ -10,6 +10,7 @@ from parity.results.records import Json
 from parity.results.records.facts import ThresholdRecord
 from parity.results.store import plain
 from parity.thresholds.measuring import quantities, thresholds
+from parity.work.memory import forgetting
 from parity.work.performing import Item, Records
 from parity.work.pool import Call
 
@@ -32,6 +33,7 @@ def calls(
     ]
 
 
+@forgetting
 def measure(target: str, dtype: str, framework: str, frameworks: list[str], examples: int, seed: int) -> Records:
     of = next(each for each in targets() if each.__name__ == target)
     return [

@@ -29,6 +29,7 @@ from parity.results.records.soaks import ChunkRecord, SoakRecord
 from parity.results.store import Results, number_of
 from parity.soak.carrying import Soaked
 from parity.statistics.tails import quantiles, tail
+from parity.work.memory import forgetting
 from parity.work.pool import Call, Crash
 
 CHUNKS, SUMMARY = ChunkRecord.KIND, SoakRecord.KIND
@@ -91,6 +92,7 @@ def planned(examples: int, seed: int, derivatives: bool = False) -> list[Chunk]:
     return [chunk for _, chunk in sorted(found, key=lambda entry: entry[0])]
 
 
+@forgetting
 def perform(pair: str, dtype: str, seed: int, number: int, frameworks: list[str]) -> ChunkRecord:
     """Judge the examples of one chunk; returns its record.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import importlib
-import itertools
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,11 +18,6 @@ from parity.case import Case, dtype_of
 from parity.frameworks.counterpart import Counterpart, TensorView, distinct
 from parity.frameworks.framework import CallSites, Framework, FrameworkTrainer, Look, LossFunction, Subject, Translation
 from parity.frameworks.lazy import keras, keras_layers, keras_optimizers, tf
-
-# TensorFlow keeps a kernel for each variable that Keras has ever made, 36 KB, since it goes by names: every so many
-# conversions they are forgotten. Those that are still in use are made again.
-KEPT = 100
-_conversions = itertools.count(1)
 
 # Networks of width 1 are drawn on purpose.
 warnings.filterwarnings("ignore", message="You are using a softmax over axis")
@@ -47,8 +41,6 @@ def precision(dtype: np.dtype[Any]) -> Iterator[None]:
 
 def convert(module: Module, dtype: np.dtype[Any], translation: Translation) -> Counterpart:
     """The Keras counterpart of `module`, with its weights, running statistics and a copy of its random state."""
-    if not next(_conversions) % KEPT:
-        importlib.import_module("tensorflow.python.eager.context").context().clear_kernel_cache()
     module = copy.deepcopy(module)
     with precision(dtype):
         built = translation.counterpart(module)
