@@ -20,9 +20,9 @@ import numpy as np
 import parity
 from benchmarks.drawn import drawn
 from parity.comparison.formats import NARROW
-from parity.comparison.inputs import Inputs
 from parity.formats import DTYPES
 from parity.frameworks.lazy import torch
+from parity.inputs import Floats, Inputs, Integers, Size
 
 MIXED = [f"mixed_{name}" for name in NARROW]
 BESIDE = "float32-"  # a model in float32, with a port in the format that follows
@@ -57,11 +57,11 @@ def outcome(seed: int, dtype: str, functions: bool, inputs: int = 0) -> tuple[st
 def declared(inputs: Any) -> list[Inputs]:
     """Random inputs of as many examples as these or fewer, in their range."""
     given = list(map(np.asarray, inputs if isinstance(inputs, tuple | list) else [inputs]))
-    examples = parity.Size(1, len(given[0]))
+    examples = Size(1, len(given[0]))
     return [
-        parity.Floats(examples, *values.shape[1:])
+        Floats(examples, *values.shape[1:])
         if values.dtype.kind == "f"
-        else parity.Integers(examples, *values.shape[1:], low=int(values.min()), high=int(values.max()))
+        else Integers(examples, *values.shape[1:], low=int(values.min()), high=int(values.max()))
         for values in given
     ]
 

@@ -16,7 +16,6 @@ from parity.importing import keep_triton_and_tensorflow_apart
 if TYPE_CHECKING:
     from parity.case import Case, Step
     from parity.comparison.comparing import compare
-    from parity.comparison.inputs import Floats, Integers, Size, Truths
     from parity.comparison.recorder import record
     from parity.comparison.result import Comparison
     from parity.files.weights import load_weights, save_weights
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 _HOMES = {
     "case": ("Case", "Step"),
     "comparison.comparing": ("compare",),
-    "comparison.inputs": ("Floats", "Integers", "Size", "Truths"),
     "comparison.recorder": ("record",),
     "comparison.result": ("Comparison",),
     "files.weights": ("load_weights", "save_weights"),
@@ -44,16 +42,12 @@ __all__ = [
     "Case",
     "Comparison",
     "Counterpart",
-    "Floats",
-    "Integers",
     "LayerPair",
     "LossPair",
     "OptimizerPair",
     "ParityError",
-    "Size",
     "Step",
     "TensorView",
-    "Truths",
     "check",
     "compare",
     "explain",

@@ -54,8 +54,8 @@ def fingerprint(
     read = sum(not crashed(record) for record in done.of(signatures.KIND))
     console().print(
         f"tensors of {len(waiting)} classes and dtypes were measured, those of {len(calls) - len(waiting)} were there; "
-        f"{read} signatures, {len(done.of(draws.KIND))} initializers"
+        f"{read} signatures"
     )
-    for kind in (tensors.KIND, signatures.KIND, draws.KIND):
+    for kind in (tensors.KIND, signatures.KIND):
         print_crashes(done.of(kind))
     raise typer.Exit(done.exit_code)

@@ -9,13 +9,13 @@ from parity.comparison.allowing import RUNS
 from parity.comparison.conducting import Comparing
 from parity.comparison.formats import holding_the_same, judged_format
 from parity.comparison.given import arrays_of, taken
-from parity.comparison.inputs import largest, taken_for
 from parity.comparison.model import Unfit
-from parity.comparison.randomly import RandomInputs
+from parity.comparison.randomly import RandomInputs, taken_for
 from parity.comparison.result import Comparison
 from parity.comparison.sides import side
 from parity.comparison.sides.recorded import inputs_of
 from parity.comparison.trainings import Loss, Trainings
+from parity.inputs import largest
 
 Show = Callable[[int, int], None]
 EXAMPLES = 20
@@ -54,7 +54,7 @@ def compare(
         are compared
     loss: the first model's and the second's: functions of output and target in torch, of target and output in Keras
 
-    draws: for each input a `parity.Floats`, `parity.Integers` or `parity.Truths`: where the two compute the same of
+    draws: of `parity.inputs`, a `Floats`, `Integers` or `Truths` for each input: where the two compute the same of
         `inputs`, or of the largest of these where none are given, they are compared on random ones, too, and those on
         which they differ are shrunk
     examples: how many random inputs

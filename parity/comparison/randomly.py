@@ -6,6 +6,7 @@ import contextlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -15,11 +16,11 @@ from hypothesis.strategies import SearchStrategy
 from numpynet import Array
 from parity.comparison.conducting import Comparing
 from parity.comparison.given import arrays_of
-from parity.comparison.inputs import Drawn, Inputs
 from parity.comparison.model import Model, Unfit
 from parity.comparison.pairing import asked_twice
 from parity.comparison.result import Comparison, OnRandom
 from parity.drawing.examples import for_each_example
+from parity.inputs import Drawn, Inputs
 from parity.rounding.allowance import PAIRS
 
 SHRINKING = 60  # comparisons at most, once two models differ
@@ -119,6 +120,14 @@ class RandomInputs:
         if self.failed is None:
             self.rejected += 1
             self.said = self.said or said
+
+
+def taken_for(draws: Any) -> list[Inputs]:
+    """What was declared, as a list; raises `Unfit` where it is something else."""
+    given = list(draws) if isinstance(draws, tuple | list) else [draws]
+    if not given or not all(isinstance(each, Inputs) for each in given):
+        raise Unfit("draws: give a Floats, Integers or Truths of parity.inputs for each input")
+    return given
 
 
 def _answers(comparing: Comparing, model: Model, inputs: Sequence[Array], which: str) -> None:

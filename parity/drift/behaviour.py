@@ -12,7 +12,6 @@ from parity.drift.document import Change, Missing
 from parity.drift.origins import has
 from parity.drift.stack import CHECKS, CURVES, FACTS, SAID, SIGNATURES, TENSORS, Stack, both
 from parity.results.records import Json
-from parity.results.store import number_of
 
 Facts = Mapping[str, str]
 
@@ -79,11 +78,6 @@ def _mode(record: Json) -> Facts:
     return {record["framework"]: record["status"]}
 
 
-def _draw(record: Json) -> Facts:
-    first = ", ".join(f"{number_of(value):.6g}" for value in record["first"])
-    return {record["framework"]: record["raised"] or f"{first}, ... ({record['bits'][:8]})"}
-
-
 def _difference(record: Json) -> Facts:
     if not record["measured"]:
         return {"": record["message"]}
@@ -95,7 +89,6 @@ TOLD: dict[str, Callable[[Json], Facts]] = {
     "refusals": lambda record: record["statuses"],
     "specials": lambda record: record["does"],
     "defaults": lambda record: record["theirs"],
-    "draws": _draw,
     "modes": _mode,
     "differences": _difference,
 }

@@ -16,8 +16,8 @@ Name = tuple[str, ...]
 Measure = Callable[[str], Stack | None]
 Row = TypeVar("Row", Change, Move)
 # The kinds of what is measured of a release between; modes and checks take minutes each.
-BY_FINGERPRINT = (TENSORS, SIGNATURES, "draws", "examples", "warnings")
-BY_CHECK = tuple(kind for kind in FACTS if kind not in ("modes", *BY_FINGERPRINT))
+BY_FINGERPRINT = (TENSORS, SIGNATURES, "examples", "warnings")
+BY_CHECK = tuple(kind for kind in FACTS if kind != "modes")
 
 
 def name_of(row: Change | Move) -> Name:

@@ -20,12 +20,11 @@ from parity.work.performing import DIED
 
 TENSORS, SIGNATURES = "tensors", "signatures"
 CHECKS, CURVES = "checks", "curves"
-FACTS = ("refusals", "specials", "defaults", "differences", "draws", "modes")
+FACTS = ("refusals", "specials", "defaults", "differences", "modes")
 # What has to be there for anything to be called safe, with the command that makes it.
 NEEDED = {
     TENSORS: "parity fingerprint",
     SIGNATURES: "parity fingerprint",
-    "draws": "parity fingerprint",
     "refusals": "parity check",
     "specials": "parity check",
     "defaults": "parity check",

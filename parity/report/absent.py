@@ -37,7 +37,6 @@ NAMES = {
     "thresholds": ("detection threshold", "detection thresholds"),
     "tensors": ("class's tensors", "classes' tensors"),
     "signatures": ("framework's signatures", "frameworks' signatures"),
-    "draws": ("implementation's initializers", "implementations' initializers"),
     "machines": ("job of a machine", "jobs of machines"),
     "soak-chunks": ("chunk of the soak", "chunks of the soak"),
     "curves": ("curve", "curves"),

@@ -28,7 +28,7 @@ from parity.results.records.facts import (
     ThresholdRecord,
     TwinRecord,
 )
-from parity.results.records.fingerprints import DrawRecord, ExampleTensorPart, SignatureRecord, TensorsRecord, TracePart
+from parity.results.records.fingerprints import ExampleTensorPart, SignatureRecord, TensorsRecord, TracePart
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord, UsePart
 from parity.results.records.soaks import CurveSoakRecord, MachineRecord, SoakRecord
 from parity.results.records.trainings import Effect, ExperimentRecord, RunRecord, StudyRecord, TablePart
@@ -292,7 +292,6 @@ def add_facts(results: Results, escaped: str | None = None) -> None:
         key=f"torch/{name}", framework="torch", name=name, there=True, parameters={"in_features": "", "bias": "True"}
     )
     add(results, signature)
-    add(results, DrawRecord(key="torch/zeros", framework="torch", name="zeros", first=[0.0], bits="b175"))
     for name in ("numpynet", *FRAMEWORKS):
         blobs = ExperimentRecord(
             key=f"blobs/{name}",

@@ -15,7 +15,7 @@ from parity.drift.packing import packed
 from parity.drift.stack import NEEDED
 from parity.results.records import Record
 from parity.results.records.facts import DefaultRecord, DifferenceRecord, RefusalRecord, SpecialRecord
-from parity.results.records.fingerprints import DrawRecord, ExampleTensorPart, SignatureRecord, TensorsRecord, TracePart
+from parity.results.records.fingerprints import ExampleTensorPart, SignatureRecord, TensorsRecord, TracePart
 from parity.results.records.ladder import CurveRecord, ModeRecord
 from parity.results.records.plans import PlanRecord
 from parity.results.records.trainings import RunRecord, StudyRecord
@@ -62,11 +62,6 @@ def signature(**parameters: str) -> SignatureRecord:
     name = "torch.nn.LayerNorm"
     known = {"normalized_shape": "", "eps": "1e-05"} | parameters
     return SignatureRecord(key=f"torch/{name}", framework="torch", name=name, there=True, parameters=known)
-
-
-def draw(first: float = 0.5, **changed: Any) -> DrawRecord:
-    record = DrawRecord(key="torch/he_normal", framework="torch", name="he_normal", first=[first, 0.25], bits="b175")
-    return replace(record, **changed)
 
 
 def refusal(torch: str = "refuses") -> RefusalRecord:
@@ -148,7 +143,7 @@ def runs(shift: Sequence[int] = (0,) * SEEDS, weights: str = "same") -> list[Rec
 def records() -> list[Record]:
     """One of each kind that has to be there for anything to be safe."""
     return [
-        *(tensors(), signature(), draw(), refusal(), special(), default(), difference(), mode(), curve(), study()),
+        *(tensors(), signature(), refusal(), special(), default(), difference(), mode(), curve(), study()),
         *runs(),
     ]
 

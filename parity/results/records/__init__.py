@@ -26,7 +26,7 @@ from parity.results.records.facts import (
     ThresholdRecord,
     TwinRecord,
 )
-from parity.results.records.fingerprints import DrawRecord, SignatureRecord, TensorsRecord
+from parity.results.records.fingerprints import SignatureRecord, TensorsRecord
 from parity.results.records.ladder import CheckRecord, CurveRecord, DerivativeRecord, ModeRecord
 from parity.results.records.plans import PlanRecord
 from parity.results.records.record import CRASHED, SCHEMA, Json, Judged, Record
@@ -74,7 +74,6 @@ KINDS: dict[str, type[Record]] = {
         ThresholdRecord,
         TensorsRecord,
         SignatureRecord,
-        DrawRecord,
         CurveRecord,
         ExperimentRecord,
         RunRecord,

@@ -78,20 +78,3 @@ class SignatureRecord(Record, kind="signatures", planned=True, untold=None):
     name: str
     there: bool = True
     parameters: dict[str, str] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class DrawRecord(Record, kind="draws", planned=True, untold=None):
-    """What one initializer of an implementation draws from a fixed seed.
-
-    name: numpynet's, of the distribution
-    first: the first few of the numbers
-    bits: the SHA-256 (hex) of all, with their dtype and shape
-    raised: what it raised, where it drew nothing
-    """
-
-    framework: str
-    name: str
-    first: Sequence[Measured] = field(default_factory=list)
-    bits: str = ""
-    raised: str = ""

@@ -1,16 +1,18 @@
-"""Random inputs of two models, of declared shapes and ranges: floating numbers, integers and truth values."""
+"""Random inputs of two models, of declared shapes and ranges: floating numbers, integers and truth values.
+
+`parity.compare(first, second, draws=[...])` takes them. What cannot be drawn raises ValueError.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.model import Unfit
 
 SMALL = 2.0**-10  # of the range: numbers near 0
 
@@ -27,7 +29,7 @@ class Size:
 
     def __post_init__(self) -> None:
         if not 1 <= self.low <= self.high:
-            raise Unfit(f"draws: {self!r} has to be of sizes from 1 on, the smallest first")
+            raise ValueError(f"draws: {self!r} has to be of sizes from 1 on, the smallest first")
 
 
 Dimension = int | Size
@@ -75,7 +77,7 @@ class Floats(Inputs):
         super().__init__(*shape)
         self.low, self.high = float(low), float(high)
         if not self.low <= self.high < np.inf or self.low == -np.inf:
-            raise Unfit(f"draws: {self!r} has to be of finite numbers, the smallest first")
+            raise ValueError(f"draws: {self!r} has to be of finite numbers, the smallest first")
 
     def with_sizes(self, sizes: Sizes) -> Inputs:
         return Floats(*self.sized(sizes), low=self.low, high=self.high)
@@ -97,7 +99,7 @@ class Floats(Inputs):
         return self.filled(np.random.default_rng(seed), fill, kind).astype(np.float32)
 
     def __repr__(self) -> str:
-        return f"parity.Floats({_listed(self.shape)}low={self.low!r}, high={self.high!r})"
+        return f"Floats({_listed(self.shape)}low={self.low!r}, high={self.high!r})"
 
 
 class Integers(Inputs):
@@ -112,7 +114,7 @@ class Integers(Inputs):
         super().__init__(*shape)
         self.low, self.high = low, high
         if low > (high.low if isinstance(high, Size) else high):
-            raise Unfit(f"draws: {self!r} has to be of integers, the smallest first")
+            raise ValueError(f"draws: {self!r} has to be of integers, the smallest first")
 
     @property
     def sizes(self) -> list[Size]:
@@ -131,7 +133,7 @@ class Integers(Inputs):
         return self.filled(np.random.default_rng(seed), fill, kind).astype(np.int64)
 
     def __repr__(self) -> str:
-        return f"parity.Integers({_listed(self.shape)}low={self.low!r}, high={self.high!r})"
+        return f"Integers({_listed(self.shape)}low={self.low!r}, high={self.high!r})"
 
 
 class Truths(Inputs):
@@ -151,7 +153,7 @@ class Truths(Inputs):
         return self.filled(np.random.default_rng(seed), fill, kind)
 
     def __repr__(self) -> str:
-        return f"parity.Truths({_listed(self.shape).removesuffix(', ')})"
+        return f"Truths({_listed(self.shape).removesuffix(', ')})"
 
 
 @dataclass(frozen=True)
@@ -167,14 +169,6 @@ class Drawn:
     def __str__(self) -> str:
         """Code that makes the arrays."""
         return f"[{', '.join(f'{of!r}.of({kind!r}, {seed})' for of, kind, seed in self.parts)}]"
-
-
-def taken_for(draws: Any) -> list[Inputs]:
-    """What was declared, as a list; raises `Unfit` where it is something else."""
-    given = list(draws) if isinstance(draws, tuple | list) else [draws]
-    if not given or not all(isinstance(each, Inputs) for each in given):
-        raise Unfit("draws: give a parity.Floats, parity.Integers or parity.Truths for each input")
-    return given
 
 
 def largest(draws: Sequence[Inputs]) -> Drawn:
