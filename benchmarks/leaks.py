@@ -32,7 +32,7 @@ def measure(examples: int) -> dict[str, Any]:
     block = 0
     while done < examples:
         for target in PAIRS:
-            report = forgetting(prove)(target, examples=BLOCK, random_seed=block)
+            report = forgetting()(prove)(target, examples=BLOCK, random_seed=block)
             if report.failure is not None:
                 raise AssertionError(report.failure)
             done += report.examples

@@ -67,7 +67,7 @@ def code() -> str:
     return judging_as_written("frameworks", "ladder")
 
 
-@forgetting
+@forgetting(every=16)
 def measure(of: ClassName, dtype: str, frameworks: list[str], examples: int, seed: int) -> Records:
     return [plain(fingerprint(of.load(), dtype, frameworks, examples, seed))]
 

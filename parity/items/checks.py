@@ -36,7 +36,7 @@ def calls(
     ]
 
 
-@forgetting
+@forgetting(every=4)
 def judge(
     of: ClassName, dtype: str, examples: int, frameworks: list[str], seed: int | None, guided: bool = False
 ) -> Records:

@@ -21,6 +21,6 @@ def calls(defects: Iterable[Defect], shrink: bool) -> list[Call]:
     ]
 
 
-@forgetting
+@forgetting(every=16)
 def plant(name: str, shrink: bool) -> Records:
     return [plain(run(next(defect for defect in gallery() if defect.name == name), shrink=shrink))]

@@ -33,7 +33,7 @@ def calls(
     ]
 
 
-@forgetting
+@forgetting()
 def measure(target: str, dtype: str, framework: str, frameworks: list[str], examples: int, seed: int) -> Records:
     of = next(each for each in targets() if each.__name__ == target)
     return [

@@ -16,6 +16,6 @@ def calls(frameworks: list[str], examples: int) -> list[Call]:
     return [Call(Item(KIND, name, {}), look_at, (name, frameworks, examples)) for name in targets()]
 
 
-@forgetting
+@forgetting(every=16)
 def look_at(name: str, frameworks: list[str], examples: int) -> Records:
     return [plain(run_twin(name, frameworks, examples))]

@@ -92,7 +92,7 @@ def planned(examples: int, seed: int, derivatives: bool = False) -> list[Chunk]:
     return [chunk for _, chunk in sorted(found, key=lambda entry: entry[0])]
 
 
-@forgetting
+@forgetting()
 def perform(pair: str, dtype: str, seed: int, number: int, frameworks: list[str]) -> ChunkRecord:
     """Judge the examples of one chunk; returns its record.
 

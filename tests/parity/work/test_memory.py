@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import sys
 
 import numpy as np
 import psutil
@@ -17,7 +19,7 @@ TIMES = 600
 KILOBYTES = 25  # a conversion; two variables are 73 where TensorFlow keeps a kernel for each
 
 
-@forgetting
+@forgetting()
 def converted() -> None:
     for _ in range(TIMES):
         to_tensorflow(Linear(3, 2, rng=np.random.default_rng(0)))
@@ -36,8 +38,20 @@ def test_conversions_leave_no_kernels_behind() -> None:
     assert resident() - before < KILOBYTES * TIMES
 
 
+def test_short_pieces_forget_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleared: list[None] = []
+    context = type("", (), {"clear_kernel_cache": lambda self: cleared.append(None)})()
+    module = type("", (), {"context": staticmethod(lambda: context)})
+    monkeypatch.setitem(sys.modules, "tensorflow", module)
+    monkeypatch.setattr(importlib, "import_module", lambda name: module)
+    short = forgetting(every=3)(lambda: None)
+    for _ in range(7):
+        short()
+    assert len(cleared) == 2
+
+
 def test_the_work_is_called_as_it_is_and_has_its_name() -> None:
-    @forgetting
+    @forgetting()
     def work(one: int, *, other: int = 2) -> tuple[int, int]:
         return one, other
 
