@@ -15,7 +15,7 @@ from parity.frameworks import available
 from parity.mapping.convert import to_tensorflow
 from parity.work.memory import forgetting
 
-TIMES = 600
+TIMES = 250
 KILOBYTES = 25  # a conversion; two variables are 73 where TensorFlow keeps a kernel for each
 
 
