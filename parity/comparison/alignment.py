@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -101,33 +101,31 @@ def aligned(reference: Run, other: Run, found: Matching, swapped: bool, near: fl
     pairs.sort(key=lambda pair: order[id(pair.other)])
     pairs = _with_what_is_beside(pairs, other)
     pairs = [_without_its_activation(pair, pairs, reference, other) for pair in pairs]
-    return [*_prepared(pairs, reference, other), *pairs, *_too_many(pairs, reference, other)]
+    return _with_what_is_there_alone(pairs, reference, other)
 
 
-def aligned_again(pairs: Sequence[Aligned] | None, reference: Run, other: Run) -> list[Aligned] | None:
-    """The same pairs in other runs of the two models; None where nothing is known, or other layers are called."""
-    if pairs is None:
-        return None
+def aligned_again(pairs: Sequence[Aligned], reference: Run, other: Run) -> list[Aligned] | None:
+    """The same pairs in other runs of the two models; None where other layers are called."""
     here, there = ({call.site: call for call in run.calls} for run in (reference, other))
-
-    def again(call: Call | None, calls: Mapping[str, Call]) -> Call | None:
-        if call is None or call.layer is not NOTHING:
-            return None if call is None else calls[call.site]
-        taken = reference.calls[0].inputs[0]
-        return replace(call, inputs=[taken], outputs=[taken])
-
     try:
-        return [
+        again = [
             Aligned(
-                tuple(found for call in pair.reference if (found := again(call, here)) is not None),
+                tuple(here[call.site] for call in pair.reference),
                 there[pair.other.site],
-                again(pair.ahead, there),
-                again(pair.behind, there),
+                pair.ahead and there[pair.ahead.site],
+                pair.behind and there[pair.behind.site],
             )
             for pair in pairs
+            if pair.last.layer is not NOTHING
         ]
     except KeyError:
         return None
+    return _with_what_is_there_alone(again, reference, other)
+
+
+def _with_what_is_there_alone(pairs: Sequence[Aligned], reference: Run, other: Run) -> list[Aligned]:
+    """The pairs, and the layers that only the other model has, each beside a call of `NOTHING`."""
+    return [*_prepared(pairs, reference, other), *pairs, *_too_many(pairs, reference, other)]
 
 
 def _ids(pairs: Sequence[Aligned]) -> set[int]:

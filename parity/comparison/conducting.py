@@ -198,7 +198,8 @@ class Comparing:
             other = self.other.run(there, training, sent, kept_there)
         single = in_single(watch, watch_there) if self.other.framework == "torch" else NONE_KEPT
         self.notes += overflown(other, self.arithmetic, "training" if training else "evaluation")
-        pairs = aligned_again(self.aligned.get(training), reference, other)
+        known = self.aligned.get(training)
+        pairs = None if known is None else aligned_again(known, reference, other)
         if pairs is None:
             pairs = aligned(reference, other, self.matching, self.swapped, self.arithmetic.near)
             self.aligned.setdefault(training, pairs)

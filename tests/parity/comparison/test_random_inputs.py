@@ -89,6 +89,19 @@ def test_what_differs_in_a_part_of_the_range_alone_is_found_with_its_layer() -> 
     assert not parity.compare(clipped, wrong, array).passed  # which is the script
 
 
+def test_an_activation_too_many_is_named_though_the_first_inputs_do_not_show_it() -> None:
+    def positive(*after: nn.Module) -> nn.Module:
+        layer = nn.Linear(6, 4, bias=False, rng=np.random.default_rng(0))
+        layer.weight.value[...] = np.abs(layer.weight.value)
+        return nn.Sequential(layer, *after, nn.Linear(4, 3, rng=np.random.default_rng(1)))
+
+    given = np.ones((2, 6), np.float32)
+    assert parity.compare(positive(), positive(nn.ReLU()), given).passed
+    found = parity.compare(positive(), positive(nn.ReLU()), given, draws=Floats(N, 6))
+    assert not found.passed
+    assert [fault.title for fault in found.faults] == ["ReLU"]
+
+
 class Straight(nn.HardSigmoid):
     """A hard sigmoid that is not clipped."""
 
