@@ -34,7 +34,6 @@ class Size:
 
 Dimension = int | Size
 Sizes = Mapping[Size, int]
-Fill = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 
 class Inputs(ABC):
@@ -44,6 +43,7 @@ class Inputs(ABC):
     """
 
     kinds: ClassVar[tuple[str, ...]]
+    dtype: ClassVar[type]
 
     def __init__(self, *shape: Dimension) -> None:
         self.shape = shape
@@ -60,18 +60,20 @@ class Inputs(ABC):
     def with_sizes(self, sizes: Sizes) -> Inputs:
         """The same with integers for sizes."""
 
-    @abstractmethod
     def of(self, kind: str, seed: int) -> Array:
         """The array of this kind and seed; all sizes have to be integers."""
+        return self.ways(np.random.default_rng(seed), self.sized({}))[kind]().astype(self.dtype)
 
-    def filled(self, rng: np.random.Generator, fill: Mapping[str, Fill], kind: str) -> Array:
-        return fill[kind](rng, self.sized({}))
+    @abstractmethod
+    def ways(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Mapping[str, Callable[[], Array]]:
+        """What makes an array of each kind."""
 
 
 class Floats(Inputs):
     """Floating numbers from `low` to `high`: anywhere between, at the ends, near 0, mostly zeros, or in equal rows."""
 
     kinds = ("uniform",) * 6 + ("small", "ends", "sparse", "equal rows")
+    dtype = np.float32
 
     def __init__(self, *shape: Dimension, low: float = -4.0, high: float = 4.0) -> None:
         super().__init__(*shape)
@@ -82,21 +84,20 @@ class Floats(Inputs):
     def with_sizes(self, sizes: Sizes) -> Inputs:
         return Floats(*self.sized(sizes), low=self.low, high=self.high)
 
-    def of(self, kind: str, seed: int) -> Array:
-        def uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    def ways(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Mapping[str, Callable[[], Array]]:
+        def uniform(shape: tuple[int, ...] = shape) -> Array:
             return self.low + (self.high - self.low) * rng.random(shape)
 
         def within(values: Array) -> Array:
             return np.clip(values, self.low, self.high)
 
-        fill: dict[str, Fill] = {
+        return {
             "uniform": uniform,
-            "small": lambda rng, shape: within(SMALL * uniform(rng, shape)),
-            "ends": lambda rng, shape: np.where(rng.random(shape) < 0.5, self.low, self.high),
-            "sparse": lambda rng, shape: within(uniform(rng, shape) * (rng.random(shape) < 0.25)),
-            "equal rows": lambda rng, shape: np.broadcast_to(uniform(rng, shape[1:]), shape),
+            "small": lambda: within(SMALL * uniform()),
+            "ends": lambda: np.where(rng.random(shape) < 0.5, self.low, self.high),
+            "sparse": lambda: within(uniform() * (rng.random(shape) < 0.25)),
+            "equal rows": lambda: np.broadcast_to(uniform(shape[1:]), shape),
         }
-        return self.filled(np.random.default_rng(seed), fill, kind).astype(np.float32)
 
     def __repr__(self) -> str:
         return f"Floats({_listed(self.shape)}low={self.low!r}, high={self.high!r})"
@@ -109,6 +110,7 @@ class Integers(Inputs):
     """
 
     kinds = ("uniform",) * 6 + ("lowest", "highest")
+    dtype = np.int64
 
     def __init__(self, *shape: Dimension, low: int = 0, high: Dimension) -> None:
         super().__init__(*shape)
@@ -123,14 +125,13 @@ class Integers(Inputs):
     def with_sizes(self, sizes: Sizes) -> Inputs:
         return Integers(*self.sized(sizes), low=self.low, high=_sized(self.high, sizes))
 
-    def of(self, kind: str, seed: int) -> Array:
+    def ways(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Mapping[str, Callable[[], Array]]:
         high = _sized(self.high, {})
-        fill: dict[str, Fill] = {
-            "uniform": lambda rng, shape: rng.integers(self.low, high, shape, endpoint=True),
-            "lowest": lambda rng, shape: np.full(shape, self.low),
-            "highest": lambda rng, shape: np.full(shape, high),
+        return {
+            "uniform": lambda: rng.integers(self.low, high, shape, endpoint=True),
+            "lowest": lambda: np.full(shape, self.low),
+            "highest": lambda: np.full(shape, high),
         }
-        return self.filled(np.random.default_rng(seed), fill, kind).astype(np.int64)
 
     def __repr__(self) -> str:
         return f"Integers({_listed(self.shape)}low={self.low!r}, high={self.high!r})"
@@ -140,17 +141,17 @@ class Truths(Inputs):
     """Truth values: masks."""
 
     kinds = ("uniform",) * 6 + ("true", "false")
+    dtype = bool
 
     def with_sizes(self, sizes: Sizes) -> Inputs:
         return Truths(*self.sized(sizes))
 
-    def of(self, kind: str, seed: int) -> Array:
-        fill: dict[str, Fill] = {
-            "uniform": lambda rng, shape: rng.random(shape) < 0.5,
-            "true": lambda rng, shape: np.ones(shape, bool),
-            "false": lambda rng, shape: np.zeros(shape, bool),
+    def ways(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Mapping[str, Callable[[], Array]]:
+        return {
+            "uniform": lambda: rng.random(shape) < 0.5,
+            "true": lambda: np.ones(shape),
+            "false": lambda: np.zeros(shape),
         }
-        return self.filled(np.random.default_rng(seed), fill, kind)
 
     def __repr__(self) -> str:
         return f"Truths({_listed(self.shape).removesuffix(', ')})"

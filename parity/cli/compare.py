@@ -102,9 +102,8 @@ def _given(file: Path, other: Path | None) -> tuple[dict[str, Any], dict[str, An
     if file.suffix != PYTHON and other is None and file.is_file():
         fail(f"{file} is a recording, if it is anything: name the Python file that defines `second`, too", code=2)
     if other is None:
-        found = named(file, {name: (name,) for name in ("first", "second")} | {"inputs": ("inputs", "draws")})
-        given = {"first": found["first"], "second": found["second"]}
-        given["inputs"] = None if found["inputs"] is found.get("draws") else found["inputs"]
+        found = named(file, {name: (name,) for name in ("first", "second")} | {"given": ("inputs", "draws")})
+        given = {name: found.get(name) for name in ("first", "second", "inputs")}
     else:
         found = named(other, {"second": ("second", "model")})
         given = {"first": file, "second": found["second"]}

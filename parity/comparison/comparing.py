@@ -53,7 +53,6 @@ def compare(
     batches: pairs of inputs and targets: both models are trained on them, with `optimizers` and `loss`, and the losses
         are compared
     loss: the first model's and the second's: functions of output and target in torch, of target and output in Keras
-
     draws: of `parity.inputs`, a `Floats`, `Integers` or `Truths` for each input: where the two compute the same of
         `inputs`, or of the largest of these where none are given, they are compared on random ones, too, and those on
         which they differ are shrunk

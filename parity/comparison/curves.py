@@ -16,12 +16,13 @@ import numpy as np
 from numpynet import Array
 from parity.comparison.alignment import aligned
 from parity.comparison.causes import Cause
+from parity.comparison.given import Batches
 from parity.comparison.layout import Layout, in_classes, turned
 from parity.comparison.losses import loss_causes
 from parity.comparison.masks import Masks, shared
 from parity.comparison.matching import Matching, copied
 from parity.comparison.model import Unfit
-from parity.comparison.training import Batches, Training
+from parity.comparison.training import Training
 from parity.training.curves import SEEDS, judge_losses
 
 NEARBY = 2.0**-8  # of each weight: the start of another training, as far as nothing else changes

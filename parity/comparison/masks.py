@@ -35,8 +35,7 @@ def shared(
     known = [(pair.last, pair.other) for pair in pairs if pair.last.layer.kind == pair.other.layer.kind == "dropout"]
     paired = {id(call) for pair in known for call in pair}
     for call in [*reference.calls, *other]:
-        rate = call.layer.settings.get("rate")
-        if rate is not None and rate.value and id(call) not in paired:
+        if call.layer.drops and id(call) not in paired:
             raise Unshared(
                 f"training mode was not looked at: {call.site} drops at random, and its masks cannot be shared"
             )

@@ -115,6 +115,12 @@ class Layer:
         """Tells whether it stands for a function, which is called outside of any layer."""
         return FUNCTION in self.name
 
+    @property
+    def drops(self) -> bool:
+        """Tells whether it drops at random."""
+        rate = self.settings.get("rate")
+        return rate is not None and bool(rate.value)
+
 
 @dataclass
 class Call:

@@ -39,7 +39,9 @@ class _Enough(BaseException):
 class RandomInputs:
     """The random inputs of a comparison, and what came of them.
 
-    rejected: how many were none that the first model takes, and what it said of the first of these
+    compared_on: how many were compared, up to the first on which the two differ
+    rejected, said: how many more were none that the first model takes, and what it said of one of these
+    last: the inputs on which the two differ, as far as they are shrunk, and why the second refuses them, if it does
     """
 
     draws: Sequence[Inputs]
@@ -49,7 +51,6 @@ class RandomInputs:
     rejected: int = 0
     said: str = ""
     share: float = 0.0
-    failed: int | None = None
     tried: int = 0
     last: tuple[Drawn, str] | None = field(default=None, repr=False)
 
@@ -71,7 +72,8 @@ class RandomInputs:
         if self.last is None:
             return replace(found, random=self._told())
         drawn, refused = self.last
-        told = replace(self._told(), failed=self.failed, written=str(drawn), inputs=drawn.arrays, refused=refused)
+        failed = self.compared_on + self.rejected + 1
+        told = replace(self._told(), failed=failed, written=str(drawn), inputs=drawn.arrays, refused=refused)
         if refused:
             return replace(found, random=told)
         again = comparing.on(arrays_of(drawn.arrays, comparing.arithmetic))
@@ -85,7 +87,8 @@ class RandomInputs:
 
         None where they do not.
         """
-        if self.failed is not None:
+        first = self.last is None
+        if not first:
             self.tried += 1
             if self.tried > SHRINKING:
                 raise _Enough
@@ -93,33 +96,24 @@ class RandomInputs:
         try:
             _answers(comparing, comparing.first, other.inputs, "first ")
         except Unfit as error:
-            self._reject(str(error))
+            if first:
+                self.rejected, self.said = self.rejected + 1, self.said or str(error)
             return None
         try:
             _answers(comparing, comparing.second, other.there, "second ")
             judgements = other.judgements()
         except Unfit as error:
-            return self._failing(str(error))
+            return str(error)
         for judgement in judgements.values():
             if judgement.off:
                 judgement.look_again()
         if any(judgement.off for judgement in judgements.values()):
-            return self._failing("")
-        if self.failed is None:
+            return ""
+        if first:
             self.compared_on += 1
             tensors = itertools.chain(*(judgement.tensors for judgement in judgements.values()))
             self.share = max(self.share, max((tensor.share for tensor in tensors), default=0.0))
         return None
-
-    def _failing(self, refused: str) -> str:
-        if self.failed is None:
-            self.failed = self.compared_on + self.rejected + 1
-        return refused
-
-    def _reject(self, said: str) -> None:
-        if self.failed is None:
-            self.rejected += 1
-            self.said = self.said or said
 
 
 def taken_for(draws: Any) -> list[Inputs]:

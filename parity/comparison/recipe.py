@@ -10,13 +10,13 @@ import numpy as np
 
 from numpynet import Array
 from parity.comparison.formats import Arithmetic
-from parity.comparison.given import taken
+from parity.comparison.given import Batches, taken
 from parity.comparison.masks import Masks, Unshared
 from parity.comparison.model import Model, Unfit
 from parity.comparison.recording import CurvePart, DescribedPart
 from parity.comparison.rules import maker
 from parity.comparison.sides.recorded import ALLOWED, LOSSES
-from parity.comparison.training import Batches, Done, Maker, training
+from parity.comparison.training import Done, Maker, training
 from parity.training.curves import judge_losses
 
 

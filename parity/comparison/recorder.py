@@ -207,8 +207,7 @@ class _Recorder:
     def _masks(self, run: Run) -> Masks:
         """A mask for each call of a dropout layer."""
         for call in run.calls:
-            rate = call.layer.settings.get("rate")
-            if rate is not None and rate.value and call.layer.kind != "dropout":
+            if call.layer.drops and call.layer.kind != "dropout":
                 raise Unshared(f"training mode was not recorded: {call.site} drops at random inside")
         dropping = [call for call in run.calls if call.layer.kind == "dropout"]
         return {call.site: self.model.mask(call, mask_shape(call), self.rng) for call in dropping}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from numpynet import Array
-from parity.comparison.given import Batches as Batches
+from parity.comparison.given import Batches
 from parity.comparison.masks import Masks, Unshared
 from parity.comparison.model import STATE, Held, Model, Unfit
 from parity.comparison.sides.keras import KerasModel
@@ -43,8 +43,7 @@ class Training(ABC):
     @property
     def drops(self) -> bool:
         """Tells whether any of its layers drops at random."""
-        rates = (layer.settings.get("rate") for layer in self.model.layers.values())
-        return any(rate is not None and rate.value for rate in rates)
+        return any(layer.drops for layer in self.model.layers.values())
 
     @property
     def trained(self) -> list[Held]:

@@ -8,12 +8,13 @@ from typing import Any
 
 from parity.comparison.curves import Curves, compare_curves
 from parity.comparison.formats import NARROW, Arithmetic, formats_of_arrays
+from parity.comparison.given import Batches
 from parity.comparison.layout import Layout
 from parity.comparison.masks import Unshared
 from parity.comparison.matching import Matching
 from parity.comparison.model import Model, Run, Unfit
 from parity.comparison.rules import Stepper, stepper
-from parity.comparison.training import Batches, Done, training
+from parity.comparison.training import Done, training
 from parity.comparison.updates import Updates, compare_updates
 
 Loss = Callable[..., Any]

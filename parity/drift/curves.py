@@ -12,6 +12,7 @@ from parity.comparison.sides.recorded import ALLOWED, CURVE, LOSSES
 from parity.drift.change import change
 from parity.drift.document import Change, CurveMove, Missing
 from parity.drift.numbers import changed
+from parity.drift.origins import differing
 from parity.drift.recordings import Found, Recording
 from parity.ladder.judge import errors, shares
 
@@ -55,10 +56,9 @@ def _described(key: str, of: str, old: DescribedPart, new: DescribedPart) -> Ite
     if old.title != new.title:
         yield change("settings", key, of, (old.title, new.title))
         return
-    for setting in dict.fromkeys([*old.settings, *new.settings]):
-        written = old.settings.get(setting, ""), new.settings.get(setting, "")
-        if written[0] != written[1]:
-            yield change("settings", f"{key} {setting}", of, written, harmless="" in written)
+    for each in differing(old.settings, new.settings):
+        said = each.before, each.after
+        yield change("settings", f"{key} {each.name}", of, said, harmless="" in said)
 
 
 def _curve(name: str, old: Recording, first: Array, then: Array, apart: list[int]) -> CurveMove:

@@ -179,11 +179,9 @@ def _settings(name: str, old: Header, new: Header) -> Iterator[Change]:
             said = ("", there.title) if there else (here.title if here else "", "")
             yield change("layers", f"{name}, {layer}", new.framework, said)
             continue
-        for setting in dict.fromkeys([*here.settings, *there.settings]):
-            values = [known.settings.get(setting) for known in (here, there)]
-            written = tuple("" if value is None else value.written for value in values)
-            if written[0] != written[1]:
-                yield change("settings", f"{name}, {layer}.{setting}", new.framework, (written[0], written[1]))
+        written = ({key: value.written for key, value in known.settings.items()} for known in (here, there))
+        for each in differing(*written):
+            yield change("settings", f"{name}, {layer}.{each.name}", new.framework, (each.before, each.after))
 
 
 def _otherwise(old: Recording, new: Recording) -> str:

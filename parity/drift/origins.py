@@ -15,7 +15,7 @@ PYTHON = "Python"
 
 
 def differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[Versions]:
-    """The names whose versions are not the same, in the order in which they are told."""
+    """The names whose versions, or values, are not the same, in the order in which they are told."""
     return [
         Versions(name=name, before=before.get(name, ""), after=after.get(name, ""))
         for name in dict.fromkeys([*before, *after])
