@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -301,8 +302,8 @@ def _perturb(values: Any, size: Array, weight: int, where: Any = True, larger: A
     """
     if (errors := current_errors()) is None:
         return
-    if not (finite := np.isfinite(size)).all():
-        where = where & finite
+    if not math.isfinite(np.add.reduce(size, axis=None)):  # which takes a third of the time of looking at each
+        where = where & np.isfinite(size)
     array = _array(values)
     rows = max(1, AT_ONCE * len(array) // max(array.size, 1)) if array.ndim else 1
     if array.ndim == 0 or rows >= len(array):
@@ -318,7 +319,7 @@ def _perturb(values: Any, size: Array, weight: int, where: Any = True, larger: A
 
 def _array(tensor: Any) -> Array:
     """The tensor's own memory as an array."""
-    array: Array = tensor.detach().numpy()
+    array: Array = (tensor.detach() if tensor.requires_grad else tensor).numpy()
     return array
 
 

@@ -317,7 +317,8 @@ def _array(tensor: Any) -> Array:
 
 def _shared(tensor: Any) -> Array:
     """The tensor's own memory as an array; one of a narrow format as float32."""
-    tensor = tensor.detach()
+    if tensor.requires_grad:
+        tensor = tensor.detach()
     array: Array = (tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor).cpu().numpy()
     return array
 

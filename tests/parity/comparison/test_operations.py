@@ -13,7 +13,7 @@ from numpynet import Array
 from parity.comparison.operations import Rounding
 from parity.formats import format_of
 from parity.ladder.judge import share_used
-from parity.rounding.errors import LOST, SLACK, RandomErrors, forward_pass, making
+from parity.rounding.errors import LOST, SLACK, Errors, RandomErrors, forward_pass, making
 
 torch: Any = pytest.importorskip("torch", reason="the model of rounding on torch's operations needs torch")
 
@@ -71,6 +71,40 @@ def test_each_operation_errs_by_at_most_its_own_rounding(function: Callable[[Any
     error = np.abs(perturbed(function, x) - function(torch.from_numpy(x)).numpy())
     assert np.all(error <= UNIT * size)
     assert np.all(error > 0)
+
+
+F = torch.nn.functional
+WRITTEN_OUT = {
+    "LayerNorm": lambda a, w, b: F.layer_norm(a, (7,), w, b),
+    "LayerNorm without a bias": lambda a, w, b: F.layer_norm(a, (7,), w),
+    "LayerNorm without a weight": lambda a, w, b: F.layer_norm(a, (7,), None, b),
+    "LayerNorm without either": lambda a, w, b: F.layer_norm(a, (7,)),
+    "LayerNorm of two axes": lambda a, w, b: F.layer_norm(
+        a.view(5, 7, 1) * a[0], (7, 7), w * b[:, None], b * w[:, None]
+    ),
+    "LayerNorm of a vector": lambda a, w, b: F.layer_norm(a[0], (7,), w, b),
+    "LayerNorm of nothing": lambda a, w, b: F.layer_norm(a[:0], (7,), w, b),
+    "GELU": lambda a, w, b: F.gelu(a * w + b),
+    "GELU by tanh": lambda a, w, b: F.gelu(a * w + b, approximate="tanh"),
+}
+
+
+@pytest.mark.parametrize("function", WRITTEN_OUT.values(), ids=WRITTEN_OUT)
+def test_what_is_written_out_computes_what_torch_computes(function: Callable[..., Any]) -> None:
+    def computed() -> list[Array]:
+        given = [torch.from_numpy(each.copy()).requires_grad_() for each in (x, 1 + x[1] ** 2, x[2])]
+        output = function(*given)
+        output.backward(torch.cos(torch.arange(output.numel(), dtype=output.dtype)).view(output.shape))
+        gradients = [each.grad for each in given if each.grad is not None]
+        return [each.detach().numpy() for each in (output, *gradients)]
+
+    expected = computed()
+    with making(Errors()), Rounding() as rounding:
+        found = computed()
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+    assert not rounding.unmodelled
 
 
 def test_an_operation_without_a_model_is_named_and_errs() -> None:
