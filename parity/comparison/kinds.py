@@ -216,16 +216,33 @@ def functional_of(operation: Any) -> Any:
     return None
 
 
-def is_written(argument: Any) -> bool:
-    return argument.alias_info is not None and argument.alias_info.is_write
+@functools.cache
+def written_by(operation: Any) -> list[str]:
+    """The names of the arguments that the operation writes into."""
+    return [each.name for each in operation._schema.arguments if _is_written(each)]
 
 
-def out_of(operation: Any) -> set[str]:
+@functools.cache
+def out_of(operation: Any) -> frozenset[str]:
     """The names of the arguments that are there for the result alone."""
-    return {each.name for each in operation._schema.arguments if each.kwarg_only and is_written(each)}
+    return frozenset(each.name for each in operation._schema.arguments if each.kwarg_only and _is_written(each))
+
+
+def _is_written(argument: Any) -> bool:
+    return argument.alias_info is not None and argument.alias_info.is_write
 
 
 def arguments_of(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments by name, defaults too."""
-    of = {each.name: each.default_value for each in operation._schema.arguments if each.has_default_value()}
-    return of | dict(zip((each.name for each in operation._schema.arguments), args, strict=False)) | dict(kwargs)
+    names, defaults = _signature(operation)
+    return {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
+
+
+@functools.cache
+def _signature(operation: Any) -> tuple[list[str], dict[str, Any]]:
+    """The names of an operation's arguments, and the defaults of those that have one."""
+    arguments = operation._schema.arguments
+    return (
+        [each.name for each in arguments],
+        {each.name: each.default_value for each in arguments if each.has_default_value()},
+    )

@@ -10,6 +10,7 @@ from parity.comparison.kinds import name_of
 from parity.frameworks.lazy import torch
 
 PRODUCTS = frozenset(["mm", "bmm", "addmm", "baddbmm", "convolution", "convolution_backward"])
+SEQUENCES = (list, tuple)
 WORTH = 2**12  # elements of an argument, from which on single precision saves more than it takes to look at the range
 # A product of the two smallest of the numbers that are not 0, or of the two largest, is far inside of float32's range:
 # single precision neither loses a term nor makes it infinite, whatever number of them is added.
@@ -42,18 +43,24 @@ def floating(values: Any) -> list[Any]:
 
 def tensors_in(values: Any) -> list[Any]:
     """The tensors in a list or tuple, nested ones too."""
-    if isinstance(values, list | tuple):
-        return [tensor for each in values for tensor in tensors_in(each)]
-    return [values] if torch.is_tensor(values) else []
+    found = []
+    for each in values if isinstance(values, SEQUENCES) else [values]:
+        if isinstance(each, torch.Tensor):
+            found.append(each)
+        elif isinstance(each, SEQUENCES):
+            found += tensors_in(each)
+    return found
 
 
 def each_of(function: Callable[[Any], Any], values: Any) -> Any:
     """The same structure with `function` of each floating tensor in it."""
+    if isinstance(values, torch.Tensor):
+        return function(values) if values.is_floating_point() else values
     if isinstance(values, dict):
         return {name: each_of(function, value) for name, value in values.items()}
-    if isinstance(values, list | tuple):
-        return type(values)(each_of(function, value) for value in values)
-    return function(values) if torch.is_tensor(values) and values.is_floating_point() else values
+    if isinstance(values, SEQUENCES):
+        return type(values)([each_of(function, value) for value in values])
+    return values
 
 
 def _each_argument(

@@ -26,10 +26,10 @@ from parity.comparison.kinds import (
     ROUNDED_ONCE,
     arguments_of,
     functional_of,
-    is_written,
     name_of,
     out_of,
     treatment_of,
+    written_by,
 )
 from parity.comparison.magnitudes import absolutes, counts_of, each_of, floating, tensors_in
 from parity.comparison.narrowing import NONE_KEPT, InNarrow, Keeping
@@ -124,7 +124,7 @@ class Rounding:
         if is_sum and (factor := args[2] if len(args) > 2 else kwargs.get("alpha", 1)) != 1:
             return self._scaled(name, args[0], args[1], factor)
         result = operation(*args, **kwargs)
-        if name == "mul" and any(each.dtype == torch.bool for each in tensors_in(args)):
+        if name == "mul" and any(each.dtype == torch.bool for each in args if isinstance(each, torch.Tensor)):
             return result  # a product with a mask is a selection
         number = args[1] if len(args) > 1 and isinstance(args[1], int | float) else None
         if name in ("mul", "div") and number in (1, -1):
@@ -201,11 +201,10 @@ class Rounding:
 
     def _writing(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The result of an in-place operation, or of one with `out`: that of its functional form, copied."""
-        written = [argument.name for argument in operation._schema.arguments if is_written(argument)]
         of = arguments_of(operation, args, kwargs)
         given = {name: value for name, value in kwargs.items() if name not in out_of(operation)}
         results = self._treated(functional_of(operation), args, given)
-        targets = [of[name] for name in written]
+        targets = [of[name] for name in written_by(operation)]
         for target, values in zip(targets, results if isinstance(results, tuple) else [results], strict=True):
             if target.shape != values.shape:
                 target.resize_(values.shape)
@@ -217,7 +216,7 @@ class Rounding:
         """The result, off by `LOST` roundings of its own size, and the name of the operation in the list."""
         result = operation(*args, **kwargs)
         of = arguments_of(operation, args, kwargs)
-        written = [of.get(argument.name) for argument in operation._schema.arguments if is_written(argument)]
+        written = [of.get(name) for name in written_by(operation)]
         computed = floating([result, written])
         if computed:
             self.unmodelled[operation._schema.name] += 1
@@ -325,4 +324,9 @@ def _array(tensor: Any) -> Array:
 
 def _has_others(values: Any) -> bool:
     """Tells whether there are tensors of complex numbers, or of formats that NumPy does not have."""
-    return any(each.is_complex() or each.dtype in (torch.float16, torch.bfloat16) for each in tensors_in(values))
+    return any(each.dtype in _others() for each in tensors_in(values))
+
+
+@functools.cache
+def _others() -> frozenset[Any]:
+    return frozenset([torch.float16, torch.bfloat16, torch.complex32, torch.complex64, torch.complex128])
