@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from numpynet import SGD, Array, Sigmoid
 from parity.experiments.entry import Finding, Runs, TrainingEntry
 from parity.results.records.trainings import Effect, TablePart
 from parity.statistics import paired_tost
 from parity.statistics.equivalence import paired_summary
+from parity.statistics.lazy import stats
 from parity.training import datasets, networks, notebooks
 from parity.training.curves import judge_losses, moved_runs
 from parity.training.datasets import PERMUTATION

@@ -20,8 +20,10 @@ class Of(str, Enum):
 # What reads files and draws nothing that the ladder compares, and what only trains: rung 4 and studies look at it.
 APART = ("numpynet.datasets", "numpynet.training")
 ROOMS = ("parity.ladder", "parity.rounding", "parity.statistics", "parity.study")
-# What of the rooms judges nothing: it puts a verdict into words, hands runs to processes, or reads and writes files.
+# What of the rooms judges nothing: it imports, puts a verdict into words, hands runs to processes, or reads and writes
+# files.
 NO_JUDGE = (
+    "parity.statistics.lazy",
     "parity.statistics.wording",
     "parity.study.dask",
     "parity.study.own",

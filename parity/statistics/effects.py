@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from parity.statistics.equivalence import Floats, Interval
+from parity.statistics.lazy import stats
 from parity.statistics.proportions import PairedTable, invert_score, tango_interval
 
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+
+from parity.statistics.lazy import special, stats
 
 Interval = tuple[float, float]
 Floats = NDArray[np.float64]

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+
+from parity.statistics.lazy import stats
 
 LARGEST_MARGIN = 0.005  # half a point of accuracy
 SHARE_OF_SEED_NOISE = {True: 0.5, False: 0.954}  # coupled, disjoint: see DESIGN.md, "Study"

@@ -13,9 +13,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import integrate, optimize, special, stats
 
 from parity.statistics.equivalence import independent_exact_p, paired_exact_p
+from parity.statistics.lazy import integrate, optimize, special, stats
 
 CUSTOMARY_POWER = 0.8  # Cohen (1988), Statistical Power Analysis, section 2.4
 LARGEST_STUDY = 2**20  # seeds; beyond this a study is out of anybody's reach

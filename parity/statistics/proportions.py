@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
 
 from parity.statistics.equivalence import Interval
+from parity.statistics.lazy import optimize, stats
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+
+from parity.statistics.lazy import stats
 
 TREND_LEVEL = 0.001  # a sound study is called invalid once in a thousand
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import beta, genpareto
 
 from numpynet import Array
+from parity.statistics.lazy import stats
 
 SHARE = 0.05  # of the examples lie above the threshold: the usual compromise of bias and variance (Coles, 4.3.1)
 FEWEST = 50  # exceedances; of fewer, the shape's standard error is larger than the shape (Hosking and Wallis, table 2)
@@ -84,7 +84,7 @@ def tail(shares: Sequence[float] | Array, limit: float = 1.0) -> Tail | None:
 
 def _beyond(excesses: Array, distance: float, n: int, seen: int) -> float:
     shape, scale = fitted(excesses)
-    return float((len(excesses) * genpareto.sf(distance, shape, scale=scale) + seen) / n)
+    return float((len(excesses) * stats.genpareto.sf(distance, shape, scale=scale) + seen) / n)
 
 
 def upper_bound(alarms: int, examples: int, confidence: float = 0.95) -> float:
@@ -94,7 +94,7 @@ def upper_bound(alarms: int, examples: int, confidence: float = 0.95) -> float:
     """
     if alarms >= examples:
         return 1.0
-    return float(beta.ppf(confidence, alarms + 1, examples - alarms))
+    return float(stats.beta.ppf(confidence, alarms + 1, examples - alarms))
 
 
 def quantiles(shares: Sequence[float] | Array) -> dict[str, Any]:

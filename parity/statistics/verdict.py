@@ -20,7 +20,6 @@ from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
-from statsmodels.stats.multitest import multipletests
 
 from parity.statistics import effects, power
 from parity.statistics.equivalence import (
@@ -31,6 +30,7 @@ from parity.statistics.equivalence import (
     paired_tost,
     welch_tost,
 )
+from parity.statistics.lazy import multitest
 from parity.statistics.outcome import Outcome, PairVerdict, Verdict
 from parity.statistics.wording import pair_reason, study_reason
 
@@ -101,7 +101,7 @@ def fewest_seeds(coupled: bool = True, alpha: float = 0.05) -> int:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """The p-values adjusted by Holm's method, in the order given."""
-    return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
+    return [float(p) for p in multitest.multipletests(p_values, method="holm")[1]] if p_values else []
 
 
 def _right_answers(name: str, runs: Any, n_test: int) -> Floats:

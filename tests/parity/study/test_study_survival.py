@@ -28,7 +28,7 @@ from pathlib import Path
 from parity.results.store import Results
 from parity.study import InProcess
 from parity.results.code import origin
-import tiny_study
+import scipy.stats, statsmodels.stats.multitest, tiny_study
 
 KILLS, folder, rng = 12, Path(sys.argv[1]), random.Random(0)
 
@@ -41,7 +41,7 @@ def begun(name):
     return child
 
 
-tiny_study.EXPERIMENT.dataset, origin()  # once, not in every child
+tiny_study.EXPERIMENT.dataset, origin()  # once, as what a verdict imports: not in every child
 started = time.perf_counter()
 os.waitpid(begun("uninterrupted"), 0)
 whole = time.perf_counter() - started
