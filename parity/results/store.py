@@ -30,6 +30,8 @@ try:
 except ImportError:  # Windows: appends stay whole, but a torn line is not repaired in company
     fcntl = None  # type: ignore[assignment]
 
+PLAIN = {str, int, bool, type(None)}  # JSON has every value of these types
+
 
 class ResultsError(Exception):
     """Raised where a results folder cannot be read or written; the message says why and what to do."""
@@ -217,8 +219,10 @@ def _changed(known: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def plain(value: Any) -> Any:
     """The value in JSON's own types: arrays as lists, dataclasses as objects, NaN and infinity as None."""
+    if type(value) in PLAIN or (type(value) is float and math.isfinite(value)):
+        return value  # as nearly all are: to ask of each what else it might be takes longest
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, np.ndarray | np.generic):
         value = value.astype(np.float64).tolist() if value.dtype == np.longdouble else value.tolist()
     if isinstance(value, Mapping):
