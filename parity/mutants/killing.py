@@ -98,8 +98,8 @@ def reached(module: str) -> list[type]:
     own = [target for target in targets() if target.__module__ == module]
     # The package itself imports all of its modules: what reaches one through it alone uses none of it.
     through = frozenset({"numpynet"})
-    others = [each for each in targets() if each not in own and module in reachable([each.__module__], but=through)]
-    return own + others
+    homes = {home for home in {each.__module__ for each in targets()} if module in reachable([home], but=through)}
+    return own + [each for each in targets() if each not in own and each.__module__ in homes]
 
 
 @contextmanager
