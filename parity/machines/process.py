@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from parity.machines.machine import Machine, environment_of
+from parity.starting import lighten
 
 
 def call_on(
@@ -52,5 +53,6 @@ def _watch() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_watch, daemon=True).start()
+    lighten()
     module, _, name = sys.argv[1].partition(":")
     getattr(importlib.import_module(module), name)(*json.loads(sys.argv[2]))
