@@ -52,6 +52,12 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Records:
     return functools.cache(lambda name: run_experiment(name, available(), results=store))
 
 
+@pytest.fixture
+def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are drawn, and made into no files, which takes longer than some trainings: nobody looks at them."""
+    monkeypatch.setattr("parity.training.pictures._png", lambda figure: "data:,")
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_every_implementation_shows_what_it_must(records: Records, name: str) -> None:
     assert [record.implementation for record in records(name)] == ["numpynet", *available()]
@@ -105,6 +111,7 @@ def test_fashion_mnist_without_its_data_is_not_run_and_not_passed(name: str) -> 
         assert record.summary == f"not run: {NO_NETWORK}"
 
 
+@pytest.mark.usefixtures("unseen")
 def test_one_epoch_is_not_judged(tmp_path: Path) -> None:
     for record in run_experiment("blobs-1.0", [], profile="quick", results=Results(tmp_path)):
         assert record.passed is None
@@ -128,6 +135,7 @@ def test_the_short_study_of_digits_is_no_verdict_on_fashion_mnist(
         assert record.summary.startswith("digits-quick instead, not judged")
 
 
+@pytest.mark.usefixtures("unseen")
 def test_a_diverged_training_falls_short_and_says_where(tmp_path: Path) -> None:
     entry = EXPERIMENTS["blobs-1.0"]
     assert isinstance(entry, TrainingEntry)
@@ -137,6 +145,7 @@ def test_a_diverged_training_falls_short_and_says_where(tmp_path: Path) -> None:
     assert "diverged" in record.summary
 
 
+@pytest.mark.usefixtures("unseen")
 def test_an_uncoupled_training_falls_short(tmp_path: Path) -> None:
     entry = EXPERIMENTS["blobs-1.0"]
     assert isinstance(entry, TrainingEntry)
@@ -152,12 +161,14 @@ def test_an_uncoupled_training_falls_short(tmp_path: Path) -> None:
         assert "other weights or batches" in record.summary
 
 
+@pytest.mark.usefixtures("unseen")
 def test_progress_counts_every_epoch(tmp_path: Path) -> None:
     seen = []
     run_experiment("blobs-1.0", [], results=Results(tmp_path), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(done, 30) for done in range(31)]
 
 
+@pytest.mark.usefixtures("unseen")
 def test_what_was_trained_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run_experiment("circles-hidden-units", [], results=Results(tmp_path), seeds=[0])
     monkeypatch.setattr("parity.experiments.entry.run", None)
@@ -169,6 +180,7 @@ def test_what_was_trained_is_not_trained_again(tmp_path: Path, monkeypatch: pyte
     assert seen[-1] == (270, 270)
 
 
+@pytest.mark.usefixtures("unseen")
 def test_a_training_of_other_code_or_of_another_experiment_is_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +196,7 @@ def test_a_training_of_other_code_or_of_another_experiment_is_repeated(
         entry.run([], False, ignore, Results(tmp_path))
 
 
+@pytest.mark.usefixtures("unseen")
 def test_an_interrupted_experiment_keeps_the_trainings_that_had_ended(tmp_path: Path) -> None:
     def interrupt(done: int, total: int) -> None:
         if done == 100:
@@ -237,6 +250,7 @@ def test_fashion_mnist_runs_where_its_data_is(tmp_path: Path) -> None:
     assert all(len(uri) < LARGEST_PICTURE for uri in record.pictures.values())
 
 
+@pytest.mark.usefixtures("unseen")
 def test_the_command_resumes_and_exits_cleanly_when_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

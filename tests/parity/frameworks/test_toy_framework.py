@@ -37,6 +37,7 @@ from parity.cli import app
 from parity.defects import gallery, run
 from parity.ladder.proving import prove
 from parity.training.curves import confirmed
+from parity.work.pool import kept
 from typer.testing import CliRunner
 
 def command(*arguments):
@@ -58,18 +59,19 @@ DEFECTS = ("TanhGradientUnsquared", "SGDMomentumSign", "GradientsNotZeroed")
 CLASSES = ("Linear", "Graph", "MSECriterion", "Adam", "Dropout")
 
 if __name__ == "__main__":  # and not in the processes that the commands start
-    print(json.dumps({
-        "check": command("check", *CLASSES, "--framework", "toy", "--examples", "5", "--workers", "1"),
-        "blamed": blamed(),
-        "curve": confirmed("digits-normalized", "float64", ["toy"]).as_record().used,
-        "defects": {
-            defect.name: run(defect, frameworks=["toy"], examples=50, shrink=False).rung
-            for defect in gallery() if defect.name in DEFECTS
-        },
-        "register": command("register", "study.py:TINY", "--seeds", "8", "--workers", "1"),
-        "study": command("study", "tiny.toml", "--framework", "toy", "--workers", "1"),
-        "report": command("report"),
-    }))
+    with kept():  # one process for all commands
+        print(json.dumps({
+            "check": command("check", *CLASSES, "--framework", "toy", "--examples", "5", "--workers", "1"),
+            "blamed": blamed(),
+            "curve": confirmed("digits-normalized", "float64", ["toy"]).as_record().used,
+            "defects": {
+                defect.name: run(defect, frameworks=["toy"], examples=50, shrink=False).rung
+                for defect in gallery() if defect.name in DEFECTS
+            },
+            "register": command("register", "study.py:TINY", "--seeds", "8", "--workers", "1"),
+            "study": command("study", "tiny.toml", "--framework", "toy", "--workers", "1"),
+            "report": command("report"),
+        }))
 """
 
 Found = dict[str, Any]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from made_up_records import bare, filled
+from pydantic_core import to_json
 
 from parity.results.evidence import stored
 from parity.results.records import CASES, KINDS, Judged, Record, check, current, schema
@@ -116,7 +117,7 @@ def test_what_is_kept_with_the_code_is_read_as_todays_records(kind: str) -> None
     records = stored(kind)
     assert records
     for record in records:
-        check(kind, record, json.dumps(record))
+        check(kind, record, to_json(record).decode())
         assert record["passed"] is True
 
 
