@@ -9,6 +9,7 @@ no more than these, so its power is slightly lower.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -72,7 +73,7 @@ def minimum_detectable_margin(
     paired: bool = True,
 ) -> float:
     """The smallest margin within which n seeds show equivalence with this power when there is no difference."""
-    return standard_deviation * _solve(lambda margin: tost_power(n, 1.0, margin, 0.0, alpha, paired), power)
+    return standard_deviation * _margin(n, power, alpha, paired)
 
 
 def minimum_detectable_difference(
@@ -83,7 +84,7 @@ def minimum_detectable_difference(
     paired: bool = True,
 ) -> float:
     """The smallest true difference that n seeds find with this power."""
-    return standard_deviation * _solve(lambda shift: difference_power(n, 1.0, shift, alpha, paired), power)
+    return standard_deviation * _shift(n, power, alpha, paired)
 
 
 def seeds_to_decide(
@@ -126,6 +127,17 @@ def _error(n: int, standard_deviation: float, paired: bool) -> tuple[float, int]
 
 def _exact_p(n: int, paired: bool) -> float:
     return paired_exact_p(n) if paired else independent_exact_p(n, n)
+
+
+# In SDs, what is detectable is a matter of the design alone, which is that of many pairs and of many studies.
+@functools.cache
+def _margin(n: int, power: float, alpha: float, paired: bool) -> float:
+    return _solve(lambda margin: tost_power(n, 1.0, margin, 0.0, alpha, paired), power)
+
+
+@functools.cache
+def _shift(n: int, power: float, alpha: float, paired: bool) -> float:
+    return _solve(lambda shift: difference_power(n, 1.0, shift, alpha, paired), power)
 
 
 def _solve(power_of: Callable[[float], float], power: float) -> float:
