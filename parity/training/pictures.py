@@ -23,6 +23,7 @@ from parity.discovery import Lazy
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+agg: Any = Lazy("matplotlib.backends.backend_agg")
 colors: Any = Lazy("matplotlib.colors")
 colormaps: Any = Lazy("matplotlib")
 figures: Any = Lazy("matplotlib.figure")
@@ -190,7 +191,8 @@ def _shades(count: int) -> list[Any]:
 
 
 def _png(figure: Figure) -> str:
-    full, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(full, format="png")
-    images.open(full).convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
+    canvas, small = agg.FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()  # figure.savefig draws all once before, to lay it out
+    full = images.fromarray(np.asarray(canvas.buffer_rgba()))
+    full.convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
