@@ -57,7 +57,7 @@ def test_every_id_that_the_code_refers_to_is_in_the_catalogue() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in root.rglob("*.py"))
     mentioned = [
         name
-        for listed in re.findall(r"differences,\s+((?:[a-z0-9-]+(?:,\s+)?)+)\)", text)
+        for listed in re.findall(r"differences,\s+([a-z0-9-]+(?:,\s+[a-z0-9-]+)*)\)", text)
         for name in re.split(r",\s+", listed)
     ]
     assert mentioned

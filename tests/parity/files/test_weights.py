@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import pickle
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,18 +112,20 @@ def test_what_was_saved_is_loaded_to_the_bit(network: Callable[..., Module], suf
     assert [path.name for path in tmp_path.iterdir()] == [f"net{suffix}"]
 
 
-def with_arrays() -> Iterator[Module]:
+@functools.cache
+def with_arrays() -> list[Module]:
     """One drawn instance of every class that has parameters or running statistics, and a pair."""
-    once = settings(database=None, max_examples=50, phases=[Phase.generate])
+    once, found = settings(database=None, max_examples=50, phases=[Phase.generate]), []
     for target in targets():
         if issubclass(target, Module):
             with contextlib.suppress(NoSuchExample):
-                yield find(pair_of(target).modules, lambda module: bool(module.state_dict()), settings=once)
+                found.append(find(pair_of(target).modules, lambda module: bool(module.state_dict()), settings=once))
+    return found
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_so_is_every_layer_that_has_arrays(suffix: str, tmp_path: Path) -> None:
-    drawn = list(with_arrays())
+    drawn = copy.deepcopy(with_arrays())
     assert {type(module) for module in drawn} >= {Linear, Conv2d, BatchNormalization, Scaling, Sequential, Graph}
     for module in drawn:
         other = copy.deepcopy(moved_off(module))
@@ -267,17 +270,32 @@ def curve(request: pytest.FixtureRequest) -> Curves:
     return rule, reference, [losses(moved(index), 0, BEFORE + AFTER) for index in range(MOVED_RUNS)]
 
 
+Begun = Callable[[str, Rule], tuple[list[float], Path]]
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Begun:
+    """The first half of the curve of a network trained by an implementation, and the file saved by its own means."""
+
+    @functools.cache
+    def trained(first: str, rule: Rule) -> tuple[list[float], Path]:
+        start = trainer(first, rule)
+        found = losses(start, 0, BEFORE)
+        path = tmp_path_factory.mktemp("begun") / f"{first}{SUFFIX[first]}"
+        if first == "numpynet":
+            parity.save_weights(start.model, path, start.optimizer)
+        else:
+            save_natively(start, path)
+        return found, path
+
+    return trained
+
+
 def handed_over(
-    first: str, second: str, rule: Rule, folder: Path, forget: Collection[str] = ()
+    half: tuple[list[float], Path], second: str, rule: Rule, folder: Path, forget: Collection[str] = ()
 ) -> tuple[list[float], float]:
-    """The curve of a network trained by `first`, saved by its own means, and trained on by `second` from the file."""
-    start, end = trainer(first, rule), trainer(second, rule, seed=1)
-    found = losses(start, 0, BEFORE)
-    path = folder / f"{first}{SUFFIX[first]}"
-    if first == "numpynet":
-        parity.save_weights(start.model, path, start.optimizer)
-    else:
-        save_natively(start, path)
+    """The curve that begins with `half` of one, as `second` goes on with it from the file."""
+    (found, path), end = half, trainer(second, rule, seed=1)
     net = mlp(2)
     optimizer = rule(net.parameters())
     parity.load_weights(net, path, None if "optimizer" in forget else optimizer)
@@ -291,7 +309,7 @@ def handed_over(
         parity.load_weights(end.model, path, end.optimizer)
     else:
         load_natively(end, path)
-    found += losses(end, BEFORE, BEFORE + AFTER)
+    found = [*found, *losses(end, BEFORE, BEFORE + AFTER)]
     return found, end.loss(end.predict(digits().test.inputs), digits().test.targets)
 
 
@@ -300,19 +318,19 @@ ORDERED_PAIRS = [(first, second) for first in INSTALLED for second in INSTALLED 
 
 @pytest.mark.parametrize(("first", "second"), ORDERED_PAIRS)
 def test_a_network_trained_in_one_goes_on_in_another_from_the_file(
-    first: str, second: str, curve: Curves, tmp_path: Path
+    first: str, second: str, curve: Curves, begun: Begun, tmp_path: Path
 ) -> None:
     rule, reference, moved = curve
-    found, _ = handed_over(first, second, rule, tmp_path)
+    found, _ = handed_over(begun(first, rule), second, rule, tmp_path)
     series = judge_losses({"handed over": found}, reference, moved, "float32")
     assert series.compared == BEFORE + AFTER
     assert series.used["handed over"] <= 1
     assert reference[-1] < reference[0] / 2
 
 
-def test_a_hand_over_that_forgets_the_velocities_leaves_the_curve(curve: Curves, tmp_path: Path) -> None:
+def test_a_hand_over_that_forgets_the_velocities_leaves_the_curve(curve: Curves, begun: Begun, tmp_path: Path) -> None:
     rule, reference, moved = curve
-    found, _ = handed_over("numpynet", "numpynet", rule, tmp_path, forget=["optimizer"])
+    found, _ = handed_over(begun("numpynet", rule), "numpynet", rule, tmp_path, forget=["optimizer"])
     assert judge_losses({"handed over": found}, reference, moved, "float32").used["handed over"] > 1
     assert found[:BEFORE] == reference[:BEFORE]
 

@@ -6,7 +6,7 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fnmatch import fnmatch
 from types import ModuleType
@@ -22,13 +22,29 @@ from parity.frameworks import FRAMEWORKS, available
 from parity.modes import FINDINGS, MODELS, Model, Row, run_modes
 from parity.modes.models import classifier
 from parity.modes.raw import operations
-from parity.modes.record import Mode, NotHere, Seen
+from parity.modes.record import Mode, NotHere, Seen, reference
 
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="torch is not installed")
 needs_tensorflow = pytest.mark.skipif("tensorflow" not in available(), reason="tensorflow is not installed")
 
 Only = Callable[..., ModuleType]
 Statuses = Callable[..., dict[str, Row]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def judged_by_one_reference() -> Iterator[None]:
+    """What numpynet computes of a model, and what rounding allows, is found out once for all tests."""
+    known: dict[tuple[str, str, str], Any] = {}
+
+    def once(model: Model, framework: str) -> Any:
+        key = (model.name, model.dtype.name, framework)
+        if key not in known:
+            known[key] = reference(model, framework)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("parity.modes.table.reference", once)
+        yield
 
 
 @pytest.fixture
