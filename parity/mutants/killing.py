@@ -103,7 +103,7 @@ def reached(module: str) -> list[type]:
 
 
 @contextmanager
-def at_most(seconds: int) -> Iterator[None]:
+def at_most(seconds: float) -> Iterator[None]:
     """A context in which `TooLong` is raised after so many seconds of computing, in the main thread of a process alone.
 
     Who waits for a busy machine is not late: a survivor takes minutes, and would be counted as killed.
