@@ -1,4 +1,4 @@
-"""What composite operations of torch consist of: torch's own tables, and what these lack or leave whole."""
+"""What composite operations of torch consist of: its own tables, what they lack or leave whole, what is slow there."""
 
 from __future__ import annotations
 
