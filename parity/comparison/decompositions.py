@@ -1,18 +1,14 @@
-"""What composite operations of torch consist of: its own tables, what they lack or leave whole, what is slow there."""
+"""What composite operations of torch consist of: torch's own tables, and what these lack or leave whole."""
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from parity.frameworks.lazy import torch
 
 Perform = Callable[..., Any]
-
-ROOT_OF_HALF = math.sqrt(0.5)
-TANH_SLOPE, TANH_CUBE = math.sqrt(2 / math.pi), 0.044715  # of the GELU by tanh
 
 
 def decomposition_of(operation: Any) -> Perform | None:
@@ -36,10 +32,6 @@ def _known() -> dict[Any, Perform]:
         aten.var_mean.correction: _var_mean,
         aten.softplus.default: _softplus,
         aten.softplus_backward.default: _softplus_backward,
-        aten.native_layer_norm.default: _layer_norm,
-        aten.native_layer_norm_backward.default: _layer_norm_backward,
-        aten.gelu.default: _gelu,
-        aten.gelu_backward.default: _gelu_backward,
         aten._weight_norm_interface.default: _weight_norm,
         aten._weight_norm_interface_backward.default: _weight_norm_backward,
         aten.upsample_linear1d_backward.default: _interpolation_backward(aten.upsample_linear1d.default),
@@ -83,59 +75,6 @@ def _softplus(self: Any, beta: float = 1, threshold: float = 20) -> Any:
 
 def _softplus_backward(back: Any, self: Any, beta: float, threshold: float) -> Any:
     return back * torch.sigmoid(self * beta)
-
-
-def _layer_norm(input: Any, shape: Sequence[int], weight: Any, bias: Any, eps: float) -> Any:
-    """The normalised input, its means and what they were divided by; as torch's own, which takes three times as long.
-
-    A transformer consists of these and of GELU: that is why they are written out.
-    """
-    variance, mean = _var_mean(input, list(range(-len(shape), 0)), correction=0, keepdim=True)
-    scale = torch.rsqrt(variance + eps)
-    output = (input - mean) * scale
-    if weight is not None:
-        output = output * weight
-    return output if bias is None else output + bias, mean, scale
-
-
-def _layer_norm_backward(
-    back: Any, input: Any, shape: Sequence[int], mean: Any, scale: Any, weight: Any, bias: Any, wanted: Sequence[bool]
-) -> Any:
-    """The gradients for the input, the weight and the bias, of which those are computed that are wanted."""
-    outer = list(range(input.dim() - len(shape)))
-    inner = list(range(len(outer), input.dim()))
-    if not input.numel():
-        shapes = input.shape, shape, shape
-        return tuple(input.new_zeros(each) if want else None for each, want in zip(shapes, wanted, strict=True))
-    normalised = (input - mean) * scale
-    to_input, to_weight, to_bias = None, None, None
-    if wanted[0]:
-        through = back if weight is None else back * weight
-        count = math.prod(shape)
-        along = normalised * (through * normalised).sum(inner, keepdim=True)
-        to_input = (scale / count) * (through * count - through.sum(inner, keepdim=True) - along)
-    if wanted[1] and weight is not None:
-        to_weight = (back * normalised).sum(outer) if outer else back * normalised
-    if wanted[2] and bias is not None:
-        to_bias = back.sum(outer) if outer else back.clone()
-    return to_input, to_weight, to_bias
-
-
-def _gelu(self: Any, *, approximate: str = "none") -> Any:
-    """The GELU by the error function, or by its approximation with tanh."""
-    if approximate == "none":
-        return self * 0.5 * (1 + torch.erf(self * ROOT_OF_HALF))
-    return 0.5 * self * (1 + torch.tanh(TANH_SLOPE * (self + TANH_CUBE * (self * self * self))))
-
-
-def _gelu_backward(back: Any, self: Any, *, approximate: str = "none") -> Any:
-    square = self * self
-    if approximate == "none":
-        density = torch.exp(square * -0.5) * (TANH_SLOPE / 2)
-        return back * (0.5 * (1 + torch.erf(self * ROOT_OF_HALF)) + self * density)
-    tanh = torch.tanh(TANH_SLOPE * (self + TANH_CUBE * (square * self)))
-    slope = TANH_SLOPE * (1 + 3 * TANH_CUBE * square)
-    return back * (0.5 * (1 + tanh) + 0.5 * self * (1 - tanh * tanh) * slope)
 
 
 def _upsample_linear(self: Any, size: Sequence[int], corners: bool, scale: float | None = None) -> Any:

@@ -105,7 +105,7 @@ def test_a_mistake_is_seen_and_its_layer_named(form: str, way: str, change: dict
 
 @every_format
 def test_one_rounding_of_the_format_is_no_mistake(form: str) -> None:
-    factor = 1 + NARROW[form].unit
+    factor = 1 + 2 * NARROW[form].unit  # the next number
     assert parity.compare(whole(form), whole(form, factor=factor), vectors()).passed
 
 

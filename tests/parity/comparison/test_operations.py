@@ -74,7 +74,7 @@ def test_each_operation_errs_by_at_most_its_own_rounding(function: Callable[[Any
 
 
 F = torch.nn.functional
-WRITTEN_OUT = {
+COMPOSITE = {
     "LayerNorm": lambda a, w, b: F.layer_norm(a, (7,), w, b),
     "LayerNorm without a bias": lambda a, w, b: F.layer_norm(a, (7,), w),
     "LayerNorm without a weight": lambda a, w, b: F.layer_norm(a, (7,), None, b),
@@ -89,8 +89,8 @@ WRITTEN_OUT = {
 }
 
 
-@pytest.mark.parametrize("function", WRITTEN_OUT.values(), ids=WRITTEN_OUT)
-def test_what_is_written_out_computes_what_torch_computes(function: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("function", COMPOSITE.values(), ids=COMPOSITE)
+def test_what_consists_of_others_computes_what_torch_computes(function: Callable[..., Any]) -> None:
     def computed() -> list[Array]:
         given = [torch.from_numpy(each.copy()).requires_grad_() for each in (x, 1 + x[1] ** 2, x[2])]
         output = function(*given)
